@@ -1,0 +1,88 @@
+"""`train_pta`: train a model on an MM-Fi tree."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from pta_ros.cli import run
+from pta_ros.errors import DatasetError
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser("train_pta", description=__doc__)
+    parser.add_argument("data", type=Path, help="root of an MM-Fi tree (make_mmfi writes one)")
+    parser.add_argument("--config", type=Path, required=True, help="YAML, see config/")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="run folder; continued if it exists"
+    )
+    parser.add_argument("--seed", type=int, help="instead of the configuration's")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: torch's choice)")
+    return parser.parse_args(arguments)
+
+
+def _main(arguments: list[str] | None) -> int:
+    options = parse(arguments)
+    if not options.data.is_dir():
+        raise DatasetError(f"{options.data}: no such folder; expected the root of an MM-Fi tree")
+    import torch
+
+    from pta_ros.training.config import load_config
+    from pta_ros.training.run import train
+
+    config = load_config(options.config)
+    if options.seed is not None:
+        config = replace(config, seed=options.seed)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    train(config, options.data, options.out, Console(options.out))
+    print(f"model: {options.out / 'model'}")
+    return 0
+
+
+class Console:
+    """Progress bars, one line an epoch, and TensorBoard under `folder`/tensorboard."""
+
+    def __init__(self, folder: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.board = SummaryWriter(folder / "tensorboard")
+
+    def progress(self, task: str) -> Callable[[int, int], None]:
+        """A bar on a terminal, begun anew each time the task is."""
+        from tqdm import tqdm
+
+        bars: list[tqdm[None]] = []
+
+        def update(done: int, total: int) -> None:
+            if not bars:
+                bars.append(tqdm(desc=task, total=total, leave=False, disable=None))
+            bars[0].update(done - bars[0].n)
+            if done >= total:
+                bars.pop().close()
+
+        return update
+
+    def epoch(self, stage: str, number: int, figures: dict[str, float]) -> None:
+        """Print and log one epoch."""
+        for name, value in figures.items():
+            self.board.add_scalar(f"{stage}/{name}", value, number)
+        self.board.flush()
+        text = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        print(f"{stage} epoch {number + 1}: {text}", flush=True)
+
+    def note(self, text: str) -> None:
+        """Print one line."""
+        print(text, flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Console script; returns the exit code."""
+    return run(lambda: _main(arguments))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

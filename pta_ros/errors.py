@@ -1,0 +1,30 @@
+"""The package's error family: each names the offending value, what was expected and what to do."""
+
+
+class PtaError(Exception):
+    """Base of every error this package raises on purpose; the command line prints it in one line."""
+
+
+class DecodeError(PtaError):
+    """A sensor message or file that cannot be used.
+
+    Attributes: `source` (topic or file), `reason` (what is wrong, with the value), `expected`.
+    """
+
+    def __init__(self, source: str, reason: str, expected: str) -> None:
+        super().__init__(f"{source}: {reason}; expected {expected}")
+        self.source = source
+        self.reason = reason
+        self.expected = expected
+
+
+class ConfigError(PtaError):
+    """A configuration value or combination that cannot work."""
+
+
+class CheckpointError(PtaError):
+    """A model folder that is missing, damaged or of another configuration."""
+
+
+class DatasetError(PtaError):
+    """A data set tree or recording that is missing, damaged or not in the expected layout."""

@@ -1,0 +1,86 @@
+"""The records that flow through the package: one sensor's frame, one instant, one estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One reduced sensor reading, ready for the model.
+
+    `array` has the shape the modality's `reduce` gives; `stamp_ns` is the sensor's stamp and
+    `received_ns` the moment of arrival, both on the consumer's clock (ns since its epoch).
+    """
+
+    modality: str
+    stamp_ns: int
+    array: FloatArray
+    received_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """The frames available at one instant. A modality that is absent has no entry."""
+
+    stamp_ns: int
+    frames: dict[str, Frame]
+
+
+class StreamState(IntEnum):
+    """Health of one sensor stream; the numbers are those of pta_msgs/ModalityState."""
+
+    MISSING = 0  # nothing received yet
+    LIVE = 1
+    STALE = 2  # newest usable frame is older than stale_after
+    CORRUPT = 3  # the last frames failed their check
+    DISABLED = 4  # by the operator
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """What is known of one stream at one moment.
+
+    `age_s` is the age of the newest usable frame's stamp (inf before the first), `rate_hz` the
+    measured rate of usable frames, `weight` the share in the last estimate (0 when unused).
+    Counters run since the stream was made: `received` (usable or not), `used` (in an estimate),
+    `dropped` (superseded, duplicate or out of policy), `corrupt` (failed decode or check).
+    `lost` estimates messages lost on the way, from gaps between stamps at the stream's own period.
+    `reason` says in words why the stream is not LIVE, empty when it is.
+    """
+
+    modality: str
+    state: StreamState
+    age_s: float
+    rate_hz: float
+    weight: float = 0.0
+    received: int = 0
+    used: int = 0
+    dropped: int = 0
+    corrupt: int = 0
+    lost: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """What the model says of one instant.
+
+    `stamp_ns` is the newest used sensor stamp; `joints_m` (17, 3) metres in the camera frame;
+    `std_m` (17,) one standard deviation per joint in metres; `weights` the share of every used
+    modality (sums to 1); `stamps_ns` the stamp of each used frame; `timings_ms` per stage.
+    """
+
+    stamp_ns: int
+    joints_m: FloatArray
+    std_m: FloatArray
+    weights: dict[str, float]
+    stamps_ns: dict[str, int]
+    streams: tuple[StreamStatus, ...] = ()
+    timings_ms: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,81 @@
+"""Sizes and options of a PTA model; the only home of their defaults."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from pta_ros.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class DiffusionConfig:
+    """The alignment module's diffusion (method, Align). T = `train_steps`, K = `ddim_steps`."""
+
+    train_steps: int = 1000
+    ddim_steps: int = 5
+    beta_start: float = 1e-4
+    beta_end: float = 2e-2
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.ddim_steps <= self.train_steps:
+            raise ConfigError(
+                f"diffusion.ddim_steps is {self.ddim_steps}; expected 1 to train_steps "
+                f"({self.train_steps})"
+            )
+        if not 0 < self.beta_start <= self.beta_end < 1:
+            raise ConfigError(
+                f"diffusion betas are {self.beta_start} and {self.beta_end}; "
+                "expected 0 < beta_start <= beta_end < 1"
+            )
+
+
+@dataclass(frozen=True)
+class PTAConfig:
+    """One model: L = `tokens`, D = `dim`, d = `latent`, C = `channels` of the encoders' tokens.
+
+    `encoders` names the encoder family. `refine` selects refined (True) or plain student features
+    where the caller of the model does not say.
+    """
+
+    modalities: tuple[str, ...] = ("depth", "lidar", "csi")
+    encoders: str = "lite"
+    channels: int = 128
+    tokens: int = 16
+    dim: int = 128
+    latent: int = 64
+    joints: int = 17
+    refine: bool = True
+    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
+
+    def __post_init__(self) -> None:
+        if not self.modalities or len(set(self.modalities)) != len(self.modalities):
+            raise ConfigError(f"modalities are {self.modalities}; expected one or more, each once")
+        for name in ("channels", "tokens", "dim", "latent", "joints"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if self.latent % 8:
+            raise ConfigError(
+                f"latent is {self.latent}; expected a multiple of 8 (the noise adapter's bottleneck)"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> PTAConfig:
+        """Build from plain containers; raises ConfigError on an unknown or unusable entry."""
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(f"unknown model options {unknown}; expected some of {sorted(known)}")
+        given = dict(values)
+        try:
+            if "modalities" in given:
+                given["modalities"] = tuple(given["modalities"])
+            if "diffusion" in given:
+                given["diffusion"] = DiffusionConfig(**given["diffusion"])
+            return cls(**given)
+        except TypeError as error:
+            raise ConfigError(f"model options {values}: {error}") from error

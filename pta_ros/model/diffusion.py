@@ -1,0 +1,148 @@
+"""Align: noise predictor, noise adapter and the deterministic DDIM reverse process (Eq. 6 to 8)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from pta_ros.model.config import DiffusionConfig
+from pta_ros.model.layers import TokenConv, TokenNorm
+
+
+class Bottleneck(nn.Module):
+    """Residual 1x1 reduce, 3, 1x1 expand over tokens, batch norm and ReLU between: (B, L, d)."""
+
+    def __init__(self, channels: int, reduction: int) -> None:
+        super().__init__()
+        inner = channels // reduction
+        self.body = nn.Sequential(
+            TokenConv(channels, inner),
+            TokenNorm(inner),
+            nn.ReLU(),
+            TokenConv(inner, inner, width=3),
+            TokenNorm(inner),
+            nn.ReLU(),
+            TokenConv(inner, channels),
+            TokenNorm(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, d) -> (B, L, d)."""
+        out: Tensor = x + self.body(x)
+        return out
+
+
+class NoisePredictor(nn.Module):
+    """The noise in a latent at step t: learned time embedding, two bottlenecks, 1x1 + norm."""
+
+    def __init__(self, latent: int, train_steps: int) -> None:
+        super().__init__()
+        self.time = nn.Embedding(train_steps, latent)
+        self.body = nn.Sequential(
+            Bottleneck(latent, 4),
+            Bottleneck(latent, 4),
+            TokenConv(latent, latent),
+            TokenNorm(latent),
+        )
+
+    def forward(self, z: Tensor, t: Tensor) -> Tensor:
+        """`z` (B, L, d), `t` (B,) integers in [0, T) -> noise (B, L, d)."""
+        noise: Tensor = self.body(z + self.time(t)[:, None])
+        return noise
+
+
+class NoiseAdapter(nn.Module):
+    """How much of a student latent to trust: gamma in (0, 1) per sample (Eq. 8)."""
+
+    def __init__(self, latent: int) -> None:
+        super().__init__()
+        self.body = Bottleneck(latent, 8)
+        self.score = nn.Linear(latent, 2)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """`z` (B, L, d) -> gamma (B, 1, 1)."""
+        score = self.score(self.body(z).mean(dim=1))
+        return score.softmax(dim=1)[:, :1, None]
+
+
+class Alignment(NamedTuple):
+    """Terms of L_align (Eq. 7), each a scalar."""
+
+    diffusion: Tensor
+    distillation: Tensor
+    reconstruction: Tensor
+
+    def total(self) -> Tensor:
+        """L_align, the sum of the terms."""
+        return self.diffusion + self.distillation + self.reconstruction
+
+
+class Aligner(nn.Module):
+    """Refines student features towards the teacher in a latent space of width d."""
+
+    start_noise: Tensor
+    alpha_bar: Tensor
+
+    def __init__(self, tokens: int, dim: int, latent: int, config: DiffusionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.student = TokenConv(dim, latent)
+        self.encoder = nn.Sequential(TokenConv(dim, latent), TokenNorm(latent))
+        self.decoder = TokenConv(latent, dim)
+        self.predictor = NoisePredictor(latent, config.train_steps)
+        self.adapter = NoiseAdapter(latent)
+        self.output = nn.Sequential(TokenConv(latent, latent), TokenNorm(latent))
+        betas = torch.linspace(config.beta_start, config.beta_end, config.train_steps)
+        self.register_buffer("alpha_bar", (1 - betas).cumprod(0), persistent=False)
+        # Fixed start noise makes inference deterministic; saved with the weights, so that a new
+        # random generator cannot change a published model.
+        seeded = torch.Generator().manual_seed(0)
+        self.register_buffer("start_noise", torch.randn(tokens, latent, generator=seeded))
+
+    def refine(self, features: Tensor, noise: Tensor) -> Tensor:
+        """Student features (B, L, D), start noise (..., L, d) -> refined latent (B, L, d)."""
+        z = self.student(features)
+        gamma = self.adapter(z)
+        refined: Tensor = self.output(self._reverse(gamma * z + (1 - gamma) * noise))
+        return refined
+
+    def _reverse(self, z: Tensor) -> Tensor:
+        """DDIM with eta = 0: K steps from T to 0, no clipping."""
+        stride = self.config.train_steps // self.config.ddim_steps
+        for t in range((self.config.ddim_steps - 1) * stride, -1, -stride):
+            now = self.alpha_bar[t]
+            before = self.alpha_bar[t - stride] if t >= stride else torch.ones_like(now)
+            noise = self.predictor(z, torch.full((len(z),), t, device=z.device))
+            clean = (z - (1 - now).sqrt() * noise) / now.sqrt()
+            z = before.sqrt() * clean + (1 - before).sqrt() * noise
+        return z
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Refined student features, (B, L, D) -> (B, L, D), from the fixed start noise."""
+        refined: Tensor = self.decoder(self.refine(features, self.start_noise))
+        return refined
+
+    def losses(
+        self, teacher: Tensor, latents: Tensor, owner: Tensor, generator: torch.Generator | None
+    ) -> Alignment:
+        """Terms of L_align for refined `latents` (n, L, d), each of teacher row `owner` (n,).
+
+        `teacher` (B, L, D) is a constant here: no term moves the features that it is made of.
+        """
+        target = teacher.detach()
+        code = self.encoder(target)
+        reconstruction = nn.functional.mse_loss(self.decoder(code), target)
+        code = code.detach()
+        t = torch.randint(
+            self.config.train_steps, (len(code),), generator=generator, device=code.device
+        )
+        noise = torch.randn(code.shape, generator=generator, device=code.device)
+        kept = self.alpha_bar[t][:, None, None]
+        predicted = self.predictor(kept.sqrt() * code + (1 - kept).sqrt() * noise, t)
+        return Alignment(
+            diffusion=nn.functional.mse_loss(predicted, noise),
+            distillation=nn.functional.mse_loss(latents, code[owner]),
+            reconstruction=reconstruction,
+        )

@@ -1,0 +1,36 @@
+"""Encoder families by name: each maps a modality to a module giving tokens (B, L_m, C)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from pta_ros.errors import ConfigError
+from pta_ros.model.encoders import lite
+
+
+class Encoder(Protocol):
+    """A module from a reduced frame (B, *shape) to tokens (B, `tokens`, C)."""
+
+    tokens: int
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Encode a batch."""
+
+
+ENCODERS: dict[str, dict[str, type[nn.Module]]] = {"lite": lite.ENCODERS}
+
+
+def make_encoder(family: str, modality: str, channels: int) -> nn.Module:
+    """Build one encoder; raises ConfigError for an unknown family or modality."""
+    if family not in ENCODERS:
+        raise ConfigError(
+            f"encoder family {family!r} is unknown; expected one of {sorted(ENCODERS)}"
+        )
+    known = ENCODERS[family]
+    if modality not in known:
+        raise ConfigError(
+            f"{family} has no encoder for {modality!r}; expected one of {sorted(known)}"
+        )
+    return known[modality](channels)

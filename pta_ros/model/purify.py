@@ -1,0 +1,24 @@
+"""Purify: meta-learned weights of the modalities and the weighted sum (Eq. 4 and 5)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class ModalityWeights(nn.Module):
+    """One learned logit per modality; weights renormalise over the modalities present."""
+
+    def __init__(self, modalities: int) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(modalities))
+
+    def forward(self, available: Tensor) -> Tensor:
+        """`available` (B, M) bool, one or more per row -> weights (B, M), rows sum to 1 (Eq. 4)."""
+        logits = self.logits.expand(available.shape).masked_fill(~available, -torch.inf)
+        return logits.softmax(dim=1)
+
+
+def fuse(features: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sum over modalities (Eq. 5): (B, M, L, D), (B, M) -> (B, L, D)."""
+    return torch.einsum("bmld,bm->bld", features, weights)

@@ -1,0 +1,56 @@
+"""What every sensor file provides: one frozen dataclass with decode, check and reduce."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pta_ros.errors import DecodeError
+from pta_ros.frames import FloatArray
+
+
+class Sensor(ABC):
+    """One modality's way from a message to the model's input; subclasses hold its settings.
+
+    Subclasses are frozen dataclasses: their fields are the reduction settings, stored with the
+    weights, so that training, evaluation and the live node cannot differ. `source` names the topic
+    or file in errors.
+    """
+
+    modality: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array that `reduce` returns."""
+
+    @abstractmethod
+    def decode(self, msg: Any, source: str) -> FloatArray:
+        """Read the physical array from a message by its attributes (any message class).
+
+        Raises DecodeError when the message contradicts itself or has an unknown encoding.
+        """
+
+    @abstractmethod
+    def check(self, array: FloatArray, source: str) -> None:
+        """Raise DecodeError when the physical array cannot be a reading of this sensor."""
+
+    @abstractmethod
+    def reduce(self, array: FloatArray) -> FloatArray:
+        """Bring a checked array to the model's input: float32, of shape `shape`, no NaN."""
+
+    def process(self, msg: Any, source: str) -> FloatArray:
+        """Decode, check and reduce one message."""
+        return self.prepare(self.decode(msg, source), source)
+
+    def prepare(self, array: FloatArray, source: str) -> FloatArray:
+        """Check and reduce one physical array (a data set's frame, or a decoded message's)."""
+        self.check(array, source)
+        reduced = self.reduce(array)
+        if reduced.shape != self.shape or not np.isfinite(reduced).all():
+            raise DecodeError(
+                source, f"reduced to {reduced.shape}", f"finite values in {self.shape}"
+            )
+        return reduced

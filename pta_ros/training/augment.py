@@ -1,0 +1,75 @@
+"""Random changes of single-modality batches while an encoder is trained.
+
+Each takes inputs and joints (B, 17, 3) in the camera frame and returns both, changed alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from pta_ros.skeleton import JOINT_NAMES
+
+#: For every joint the index of its mirror image.
+MIRROR = [
+    JOINT_NAMES.index(n.replace("left", "RIGHT").replace("right", "left").replace("RIGHT", "right"))
+    for n in JOINT_NAMES
+]
+
+Pair = tuple[Tensor, Tensor]
+
+
+def mirror_joints(joints: Tensor) -> Tensor:
+    """The mirrored body: x negated, left and right exchanged."""
+    return joints[:, MIRROR] * joints.new_tensor([-1.0, 1.0, 1.0])
+
+
+def depth(images: Tensor, joints: Tensor) -> Pair:
+    """Mirror half of the batch; hide a random rectangle; lose random pixels; add range noise."""
+    flip = torch.rand(len(images)) < 0.5
+    images = torch.where(flip[:, None, None], images.flip(2), images)
+    joints = torch.where(flip[:, None, None], mirror_joints(joints), joints)
+    lost = torch.rand(images.shape) < 0.05 * torch.rand(len(images), 1, 1)
+    images = images + torch.randn(images.shape) * 0.01 * (images > 0)
+    return images.masked_fill(lost | _rectangle(images), 0.0), joints
+
+
+def _rectangle(images: Tensor) -> Tensor:
+    """A random rectangle per image, up to a third of each side, in a fifth of the images."""
+    count, height, width = images.shape
+    sides = torch.rand(count, 2) / 3 * (torch.rand(count, 1) < 0.2)
+    corner = torch.rand(count, 2) * (1 - sides)
+    v = torch.arange(height) / height
+    u = torch.arange(width) / width
+    inside_v = (v >= corner[:, :1]) & (v < corner[:, :1] + sides[:, :1])
+    inside_u = (u >= corner[:, 1:]) & (u < corner[:, 1:] + sides[:, 1:])
+    return inside_v[:, :, None] & inside_u[:, None, :]
+
+
+def lidar(points: Tensor, joints: Tensor) -> Pair:
+    """Mirror, shift up to 0.3 m on the floor, replace a random share of the points by others."""
+    flip = torch.rand(len(points)) < 0.5
+    mirrored = points * points.new_tensor([1.0, -1.0, 1.0])
+    points = torch.where(flip[:, None, None], mirrored, points)
+    joints = torch.where(flip[:, None, None], mirror_joints(joints), joints)
+    shift = (torch.rand(len(points), 1, 2) - 0.5) * 0.6  # forward, left
+    points = points + torch.nn.functional.pad(shift, (0, 1))
+    zero = torch.zeros_like(shift[..., :1])
+    joints = joints + torch.cat([-shift[..., 1:], zero, shift[..., :1]], dim=-1)
+    other = torch.randint(points.shape[1], points.shape[:2])
+    kept = torch.arange(points.shape[1]).expand(other.shape)
+    lose = torch.rand(points.shape[:2]) < 0.4 * torch.rand(len(points), 1)
+    source = torch.where(lose, other, kept)
+    points = points.gather(1, source[..., None].expand(points.shape))
+    return points + torch.randn(points.shape) * 0.01, joints
+
+
+def csi(amplitude: Tensor, joints: Tensor) -> Pair:
+    """Gain per antenna, noise, packets in another order of start (no change of the pose)."""
+    gain = 1 + 0.05 * torch.randn(len(amplitude), amplitude.shape[1], 1, 1)
+    return amplitude * gain + torch.randn(amplitude.shape) * 0.02, joints
+
+
+AUGMENT: dict[str, Callable[[Tensor, Tensor], Pair]] = {"depth": depth, "lidar": lidar, "csi": csi}

@@ -1,0 +1,143 @@
+"""What a training run is made of, as read from one YAML file; the only home of the defaults."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from pta_ros.errors import ConfigError
+from pta_ros.model.config import PTAConfig
+from pta_ros.training.losses import TASK_LOSSES
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Encoders as single-modality models: Adam, one cycle of the learning rate."""
+
+    epochs: int = 14
+    batch: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+
+
+@dataclass(frozen=True)
+class MetaConfig:
+    """Purify-then-Align on frozen encoders (method, Settings).
+
+    `align_weight` is lambda; `outer_every` counts inner steps between two outer steps (0: one at
+    the end of each epoch, as released). `schedule` is theta's learning rate over the run:
+    `constant`, or `one_cycle` (up for a tenth, then cosine down).
+    """
+
+    epochs: int = 40
+    batch: int = 64
+    learning_rate: float = 5e-4
+    meta_learning_rate: float = 1e-2
+    align_weight: float = 0.1
+    outer_every: int = 0
+    schedule: str = "constant"
+
+    def __post_init__(self) -> None:
+        if self.schedule not in ("constant", "one_cycle"):
+            raise ConfigError(
+                f"meta.schedule is {self.schedule!r}; expected 'constant' or 'one_cycle'"
+            )
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """Shares of the subjects in meta-train (the rest), meta-validation, validation and test."""
+
+    seed: int = 0
+    meta_val: float = 0.1
+    val: float = 0.05
+    test: float = 0.15
+
+    def fractions(self) -> tuple[float, float, float, float]:
+        """Shares in the order of datasets.splits.SubjectSplits; they sum to 1."""
+        rest = 1.0 - self.meta_val - self.val - self.test
+        return (rest, self.meta_val, self.val, self.test)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run."""
+
+    seed: int = 0
+    task_loss: str = "mse"
+    model: PTAConfig = field(default_factory=PTAConfig)
+    sensors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    meta: MetaConfig = field(default_factory=MetaConfig)
+
+    def __post_init__(self) -> None:
+        if self.task_loss not in TASK_LOSSES:
+            raise ConfigError(
+                f"task_loss is {self.task_loss!r}; expected one of {sorted(TASK_LOSSES)}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers, for JSON and YAML."""
+        return asdict(self)
+
+
+_GROUPS = {"split": SplitConfig, "pretrain": PretrainConfig, "meta": MetaConfig}
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read a training configuration; raises ConfigError naming the entry that is wrong."""
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; expected a training configuration") from None
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: {' '.join(str(error).split())}; expected YAML") from error
+    try:
+        return config_from(values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def config_from(values: Any) -> TrainConfig:
+    """Build a configuration from plain containers; raises ConfigError."""
+    given = dict(_checked(TrainConfig, values, "the configuration"))
+    for name, group in _GROUPS.items():
+        if name in given:
+            given[name] = _build(group, given[name], name)
+    if "model" in given:
+        given["model"] = PTAConfig.from_dict(_checked(PTAConfig, given["model"], "model"))
+    return _build(TrainConfig, given, "the configuration")
+
+
+def _checked(kind: type, values: Any, where: str) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} is {values!r}; expected a mapping")
+    known = [f.name for f in fields(kind)]
+    for name in values:
+        if name not in known:
+            near = get_close_matches(str(name), known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"expected some of {known}"
+            raise ConfigError(f"{where} has no entry {name!r}; {hint}")
+    return values
+
+
+def _build(kind: type[T], values: Any, where: str) -> T:
+    built = kind(**_checked(kind, values, where))
+    for f in fields(kind):  # type: ignore[arg-type]
+        value, default = getattr(built, f.name), f.default
+        if isinstance(default, (int, float)) and (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float) if isinstance(default, float) else int)
+            or value < 0
+        ):
+            raise ConfigError(
+                f"{where}: {f.name} is {value!r}; expected a {type(default).__name__} of 0 or more"
+            )
+    return built

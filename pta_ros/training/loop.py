@@ -1,0 +1,113 @@
+"""Stages of a run that resume exactly: what is saved after every epoch, and how it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from pta_ros.checkpoint import load_into, load_tensors, save_tensors
+from pta_ros.errors import CheckpointError
+
+Figures = dict[str, float]
+
+
+@dataclass
+class Stage:
+    """One stage: `epoch(number)` trains for one epoch and returns the figures to log.
+
+    Everything that changes from epoch to epoch is in `module` and `optimizers`: random numbers
+    are drawn anew from (seed, stage, epoch), so an epoch repeated after a kill is bit-equal.
+    """
+
+    name: str
+    module: nn.Module
+    optimizers: Mapping[str, torch.optim.Optimizer]
+    epochs: int
+    epoch: Callable[[int], Figures]
+    seed: int = 0
+    history: list[Figures] = field(default_factory=list)
+
+
+def run_stage(
+    stage: Stage,
+    folder: Path,
+    identity: str,
+    report: Callable[[str, int, Figures], None],
+) -> None:
+    """Train `stage` to its end, continuing from `folder` where an earlier run stopped.
+
+    `identity` tells one configuration from another: a state of another one raises CheckpointError.
+    `report(stage, epoch, figures)` is called after every epoch that is trained here.
+    """
+    path = folder / f"{stage.name}.state.safetensors"
+    begin = _restore(stage, path, identity) if path.exists() else 0
+    for number in range(begin, stage.epochs):
+        seed_everything(stage.seed, stage.name, number)
+        figures = stage.epoch(number)
+        stage.history.append(figures)
+        _save(stage, path, identity, number + 1)
+        report(stage.name, number, figures)
+
+
+def seed_everything(*parts: Any) -> None:
+    """Seed every generator in use from the parts, alike on every machine."""
+    digest = hashlib.sha256(repr(parts).encode()).digest()
+    seed = int.from_bytes(digest[:4], "little")
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - libraries draw from it
+    torch.manual_seed(seed)
+
+
+def _save(stage: Stage, path: Path, identity: str, done: int) -> None:
+    tensors = {f"module.{k}": v for k, v in stage.module.state_dict().items()}
+    groups = {}
+    for name, optimizer in stage.optimizers.items():
+        state = optimizer.state_dict()
+        groups[name] = state["param_groups"]
+        for index, entries in state["state"].items():
+            for key, value in entries.items():
+                tensors[f"optimizer.{name}.{index}.{key}"] = torch.as_tensor(value)
+    note = {"identity": identity, "done": done, "groups": groups, "history": stage.history}
+    save_tensors(path, tensors, {"state": json.dumps(note)})
+
+
+def _restore(stage: Stage, path: Path, identity: str) -> int:
+    tensors = load_tensors(path)
+    with safe_open(path, "pt") as file:
+        note = json.loads((file.metadata() or {}).get("state", "{}"))
+    if note.get("identity") != identity:
+        raise CheckpointError(
+            f"{path}: state of another configuration or data set; "
+            "expected the one it was begun with: choose a new run folder"
+        )
+    load_into(stage.module, _strip(tensors, "module."), path)
+    for name, optimizer in stage.optimizers.items():
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in _strip(tensors, f"optimizer.{name}.").items():
+            index, entry = key.split(".", 1)
+            state.setdefault(int(index), {})[entry] = value
+        optimizer.load_state_dict({"state": state, "param_groups": note["groups"][name]})
+    stage.history[:] = note["history"]
+    return int(note["done"])
+
+
+def _strip(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def batches(rows: Tensor, size: int) -> list[Tensor]:
+    """Shuffled batches of row numbers; a last batch of one joins the one before it."""
+    split = list(rows[torch.randperm(len(rows))].split(size))
+    if len(split) > 1 and len(split[-1]) == 1:  # batch norm needs two
+        split[-2:] = [torch.cat(split[-2:])]
+    return split

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+
+from pta_ros.errors import ConfigError
+from pta_ros.training.config import TrainConfig, config_from, load_config
+
+CONFIGS = sorted((Path(__file__).parents[2] / "config").glob("mmfi_*.yaml"))
+
+
+def test_the_shipped_training_configuration_loads():
+    path = next(p for p in CONFIGS if p.name == "mmfi_lite.yaml")
+    config = load_config(path)
+    assert config.meta.align_weight == 0.1
+    assert config_from(config.to_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"sed": 1}, "did you mean 'seed'"),
+        ({"meta": {"epoch": 3}}, "did you mean 'epochs'"),
+        ({"model": {"tokns": 3}}, "did you mean 'tokens'"),
+        ({"meta": {"epochs": 1.5}}, "epochs is 1.5"),
+        ({"meta": {"learning_rate": "fast"}}, "learning_rate is 'fast'"),
+        ({"meta": {"learning_rate": -1.0}}, "learning_rate is -1.0"),
+        ({"meta": 3}, "meta is 3"),
+        ({"task_loss": "mae"}, "task_loss is 'mae'"),
+        ({"meta": {"schedule": "cosine"}}, "schedule is 'cosine'"),
+        ([1], r"is \[1\]"),
+    ],
+)
+def test_a_mistake_is_named_with_its_remedy(values, words):
+    with pytest.raises(ConfigError, match=words):
+        config_from(values)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"absent\.yaml: no such file"):
+        load_config(tmp_path / "absent.yaml")
+    (tmp_path / "bad.yaml").write_text("a: [1,")
+    with pytest.raises(ConfigError, match=r"bad\.yaml"):
+        load_config(tmp_path / "bad.yaml")
+    (tmp_path / "code.yaml").write_text("seed: !!python/object/apply:os.getcwd []")
+    with pytest.raises(ConfigError, match=r"code\.yaml"):
+        load_config(tmp_path / "code.yaml")
+
+
+def test_an_empty_file_gives_the_defaults(tmp_path):
+    (tmp_path / "empty.yaml").write_text("")
+    assert load_config(tmp_path / "empty.yaml") == TrainConfig()
