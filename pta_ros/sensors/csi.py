@@ -1,0 +1,127 @@
+"""Wi-Fi channel state: pta_msgs/CsiFrame repaired and scaled as the MM-Fi data set's users do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.frames import FloatArray
+from pta_ros.sensors.base import Sensor
+from pta_ros.sensors.wire import read, read_size
+
+
+@dataclass(frozen=True)
+class CsiSensor(Sensor):
+    """Physical array: float32 (antennas, subcarriers, packets) amplitude; may hold NaN and inf.
+
+    Non-finite values are this sensor's own convention for lost readings (MM-Fi's files have them);
+    a small share is repaired, a large one is an error.
+    """
+
+    modality: ClassVar[str] = "csi"
+
+    antennas: int = 3
+    subcarriers: int = 114
+    packets: int = 10
+    max_repaired: float = 0.3
+    max_amplitude: float = 1e6
+    #: Amplitude is not negative; a few values are forgiven, as some tools export decibels.
+    max_negative: float = 0.05
+    #: Least lag-1 correlation over subcarriers of the packet mean: noise is no channel.
+    min_coherence: float = 0.2
+
+    def __post_init__(self) -> None:
+        if min(self.shape) < 1 or self.subcarriers < 3:
+            raise ConfigError(
+                f"csi: {self.shape}; expected at least 1 antenna, 3 subcarriers, 1 packet"
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(antennas, subcarriers, packets)."""
+        return (self.antennas, self.subcarriers, self.packets)
+
+    def decode(self, msg: Any, source: str) -> FloatArray:
+        """Read a pta_msgs/CsiFrame's amplitude; phase is checked for its length only."""
+        names = ("antennas", "subcarriers", "packets")
+        shape = tuple(read_size(msg, name, source) for name in names)
+        if shape != self.shape:
+            raise DecodeError(source, f"antennas, subcarriers, packets = {shape}", str(self.shape))
+        amplitude = _floats(msg, "amplitude", source)
+        phase = _floats(msg, "phase", source)
+        count = int(np.prod(self.shape))
+        if amplitude.size != count or phase.size not in (0, count):
+            reason = f"{amplitude.size} amplitudes and {phase.size} phases"
+            raise DecodeError(source, reason, f"{count} amplitudes, and as many phases or none")
+        return amplitude.reshape(self.shape)
+
+    def check(self, array: FloatArray, source: str) -> None:
+        """Reject wrong shapes, frames beyond repair, absurd amplitudes, and noise."""
+        if array.shape != self.shape:
+            raise DecodeError(source, f"CSI of shape {array.shape}", str(self.shape))
+        finite = np.isfinite(array)
+        lost = 1 - np.count_nonzero(finite) / array.size
+        if lost > self.max_repaired:
+            expected = f"at most {self.max_repaired:.0%}"
+            raise DecodeError(source, f"{lost:.1%} of the amplitudes are NaN or infinite", expected)
+        repaired = repair(array)
+        low, high = float(repaired.min()), float(repaired.max())
+        negative = np.count_nonzero(repaired < 0) / array.size
+        if max(-low, high) > self.max_amplitude or negative > self.max_negative:
+            reason = f"amplitudes from {low:.4g} to {high:.4g}, {negative:.1%} of them negative"
+            raise DecodeError(source, reason, f"0 to {self.max_amplitude:g}")
+        if high - low <= 0:
+            raise DecodeError(source, f"all amplitudes are {low:.4g}", "a channel that varies")
+        coherence = coherence_of(repaired)
+        if coherence < self.min_coherence:
+            reason = f"neighbouring subcarriers correlate by {coherence:.2f} (noise)"
+            raise DecodeError(source, reason, f"at least {self.min_coherence}")
+
+    def reduce(self, array: FloatArray) -> FloatArray:
+        """Repair a checked frame and scale it to 0..1 over the whole frame."""
+        repaired = repair(array)
+        low, high = repaired.min(), repaired.max()
+        scaled: FloatArray = ((repaired - low) / (high - low)).astype(np.float32, copy=False)
+        return scaled
+
+
+def repair(array: FloatArray) -> FloatArray:
+    """Replace non-finite values by the mean of their packet's finite values (all antennas).
+
+    This is the clean-up MM-Fi's toolbox defines. A packet without any finite value takes the
+    frame's mean, where the toolbox would leave NaN.
+    """
+    finite = np.isfinite(array)
+    if finite.all():
+        return array
+    known = np.where(finite, array, np.float32(0))
+    counts = finite.sum(axis=(0, 1))
+    sums = known.sum(axis=(0, 1), dtype=np.float64)
+    frame_mean = sums.sum() / max(counts.sum(), 1)
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), frame_mean)
+    return np.where(finite, array, means).astype(np.float32)
+
+
+def coherence_of(amplitude: FloatArray) -> float:
+    """Return the lag-1 correlation across subcarriers of the mean over packets, antennas pooled.
+
+    About 0 for white noise, near 1 for a multipath channel; 0 when no antenna varies.
+    """
+    profile = amplitude.mean(axis=2, dtype=np.float64)
+    profile = profile - profile.mean(axis=1, keepdims=True)
+    a, b = profile[:, :-1], profile[:, 1:]
+    energy = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / energy if energy > 0 else 0.0
+
+
+def _floats(msg: Any, name: str, source: str) -> FloatArray:
+    """Read a float sequence attribute as one flat float32 array."""
+    value = read(msg, name, source)
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(value, dtype=np.float32).reshape(-1)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DecodeError(source, f"{name}: {error}", "a sequence of floats") from None

@@ -1,0 +1,97 @@
+"""LiDAR: sensor_msgs/PointCloud2 cropped to the sensing region and thinned to a fixed count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import fpsample
+import numpy as np
+from numpy.typing import NDArray
+
+from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.frames import FloatArray
+from pta_ros.sensors.base import Sensor
+from pta_ros.sensors.pointcloud import read_xyz
+
+Range = tuple[float, float]
+
+#: Tree height of fpsample's bucket method: fastest for the few hundred to few thousand points here.
+_TREE_HEIGHT = 3
+
+
+@dataclass(frozen=True)
+class LidarSensor(Sensor):
+    """Physical array: float32 (N, 3) metres in the LiDAR frame (x forward, y left, z up).
+
+    `x_m y_m z_m` bound the region of interest, which leaves out the floor.
+    """
+
+    modality: ClassVar[str] = "lidar"
+
+    points: int = 512
+    x_m: Range = (1.5, 4.5)
+    y_m: Range = (-1.5, 1.5)
+    z_m: Range = (-1.05, 1.3)
+    #: Fewer points than this in the region cannot show a person.
+    min_points: int = 16
+    #: Ten times the 2,000 that are expected; a larger cloud comes from another sensor.
+    max_points: int = 20_000
+    #: A coordinate beyond this is no reading of an indoor scanner; a few strays are forgiven.
+    plausible_m: float = 200.0
+    max_implausible: float = 0.01
+
+    def __post_init__(self) -> None:
+        ranges = (self.x_m, self.y_m, self.z_m)
+        if any(len(r) != 2 or not r[0] < r[1] for r in ranges):
+            raise ConfigError(f"lidar: region {ranges}; expected (low, high) per axis, low < high")
+        if not 1 <= self.min_points <= self.max_points or self.points < 1:
+            raise ConfigError(
+                f"lidar: points {self.points}, min_points {self.min_points}, max_points "
+                f"{self.max_points}; expected 1 <= min_points <= max_points and points >= 1"
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(points, 3)."""
+        return (self.points, 3)
+
+    def decode(self, msg: Any, source: str) -> FloatArray:
+        """Read the finite points of a sensor_msgs/PointCloud2 in any layout."""
+        return read_xyz(msg, self.max_points, source)
+
+    def check(self, array: FloatArray, source: str) -> None:
+        """Reject wrong shapes, too many points, absurd ranges and an empty sensing region."""
+        if array.ndim != 2 or array.shape[1] != 3 or not 0 < len(array) <= self.max_points:
+            expected = f"(N, 3) with N in 1..{self.max_points}"
+            raise DecodeError(source, f"cloud of shape {array.shape}", expected)
+        # Written so that NaN counts as implausible.
+        far = 1 - np.count_nonzero((np.abs(array) <= self.plausible_m).all(axis=1)) / len(array)
+        if far > self.max_implausible:
+            expected = f"metres within {self.plausible_m:g} (wrong unit?)"
+            raise DecodeError(source, f"{far:.1%} of the points are implausible", expected)
+        inside = int(np.count_nonzero(self._inside(array)))
+        if inside < self.min_points:
+            reason = f"no person in the region: {inside} of {len(array)} points in it"
+            raise DecodeError(source, reason, f"at least {self.min_points}")
+
+    def reduce(self, array: FloatArray) -> FloatArray:
+        """Crop a checked cloud and keep exactly `points` rows, spread by farthest-point sampling.
+
+        Deterministic. The rows are a set, in no order; a smaller crop repeats its rows cyclically,
+        which a max-pooling set encoder cannot notice.
+        """
+        crop = array[self._inside(array)].astype(np.float32, copy=False)
+        if len(crop) <= self.points:
+            return crop[np.arange(self.points) % len(crop)]
+        rows = fpsample.bucket_fps_kdline_sampling(crop, self.points, _TREE_HEIGHT, start_idx=0)
+        sampled: FloatArray = crop[rows.astype(np.intp)]
+        return sampled
+
+    def _inside(self, array: FloatArray) -> NDArray[np.bool_]:
+        """Mark the points inside the region of interest, bounds included."""
+        inside = np.ones(len(array), np.bool_)
+        for axis, (low, high) in enumerate((self.x_m, self.y_m, self.z_m)):
+            column = array[:, axis]
+            inside &= (column >= low) & (column <= high)
+        return inside

@@ -1,0 +1,63 @@
+"""Reading message attributes that nobody has vouched for: every surprise becomes a DecodeError."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pta_ros.errors import DecodeError
+
+
+def read(msg: Any, name: str, source: str) -> Any:
+    """Return the attribute `name` of a message; DecodeError when the message has none."""
+    try:
+        return getattr(msg, name)
+    except AttributeError:
+        kind = type(msg).__name__
+        raise DecodeError(source, f"{kind} without '{name}'", "the topic's message type") from None
+
+
+def read_size(msg: Any, name: str, source: str) -> int:
+    """Return a non-negative integer attribute (a width, a step, an offset)."""
+    value = read(msg, name, source)
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise DecodeError(source, f"{name} = {value!r}", "a whole number") from None
+    if number < 0:
+        raise DecodeError(source, f"{name} = {number}", "zero or more")
+    return number
+
+
+def read_bytes(msg: Any, name: str, source: str) -> NDArray[np.uint8]:
+    """View an attribute's raw bytes without copying.
+
+    Accepts what ROS stacks put there: array.array (rclpy), ndarray (rosbags), bytes, memoryview.
+    """
+    value = read(msg, name, source)
+    try:
+        view = memoryview(value)
+        if view.format in ("O", "P"):
+            raise TypeError("holds references, not bytes")
+        # numpy before 2.0 refuses an empty buffer.
+        return np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8)
+    except (TypeError, ValueError, BufferError) as error:
+        reason = f"{name} is {type(value).__name__} ({error})"
+        raise DecodeError(source, reason, "a contiguous buffer of bytes") from None
+
+
+def grid(
+    data: NDArray[np.uint8],
+    shape: tuple[int, int],
+    strides: tuple[int, int],
+    dtype: np.dtype[Any],
+    offset: int,
+) -> NDArray[Any]:
+    """View one value per cell of a row-and-step layout, without copying.
+
+    The caller has checked that the last cell ends inside `data`.
+    """
+    return np.ndarray(shape, dtype, buffer=data, offset=offset, strides=strides)

@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.sensors import LidarSensor
+
+SENSOR = LidarSensor()
+
+
+def scene(count, seed=0, low=(1.6, -1.4, -1.0), high=(4.4, 1.4, 1.2)):
+    return np.random.default_rng(seed).uniform(low, high, (count, 3)).astype(np.float32)
+
+
+def rows_of(points):
+    return {tuple(row) for row in points.tolist()}
+
+
+def spread(chosen, cloud):
+    """The largest distance from a point of the cloud to the nearest chosen one."""
+    gaps = np.linalg.norm(cloud[:, None] - chosen[None], axis=2)
+    return gaps.min(axis=1).max()
+
+
+def test_process_reads_crops_and_thins(cloud_message):
+    inside, outside = scene(700), scene(400, low=(5, -3, -1), high=(9, 3, 2))
+    cloud = np.concatenate([outside, inside])
+    reduced = SENSOR.process(cloud_message(cloud), "t")
+    assert reduced.shape == (512, 3)
+    assert reduced.dtype == np.float32
+    assert rows_of(reduced) <= rows_of(inside)
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(16, 1500))
+def test_reduce_gives_distinct_rows_or_all_of_them(seed, count):
+    cloud = scene(count, seed)
+    reduced = SENSOR.reduce(cloud)
+    assert reduced.shape == (512, 3)
+    assert rows_of(reduced) <= rows_of(cloud)
+    assert len(rows_of(reduced)) == min(512, len(rows_of(cloud)))
+
+
+def test_few_points_repeat_cyclically():
+    cloud = scene(100)
+    np.testing.assert_array_equal(SENSOR.reduce(cloud), np.resize(cloud, (512, 3)))
+
+
+def test_reduce_is_deterministic():
+    cloud = scene(1500)
+    np.testing.assert_array_equal(SENSOR.reduce(cloud), SENSOR.reduce(cloud.copy()))
+
+
+def test_reduce_covers_as_well_as_exact_farthest_point_sampling():
+    cloud = scene(900)
+    chosen, gaps = [0], np.full(len(cloud), np.inf)
+    for _ in range(511):
+        gaps = np.minimum(gaps, np.linalg.norm(cloud - cloud[chosen[-1]], axis=1))
+        chosen.append(int(gaps.argmax()))
+    exact = spread(cloud[chosen], cloud)
+    assert spread(SENSOR.reduce(cloud), cloud) <= 1.15 * exact
+    assert spread(cloud[:512], cloud) > 1.5 * exact  # what chance does, so the bound says something
+
+
+def test_identical_points_still_fill_the_rows():
+    cloud = np.full((600, 3), (2, 0, 0), np.float32)
+    assert rows_of(SENSOR.reduce(cloud)) == {(2.0, 0.0, 0.0)}
+
+
+def test_the_floor_is_left_out():
+    floor = scene(500, low=(1.6, -1.4, -1.2), high=(4.4, 1.4, -1.1))
+    person = scene(50, low=(2.8, -0.3, -0.9), high=(3.2, 0.3, 0.7))
+    assert rows_of(SENSOR.reduce(np.concatenate([floor, person]))) == rows_of(person)
+
+
+@pytest.mark.parametrize(
+    ("array", "reason"),
+    [
+        (np.zeros((5, 4), np.float32), r"shape \(5, 4\)"),
+        (np.zeros((0, 3), np.float32), r"shape \(0, 3\)"),
+        (np.zeros((20_001, 3), np.float32), "20001"),
+        (scene(15), "no person in the region: 15 of 15"),
+        (scene(100) + np.float32(10), "no person in the region: 0 of 100"),
+        (scene(100) * 1000, "implausible"),
+        (np.full((100, 3), np.nan, np.float32), "implausible"),
+    ],
+)
+def test_check_refuses(array, reason):
+    with pytest.raises(DecodeError, match=reason):
+        SENSOR.check(array, "lidar/points")
+
+
+def test_check_forgives_one_stray():
+    cloud = scene(200)
+    cloud[0] = 1e6
+    SENSOR.check(cloud, "t")
+
+
+def test_ten_times_the_expected_points_is_an_error(cloud_message):
+    with pytest.raises(DecodeError, match="20001 points"):
+        SENSOR.decode(cloud_message(np.ones((20_001, 3))), "lidar/points")
+
+
+@pytest.mark.parametrize("fields", [{"x_m": (2.0, 1.0)}, {"points": 0}, {"min_points": 0}])
+def test_settings_that_cannot_work_are_refused(fields):
+    with pytest.raises(ConfigError, match="lidar"):
+        LidarSensor(**fields)
