@@ -1,0 +1,117 @@
+"""MM-Fi's protocols and splits, exactly as published, and subject splits for meta-learning.
+
+A split is made of (subject, action) pairs, for example ("S01", "A13").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pta_ros.errors import DatasetError
+
+SUBJECTS = tuple(f"S{n:02d}" for n in range(1, 41))
+ACTIONS = tuple(f"A{n:02d}" for n in range(1, 28))
+_DAILY = (2, 3, 4, 5, 13, 14, 17, 18, 19, 20, 21, 22, 23, 27)
+
+#: P1 daily activities, P2 rehabilitation exercises, P3 both.
+PROTOCOLS: dict[str, tuple[str, ...]] = {
+    "P1": tuple(a for n, a in enumerate(ACTIONS, 1) if n in _DAILY),
+    "P2": tuple(a for n, a in enumerate(ACTIONS, 1) if n not in _DAILY),
+    "P3": ACTIONS,
+}
+
+Pair = tuple[str, str]
+
+
+class Split(NamedTuple):
+    """Pairs to train on and pairs to validate on; they share none."""
+
+    train: frozenset[Pair]
+    val: frozenset[Pair]
+
+
+class SubjectSplits(NamedTuple):
+    """Four groups of subjects that share nobody, each in ascending order."""
+
+    train: tuple[str, ...]
+    meta_val: tuple[str, ...]
+    val: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+def scene_of(subject: str) -> str:
+    """Return the scene a subject was recorded in: S01-10 E01, and so on to S31-40 E04."""
+    return f"E{SUBJECTS.index(_known(subject, SUBJECTS, 'subject')) // 10 + 1:02d}"
+
+
+def protocol_actions(protocol: str) -> tuple[str, ...]:
+    """Return the actions of P1, P2 or P3 in ascending order."""
+    return PROTOCOLS[_known(protocol, PROTOCOLS, "protocol")]
+
+
+def mmfi_split(protocol: str, split: str) -> Split:
+    """Return one of the published splits.
+
+    S1 random: for the k-th action of the protocol a permutation of the subjects seeded with k,
+    the first 32 train. S2 across subjects: every fifth validates. S3 across scenes: E04 validates.
+    """
+    actions = protocol_actions(protocol)
+    makers = {"S1": _random_split, "S2": _subject_split, "S3": _scene_split}
+    held_out = makers[_known(split, makers, "split")](actions)
+    pairs = {(subject, action) for subject in SUBJECTS for action in actions}
+    return Split(frozenset(pairs - held_out), frozenset(held_out))
+
+
+def subject_splits(
+    subjects: Iterable[str],
+    seed: int,
+    fractions: Sequence[float] = (0.6, 0.15, 0.1, 0.15),
+) -> SubjectSplits:
+    """Deal subjects into train, meta_val, val and test groups, at random but repeatably.
+
+    The sizes follow `fractions` with at least one subject each; train takes the remainder.
+    The order of `subjects` does not matter. Raises DatasetError for fewer than four subjects.
+    """
+    names = sorted(set(subjects))
+    if len(fractions) != 4 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise DatasetError(f"fractions {tuple(fractions)}; expected four positive ones, sum 1")
+    if len(names) < 4:
+        raise DatasetError(f"{len(names)} subjects {names}; a split needs at least 4")
+    sizes = [max(1, round(fraction * len(names))) for fraction in fractions[1:]]
+    while sum(sizes) >= len(names):  # few subjects and a small train share: someone must train
+        sizes[sizes.index(max(sizes))] -= 1
+    shuffled = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
+    ends = np.cumsum([len(names) - sum(sizes), *sizes]).tolist()
+    starts = [0, *ends[:-1]]
+    groups = (tuple(sorted(shuffled[a:b])) for a, b in zip(starts, ends, strict=True))
+    return SubjectSplits(*groups)
+
+
+def _random_split(actions: Sequence[str]) -> set[Pair]:
+    """S1's held-out pairs; RandomState(k) draws what numpy.random.seed(k) would."""
+    held_out = set()
+    for k, action in enumerate(actions):
+        order = np.random.RandomState(k).permutation(len(SUBJECTS))
+        held_out |= {(SUBJECTS[i], action) for i in order[32:]}
+    return held_out
+
+
+def _subject_split(actions: Sequence[str]) -> set[Pair]:
+    """S2's held-out pairs: S05, S10 ... S40."""
+    return {(subject, action) for subject in SUBJECTS[4::5] for action in actions}
+
+
+def _scene_split(actions: Sequence[str]) -> set[Pair]:
+    """S3's held-out pairs: everyone in E04."""
+    return {(subject, action) for subject in SUBJECTS[30:] for action in actions}
+
+
+def _known(name: str, known: Iterable[str], what: str) -> str:
+    """Return the name if it is known, or raise DatasetError with the choices."""
+    choices = list(known)
+    if name not in choices:
+        raise DatasetError(f"unknown {what} {name!r}; expected one of {', '.join(choices)}")
+    return name

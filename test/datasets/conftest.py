@@ -1,0 +1,46 @@
+"""A small MM-Fi tree, written by the test itself in the published layout."""
+
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import scipy.io
+
+FRAMES = 3
+
+
+def write_clip(folder, seed=0, frames=FRAMES):
+    """Write one clip with every modality and the clutter that the real archives contain."""
+    rng = np.random.default_rng(seed)
+    for name in ("depth", "lidar", "mmwave", "wifi-csi", "rgb", "infra1", "infra2"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    for n in range(1, frames + 1):
+        depth = rng.integers(400, 4000, (480, 640)).astype(np.uint16)
+        cv2.imwrite(str(folder / f"depth/frame{n:03d}.png"), depth)
+        rng.normal(0, 1, (100 + n, 3)).tofile(folder / f"lidar/frame{n:03d}.bin")
+        rng.normal(0, 1, (5, 5)).tofile(folder / f"mmwave/frame{n:03d}.bin")
+        csi = {"CSIamp": rng.uniform(20, 40, (3, 114, 10)), "CSIphase": np.zeros((3, 114, 10))}
+        scipy.io.savemat(folder / f"wifi-csi/frame{n:03d}.mat", csi)
+        np.save(folder / f"rgb/frame{n:03d}.npy", np.zeros((17, 2)))
+    np.save(folder / "ground_truth.npy", rng.normal(0, 1, (frames, 17, 3)))
+
+
+@pytest.fixture(scope="session")
+def _template(tmp_path_factory):
+    """Two subjects in two scenes, two actions each, with hidden and foreign entries between."""
+    tree = tmp_path_factory.mktemp("mmfi")
+    for i, place in enumerate(("E01/S01/A02", "E01/S01/A10", "E04/S31/A02", "E04/S31/A10")):
+        write_clip(tree / place, seed=i)
+    (tree / ".DS_Store").write_bytes(b"x")
+    (tree / "E01/S01/._A03").write_bytes(b"x")
+    (tree / "E01/S01/A05").write_bytes(b"a file, not a folder")
+    (tree / "E01/readme").mkdir()
+    return tree
+
+
+@pytest.fixture
+def root(_template, tmp_path):
+    """A copy of the tree that the test may damage."""
+    return shutil.copytree(_template, tmp_path / "mmfi")
