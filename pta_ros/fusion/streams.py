@@ -1,0 +1,247 @@
+"""One sensor stream: keeps its last frames and judges whether they may be used.
+
+States and their changes (ages and waits are by the clock that the caller passes in):
+- MISSING -> LIVE at the first good frame, so that start-up is quick.
+- LIVE -> STALE when the newest usable stamp is older than `stale_after_s`. Repeats of old stamps
+  do not refresh it, so a frozen sensor that resends its last message goes STALE.
+- any -> CORRUPT at the first message that failed its check, and at the `freeze_frames`-th frame
+  in a row whose content is bit for bit that of the frame before it (a real sensor has noise).
+- STALE or CORRUPT -> LIVE after `recover_frames` good frames in a row, without a wait longer than
+  `stale_after_s` between them.
+- CORRUPT -> STALE when no message at all came for `stale_after_s`: the sensor is silent now, no
+  longer wrong; the reason keeps the last error.
+- A clock that goes back resets to MISSING. An old stamp under a steady clock is a late frame.
+
+Counters add up at any time: received = used + dropped + corrupt + waiting.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from pta_ros.frames import FloatArray, Frame, StreamState, StreamStatus
+from pta_ros.fusion.buffer import FrameBuffer
+from pta_ros.fusion.config import StreamConfig
+from pta_ros.fusion.rates import NS, ClockWatch, RateMeter, to_ns
+
+__all__ = ["Stream", "StreamConfig"]
+
+
+class Stream:
+    """Health, time and bookkeeping of one modality. Not thread-safe: the caller serialises calls.
+
+    Every method takes the caller's clock `now_ns` (ns, the clock of the stamps). Frames' arrays
+    are kept by reference and must not be changed afterwards.
+    """
+
+    def __init__(self, modality: str, config: StreamConfig) -> None:
+        self.modality = modality
+        self.config = config
+        #: Frames that got the time of receipt as their stamp (zero or future stamp).
+        self.restamped = 0
+        self._enabled = config.enabled
+        self._received = self._dropped = self._corrupt = 0
+        self._clock = ClockWatch()
+        self._rate = RateMeter(to_ns(config.stale_after_s))
+        self._buffer = FrameBuffer(config.history)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._state = StreamState.MISSING
+        self._newest_ns: int | None = None  # stamp of the newest usable frame
+        self._heard_ns = 0  # when the last message came, usable or not
+        self._raw_ns = 0  # the sensor's own stamp on the frame before
+        self._last: FloatArray | None = None
+        self._good_run = self._repeats = self._unusable = 0
+        self._note = ""  # why the last message was of no use
+
+    # -- messages in ------------------------------------------------------------------------
+
+    def push(self, frame: Frame, now_ns: int) -> bool:
+        """Take one decoded frame; True when it may be used, else it was counted out."""
+        self._hear(now_ns)
+        placed = self._place(frame, now_ns) if self._enabled else None
+        if placed is None:
+            self._dropped += 1
+            return False
+        if self._repeats_content(placed):
+            return False
+        self._accept(placed)
+        return True
+
+    def reject(self, error: Exception, now_ns: int) -> None:
+        """Take note of one message that failed to decode or failed its check."""
+        self._hear(now_ns)
+        self._mark_corrupt(str(error))
+
+    def _hear(self, now_ns: int) -> None:
+        self._tick(now_ns)
+        self._heard_ns = now_ns
+        self._received += 1
+        self._unusable += 1  # until it is accepted
+
+    def _place(self, frame: Frame, now_ns: int) -> Frame | None:
+        """The frame with its stamp on the common clock; None when the stamp rules it out."""
+        raw, stamp = frame.stamp_ns, frame.stamp_ns + to_ns(self.config.offset_s)
+        if 0 < raw == self._raw_ns:
+            self._note = "stamps do not advance"
+            return None
+        ahead_ns = stamp - now_ns
+        if raw <= 0 or ahead_ns > to_ns(self.config.future_tolerance_s):
+            if self.config.stamp_policy == "reject":
+                ahead = f"stamps lie {ahead_ns / NS:.3f} s in the future"
+                self._note = "stamps are zero" if raw <= 0 else ahead
+                return None
+            stamp = now_ns
+            self.restamped += 1
+        if not self._buffer.admits(stamp):
+            self._note = "stamps do not advance"
+            return None
+        self._raw_ns = raw
+        return replace(frame, stamp_ns=stamp)
+
+    def _repeats_content(self, frame: Frame) -> bool:
+        """Whether the content is that of the frame before; if so it is counted and judged."""
+        same = self._last is not None and np.array_equal(frame.array, self._last)
+        self._last = frame.array
+        if not (same and self.config.freeze_frames):
+            self._repeats = 0
+            return False
+        self._repeats += 1
+        if self._repeats >= self.config.freeze_frames:
+            self._mark_corrupt(f"frozen: {self._repeats} frames repeat the content before them")
+            return True
+        self._dropped += 1
+        self._good_run = 0
+        self._note = "content repeats"
+        return True
+
+    def _mark_corrupt(self, reason: str) -> None:
+        self._corrupt += 1
+        self._good_run = 0
+        if self._enabled:
+            self._state = StreamState.CORRUPT
+            self._note = reason
+            self._buffer.clear()
+
+    def _accept(self, frame: Frame) -> None:
+        """Keep a good frame; one that advances time counts towards LIVE.
+
+        Whether it was old on arrival shows at the next `_tick`, with which every question begins.
+        """
+        self._buffer.add(frame)
+        self._rate.add(frame.stamp_ns, self._unusable - 1)
+        self._unusable = 0
+        if self._newest_ns is not None and frame.stamp_ns < self._newest_ns:
+            return
+        self._newest_ns = frame.stamp_ns
+        self._good_run += 1
+        ailing = self._state in (StreamState.STALE, StreamState.CORRUPT)
+        if not ailing or self._good_run >= self.config.recover_frames:
+            self._state = StreamState.LIVE
+            self._note = ""
+
+    # -- health -----------------------------------------------------------------------------
+
+    def _tick(self, now_ns: int) -> None:
+        """Let time pass: a clock that jumped back, frames that grew old, a silent sensor."""
+        if self._clock.went_back(now_ns):
+            self._restart()
+        limit_ns = to_ns(self.config.stale_after_s)
+        if self._newest_ns is not None and now_ns - self._newest_ns > limit_ns:
+            self._good_run = 0
+            if self._state is StreamState.LIVE:
+                self._state = StreamState.STALE
+                self._buffer.clear()
+        if self._state is StreamState.CORRUPT and now_ns - self._heard_ns > limit_ns:
+            self._state = StreamState.STALE
+
+    def reset(self) -> None:
+        """Start over, as after a jump of the clock; the counters stay."""
+        self._restart()
+        self._clock.reset()
+
+    def _restart(self) -> None:
+        self._buffer.restart()
+        self._rate.restart()
+        self._forget()
+
+    def enable(self, enabled: bool) -> None:
+        """Switch the stream on (it starts over) or off (its messages are counted dropped)."""
+        if enabled != self._enabled:
+            self._restart()
+        self._enabled = enabled
+
+    def status(self, now_ns: int) -> StreamStatus:
+        """State, age, rate, counters and reason at `now_ns`; `weight` is the pipeline's to fill."""
+        self._tick(now_ns)
+        newest = self._newest_ns
+        return StreamStatus(
+            modality=self.modality,
+            state=self._state if self._enabled else StreamState.DISABLED,
+            age_s=math.inf if newest is None else max(0, now_ns - newest) / NS,
+            rate_hz=self._rate.rate_hz(now_ns),
+            received=self._received,
+            used=self._buffer.used,
+            dropped=self._dropped + self._buffer.dropped,
+            corrupt=self._corrupt,
+            lost=self._rate.lost,
+            reason=self._reason(now_ns),
+        )
+
+    def _reason(self, now_ns: int) -> str:
+        """Why the stream is not LIVE, in words."""
+        if not self._enabled:
+            return "disabled by the operator"
+        if self._state is StreamState.LIVE:
+            return ""
+        said = {StreamState.MISSING: "no usable message yet", StreamState.STALE: "silent"}
+        parts = [said.get(self._state, ""), self._note]
+        if self._state is StreamState.STALE and self._newest_ns is not None:
+            parts[0] = f"no new frame for {(now_ns - self._newest_ns) / NS:.2f} s"
+        return ": ".join(part for part in parts if part)
+
+    # -- frames out -------------------------------------------------------------------------
+
+    @property
+    def waiting(self) -> int:
+        """Accepted frames that are neither used nor dropped: what is missing in the counters."""
+        return self._buffer.waiting
+
+    @property
+    def last_used_ns(self) -> int:
+        """Stamp (ns) of the newest frame that was in an estimate, 0 before the first."""
+        return self._buffer.last_used_ns
+
+    def newest_ns(self, now_ns: int) -> int | None:
+        """Stamp (ns) of the newest usable frame; None unless LIVE."""
+        self._tick(now_ns)
+        return self._newest_ns if self._is_live() else None
+
+    def may_come_nearer(self, t_ns: int) -> bool:
+        """Whether its next frame, one period after the newest, would lie nearer to `t_ns`.
+
+        True while the period is not known.
+        """
+        return self._newest_ns is None or t_ns - self._newest_ns > self._rate.period_ns / 2
+
+    def nearest(self, t_ns: int, now_ns: int) -> Frame | None:
+        """The frame nearest to `t_ns` within `sync_tolerance_s`; None unless LIVE."""
+        self._tick(now_ns)
+        if not self._is_live():
+            return None
+        return self._buffer.nearest(t_ns, to_ns(self.config.sync_tolerance_s))
+
+    def _is_live(self) -> bool:
+        return self._enabled and self._state is StreamState.LIVE
+
+    def take(self, frame: Frame) -> None:
+        """Begin to use a frame that `nearest` gave; older frames are dropped."""
+        self._buffer.take(frame)
+
+    def settle(self, used: bool) -> None:
+        """End what `take` began: the estimate came out (`used`) or was thrown away."""
+        self._buffer.settle(used)

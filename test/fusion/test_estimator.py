@@ -1,0 +1,120 @@
+"""Estimator: a Sample through a small real model and back."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+
+from pta_ros.errors import ConfigError
+from pta_ros.frames import Frame, Sample
+from pta_ros.fusion.estimator import Estimator
+from pta_ros.fusion.pipeline import FusionPipeline
+from pta_ros.fusion.streams import Stream, StreamConfig
+from pta_ros.model.config import PTAConfig
+from pta_ros.model.pta import PTA
+
+SHAPES = {"depth": (96, 128), "lidar": (512, 3), "csi": (3, 114, 10)}
+SUBSETS = [s for n in (1, 2, 3) for s in combinations(SHAPES, n)]
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    tiny = PTA(PTAConfig(channels=16, tokens=4, dim=16, latent=8))
+    with torch.no_grad():
+        tiny.purify.logits.copy_(torch.tensor([0.5, 0.0, -1.0]))
+    return tiny
+
+
+def sample_of(names, seed=0):
+    rng = np.random.default_rng(seed)
+    arrays = {name: rng.random(SHAPES[name], np.float32) + 1 for name in names}
+    return Sample(1, {name: Frame(name, 1, array) for name, array in arrays.items()})
+
+
+@pytest.mark.parametrize("names", SUBSETS, ids="+".join)
+def test_every_subset_gives_what_the_model_gives(model, names):
+    sample = sample_of(names)
+    prediction = Estimator(model)(sample)
+    inputs = {n: torch.from_numpy(f.array)[None] for n, f in sample.frames.items()}
+    with torch.no_grad():
+        output = model(inputs)
+    assert prediction.is_sound()
+    assert prediction.joints_m.dtype == np.float32
+    assert prediction.joints_m == pytest.approx(output.joints[0].numpy())
+    assert prediction.std_m == pytest.approx(np.exp(output.log_std[0].numpy()))
+    assert set(prediction.weights) == set(names)
+    assert sum(prediction.weights.values()) == pytest.approx(1)
+
+
+def test_weights_belong_to_their_modality_whatever_the_order(model):
+    prediction = Estimator(model)(sample_of(("csi", "depth")))
+    assert prediction.weights["depth"] > prediction.weights["csi"]
+
+
+def test_same_sample_same_answer(model):
+    estimator, sample = Estimator(model), sample_of(SHAPES)
+    assert np.array_equal(estimator(sample).joints_m, estimator(sample).joints_m)
+
+
+def test_model_is_put_in_evaluation_mode(model):
+    model.train()
+    Estimator(model)
+    assert not model.training
+
+
+def test_refine_is_handed_on(model):
+    sample = sample_of(("depth",))
+    answers = {r: Estimator(model, refine=r)(sample).joints_m for r in (True, False, None)}
+    assert not np.allclose(answers[True], answers[False])
+    assert np.array_equal(answers[None], answers[True])  # as configured
+
+
+def test_frames_may_be_read_only_or_strided(model):
+    array = sample_of(("depth",)).frames["depth"].array
+    strided = np.asfortranarray(array)
+    strided.flags.writeable = False
+    plain = Estimator(model)(Sample(1, {"depth": Frame("depth", 1, array)}))
+    odd = Estimator(model)(Sample(1, {"depth": Frame("depth", 1, strided)}))
+    assert np.array_equal(plain.joints_m, odd.joints_m)
+
+
+def test_timings_name_the_stages(model):
+    assert set(Estimator(model)(sample_of(("csi",))).timings_ms) == {"to_device", "model"}
+
+
+def test_warm_up_leaves_the_answer_alone(model):
+    estimator, sample = Estimator(model), sample_of(SHAPES)
+    before = estimator(sample).joints_m
+    estimator.warm_up(SHAPES)
+    assert np.array_equal(estimator(sample).joints_m, before)
+
+
+def test_unknown_modality_and_empty_sample_are_named(model):
+    estimator = Estimator(model)
+    with pytest.raises(ConfigError, match="radar"):
+        estimator(Sample(1, {"radar": Frame("radar", 1, np.zeros((2, 2), np.float32))}))
+    with pytest.raises(ConfigError, match="depth"):
+        estimator(Sample(1, {}))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_missing_device_is_named(model):
+    with pytest.raises(ConfigError, match="cuda"):
+        Estimator(model, "cuda")
+
+
+def test_unknown_device_is_named(model):
+    with pytest.raises(ConfigError, match="abacus"):
+        Estimator(model, "abacus")
+
+
+def test_drives_the_pipeline(model):
+    streams = {name: Stream(name, StreamConfig()) for name in SHAPES}
+    pipeline = FusionPipeline(streams, Estimator(model))
+    for frame in sample_of(("depth", "csi")).frames.values():
+        pipeline.push(frame, 1)
+    estimate = pipeline.step(1)
+    assert set(estimate.weights) == {"depth", "csi"}
+    assert set(estimate.timings_ms) == {"sample", "to_device", "model", "infer", "finish"}
