@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -48,7 +49,7 @@ class NoisePredictor(nn.Module):
         )
 
     def forward(self, z: Tensor, t: Tensor) -> Tensor:
-        """`z` (B, L, d), `t` (B,) integers in [0, T) -> noise (B, L, d)."""
+        """`z` (B, L, d), `t` (B,) or (1,) integers in [0, T) -> noise (B, L, d)."""
         noise: Tensor = self.body(z + self.time(t)[:, None])
         return noise
 
@@ -96,6 +97,7 @@ class Aligner(nn.Module):
         self.output = nn.Sequential(TokenConv(latent, latent), TokenNorm(latent))
         betas = torch.linspace(config.beta_start, config.beta_end, config.train_steps)
         self.register_buffer("alpha_bar", (1 - betas).cumprod(0), persistent=False)
+        self._plan = _ddim_plan(config)
         # Fixed start noise makes inference deterministic; saved with the weights, so that a new
         # random generator cannot change a published model.
         seeded = torch.Generator().manual_seed(0)
@@ -110,13 +112,8 @@ class Aligner(nn.Module):
 
     def _reverse(self, z: Tensor) -> Tensor:
         """DDIM with eta = 0: K steps from T to 0, no clipping."""
-        stride = self.config.train_steps // self.config.ddim_steps
-        for t in range((self.config.ddim_steps - 1) * stride, -1, -stride):
-            now = self.alpha_bar[t]
-            before = self.alpha_bar[t - stride] if t >= stride else torch.ones_like(now)
-            noise = self.predictor(z, torch.full((len(z),), t, device=z.device))
-            clean = (z - (1 - now).sqrt() * noise) / now.sqrt()
-            z = before.sqrt() * clean + (1 - before).sqrt() * noise
+        for t, keep, add in self._plan:
+            z = keep * z + add * self.predictor(z, torch.tensor([t], device=z.device))
         return z
 
     def forward(self, features: Tensor) -> Tensor:
@@ -146,3 +143,22 @@ class Aligner(nn.Module):
             distillation=nn.functional.mse_loss(latents, code[owner]),
             reconstruction=reconstruction,
         )
+
+
+def _ddim_plan(config: DiffusionConfig) -> list[tuple[int, float, float]]:
+    """Steps (t, factor of z, factor of the predicted noise) from T to 0.
+
+    One DDIM step, z' = sqrt(a') (z - sqrt(1 - a) e) / sqrt(a) + sqrt(1 - a') e with a the share of
+    signal at t and a' at the next step, is linear in z and e.
+    """
+    steps = torch.linspace(
+        config.beta_start, config.beta_end, config.train_steps, dtype=torch.float64
+    )
+    alpha_bar = (1 - steps).cumprod(0).tolist()
+    stride = config.train_steps // config.ddim_steps
+    plan = []
+    for t in range((config.ddim_steps - 1) * stride, -1, -stride):
+        now, after = alpha_bar[t], alpha_bar[t - stride] if t >= stride else 1.0
+        keep = math.sqrt(after / now)
+        plan.append((t, keep, math.sqrt(1 - after) - keep * math.sqrt(1 - now)))
+    return plan
