@@ -1,0 +1,117 @@
+"""train_pta and evaluate_pta as a user calls them, on a synthetic tree."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pta_ros import checkpoint
+from pta_ros.cli import evaluate_pta, train_pta
+
+pytest.importorskip("torch")
+
+CONFIG = """
+model: {tokens: 4, dim: 16, latent: 8, channels: 16}
+split: {meta_val: 0.2, val: 0.2, test: 0.2}
+pretrain: {epochs: 1, batch: 8}
+meta: {epochs: 3, batch: 8, outer_every: 1, schedule: one_cycle}
+"""
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "small.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(synthetic_tree, config, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "whole"
+    arguments = [str(synthetic_tree), "--config", str(config), "--out", str(out)]
+    assert train_pta.main([*arguments, "--threads", "1"]) == 0
+    return out
+
+
+def test_a_run_leaves_a_model_its_splits_and_its_log(run):
+    loaded = checkpoint.load(run / "model")
+    splits = json.loads((run / "splits.json").read_text())
+    members = [s for group in splits.values() for s in group]
+    assert sorted(members) == ["S01", "S02", "S03", "S04", "S05"]
+    assert loaded.provenance["splits"] == splits
+    assert loaded.provenance["synthetic"]["seed"] == 3
+    assert len(loaded.statistics["mean_pose_m"]) == 17
+    assert list((run / "tensorboard").iterdir())
+
+
+def test_a_killed_run_resumes_to_the_same_weights(run, synthetic_tree, config, tmp_path):
+    arguments = [str(synthetic_tree), "--config", str(config), "--out", str(tmp_path / "cut")]
+    command = [sys.executable, "-m", "pta_ros.cli.train_pta", *arguments, "--threads", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("meta epoch 1"):
+                process.send_signal(signal.SIGKILL)
+    assert not (tmp_path / "cut/model").exists()
+    assert subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode == 0
+    whole, cut = (checkpoint.load(p / "model").model for p in (run, tmp_path / "cut"))
+    for name, value in whole.state_dict().items():
+        assert value.equal(cut.state_dict()[name]), name
+
+
+def test_ctrl_c_ends_a_run_quietly(synthetic_tree, config, tmp_path):
+    arguments = [str(synthetic_tree), "--config", str(config), "--out", str(tmp_path / "c")]
+    command = [sys.executable, "-m", "pta_ros.cli.train_pta", *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.readline()  # the first epoch is done
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in error
+
+
+def test_evaluation_covers_all_seven_subsets_plain_and_refined(run, synthetic_tree, tmp_path, capsys):
+    out = tmp_path / "deep/figures.json"
+    arguments = [str(synthetic_tree), "--model", str(run / "model"), "--json", str(out)]
+    assert evaluate_pta.main([*arguments, "--cache", str(tmp_path / "c")]) == 0
+    report = json.loads(out.read_text())
+    assert report["synthetic"] is True
+    assert report["subjects"] == json.loads((run / "splits.json").read_text())["test"]
+    assert len(report["results"]) == 14
+    assert {r["frames"] for r in report["results"]} == {4}
+    assert "depth+lidar+csi" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        (train_pta, ["absent", "--config", "c", "--out", "o"], "absent: no such folder"),
+        (train_pta, ["{tree}", "--config", "none.yaml", "--out", "o"], "none.yaml: no such file"),
+        (evaluate_pta, ["absent", "--model", "m"], "absent: no such folder"),
+        (evaluate_pta, ["{tree}", "--model", "nowhere"], "nowhere/config.json: no such file"),
+        (evaluate_pta, ["{tree}", "--model", "{model}", "--subjects", "S40"], "['S40']"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_1(
+    run, synthetic_tree, tool, arguments, words, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    places = {"tree": synthetic_tree, "model": run / "model"}
+    assert tool.main([a.format(**places) for a in arguments]) == 1
+    error = capsys.readouterr().err
+    assert words in error.splitlines()[-1]
+
+
+def test_a_run_folder_of_another_configuration_is_refused(
+    run, synthetic_tree, config, tmp_path, capsys
+):
+    other = tmp_path / "other.yaml"
+    other.write_text(config.read_text() + "seed: 4\n")
+    arguments = [str(synthetic_tree), "--config", str(other), "--out", str(run)]
+    assert train_pta.main(arguments) == 1
+    assert "another configuration" in capsys.readouterr().err
