@@ -30,6 +30,8 @@ class LidarSensor(Sensor):
     modality: ClassVar[str] = "lidar"
 
     points: int = 512
+    #: The first rows are the cloud's exact farthest-point sequence: group centres for an encoder.
+    centres: int = 64
     x_m: Range = (1.5, 4.5)
     y_m: Range = (-1.5, 1.5)
     z_m: Range = (-1.05, 1.3)
@@ -45,10 +47,11 @@ class LidarSensor(Sensor):
         ranges = (self.x_m, self.y_m, self.z_m)
         if any(len(r) != 2 or not r[0] < r[1] for r in ranges):
             raise ConfigError(f"lidar: region {ranges}; expected (low, high) per axis, low < high")
-        if not 1 <= self.min_points <= self.max_points or self.points < 1:
+        if not 1 <= self.min_points <= self.max_points or not 1 <= self.centres <= self.points:
             raise ConfigError(
-                f"lidar: points {self.points}, min_points {self.min_points}, max_points "
-                f"{self.max_points}; expected 1 <= min_points <= max_points and points >= 1"
+                f"lidar: points {self.points}, centres {self.centres}, min_points "
+                f"{self.min_points}, max_points {self.max_points}; expected "
+                "1 <= min_points <= max_points and 1 <= centres <= points"
             )
 
     @property
@@ -78,15 +81,19 @@ class LidarSensor(Sensor):
     def reduce(self, array: FloatArray) -> FloatArray:
         """Crop a checked cloud and keep exactly `points` rows, spread by farthest-point sampling.
 
-        Deterministic. The rows are a set, in no order; a smaller crop repeats its rows cyclically,
-        which a max-pooling set encoder cannot notice.
+        Deterministic, and reducing again changes nothing. Behind the `centres` the rows are a set;
+        a smaller crop repeats its rows cyclically, which a max-pooling encoder cannot notice.
         """
-        crop = array[self._inside(array)].astype(np.float32, copy=False)
-        if len(crop) <= self.points:
-            return crop[np.arange(self.points) % len(crop)]
-        rows = fpsample.bucket_fps_kdline_sampling(crop, self.points, _TREE_HEIGHT, start_idx=0)
-        sampled: FloatArray = crop[rows.astype(np.intp)]
-        return sampled
+        crop = _distinct(array[self._inside(array)].astype(np.float32, copy=False))
+        if len(crop) > self.points:
+            rows = fpsample.bucket_fps_kdline_sampling(crop, self.points, _TREE_HEIGHT, start_idx=0)
+            crop = crop[rows.astype(np.intp)]
+        count = min(self.centres, len(crop))
+        first = fpsample.fps_sampling(crop, count, start_idx=0).astype(np.intp)
+        rest = np.delete(np.arange(len(crop)), first)
+        order = np.concatenate([first, rest])
+        reduced: FloatArray = crop[order[np.arange(self.points) % len(order)]]
+        return reduced
 
     def _inside(self, array: FloatArray) -> NDArray[np.bool_]:
         """Mark the points inside the region of interest, bounds included."""
@@ -95,3 +102,10 @@ class LidarSensor(Sensor):
             column = array[:, axis]
             inside &= (column >= low) & (column <= high)
         return inside
+
+
+def _distinct(points: FloatArray) -> FloatArray:
+    """Drop exact repeats, keeping the order of first occurrence."""
+    keys = np.ascontiguousarray(points).view(np.dtype((np.void, points.dtype.itemsize * 3)))
+    kept: FloatArray = points[np.sort(np.unique(keys, return_index=True)[1])]
+    return kept

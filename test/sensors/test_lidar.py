@@ -44,7 +44,28 @@ def test_reduce_gives_distinct_rows_or_all_of_them(seed, count):
 
 def test_few_points_repeat_cyclically():
     cloud = scene(100)
-    np.testing.assert_array_equal(SENSOR.reduce(cloud), np.resize(cloud, (512, 3)))
+    reduced = SENSOR.reduce(cloud)
+    np.testing.assert_array_equal(reduced, np.resize(reduced[:100], (512, 3)))
+    assert sorted(map(tuple, reduced[:100])) == sorted(map(tuple, cloud))
+
+
+@pytest.mark.parametrize("count", [20, 300, 900])
+def test_the_first_rows_are_the_exact_farthest_point_sequence(count):
+    reduced = SENSOR.reduce(scene(count))
+    distinct = np.unique(reduced, axis=0)
+    gaps = np.full(len(distinct), np.inf)
+    for row in range(min(SENSOR.centres, count)):
+        if row:
+            assert gaps.max() == pytest.approx(
+                gaps[np.all(distinct == reduced[row], axis=1)][0], rel=1e-5
+            )
+        gaps = np.minimum(gaps, np.linalg.norm(distinct - reduced[row], axis=1))
+
+
+@pytest.mark.parametrize("count", [20, 300, 900])
+def test_reducing_again_changes_nothing(count):
+    reduced = SENSOR.reduce(scene(count))
+    np.testing.assert_array_equal(SENSOR.reduce(reduced), reduced)
 
 
 def test_reduce_is_deterministic():
