@@ -12,7 +12,7 @@ import torch
 from pta_ros.errors import ConfigError
 from pta_ros.frames import Frame, Sample
 from pta_ros.fusion.pipeline import Prediction
-from pta_ros.model.fold import fold_norms
+from pta_ros.model.inference import fold_norms, trace_parts
 from pta_ros.model.pta import PTA, PTAOutput
 
 
@@ -65,11 +65,13 @@ class Estimator:
         )
 
     def warm_up(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Run every subset of the modalities once on zeros, so that no first estimate is slow.
+        """Trace the model and run every subset of its modalities, so that no estimate is slow.
 
-        `shapes`: the reduced shape of each modality (`Sensor.shape`).
+        `shapes`: the reduced shape of each modality (`Sensor.shape`). Call it once.
         """
+        trace_parts(self.model, shapes)
         frames = {name: Frame(name, 0, np.zeros(s, np.float32)) for name, s in shapes.items()}
         sizes = range(1, len(frames) + 1)
         for subset in chain.from_iterable(combinations(frames, size) for size in sizes):
-            self(Sample(0, {name: frames[name] for name in subset}))
+            for _ in range(3):  # traced graphs are specialised in their first two runs
+                self(Sample(0, {name: frames[name] for name in subset}))

@@ -1,14 +1,43 @@
-"""Batch norms folded into the layers before them: the same function in eval mode, fewer steps."""
+"""A model made ready to run one sample at a time: the same function, in fewer and faster steps."""
 
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+import warnings
+from collections.abc import Mapping
+from typing import TypeVar, cast
 
+import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from pta_ros.model.diffusion import Aligner
+from pta_ros.model.pta import PTA
+
 T = TypeVar("T", bound=nn.Module)
+
+
+@torch.inference_mode()
+def trace_parts(model: PTA, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Replace encoders and aligner of `model`, in eval mode, by traced graphs for batches of one.
+
+    `shapes` are those of the reduced frames. At batch 1 a third of the time goes into calls between
+    small layers, and eager convolutions take torch's slow path.
+    """
+    config, device = model.config, model.purify.logits.device
+    for modality, shape in shapes.items():
+        example = torch.zeros(1, *shape, device=device)
+        model.encoders[modality] = _freeze(model.encoders[modality], example)
+    features = torch.zeros(len(config.modalities), config.tokens, config.dim, device=device)
+    model.aligner = cast(Aligner, _freeze(model.aligner, features))
+
+
+def _freeze(module: nn.Module, example: torch.Tensor) -> nn.Module:
+    with warnings.catch_warnings():
+        # It warns of sizes and steps that become constants: here they are.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.jit.freeze(torch.jit.trace(module, example, check_trace=False))
 
 
 def fold_norms(model: T) -> T:
