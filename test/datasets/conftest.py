@@ -6,6 +6,11 @@ import cv2
 import numpy as np
 import pytest
 import scipy.io
+from hypothesis import HealthCheck, settings
+
+# A busy machine must not fail a property.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 FRAMES = 3
 

@@ -96,8 +96,8 @@ def test_subject_splits_follow_fractions_and_seed_but_not_order():
     assert [len(group) for group in splits] == [24, 6, 4, 6]
     assert subject_splits(reversed(SUBJECTS), 3) == splits
     assert subject_splits(SUBJECTS, 4) != splits
-    tiny = subject_splits(SUBJECTS[:4], 0, (0.1, 0.3, 0.3, 0.3))
-    assert [len(group) for group in tiny] == [1, 1, 1, 1]
+    tiny = subject_splits(SUBJECTS[:5], 0, (0.1, 0.3, 0.3, 0.3))
+    assert [len(group) for group in tiny] == [1, 1, 1, 2]
 
 
 @pytest.mark.parametrize(
