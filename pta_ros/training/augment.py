@@ -67,9 +67,8 @@ def lidar(points: Tensor, joints: Tensor) -> Pair:
 
 
 def csi(amplitude: Tensor, joints: Tensor) -> Pair:
-    """Gain per antenna, noise, packets in another order of start (no change of the pose)."""
-    gain = 1 + 0.05 * torch.randn(len(amplitude), amplitude.shape[1], 1, 1)
-    return amplitude * gain + torch.randn(amplitude.shape) * 0.02, joints
+    """Receiver noise of one hundredth of the frame's range."""
+    return amplitude + torch.randn(amplitude.shape) * 0.01, joints
 
 
 AUGMENT: dict[str, Callable[[Tensor, Tensor], Pair]] = {"depth": depth, "lidar": lidar, "csi": csi}

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """Encoders as single-modality models: Adam, one cycle of the learning rate."""
+    """One encoder as a single-modality model: AdamW, one cycle of the learning rate."""
 
     epochs: int = 14
     batch: int = 32
@@ -67,14 +67,14 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One training run."""
+    """One training run; `pretrain` by modality, defaults where one is not named."""
 
     seed: int = 0
     task_loss: str = "mse"
     model: PTAConfig = field(default_factory=PTAConfig)
     sensors: dict[str, dict[str, Any]] = field(default_factory=dict)
     split: SplitConfig = field(default_factory=SplitConfig)
-    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    pretrain: dict[str, PretrainConfig] = field(default_factory=dict)
     meta: MetaConfig = field(default_factory=MetaConfig)
 
     def __post_init__(self) -> None:
@@ -83,12 +83,18 @@ class TrainConfig:
                 f"task_loss is {self.task_loss!r}; expected one of {sorted(TASK_LOSSES)}"
             )
 
+        unknown = sorted(set(self.pretrain) - set(self.model.modalities))
+        if unknown:
+            raise ConfigError(
+                f"pretrain names {unknown}; expected some of {list(self.model.modalities)}"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain containers, for JSON and YAML."""
         return asdict(self)
 
 
-_GROUPS = {"split": SplitConfig, "pretrain": PretrainConfig, "meta": MetaConfig}
+_GROUPS = {"split": SplitConfig, "meta": MetaConfig}
 
 
 def load_config(path: Path) -> TrainConfig:
@@ -111,9 +117,17 @@ def config_from(values: Any) -> TrainConfig:
     for name, group in _GROUPS.items():
         if name in given:
             given[name] = _build(group, given[name], name)
+    if "pretrain" in given:
+        given["pretrain"] = _pretrain(given["pretrain"])
     if "model" in given:
         given["model"] = PTAConfig.from_dict(_checked(PTAConfig, given["model"], "model"))
     return _build(TrainConfig, given, "the configuration")
+
+
+def _pretrain(values: Any) -> dict[str, PretrainConfig]:
+    if not isinstance(values, dict):
+        raise ConfigError(f"pretrain is {values!r}; expected a mapping from modality to options")
+    return {m: _build(PretrainConfig, options, f"pretrain.{m}") for m, options in values.items()}
 
 
 def _checked(kind: type, values: Any, where: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pta_ros.model.encoders import make_encoder
 from pta_ros.model.heads import PoseHead
 from pta_ros.model.projector import Projector
 from pta_ros.training.augment import AUGMENT
-from pta_ros.training.config import TrainConfig
+from pta_ros.training.config import PretrainConfig, TrainConfig
 from pta_ros.training.loop import Figures, Stage, batches, seed_everything
 from pta_ros.training.losses import TASK_LOSSES
 
@@ -44,7 +44,7 @@ def pretrain_stage(
     progress: Callable[[int, int], None],
 ) -> Stage:
     """The stage that trains one encoder; rows without this modality are left out."""
-    settings = config.pretrain
+    settings = config.pretrain.get(modality, PretrainConfig())
     seed_everything(config.seed, "pretrain", modality)
     model = SingleModality(config.model, modality)
     model.head.start_at(torch.from_numpy(data.joints[train_rows.numpy()].mean(axis=0)))

@@ -78,7 +78,6 @@ def train(config: TrainConfig, root: Path, folder: Path, watcher: Watcher) -> No
     begun = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     ready = prepare(config, root, folder / "cache", watcher)
-    identity = _identity(config, ready)
     _write_json(folder / "config.json", config.to_dict())
     _write_json(folder / "splits.json", ready.splits._asdict())
     statistics = _statistics(ready)
@@ -88,7 +87,7 @@ def train(config: TrainConfig, root: Path, folder: Path, watcher: Watcher) -> No
             config, modality, ready.data, ready.rows["train"], ready.rows["val"],
             watcher.progress(f"encoder {modality}"),
         )  # fmt: skip
-        run_stage(stage, folder, identity, watcher.epoch)
+        run_stage(stage, folder, _identity(config, ready, modality), watcher.epoch)
         encoder = stage.module.get_submodule("encoder").state_dict()
         model.encoders[modality].load_state_dict(encoder)
     tokens = encode_set(model, ready.data, watcher.progress("encode frames"))
@@ -96,7 +95,7 @@ def train(config: TrainConfig, root: Path, folder: Path, watcher: Watcher) -> No
         config, model, tokens, ready.rows, watcher.progress("purify, align"),
         lambda: _validate(model, tokens, ready.rows["val"]),
     )  # fmt: skip
-    run_stage(stage, folder, identity, watcher.epoch)
+    run_stage(stage, folder, _identity(config, ready), watcher.epoch)
     provenance = _provenance(config, root, ready, time.monotonic() - begun)
     checkpoint.save(folder / "model", model, ready.sensors, statistics, provenance)
 
@@ -113,9 +112,15 @@ def _validate(model: PTA, tokens: TokenSet, rows: Tensor) -> Figures:
     return {f"val_{r.subset}_mm": r.mpjpe_mm for r in results}
 
 
-def _identity(config: TrainConfig, ready: Prepared) -> str:
+def _identity(config: TrainConfig, ready: Prepared, modality: str | None = None) -> str:
+    """What a stage's state depends on: of one encoder's stage, only its own settings."""
+    values = config.to_dict()
+    if modality is not None:
+        values["pretrain"] = values["pretrain"].get(modality)
+        values["sensors"] = values["sensors"].get(modality)
+        del values["meta"]
     joints = hashlib.sha256(np.ascontiguousarray(ready.data.joints).tobytes()).hexdigest()
-    text = json.dumps([config.to_dict(), ready.splits._asdict(), joints], sort_keys=True)
+    text = json.dumps([values, ready.splits._asdict(), joints], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

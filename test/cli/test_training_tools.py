@@ -16,7 +16,7 @@ pytest.importorskip("torch")
 CONFIG = """
 model: {tokens: 4, dim: 16, latent: 8, channels: 16}
 split: {meta_val: 0.2, val: 0.2, test: 0.2}
-pretrain: {epochs: 1, batch: 8}
+pretrain: {depth: {epochs: 1, batch: 8}, lidar: {epochs: 1}, csi: {epochs: 2}}
 meta: {epochs: 3, batch: 8, outer_every: 1, schedule: one_cycle}
 """
 

@@ -9,17 +9,16 @@ FOCAL_PX = 570.0  # of the 640x480 image that the reduced depth image covers
 
 
 class Residual(nn.Module):
-    """Two 3-wide convolutions with batch norm around a shortcut, over one or two dimensions."""
+    """Two 3x3 convolutions with batch norm around a shortcut."""
 
-    def __init__(self, channels: int, dims: int) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        conv, norm = (nn.Conv2d, nn.BatchNorm2d) if dims == 2 else (nn.Conv1d, nn.BatchNorm1d)
         self.body = nn.Sequential(
-            conv(channels, channels, 3, padding=1, bias=False),
-            norm(channels),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
             nn.ReLU(),
-            conv(channels, channels, 3, padding=1, bias=False),
-            norm(channels),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -48,8 +47,8 @@ class DepthEncoder(nn.Module):
         )
         self.register_buffer("rays", torch.stack([u, v]) / focal, persistent=False)
         self.stages = nn.Sequential(
-            *_stage(4, 24), *_stage(24, 48), *_stage(48, 96), Residual(96, 2),
-            *_stage(96, channels), Residual(channels, 2),
+            *_stage(4, 24), *_stage(24, 48), *_stage(48, 96), Residual(96),
+            *_stage(96, channels), Residual(channels),
         )  # fmt: skip
 
     def forward(self, depth: Tensor) -> Tensor:
@@ -107,33 +106,28 @@ class LidarEncoder(nn.Module):
 
 
 class CsiEncoder(nn.Module):
-    """(B, 3, 114, 10) scaled amplitude -> 15 tokens: a residual network along the subcarriers."""
+    """(B, 3, 114, 10) scaled amplitude -> 16 tokens: a perceptron over the whole channel.
 
-    tokens = 15
+    It sees every antenna's and subcarrier's mean over the packets, and their spread, which tells
+    of motion. What shadows which path is a pattern over the whole band, so nothing is convolved.
+    """
 
-    def __init__(self, channels: int) -> None:
+    tokens = 16
+
+    def __init__(self, channels: int, hidden: int = 512) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv1d(30, channels, 5, padding=2, bias=False), nn.BatchNorm1d(channels), nn.ReLU()
-        )
-        self.stages = nn.Sequential(
-            *(module for _ in range(3) for module in (Residual(channels, 1), _halve(channels))),
-            Residual(channels, 1),
-        )
+        self.net = nn.Sequential(
+            nn.Linear(2 * 3 * 114, hidden), nn.GELU(), nn.Dropout(0.1),
+            nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(0.1),
+            nn.Linear(hidden, self.tokens * channels),
+        )  # fmt: skip
 
     def forward(self, amplitude: Tensor) -> Tensor:
-        """`amplitude` (B, antenna, subcarrier, packet) -> tokens (B, 15, C)."""
-        x = amplitude.permute(0, 1, 3, 2).flatten(1, 2) - 0.5  # (B, antenna * packet, subcarrier)
-        tokens: Tensor = self.stages(self.stem(x))
-        return tokens.transpose(1, 2)
-
-
-def _halve(channels: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv1d(channels, channels, 3, stride=2, padding=1, bias=False),
-        nn.BatchNorm1d(channels),
-        nn.ReLU(),
-    )
+        """`amplitude` (B, antenna, subcarrier, packet) -> tokens (B, 16, C)."""
+        level = amplitude.mean(dim=3) - 0.5
+        spread = 5.0 * amplitude.std(dim=3)
+        tokens: Tensor = self.net(torch.cat([level, spread], dim=1).flatten(1))
+        return tokens.unflatten(1, (self.tokens, -1))
 
 
 ENCODERS: dict[str, type[nn.Module]] = {
