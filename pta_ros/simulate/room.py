@@ -1,0 +1,68 @@
+"""The lab: walls, the furniture of its four arrangements, and where the sensors stand.
+
+Camera frame: x right, y down, z forward, metres, origin at the depth camera 1.0 m above the floor.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pta_ros.errors import ConfigError
+from pta_ros.simulate.kinematics import Array
+
+CAMERA_HEIGHT = 1.0
+LIDAR_ABOVE_CAMERA = 0.15
+
+#: Low and high corner (2, 3) of the room.
+ROOM = np.array([[-2.2, -1.7, -0.8], [2.2, CAMERA_HEIGHT, 4.8]])
+
+#: Wi-Fi transmitter and the centre of the receiving array: the person stands between them.
+TRANSMITTER = np.array([-1.75, 0.05, 1.95])
+RECEIVER = np.array([1.80, -0.25, 3.75])
+
+SCENES = ("E01", "E02", "E03", "E04")
+
+# Boxes as (low corner, high corner); the person's place |x| < 1.3, 1.9 < z < 4.1 stays free.
+_CABINET = ((-2.15, -0.8, 3.9), (-1.5, 1.0, 4.7))
+_TABLE = ((1.35, 0.25, 4.15), (2.15, 0.3, 4.75))
+_TABLE_BODY = ((1.45, 0.3, 4.3), (2.05, 1.0, 4.7))
+_FURNITURE: dict[str, tuple[tuple[tuple[float, float, float], ...], ...]] = {
+    "E01": (_CABINET, _TABLE, _TABLE_BODY),
+    "E02": (_CABINET, _TABLE, _TABLE_BODY, ((-1.2, 0.1, 4.3), (-0.75, 1.0, 4.7))),
+    "E03": (((-2.15, -0.8, 3.7), (-1.6, 1.0, 4.5)), _TABLE, _TABLE_BODY),
+    "E04": (_CABINET, ((1.5, -0.2, 2.6), (2.15, 1.0, 3.1)), ((0.7, 0.4, 4.3), (1.2, 1.0, 4.7))),
+}
+
+# Things that reflect radio waves well: (x, y, z, amplitude relative to a mirror).
+_REFLECTORS = np.array(
+    [
+        [-1.95, -0.35, 3.15, 0.40],  # radiator on the left wall
+        [1.95, 0.20, 2.45, 0.40],  # pipe shaft on the right wall
+        [0.10, -0.20, 4.70, 0.35],  # white board behind the person
+        [0.45, 0.55, 1.60, 0.30],  # metal stand in front of the person
+        [-1.60, 0.10, 4.20, 0.25],  # cabinet
+        [1.70, 0.30, 4.40, 0.20],  # table
+    ]
+)
+
+
+def check_scene(scene: str) -> None:
+    """ConfigError unless `scene` is one of E01 to E04."""
+    if scene not in SCENES:
+        raise ConfigError(f"scene {scene!r} is unknown; expected one of {', '.join(SCENES)}")
+
+
+def boxes(scene: str) -> Array:
+    """The room's shell and its furniture, (B, 2, 3) low and high corners."""
+    check_scene(scene)
+    return np.concatenate([ROOM[None], np.array(_FURNITURE[scene])])
+
+
+def reflectors(scene: str) -> Array:
+    """Radio reflectors (R, 4): position and strength; each arrangement moves them a little."""
+    check_scene(scene)
+    rng = np.random.default_rng([4, SCENES.index(scene)])
+    moved = _REFLECTORS.copy()
+    moved[:, :3] += rng.uniform(-0.06, 0.06, (len(moved), 3))
+    moved[:, 3] *= rng.uniform(0.85, 1.15, len(moved))
+    return moved
