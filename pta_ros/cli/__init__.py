@@ -1,0 +1,81 @@
+"""Command-line tools: start-up, exit codes and errors in one line, the same for every tool."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+
+from pta_ros.errors import PtaError
+
+#: Which extra of the package brings an optional import.
+EXTRAS = {"torch": "train", "tensorboard": "train", "open3d": "sim"}
+
+#: Imports that come with ROS 2 and with building this repository.
+ROS_MODULES = frozenset({"rclpy", "pta_msgs", "sensor_msgs", "std_msgs", "geometry_msgs"})
+
+BUILD_COMMAND = "colcon build --base-paths . pta_msgs"
+
+
+def run(main: Callable[[], int | None]) -> int:
+    """Call a tool's main; return its exit code, or 1 (error) or 130 (Ctrl-C).
+
+    A PtaError, or an optional package that is not installed, is one line on stderr. Any other
+    exception is a defect and keeps its traceback.
+    """
+    try:
+        return main() or 0
+    except PtaError as error:
+        message = str(error)
+    except ModuleNotFoundError as error:
+        advice = _advice(error.name)
+        if advice is None:
+            raise
+        message = advice
+    except KeyboardInterrupt:
+        return 130
+    print(f"error: {message}", file=sys.stderr)
+    return 1
+
+
+def _advice(module: str | None) -> str | None:
+    """Say how to get a missing optional module; None for a module that is not optional."""
+    top = (module or "").partition(".")[0]
+    if top in EXTRAS:
+        return f"{top} is not installed; in the repository: pip install '.[{EXTRAS[top]}]'"
+    if top in ROS_MODULES:
+        return (
+            f"{top} cannot be imported; source a ROS 2 distribution, build with "
+            f"'{BUILD_COMMAND}' and source install/setup.bash (or use 'make setup')"
+        )
+    return None
+
+
+def _start(module: str) -> int:
+    """Import a tool's module inside `run`, so that a missing extra is told in one line too."""
+
+    def main() -> int | None:
+        entry: Callable[[], int | None] = importlib.import_module(module).main
+        return entry()
+
+    return run(main)
+
+
+def run_make_mmfi() -> int:
+    """Console script make_mmfi: write a synthetic data set in MM-Fi's layout."""
+    return _start("pta_ros.cli.make_mmfi")
+
+
+def run_train_pta() -> int:
+    """Console script train_pta: train a model."""
+    return _start("pta_ros.cli.train_pta")
+
+
+def run_evaluate_pta() -> int:
+    """Console script evaluate_pta: evaluate a model over all subsets of its sensors."""
+    return _start("pta_ros.cli.evaluate_pta")
+
+
+def run_pta_demo() -> int:
+    """Console script pta_demo: run the live demonstration."""
+    return _start("pta_ros.cli.demo")

@@ -1,0 +1,74 @@
+"""pta_ros for pip (the offline tools) and for colcon (the same, and the nodes)."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGE = "pta_ros"
+NODES = ("fusion_node", "sensor_node", "sim_node", "monitor_node")
+TOOLS = ("make_mmfi", "train_pta", "evaluate_pta", "pta_demo")
+
+REQUIRES = [
+    "fpsample>=1.0,<2",
+    "matplotlib>=3.7",
+    "numpy>=1.24",
+    "opencv-python-headless>=4.7",
+    "pyyaml>=6",
+    "rich>=13",
+    "safetensors>=0.4",
+    "scipy>=1.10",
+    "tqdm>=4.65",
+]
+TRAIN = ["torch>=2.2", "tensorboard>=2.14"]
+SIM = [
+    "open3d-cpu>=0.18; platform_system == 'Linux' and platform_machine == 'x86_64'",
+    "open3d>=0.18; platform_system != 'Linux' or platform_machine != 'x86_64'",
+]
+TEST = ["hypothesis>=6.90", "pytest>=8,<10"]
+LINT = ["mypy>=1.11,<3", "ruff>=0.8,<1", "types-PyYAML"]
+
+
+def data_files():
+    """Everything that goes to share/: the index marker, package.xml, launch/, config/, models/."""
+    share = f"share/{PACKAGE}"
+    found = [
+        ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
+        (share, ["package.xml"]),
+    ]
+    for top in ("launch", "config", "models"):
+        files = [
+            p for p in sorted(Path(top).rglob("*")) if p.is_file() and "__pycache__" not in p.parts
+        ]
+        for folder in sorted({p.parent for p in files}):
+            here = [p.as_posix() for p in files if p.parent == folder]
+            found.append((f"{share}/{folder.as_posix()}", here))
+    return found
+
+
+setup(
+    name=PACKAGE,
+    version="0.1.0",
+    description="Live sensor fusion for human sensing that survives missing sensors",
+    license="Apache-2.0",
+    maintainer="pta_ros maintainers",
+    maintainer_email="maintainers@pta-ros.invalid",
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    data_files=data_files(),
+    install_requires=REQUIRES,
+    extras_require={
+        "train": TRAIN,
+        "sim": SIM,
+        "all": TRAIN + SIM,
+        "test": TEST,
+        "lint": LINT,
+    },
+    # The tools start through pta_ros.cli, which turns a missing extra into one line.
+    entry_points={
+        "console_scripts": [
+            *(f"{name} = {PACKAGE}.cli:run_{name}" for name in TOOLS),
+            *(f"{name} = {PACKAGE}.nodes.{name}:main" for name in NODES),
+        ]
+    },
+    zip_safe=True,
+)

@@ -1,0 +1,77 @@
+"""What every tool shares: exit codes, errors in one line, nothing swallowed."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pta_ros import cli
+from pta_ros.errors import ConfigError
+
+
+def raising(error):
+    def main():
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(("given", "code"), [(None, 0), (0, 0), (3, 3)])
+def test_the_tool_decides_its_exit_code(given, code):
+    assert cli.run(lambda: given) == code
+
+
+def test_a_known_error_is_one_line(capsys):
+    assert cli.run(raising(ConfigError("rate is -1; expected a positive number"))) == 1
+    assert capsys.readouterr().err == "error: rate is -1; expected a positive number\n"
+
+
+def test_an_interrupt_is_no_error(capsys):
+    assert cli.run(raising(KeyboardInterrupt())) == 130
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("module", "advice"),
+    [
+        ("torch", "'.[train]'"),
+        ("torch.utils.tensorboard", "'.[train]'"),
+        ("open3d", "'.[sim]'"),
+        ("rclpy", "colcon build --base-paths . pta_msgs"),
+        ("pta_msgs.msg", "colcon build --base-paths . pta_msgs"),
+    ],
+)
+def test_a_missing_optional_package_names_its_remedy(module, advice, capsys):
+    assert cli.run(raising(ModuleNotFoundError("no", name=module))) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {module.partition('.')[0]} ")
+    assert advice in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModuleNotFoundError("no", name="pta_ros.cli.nothing"),
+        ImportError("cannot import name 'x'", name="torch"),
+        ValueError("a defect"),
+        OSError("disk"),
+    ],
+)
+def test_a_defect_keeps_its_traceback(error):
+    with pytest.raises(type(error)):
+        cli.run(raising(error))
+
+
+def test_a_tool_whose_library_is_missing_says_so_in_one_line(tmp_path):
+    """The real start-up, in a Python that finds no open3d."""
+    script = (
+        "import sys; sys.modules['open3d'] = None; sys.argv = ['make_mmfi', sys.argv[1]]\n"
+        "from pta_ros.cli import run_make_mmfi; sys.exit(run_make_mmfi())"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert (
+        done.stderr == "error: open3d is not installed; in the repository: pip install '.[sim]'\n"
+    )

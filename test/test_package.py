@@ -1,0 +1,156 @@
+"""The packaging agrees with itself: versions, entry points, dependencies, installed files."""
+
+import ast
+import importlib
+import re
+import runpy
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+#: Import name to rosdep key, where the key is not python3-<import>; None: no key, pip only.
+KEYS = {
+    "cv2": "python3-opencv",
+    "fpsample": None,
+    "open3d": "python3-open3d-pip",
+    "safetensors": None,
+    "yaml": "python3-yaml",
+}
+#: Import name to the name on pip, where they differ.
+PIP = {"cv2": "opencv-python-headless", "yaml": "pyyaml"}
+ROS = {"rclpy", "ament_index_python", "cv_bridge", "sensor_msgs_py", "launch", "launch_ros"}
+
+
+@pytest.fixture(scope="module")
+def setup_arguments():
+    """What setup.py gives to setuptools.setup, run where it lies as pip and colcon do."""
+    setuptools = pytest.importorskip("setuptools")
+    given = {}
+    patch = pytest.MonkeyPatch()
+    patch.setattr(setuptools, "setup", lambda **arguments: given.update(arguments))
+    patch.chdir(ROOT)
+    try:
+        runpy.run_path("setup.py")
+    finally:
+        patch.undo()
+    return given
+
+
+@pytest.fixture(scope="module")
+def manifest():
+    return ElementTree.parse(ROOT / "package.xml").getroot()
+
+
+def depends(manifest):
+    return {e.text for e in manifest if e.tag in ("depend", "exec_depend")}
+
+
+def imported():
+    """Top-level names that the package, its launch files and its messages import."""
+    names = set()
+    for path in [*ROOT.glob("pta_ros/**/*.py"), *ROOT.glob("launch/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names.update(alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                names.add(node.module.partition(".")[0])
+    return {n for n in names if n not in sys.stdlib_module_names and n not in ("pta_ros",)}
+
+
+def is_ros(name):
+    return name in ROS or name.endswith(("_msgs", "_interfaces"))
+
+
+def pip_name(requirement):
+    return re.match(r"[\w-]+", requirement).group().lower()
+
+
+def test_versions_are_equal(setup_arguments, manifest):
+    import pta_ros
+
+    messages = ElementTree.parse(ROOT / "pta_msgs/package.xml").getroot()
+    versions = {pta_ros.__version__, setup_arguments["version"]}
+    assert versions == {manifest.findtext("version")} == {messages.findtext("version")}
+
+
+def test_licence_is_named_and_there(setup_arguments, manifest):
+    assert setup_arguments["license"] == manifest.findtext("license") == "Apache-2.0"
+    assert "Version 2.0, January 2004" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_manifest_has_each_dependency_once(manifest):
+    named = [e.text for e in manifest if e.tag in ("depend", "exec_depend")]
+    assert manifest.get("format") == "3"
+    assert manifest.findtext("export/build_type") == "ament_python"
+    assert sorted(named) == sorted(set(named))
+
+
+def test_manifest_names_every_import(manifest):
+    keys = {n if is_ros(n) else KEYS.get(n, f"python3-{n}") for n in imported()} - {None}
+    assert keys - depends(manifest) == set()
+
+
+def test_pip_brings_every_import_that_is_not_of_ros(setup_arguments):
+    required = setup_arguments["install_requires"] + setup_arguments["extras_require"]["all"]
+    names = {pip_name(r) for r in required} | {"open3d"}  # open3d-cpu provides it
+    assert {PIP.get(n, n) for n in imported() if not is_ros(n)} - names == set()
+
+
+def test_the_offline_tools_install_without_ros_and_torch(setup_arguments):
+    names = {pip_name(r) for r in setup_arguments["install_requires"]}
+    assert not names & {"torch", "rclpy", "open3d", "open3d-cpu", "opencv-python"}
+    assert not any(is_ros(n) for n in names)
+
+
+def entry_points(setup_arguments):
+    for text in setup_arguments["entry_points"]["console_scripts"]:
+        name, _, target = text.partition(" = ")
+        module, _, function = target.partition(":")
+        yield name, module, function
+
+
+def test_entry_points_exist(setup_arguments):
+    found = list(entry_points(setup_arguments))
+    assert {n for n, _, _ in found} >= {"make_mmfi", "train_pta", "evaluate_pta", "pta_demo"}
+    assert {n for n, _, _ in found} >= {"fusion_node", "sensor_node", "sim_node", "monitor_node"}
+    for _, module, function in found:
+        # The modules of the nodes, too, import without ROS: it is looked for when they start.
+        assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_tools_have_a_main(setup_arguments):
+    """What pta_ros.cli starts by name is a module with main()."""
+    source = (ROOT / "pta_ros/cli/__init__.py").read_text(encoding="utf-8")
+    modules = re.findall(r'_start\("([\w.]+)"\)', source)
+    tools = [n for n, module, _ in entry_points(setup_arguments) if module == "pta_ros.cli"]
+    assert len(modules) == len(tools)
+    for module in modules:
+        tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8"))
+        assert "main" in {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
+
+
+def test_everything_shared_is_installed(setup_arguments):
+    installed = {source for _, sources in setup_arguments["data_files"] for source in sources}
+    assert "resource/pta_ros" in installed
+    for name in ("package.xml", "config/fastdds.xml", "launch/mmfi_live.launch.py"):
+        assert name in installed
+    for folder in ("launch", "config", "models"):
+        files = (p for p in (ROOT / folder).rglob("*") if p.is_file() and p.suffix != ".pyc")
+        assert {p.relative_to(ROOT).as_posix() for p in files} <= installed
+    assert all((ROOT / source).is_file() for source in installed)
+
+
+def test_destinations_keep_the_folders(setup_arguments):
+    targets = {s: target for target, sources in setup_arguments["data_files"] for s in sources}
+    assert targets["config/fastdds.xml"] == "share/pta_ros/config"
+    assert targets["resource/pta_ros"] == "share/ament_index/resource_index/packages"
+
+
+def test_every_package_is_installed(setup_arguments):
+    folders = {p.parent.relative_to(ROOT).as_posix() for p in ROOT.glob("pta_ros/**/__init__.py")}
+    assert {f.replace("/", ".") for f in folders} == set(setup_arguments["packages"])
+    assert {p.parent for p in ROOT.glob("pta_ros/**/*.py")} == {ROOT / f for f in folders}
