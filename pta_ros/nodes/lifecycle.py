@@ -1,0 +1,236 @@
+"""The fusion node: a lifecycle node around one pipeline, one worker and a subscriber per sensor.
+
+configure: parameters and model are checked and loaded. activate: the model goes to its device and
+is warmed up, the worker starts, topics are subscribed. deactivate and cleanup undo these. A fault
+that data cannot explain, three times in a row, takes the node through on_error to unconfigured.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from pta_msgs.msg import Skeleton
+from rclpy._rclpy_pybind11 import RCLError
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from visualization_msgs.msg import MarkerArray
+
+from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.frames import Estimate, Frame, StreamStatus
+from pta_ros.nodes import runtime
+from pta_ros.nodes.declare import Parameters
+from pta_ros.nodes.markers import to_markers
+from pta_ros.nodes.messages import to_skeleton
+from pta_ros.nodes.params import TOPICS, FusionParams, StreamParams, fusion_from, fusion_specs
+from pta_ros.nodes.subscriber import REDUCED, SensorNode, check_topic, composed_options, sensor_qos
+from pta_ros.nodes.watch import Watch, logged
+from pta_ros.nodes.worker import Meter, Worker
+
+if TYPE_CHECKING:
+    from pta_ros.nodes.engine import Engine
+
+SUCCESS, ERROR = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.ERROR
+
+#: The clock of everything that must go on while simulated time stands still.
+STEADY = Clock(clock_type=ClockType.STEADY_TIME)
+_TICK_S = 0.05
+
+
+def _load(params: FusionParams, streams: dict[str, StreamParams]) -> Engine:
+    """Load the model; PyTorch only here, so that the node is up, and wrong input told, before."""
+    try:
+        from pta_ros.nodes.engine import Engine
+    except ImportError as error:
+        raise ConfigError(runtime.remedy(error)) from error
+    return Engine.load(params, streams)
+
+
+class FusionNode(LifecycleNode):
+    """See the module; `sensor_nodes` belong into the same executor."""
+
+    def __init__(self) -> None:
+        super().__init__("fusion")
+        self._engine: Engine | None = None
+        self._worker: Worker | None = None
+        self.sensor_nodes = {
+            m: SensorNode(f"{self.get_name()}_{m}", self, **composed_options()) for m in TOPICS
+        }
+        self._given = Parameters(self, fusion_specs(), self._is_configured, self._on_change)
+        self._skeletons = self.create_lifecycle_publisher(Skeleton, "skeleton", 5)
+        self._markers = self.create_lifecycle_publisher(MarkerArray, "skeleton_markers", 5)
+        self.watch = Watch(self, self._statuses, self._identity)
+        self.create_timer(_TICK_S, self._tick, clock=STEADY)
+        self._answer_invalid_requests()
+
+    # -- lifecycle ----------------------------------------------------------------------------
+
+    @logged
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Check the parameters, load the model."""
+        problems = self._given.problems()
+        if problems:
+            raise ConfigError("; ".join(problems))
+        params, streams = fusion_from(self._given.values())
+        for stream in streams.values():
+            check_topic(stream.topic, self)
+        self._engine = _load(params, streams)
+        self.watch.faults.clear()
+        self.get_logger().info(
+            f"model {self._engine.loaded.name} for {', '.join(self._engine.sensors)}; "
+            f"device {self._engine.device} (asked: {params.device})"
+        )
+        return super().on_configure(state)
+
+    @logged
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Warm up, start the worker, subscribe."""
+        engine = self._engine
+        params, streams = fusion_from(self._given.values())
+        engine.params, engine.streams = params, {m: streams[m] for m in engine.sensors}
+        self._worker = Worker(engine.start(), self._now_ns, self, params.max_wait_s)
+        self.watch.meter = Meter()
+        result = super().on_activate(state)
+        self._worker.start()
+        for modality, sensor in engine.sensors.items():
+            self._open(modality, sensor)
+        return result
+
+    @logged
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe, stop the worker, free the device."""
+        self.release()
+        super().on_deactivate(state)
+        return ERROR if self.watch.faults.fatal else SUCCESS
+
+    @logged
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget the model."""
+        self._engine = None
+        return super().on_cleanup(state)
+
+    @logged
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release everything, from any state."""
+        self.release()
+        self._engine = None
+        return super().on_shutdown(state)
+
+    @logged
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release everything; the node is unconfigured then, and may be configured again."""
+        self.release()
+        self._engine, self.watch.faults.fatal = None, False
+        self.get_logger().error(f"back to unconfigured after: {self.watch.faults.last}")
+        return SUCCESS
+
+    def release(self) -> None:
+        """Close the subscriptions, stop the worker, free the device; harmless when done twice."""
+        for node in self.sensor_nodes.values():
+            node.close()
+        worker, self._worker = self._worker, None
+        if worker is not None and not worker.stop():
+            self.get_logger().error("the model did not return in time; its thread is left behind")
+        del worker  # and with it the pipeline and its hold on the device's memory
+        if self._engine is not None:
+            self._engine.stop()
+
+    def _open(self, modality: str, sensor: Any) -> None:
+        given = self._engine.streams[modality]
+        topic = given.topic + ("" if self._engine.params.composed else REDUCED)
+        qos = sensor_qos(given.qos_depth, given.qos_reliability)
+        self.watch.reporter.notes.pop(modality, None)
+        self.sensor_nodes[modality].open(sensor, topic, qos, self)
+
+    def _tick(self) -> None:
+        """Look at the streams; leave the active state when the worker found the node broken."""
+        if self.watch.faults.fatal and self._state() == "active":
+            self.trigger_deactivate()
+        self.watch.look()
+
+    def _answer_invalid_requests(self) -> None:
+        """Answer an impossible transition request with success=false; rclpy raises instead."""
+        service = self._service_change_state
+        change = service.callback
+
+        def guarded(request: Any, response: Any) -> Any:
+            try:
+                return change(request, response)
+            except RCLError:
+                asked = request.transition.label or request.transition.id
+                self.get_logger().error(f"transition {asked} is impossible while {self._state()}")
+                response.success = False
+                return response
+
+        service.callback = guarded
+
+    # -- readings in (what the sensor nodes call) -----------------------------------------------
+
+    def push(self, frame: Frame, _msg: Any) -> None:
+        """A good reading."""
+        if self._worker is not None:
+            self._worker.push(frame)
+
+    def reject(self, modality: str, error: DecodeError, _msg: Any, now_ns: int) -> None:
+        """A message that cannot be used."""
+        if self._worker is not None:
+            self._worker.reject(modality, error, now_ns)
+
+    def note(self, modality: str, text: str) -> None:
+        """A standing remark on a stream's connection."""
+        self.watch.note(modality, text)
+
+    def lost(self, modality: str, total: int) -> None:
+        """Messages that the middleware lost."""
+        self.watch.reporter.loss.middleware[modality] = total
+
+    # -- estimates out (what the worker calls, in its thread) -----------------------------------
+
+    def publish(self, estimate: Estimate) -> None:
+        """Publish one estimate."""
+        engine = self._engine
+        msg = to_skeleton(estimate, engine.params.frame_id, engine.loaded.name)
+        msg.latency_ms = (self._now_ns() - estimate.stamp_ns) / 1e6
+        self._skeletons.publish(msg)
+        self.watch.meter.add(time.monotonic_ns(), msg.latency_ms)
+        self.watch.faults.clear()
+        if self._markers.get_subscription_count():
+            self._markers.publish(to_markers(msg))
+
+    def failed(self, error: Exception) -> None:
+        """Count and report an estimate that could not be made or published."""
+        if not self.context.ok():
+            return  # the process is ending
+        text = self.watch.faults.add(error)
+        if text:
+            self.get_logger().error(text)
+
+    # -- parameters and facts -------------------------------------------------------------------
+
+    def _on_change(self, name: str, value: Any) -> None:
+        """Apply a parameter that was changed live."""
+        if self._worker is None:
+            return
+        modality, _, stream_parameter = name.partition(".")
+        if stream_parameter == "enabled" and modality in self._engine.sensors:
+            self._worker.enable(modality, value)
+        elif name == "refine":
+            self._engine.estimator.refine = value
+        elif name == "smoothing":
+            self._engine.smoother.enabled = value
+
+    def _is_configured(self) -> bool:
+        return self._engine is not None
+
+    def _statuses(self) -> tuple[StreamStatus, ...]:
+        return self._worker.statuses() if self._worker is not None else ()
+
+    def _identity(self) -> tuple[str, str, str]:
+        engine = self._engine
+        return self._state(), engine.loaded.name if engine else "", engine.device if engine else ""
+
+    def _state(self) -> str:
+        return self._state_machine.current_state[1]
+
+    def _now_ns(self) -> int:
+        return self.get_clock().now().nanoseconds

@@ -1,0 +1,106 @@
+"""Records what the fusion says (JSON lines) and shows it live in the terminal.
+
+It only listens: `skeleton`, `ground_truth` and `/diagnostics`. Every record has the time of
+receipt on the system clock, so that delays are measured outside the process that is judged.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from pta_msgs.msg import Skeleton
+from rclpy.node import Node
+
+from pta_ros.errors import ConfigError
+from pta_ros.nodes import monitor_records as records
+from pta_ros.nodes.declare import Parameters
+from pta_ros.nodes.params import START, param, specs
+from pta_ros.nodes.status_view import Scoreboard, StatusView
+
+_DEPTH = 100  # a recorder must not lose what it is there to record
+_KEPT_TRUTHS = 50
+_REFRESH_S = 0.25
+
+
+@dataclass(frozen=True)
+class MonitorParams:
+    """The node's parameters."""
+
+    record: str = param("", "file for one JSON line per message; empty records none", change=START)
+    view: bool = param(True, "show the state in the terminal", change=START)
+
+
+def _open(path: str) -> TextIO:
+    try:
+        return Path(path).open("w", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot write the record {path}: {error.strerror}") from error
+
+
+class MonitorNode(Node):
+    """Listens, records, shows."""
+
+    def __init__(self) -> None:
+        super().__init__("monitor_node")
+        given = Parameters(self, specs(MonitorParams))
+        if given.problems():
+            raise ConfigError("; ".join(given.problems()))
+        params = MonitorParams(**given.values())
+        self._file = _open(params.record) if params.record else None
+        self._board = Scoreboard(began_ns=time.time_ns())
+        self._view = StatusView(self._board) if params.view else None
+        self._truths: dict[int, list] = {}
+        self.create_subscription(Skeleton, "skeleton", self._on_skeleton, _DEPTH)
+        self.create_subscription(Skeleton, "ground_truth", self._on_truth, _DEPTH)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, _DEPTH)
+        if self._view:
+            self.create_timer(_REFRESH_S, lambda: self._view.refresh(time.time_ns()))
+
+    def _write(self, record: dict) -> None:
+        if self._file:
+            self._file.write(json.dumps(record) + "\n")
+            self._file.flush()
+
+    def _on_skeleton(self, msg: Skeleton) -> None:
+        record = records.skeleton_record(msg, time.time_ns())
+        self._write(record)
+        self._board.skeleton(record, self._error_mm(record))
+
+    def _error_mm(self, record: dict) -> float | None:
+        truth = self._truths.get(record["stamp_ns"])
+        if truth is None:
+            return None
+        return 1e3 * float(np.linalg.norm(np.subtract(record["joints"], truth), axis=1).mean())
+
+    def _on_truth(self, msg: Skeleton) -> None:
+        record = records.truth_record(msg, time.time_ns())
+        self._truths[record["stamp_ns"]] = record["joints"]
+        while len(self._truths) > _KEPT_TRUTHS:
+            del self._truths[next(iter(self._truths))]
+        self._write(record)
+
+    def _on_diagnostics(self, msg: DiagnosticArray) -> None:
+        record = records.diagnostics_record(msg, time.time_ns())
+        if record is not None:
+            self._write(record)
+            self._board.diagnostics(record)
+
+    #: It goes on until it is stopped.
+    exit_code = None
+
+    def nodes(self) -> list[Node]:
+        """The nodes to spin."""
+        return [self]
+
+    def close(self) -> None:
+        """Close the record and leave the terminal as it was."""
+        if self._view:
+            self._view.close()
+        if self._file:
+            self._file.close()

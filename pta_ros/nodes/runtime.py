@@ -1,0 +1,173 @@
+"""What every executable needs: late imports with a plain reason, spinning, a clean end.
+
+Nothing of ROS is imported before `run` is called, so that a machine without it gets one line.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from pta_ros.errors import ConfigError, PtaError
+
+DEFAULT_MODEL = "mmfi_lite"
+
+_BUILD = "colcon build --base-paths . pta_msgs && source install/setup.bash"
+_REMEDIES = {
+    "pta_msgs": f"pta_msgs is not built or not sourced; in the repository: {_BUILD}",
+    "rclpy": "ROS 2 is not on this Python's path; source a distribution or run `make setup`",
+    "torch": "PyTorch is missing; pip install torch (the CPU build will do)",
+}
+
+
+#: Longest turn of the executor: a signal is noticed after it.
+_TURN_S = 0.1
+
+
+class Program(Protocol):
+    """One executable's nodes."""
+
+    #: Exit status asked for by the program; None goes on.
+    exit_code: int | None
+
+    def nodes(self) -> list[Any]:
+        """The nodes to spin."""
+
+    def close(self) -> None:
+        """Stop threads and release everything; called once, before the nodes are destroyed."""
+
+
+def remedy(error: ImportError) -> str:
+    """What to do about a missing package, in one line; raises an `error` it does not know."""
+    text = _REMEDIES.get((error.name or "").split(".")[0])
+    if text is None:
+        raise error
+    return text
+
+
+class Stop:
+    """Handles SIGINT and SIGTERM: a flag while the executor spins, KeyboardInterrupt before.
+
+    rclpy's own handling raises inside the executor; where that hits the conversion of a message,
+    the interrupt comes out as a RuntimeError and a clean end as a crash.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.spinning = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def _handle(self, _number: int, _frame: Any) -> None:
+        again, self.asked = self.asked, True
+        if not (self.spinning or again):
+            raise KeyboardInterrupt
+
+
+def run(build: Callable[[], Program]) -> int:
+    """Spin what `build` makes until SIGINT, SIGTERM or its own end; gives the exit status.
+
+    `build` imports what needs ROS, messages or torch itself.
+    """
+    stop = Stop()
+    try:
+        return _run(build, stop)
+    except ImportError as error:
+        sys.stderr.write(f"{remedy(error)}\n")
+    except PtaError as error:
+        sys.stderr.write(f"{error}\n")
+    except KeyboardInterrupt:
+        return 0  # asked to stop while starting
+    return 1
+
+
+def _run(build: Callable[[], Program], stop: Stop) -> int:
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+    from rclpy.signals import SignalHandlerOptions
+
+    rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+    program = None
+    try:
+        program = build()
+        executor = SingleThreadedExecutor()
+        for node in program.nodes():
+            executor.add_node(node)
+        _spin(program, executor, stop)
+    finally:
+        stop.spinning = True  # what comes now is not to be interrupted
+        _end(program)
+    return program.exit_code or 0
+
+
+def _spin(program: Program, executor: Any, stop: Stop) -> None:
+    """Spin; an RCLError (an invalid transition request, on Jazzy) is logged and survived."""
+    from rclpy._rclpy_pybind11 import RCLError
+    from rclpy.executors import ExternalShutdownException
+
+    logger = program.nodes()[0].get_logger()
+    stop.spinning = True
+    while executor.context.ok() and program.exit_code is None and not stop.asked:
+        try:
+            executor.spin_once(timeout_sec=_TURN_S)
+        except RCLError as error:
+            logger.error(f"the middleware refused: {error}")
+        except ExternalShutdownException:
+            return
+
+
+def _end(program: Program | None) -> None:
+    import rclpy
+
+    if program is not None:
+        program.close()
+        for node in program.nodes():
+            node.destroy_node()
+    rclpy.try_shutdown()
+
+
+def model_folder(given: str) -> Path:
+    """The model folder asked for, or the default one that is installed or in the repository."""
+    if given:
+        return Path(given).expanduser()
+    places = [place / "models" / DEFAULT_MODEL for place in _homes()]
+    for place in places:
+        if place.is_dir():
+            return place
+    looked = " and ".join(str(place) for place in places)
+    raise ConfigError(f"no default model in {looked}; set the parameter model to a model folder")
+
+
+def _homes() -> list[Path]:
+    """Where models/ may lie: beside the package's source, and the installed share folder."""
+    homes = [Path(__file__).resolve().parents[2]]
+    try:
+        from ament_index_python.packages import get_package_share_directory
+
+        homes.insert(0, Path(get_package_share_directory("pta_ros")))
+    except (ImportError, LookupError):
+        pass  # not installed as a ROS package
+    return homes
+
+
+class Throttle:
+    """Lets one message per key and period through, and counts those that it held back."""
+
+    def __init__(self, period_s: float = 5.0) -> None:
+        self._period_s = period_s
+        self._last: dict[str, float] = {}
+        self._held: dict[str, int] = {}
+
+    def pass_(self, key: str, text: str) -> str:
+        """`text`, with a remark on what was held back, when it is due; else an empty string."""
+        now = time.monotonic()
+        if now - self._last.get(key, -self._period_s) < self._period_s:
+            self._held[key] = self._held.get(key, 0) + 1
+            return ""
+        self._last[key] = now
+        held = self._held.pop(key, 0)
+        return f"{text} (and {held} like it since the last report)" if held else text

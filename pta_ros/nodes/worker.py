@@ -1,0 +1,144 @@
+"""The one thread that runs the model: newest data wins, callbacks never wait for an inference."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from pta_ros.errors import PtaError
+from pta_ros.frames import Estimate, Frame, Sample, StreamStatus
+from pta_ros.fusion.pipeline import FusionPipeline
+
+_STOP_TIMEOUT_S = 5.0
+
+
+class Outlet(Protocol):
+    """What the worker's thread calls; an exception out of `publish` comes back as `failed`."""
+
+    def publish(self, estimate: Estimate) -> None:
+        """A new estimate."""
+
+    def failed(self, error: Exception) -> None:
+        """An estimate that could not be made or published."""
+
+
+class Worker:
+    """Owns the pipeline's lock. `now_ns` reads the clock of the stamps.
+
+    An estimate starts when every LIVE stream has a new frame, or `max_wait_s` after the first one.
+    """
+
+    def __init__(
+        self,
+        pipeline: FusionPipeline,
+        now_ns: Callable[[], int],
+        outlet: Outlet,
+        max_wait_s: float,
+    ) -> None:
+        self._pipeline, self._now_ns, self._outlet = pipeline, now_ns, outlet
+        self._max_wait_s = max_wait_s
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._loop, name="fusion", daemon=True)
+
+    def start(self) -> None:
+        """Begin; once per worker."""
+        self._thread.start()
+
+    def stop(self) -> bool:
+        """End after the estimate in flight; False when the thread hangs in the model."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        if self._thread.ident is not None:
+            self._thread.join(_STOP_TIMEOUT_S)
+        return not self._thread.is_alive()
+
+    def push(self, frame: Frame) -> None:
+        """Hand one reading to its stream; the clock is its time of arrival."""
+        with self._changed:
+            if self._pipeline.push(frame, frame.received_ns):
+                self._changed.notify()
+
+    def reject(self, modality: str, error: Exception, now_ns: int) -> None:
+        """Tell a stream of a message that cannot be used."""
+        with self._changed:
+            self._pipeline.reject(modality, error, now_ns)
+            self._changed.notify()  # one stream less to wait for
+
+    def enable(self, modality: str, enabled: bool) -> None:
+        """Switch a stream on or off."""
+        with self._changed:
+            self._pipeline.streams[modality].enable(enabled)
+            self._changed.notify()
+
+    def statuses(self) -> tuple[StreamStatus, ...]:
+        """Every stream's status now."""
+        with self._changed:
+            return self._pipeline.statuses(self._now_ns())
+
+    def _loop(self) -> None:
+        while (sample := self._next()) is not None:
+            try:
+                self._estimate(sample)
+            except Exception as error:  # reported, counted and judged by the node
+                self._outlet.failed(error)
+
+    def _next(self) -> Sample | None:
+        """Wait for the next sample; None when asked to stop."""
+        with self._changed:
+            while not self._stopping:
+                if not self._pipeline.pending(self._now_ns()):
+                    self._changed.wait()
+                    continue
+                self._await_ready()
+                sample = None if self._stopping else self._pipeline.sample(self._now_ns())
+                if sample is not None:
+                    return sample
+        return None
+
+    def _await_ready(self) -> None:
+        limit = time.monotonic() + self._max_wait_s
+        while not self._stopping and not self._pipeline.ready(self._now_ns()):
+            left = limit - time.monotonic()
+            if left <= 0:
+                return
+            self._changed.wait(left)
+
+    def _estimate(self, sample: Sample) -> None:
+        prediction = self._pipeline.infer(sample)
+        with self._changed:
+            unsound = self._pipeline.unsound
+            estimate = self._pipeline.finish(sample, prediction, self._now_ns())
+            unsound = self._pipeline.unsound - unsound
+        if unsound:
+            raise PtaError(
+                f"the model gave numbers that are not finite from {sorted(sample.frames)}"
+            )
+        if estimate is not None:
+            self._outlet.publish(estimate)
+
+
+class Meter:
+    """Count, rate and recent latencies of what was published; times are ns on a steady clock."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._recent: deque[tuple[int, float]] = deque(maxlen=600)
+
+    def add(self, steady_ns: int, latency_ms: float) -> None:
+        """Note one publication."""
+        self.count += 1
+        self._recent.append((steady_ns, latency_ms))
+
+    def latencies_ms(self) -> tuple[float, ...]:
+        """Latencies of the last 600."""
+        return tuple(latency for _, latency in list(self._recent))
+
+    def rate_hz(self, steady_ns: int, window_s: float = 2.0) -> float:
+        """Publications per second over the last `window_s`."""
+        begin = steady_ns - int(window_s * 1e9)
+        return sum(when > begin for when, _ in list(self._recent)) / window_s

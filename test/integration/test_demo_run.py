@@ -1,0 +1,172 @@
+"""pta_demo as a user runs it: real processes, real topics, a short script, an untrained model.
+
+Errors and latencies are not judged here (the model is untrained and the machine may be busy), only
+that what must never happen did not, and that everything is told and cleaned up.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
+PROGRAM = "import sys; from pta_ros.cli import run_pta_demo; sys.exit(run_pta_demo())"
+
+
+@pytest.fixture(scope="session")
+def demo_model(untrained_model, tmp_path_factory):
+    """The untrained model with the statistics that the demo needs."""
+    import shutil
+
+    folder = tmp_path_factory.mktemp("demo") / "untrained"
+    shutil.copytree(untrained_model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["statistics"] = {"mean_pose_m": [[0.0, 0.1 * i - 0.8, 3.0] for i in range(17)]}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.fixture
+def start(demo_model, tmp_path):
+    """Start pta_demo with more arguments; whatever is left of it is ended afterwards."""
+    for module in ("rclpy", "pta_msgs", "open3d"):
+        pytest.importorskip(module)
+    paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join(paths))
+    begun = []
+
+    def begin(*arguments, out=tmp_path / "out", model=demo_model):
+        command = [
+            sys.executable,
+            "-c",
+            PROGRAM,
+            "--model",
+            str(model),
+            "--out",
+            str(out),
+            *arguments,
+        ]
+        process = subprocess.Popen(
+            command,
+            env=env,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        begun.append(process)
+        return process
+
+    yield begin
+    for process in begun:
+        if process.poll() is None:
+            process.kill()  # its children end with it
+            process.wait(20)
+
+
+def wait_for(path, kind, process, within_s=90.0):
+    end = time.monotonic() + within_s
+    while not (path.is_file() and f'"type": "{kind}"' in path.read_text()):
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < end, f"no {kind} in {path}"
+        time.sleep(0.1)
+
+
+def running(*folders):
+    """Process ids by command line, of all whose command line names one of these folders."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                command = (entry / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if any(str(folder) in command for folder in folders):
+                found[command] = int(entry.name)
+    return found
+
+
+def test_a_short_demo_ends_with_a_whole_summary(start, tmp_path, demo_model):
+    process = start("--duration", "12")
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 3, said  # it ran; an untrained model misses its bounds
+    folder = tmp_path / "out"
+    summary = json.loads((folder / "summary.json").read_text())
+    names = [phase["name"] for phase in summary["phases"]]
+    assert names[0] == "all"
+    assert len(names) == 7
+    assert (summary["schema"], summary["synthetic"]) == (1, True)
+    assert (folder / "summary.png").read_bytes().startswith(b"\x89PNG")
+    assert summary["frames"]["depth"]["received"] > 0
+    assert summary["frames"]["csi"]["corrupt"] > 0
+    assert summary["silence"]["skeletons_after_stale"] == 0
+    assert summary["silence"]["error_reported_s"] is not None
+    assert [facts["used_after"] for facts in summary["bad_frames"].values()] == [0, 0]
+    assert summary["unmatched_estimates"] == 0
+    assert str(tmp_path) not in (folder / "summary.json").read_text()
+    assert "MISSED" in said
+    assert not running(tmp_path, demo_model)
+
+
+def test_ctrl_c_stops_everything_and_says_what_is_left(start, tmp_path, demo_model):
+    process = start("--duration", "60")
+    wait_for(tmp_path / "out" / "monitor.jsonl", "skeleton", process)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "stopped before the end" in said
+    assert "monitor.jsonl, ticks.jsonl" in said
+    assert "Traceback" not in said
+    assert not running(tmp_path, demo_model)
+
+
+def test_a_killed_fusion_process_is_told_in_one_line(start, tmp_path, demo_model):
+    process = start("--duration", "60", "--quiet")
+    wait_for(tmp_path / "out" / "monitor.jsonl", "skeleton", process)
+    fusion = [pid for command, pid in running(demo_model).items() if "fusion_node" in command]
+    assert len(fusion) == 1
+    os.kill(fusion[0], signal.SIGKILL)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "error: fusion_node was killed by SIGKILL" in said
+    assert "Traceback" not in said
+    assert not running(tmp_path, demo_model)
+
+
+def test_a_model_that_cannot_be_loaded_is_told_in_one_line(start, demo_model, tmp_path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_bytes((demo_model / "config.json").read_bytes())
+    process = start("--duration", "12", model=tmp_path / "broken")
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "error: fusion_node failed" in said
+    assert "model.safetensors" in said
+    assert "Traceback" not in said
+
+
+def test_two_demos_beside_each_other_do_not_mix(start, tmp_path):
+    runs = [start("--duration", "60", "--seed", str(s), out=tmp_path / f"out{s}") for s in (1, 2)]
+    for seed, process in zip((1, 2), runs, strict=True):
+        wait_for(tmp_path / f"out{seed}" / "monitor.jsonl", "skeleton", process)
+    time.sleep(1.0)
+    for process in runs:
+        process.send_signal(signal.SIGINT)
+    for process in runs:
+        process.communicate(timeout=60)
+    for seed in (1, 2):
+        told = records(tmp_path / f"out{seed}" / "ticks.jsonl")
+        heard = records(tmp_path / f"out{seed}" / "monitor.jsonl")
+        sent = {r["stamp_ns"] for r in told if r["type"] == "tick"}
+        stamps = [r["stamp_ns"] for r in heard if r["type"] in ("skeleton", "truth")]
+        assert stamps
+        assert set(stamps) <= sent
+
+
+def records(path):
+    return [json.loads(line) for line in path.read_text().split("\n")[:-1]]

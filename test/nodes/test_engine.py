@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from pta_ros import checkpoint  # noqa: E402
+from pta_ros.errors import CheckpointError, ConfigError  # noqa: E402
+from pta_ros.frames import Frame  # noqa: E402
+from pta_ros.fusion.smoothing import SmoothingConfig  # noqa: E402
+from pta_ros.model.config import PTAConfig  # noqa: E402
+from pta_ros.model.pta import PTA  # noqa: E402
+from pta_ros.nodes.engine import Engine, SwitchedSmoother, resolve_device  # noqa: E402
+from pta_ros.nodes.params import TOPICS, FusionParams, StreamParams  # noqa: E402
+from pta_ros.sensors import SENSORS  # noqa: E402
+
+STREAMS = {m: StreamParams(topic=topic, recover_frames=1) for m, topic in TOPICS.items()}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    torch.manual_seed(1)
+    config = PTAConfig(modalities=("lidar", "csi"), channels=16, tokens=4, dim=16, latent=8)
+    path = tmp_path_factory.mktemp("engine") / "small"
+    sensors = {m: SENSORS[m]() for m in config.modalities}
+    checkpoint.save(path, PTA(config), sensors, {}, {})
+    return path
+
+
+def test_a_folder_becomes_a_pipeline_for_its_own_modalities(folder):
+    engine = Engine.load(FusionParams(model=str(folder), device="cpu"), STREAMS)
+    assert set(engine.streams) == set(engine.sensors) == {"lidar", "csi"}
+    pipeline = engine.start()
+    rng = np.random.default_rng(0)
+    reading = rng.random(engine.sensors["csi"].shape, dtype=np.float32)
+    pipeline.push(Frame("csi", 10**12, reading, 10**12), 10**12)
+    estimate = pipeline.step(10**12)
+    assert estimate.weights == {"csi": 1.0}
+    engine.stop()
+    assert engine.estimator is None
+    assert engine.start() is not pipeline
+
+
+def test_what_cannot_work_is_refused(folder, tmp_path):
+    with pytest.raises(CheckpointError, match="nowhere"):
+        Engine.load(FusionParams(model=str(tmp_path / "nowhere"), device="cpu"), STREAMS)
+    with pytest.raises(ConfigError, match="needs \\['csi'\\]"):
+        Engine.load(FusionParams(model=str(folder)), {"lidar": STREAMS["lidar"]})
+
+
+@pytest.mark.parametrize("asked", ["gpu", "cuda:x", "cuda:99", ""])
+def test_a_device_that_is_not_there_is_refused_and_never_replaced(asked):
+    with pytest.raises(ConfigError, match="device is"):
+        resolve_device(asked)
+
+
+def test_auto_takes_what_is_usable():
+    assert resolve_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert resolve_device("cpu") == "cpu"
+
+
+def test_smoothing_switched_on_starts_over():
+    smoother = SwitchedSmoother(SmoothingConfig(), enabled=True)
+    std = np.ones(17, np.float32)
+    low, high = np.zeros((17, 3), np.float32), np.ones((17, 3), np.float32)
+    smoother(low, std, 10**9)
+    assert (smoother(high, std, 11 * 10**8) < 1).all()
+    smoother.enabled = False
+    np.testing.assert_array_equal(smoother(low, std, 12 * 10**8), low)
+    smoother.enabled = True
+    np.testing.assert_array_equal(smoother(high, std, 13 * 10**8), high)

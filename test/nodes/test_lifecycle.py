@@ -1,0 +1,87 @@
+"""The fusion node in this process: what a broken model does to it."""
+
+import time
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.ros
+NEVER_S = 30
+
+
+@pytest.fixture
+def node(ros, tmp_path):
+    from rclpy.parameter import Parameter
+
+    from pta_ros import checkpoint
+    from pta_ros.model.config import PTAConfig
+    from pta_ros.model.pta import PTA
+    from pta_ros.nodes.lifecycle import FusionNode
+    from pta_ros.sensors import CsiSensor
+
+    config = PTAConfig(modalities=("csi",), channels=16, tokens=4, dim=16, latent=8)
+    checkpoint.save(tmp_path / "model", PTA(config), {"csi": CsiSensor()}, {}, {})
+    node = FusionNode()
+    node.set_parameters([Parameter("model", value=str(tmp_path / "model"))])
+    yield node
+    node.release()
+    for one in (node, *node.sensor_nodes.values()):
+        one.destroy_node()
+
+
+def push_until(node, done):
+    from pta_ros.frames import Frame
+
+    rng = np.random.default_rng(0)
+    end = time.monotonic() + NEVER_S
+    while not done():
+        assert time.monotonic() < end
+        now_ns = node.get_clock().now().nanoseconds
+        node.push(Frame("csi", now_ns, rng.random((3, 114, 10), np.float32), now_ns), None)
+        time.sleep(0.02)
+
+
+def state(node):
+    return node._state_machine.current_state[1]
+
+
+def test_a_fault_that_is_not_the_datas_leads_out_of_active(node):
+    from rclpy.lifecycle import TransitionCallbackReturn
+
+    assert node.trigger_configure() == node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    push_until(node, lambda: node.watch.meter.count)
+    node._engine.estimator.model.head = None
+    push_until(node, lambda: node.watch.faults.fatal)
+    assert state(node) == "active"
+    node._tick()
+    assert state(node) == "unconfigured"
+    assert "not callable" in node.watch.faults.last
+    assert node.watch.faults.count >= 3
+
+    assert node.trigger_configure() == node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    counted = node.watch.meter.count
+    push_until(node, lambda: node.watch.meter.count > counted)
+    assert not node.watch.faults.failing
+    assert node.trigger_shutdown() == TransitionCallbackReturn.SUCCESS
+    assert state(node) == "finalized"
+
+
+def test_a_wrong_topic_fails_the_configuration(node):
+    from rclpy.lifecycle import TransitionCallbackReturn
+    from rclpy.parameter import Parameter
+
+    node.set_parameters([Parameter("csi.topic", value="wifi//csi")])
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert state(node) == "unconfigured"
+    assert "wifi//csi" in node.watch.faults.last
+
+
+def test_a_fault_during_a_transition_is_told_and_undone(node):
+    from rclpy.lifecycle import TransitionCallbackReturn
+
+    node.trigger_configure()
+    node._engine.loaded.model.head = None  # the warm-up meets it
+    assert node.trigger_activate() == TransitionCallbackReturn.ERROR
+    assert state(node) == "unconfigured"
+    assert "not callable" in node.watch.faults.last

@@ -1,0 +1,74 @@
+import io
+
+from pta_ros.nodes.status_view import Scoreboard, StatusView, line, table
+
+S = 1_000_000_000
+
+
+def stream(state="LIVE", weight=0.5):
+    return {
+        "state": state,
+        "age_s": None,
+        "rate_hz": 10.0,
+        "weight": weight,
+        "corrupt": 3,
+        "reason": "why [x]",
+    }
+
+
+def board_of(errors_mm, latency_ms=12.0):
+    board = Scoreboard(began_ns=100 * S)
+    streams = {"lidar": stream("STALE", 0.0), "csi": stream()}
+    for i, error in enumerate(errors_mm):
+        record = {
+            "received_ns": 101 * S + i * S // 10,
+            "latency_ms": latency_ms,
+            "streams": streams,
+        }
+        board.skeleton(record, error)
+    return board
+
+
+def test_a_line_says_states_rate_latency_and_error():
+    said = line(board_of([40.0, 60.0, None]), 102 * S)
+    assert said.startswith("[  2.0 s] csi LIVE 0.50  lidar STALE 0.00 |")
+    assert "2.0 skeletons/s, latency 12 ms, MPJPE 50 mm" in said
+
+
+def test_old_estimates_are_forgotten():
+    board = board_of([40.0] * 5)
+    assert board.figures(110 * S) == {"rate_hz": 0.0, "latency_ms": None, "mpjpe_mm": None}
+    assert "latency – ms" in line(board, 110 * S)
+
+
+def test_before_anything_is_heard_the_line_says_so():
+    assert "waiting for the fusion node" in line(Scoreboard(), S)
+
+
+def test_the_table_has_a_row_for_each_stream():
+    from rich.console import Console
+
+    out = io.StringIO()
+    Console(file=out, width=100).print(table(board_of([40.0]), 102 * S))
+    said = out.getvalue()
+    assert "STALE" in said
+    assert "csi" in said
+    assert "why [x]" in said  # reasons may hold brackets, which are markup to rich
+
+
+def test_without_a_terminal_one_line_comes_per_second():
+    out = io.StringIO()
+    view = StatusView(board_of([40.0]), out)
+    for tenth in range(0, 30):
+        view.refresh(102 * S + tenth * S // 10)
+    view.close()
+    assert len(out.getvalue().splitlines()) == 3
+
+
+def test_diagnostics_set_level_and_message():
+    board = Scoreboard()
+    board.diagnostics(
+        {"level": 2, "message": "no live stream", "streams": {"csi": stream("STALE")}}
+    )
+    assert (board.level, board.message) == (2, "no live stream")
+    assert board.streams["csi"]["state"] == "STALE"

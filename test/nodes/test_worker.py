@@ -1,0 +1,191 @@
+"""The worker's thread with a real pipeline; the model is a function of the sample."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from pta_ros.errors import DecodeError
+from pta_ros.frames import Frame, StreamState
+from pta_ros.fusion.config import StreamConfig
+from pta_ros.fusion.pipeline import FusionPipeline, Prediction
+from pta_ros.fusion.streams import Stream
+from pta_ros.nodes.worker import Meter, Worker
+
+MS = 1_000_000
+T0 = 1_000_000_000_000
+NEVER_S = 30
+
+
+def predict(sample):
+    names = sorted(sample.frames)
+    return Prediction(
+        np.zeros((17, 3), np.float32), np.ones(17, np.float32), {n: 1 / len(names) for n in names}
+    )
+
+
+class Rig:
+    """A worker, a clock that is set by hand, and what comes out."""
+
+    def __init__(self, estimator=predict, max_wait_s=0.0, modalities=("depth", "csi")):
+        self.now_ns = T0
+        config = StreamConfig(recover_frames=1)
+        pipeline = FusionPipeline({m: Stream(m, config) for m in modalities}, estimator)
+        self.estimates, self.errors = [], []
+        self.arrived = threading.Condition()
+        self.worker = Worker(pipeline, lambda: self.now_ns, self, max_wait_s)
+        self.value = 0
+
+    def publish(self, estimate):
+        with self.arrived:
+            self.estimates.append(estimate)
+            self.arrived.notify_all()
+
+    def failed(self, error):
+        with self.arrived:
+            self.errors.append(error)
+            self.arrived.notify_all()
+
+    def push(self, modality, ms):
+        self.value += 1
+        self.now_ns = T0 + ms * MS
+        array = np.full(3, self.value, np.float32)
+        self.worker.push(Frame(modality, T0 + ms * MS, array, self.now_ns))
+
+    def until(self, done):
+        with self.arrived:
+            assert self.arrived.wait_for(done, NEVER_S)
+
+
+@pytest.fixture
+def rig():
+    rigs = []
+
+    def make(**options):
+        rigs.append(Rig(**options))
+        return rigs[-1]
+
+    yield make
+    for one in rigs:
+        one.worker.stop()
+
+
+def test_frames_become_estimates_of_what_is_there(rig):
+    r = rig()
+    r.worker.start()
+    r.push("depth", 0)
+    r.until(lambda: len(r.estimates) == 1)
+    assert r.estimates[0].stamp_ns == T0
+    assert set(r.estimates[0].weights) == {"depth"}
+
+
+def test_frames_before_the_start_are_one_sample(rig):
+    r = rig(max_wait_s=NEVER_S)
+    r.push("depth", 0)
+    r.push("csi", 0)
+    r.worker.start()
+    r.until(lambda: r.estimates)
+    assert set(r.estimates[0].weights) == {"depth", "csi"}
+
+
+def test_it_waits_for_the_other_live_stream_but_not_for_a_rejected_one(rig):
+    r = rig(max_wait_s=NEVER_S)
+    r.push("depth", 0)
+    r.push("csi", 0)
+    r.worker.start()
+    r.until(lambda: len(r.estimates) == 1)
+    r.push("depth", 100)  # csi is live: wait
+    r.worker.reject("csi", DecodeError("csi", "noise", "a channel"), T0 + 101 * MS)
+    r.until(lambda: len(r.estimates) == 2)
+    assert set(r.estimates[1].weights) == {"depth"}
+
+
+def test_the_wait_ends(rig):
+    r = rig(max_wait_s=0.01)
+    r.push("depth", 0)
+    r.push("csi", 0)
+    r.worker.start()
+    r.until(lambda: len(r.estimates) == 1)
+    r.push("depth", 100)
+    r.until(lambda: len(r.estimates) == 2)
+    assert r.estimates[1].stamp_ns == T0 + 100 * MS
+
+
+def test_newest_data_wins_while_the_model_runs(rig):
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(sample):
+        entered.set()
+        assert leave.wait(NEVER_S)
+        return predict(sample)
+
+    r = rig(estimator=slow, modalities=("depth",))
+    r.worker.start()
+    r.push("depth", 0)
+    assert entered.wait(NEVER_S)
+    for ms in (20, 40, 60):  # never blocked by the inference under way
+        r.push("depth", ms)
+    leave.set()
+    r.until(lambda: len(r.estimates) == 2)
+    assert [e.stamp_ns - T0 for e in r.estimates] == [0, 60 * MS]
+    status = r.worker.statuses()[0]
+    assert (status.received, status.used, status.dropped) == (4, 2, 2)
+
+
+def test_a_failure_is_told_and_the_next_frame_tried(rig):
+    def fragile(sample):
+        if sample.stamp_ns == T0:
+            raise RuntimeError("no memory")
+        return predict(sample)
+
+    r = rig(estimator=fragile)
+    r.worker.start()
+    r.push("depth", 0)
+    r.until(lambda: r.errors)
+    assert str(r.errors[0]) == "no memory"
+    r.push("depth", 100)
+    r.until(lambda: r.estimates)
+
+
+def test_numbers_that_are_none_are_a_failure_that_names_the_streams(rig):
+    def nan(sample):
+        return Prediction(np.full((17, 3), np.nan, np.float32), np.ones(17, np.float32), {})
+
+    r = rig(estimator=nan)
+    r.worker.start()
+    r.push("depth", 0)
+    r.until(lambda: r.errors)
+    assert "not finite from ['depth']" in str(r.errors[0])
+    assert not r.estimates
+
+
+def test_a_disabled_stream_is_left_out(rig):
+    r = rig()
+    r.worker.enable("csi", False)
+    r.push("csi", 0)
+    r.push("depth", 1)
+    r.worker.start()
+    r.until(lambda: r.estimates)
+    assert set(r.estimates[0].weights) == {"depth"}
+    assert [s.state for s in r.worker.statuses()] == [StreamState.LIVE, StreamState.DISABLED]
+
+
+def test_it_stops_from_every_state(rig):
+    idle, waiting, unused = rig(), rig(max_wait_s=NEVER_S), rig()
+    idle.worker.start()
+    for modality in ("depth", "csi"):
+        waiting.push(modality, 0)
+    waiting.worker.start()
+    waiting.until(lambda: waiting.estimates)
+    waiting.push("depth", 100)
+    assert all(one.worker.stop() for one in (idle, waiting, unused))
+
+
+def test_meter_counts_and_rates():
+    meter = Meter()
+    for i in range(700):
+        meter.add(i * 100 * MS, float(i))
+    assert meter.count == 700
+    assert len(meter.latencies_ms()) == 600
+    assert meter.rate_hz(699 * 100 * MS) == pytest.approx(10.0, abs=0.6)
+    assert meter.rate_hz(800 * 100 * MS) == 0.0
