@@ -18,7 +18,6 @@ ros_wheels() { # prints one requirement a line
   case $ROS_WHEELS in
     jazzy) prefix=ros-jazzy- names=(ament-cmake-ros) ;;
     kilted) prefix=ros- names=(ament-cmake-ros ament-cmake-ros-core) ;;
-    *) fail "ROS_WHEELS=$ROS_WHEELS; expected jazzy or kilted" ;;
   esac
   printf "$prefix%s\n" "rclpy[fastrtps]" "${ROS_MESSAGES[@]}" "${ROS_GENERATORS[@]}" "${names[@]}"
   echo cmake

@@ -7,6 +7,13 @@ fail() {
   exit 1
 }
 
+check_choices() {
+  case $ROS_WHEELS in
+    jazzy | kilted) ;;
+    *) fail "ROS_WHEELS=$ROS_WHEELS; expected jazzy or kilted" ;;
+  esac
+}
+
 check_python() {
   local version
   command -v "$PYTHON" >/dev/null || fail "no $PYTHON; name another with PYTHON=..."

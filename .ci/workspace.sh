@@ -4,7 +4,7 @@ workspace_key() { # changes when a rebuild is needed; sources of pta_ros are lin
   {
     cat "$STAMPS/venv"
     find pta_msgs setup.py setup.cfg package.xml resource -type f -print0 | sort -z | xargs -0 sha256sum
-    find launch config models -type f -not -path '*/__pycache__/*' | sort
+    find launch config models -type f -not -path '*/__pycache__/*' 2>/dev/null | sort || true
   } | sha256sum
 }
 

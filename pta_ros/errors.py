@@ -2,7 +2,7 @@
 
 
 class PtaError(Exception):
-    """Base of every error this package raises on purpose; the command line prints it in one line."""
+    """Base of every error this package raises on purpose; the command line prints one line."""
 
 
 class DecodeError(PtaError):

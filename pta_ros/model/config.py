@@ -56,7 +56,7 @@ class PTAConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
         if self.latent % 8:
             raise ConfigError(
-                f"latent is {self.latent}; expected a multiple of 8 (the noise adapter's bottleneck)"
+                f"latent is {self.latent}; expected a multiple of 8 (noise adapter's bottleneck)"
             )
 
     def to_dict(self) -> dict[str, Any]:

@@ -111,9 +111,16 @@ class Aligner(nn.Module):
         return refined
 
     def _reverse(self, z: Tensor) -> Tensor:
-        """DDIM with eta = 0: K steps from T to 0, no clipping."""
+        """DDIM with eta = 0: K steps from T to 0, no clipping.
+
+        The predictor's batch statistics are those of the teacher latents that it is trained on, in
+        training too: statistics of its own at every step would be lost at inference.
+        """
+        training = self.predictor.training
+        self.predictor.eval()
         for t, keep, add in self._plan:
             z = keep * z + add * self.predictor(z, torch.tensor([t], device=z.device))
+        self.predictor.train(training)
         return z
 
     def forward(self, features: Tensor) -> Tensor:

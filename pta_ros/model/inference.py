@@ -34,9 +34,8 @@ def trace_parts(model: PTA, shapes: Mapping[str, tuple[int, ...]]) -> None:
 
 def _freeze(module: nn.Module, example: torch.Tensor) -> nn.Module:
     with warnings.catch_warnings():
-        # It warns of sizes and steps that become constants: here they are.
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
-        warnings.simplefilter("ignore", DeprecationWarning)
+        # It warns of sizes and steps that become constants, which is meant, and of its own age.
+        warnings.simplefilter("ignore")
         return torch.jit.freeze(torch.jit.trace(module, example, check_trace=False))
 
 

@@ -75,7 +75,9 @@ def test_ctrl_c_ends_a_run_quietly(synthetic_tree, config, tmp_path):
     assert "Traceback" not in error
 
 
-def test_evaluation_covers_all_seven_subsets_plain_and_refined(run, synthetic_tree, tmp_path, capsys):
+def test_evaluation_covers_all_seven_subsets_plain_and_refined(
+    run, synthetic_tree, tmp_path, capsys
+):
     out = tmp_path / "deep/figures.json"
     arguments = [str(synthetic_tree), "--model", str(run / "model"), "--json", str(out)]
     assert evaluate_pta.main([*arguments, "--cache", str(tmp_path / "c")]) == 0

@@ -71,6 +71,6 @@ def test_other_settings_or_other_files_are_reduced_anew(tree, tmp_path):
 def test_a_tree_without_a_usable_frame_is_an_error_and_leaves_nothing(tree, tmp_path):
     for path in tree.rglob("frame*.*"):
         path.write_bytes(b"")
-    with pytest.raises(DatasetError, match="no usable frame; first fault: .*frame001"):
+    with pytest.raises(DatasetError, match=r"no usable frame; first fault: .*frame001"):
         reduce_all(tree, tmp_path / "c")
     assert list((tmp_path / "c").iterdir()) == []

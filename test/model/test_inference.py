@@ -8,7 +8,6 @@ from pta_ros.model.config import PTAConfig
 from pta_ros.model.inference import fold_norms, trace_parts
 from pta_ros.model.pta import PTA
 
-
 SHAPES = {"depth": (96, 128), "lidar": (512, 3), "csi": (3, 114, 10)}
 
 
