@@ -125,6 +125,14 @@ class FusionPipeline:
         sample = self.sample(now_ns)
         return None if sample is None else self.finish(sample, self.infer(sample), now_ns)
 
+    def upcoming(self, now_ns: int) -> list[Frame]:
+        """The new frames that a sample taken now would hold: worth encoding while others come."""
+        newest = max(self._newest(now_ns).values(), default=None)
+        if newest is None or not self._is_new(newest):
+            return []
+        frames = (stream.nearest(newest, now_ns) for stream in self.streams.values())
+        return [frame for frame in frames if frame is not None and self._is_new(frame.stamp_ns)]
+
     def sample(self, now_ns: int) -> Sample | None:
         """The frames at the newest instant; None without a LIVE stream or without a new frame.
 

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from pta_ros.model.diffusion import Aligner
+from pta_ros.model.heads import PoseHead
 from pta_ros.model.pta import PTA
 
 T = TypeVar("T", bound=nn.Module)
@@ -19,7 +20,7 @@ T = TypeVar("T", bound=nn.Module)
 
 @torch.inference_mode()
 def trace_parts(model: PTA, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Replace encoders and aligner of `model`, in eval mode, by traced graphs for batches of one.
+    """Replace the parts of `model`, in eval mode, by traced graphs for batches of one.
 
     `shapes` are those of the reduced frames. At batch 1 a third of the time goes into calls between
     small layers, and eager convolutions take torch's slow path.
@@ -27,9 +28,12 @@ def trace_parts(model: PTA, shapes: Mapping[str, tuple[int, ...]]) -> None:
     config, device = model.config, model.purify.logits.device
     for modality, shape in shapes.items():
         example = torch.zeros(1, *shape, device=device)
-        model.encoders[modality] = _freeze(model.encoders[modality], example)
+        both = nn.Sequential(model.encoders[modality], model.projectors[modality]).eval()
+        model.encoders[modality] = _freeze(both, example)
+        model.projectors[modality] = nn.Identity()
     features = torch.zeros(len(config.modalities), config.tokens, config.dim, device=device)
     model.aligner = cast(Aligner, _freeze(model.aligner, features))
+    model.head = cast(PoseHead, _freeze(model.head, features[:1]))
 
 
 def _freeze(module: nn.Module, example: torch.Tensor) -> nn.Module:

@@ -60,10 +60,23 @@ class PTA(nn.Module):
         Raises ConfigError for an unknown modality or a row with no modality at all.
         """
         mask = self.mask(inputs, available)
-        features = self.features(self.encode(inputs, mask), inputs, mask)
+        return self.complete(self.features(self.encode(inputs, mask), inputs, mask), mask, refine)
+
+    def complete(self, features: Tensor, mask: Tensor, refine: bool | None = None) -> PTAOutput:
+        """From projected features (B, M, L, D) and mask (B, M) to the output; see forward."""
         if self.config.refine if refine is None else refine:
             features = scatter_rows(self.aligner(features[mask]), mask)
         return self.predict(features, mask)
+
+    def encode_one(self, modality: str, x: Tensor) -> Tensor:
+        """Projected features (B, L, D) of reduced frames (B, *shape) of one modality."""
+        return self._project(modality, self.encoders[modality](x), x)
+
+    def _project(self, modality: str, tokens: Tensor, x: Tensor) -> Tensor:
+        rows: Tensor = self.projectors[modality](tokens)
+        if modality == "lidar" and self.position is not None:
+            rows = rows + self.position(x[:, : self.config.tokens])
+        return rows
 
     def mask(self, inputs: dict[str, Tensor], available: dict[str, Tensor] | None) -> Tensor:
         """Which rows are real, (B, M) bool in the order of config.modalities."""
@@ -100,15 +113,15 @@ class PTA(nn.Module):
         The LiDAR's points in `inputs` give its positional code.
         """
         columns = []
+        some = next(iter(tokens.values()))
+        absent = some.new_zeros(len(mask), self.config.tokens, self.config.dim)
         for i, modality in enumerate(self.config.modalities):
-            some = next(iter(tokens.values()))
-            column = some.new_zeros(len(mask), self.config.tokens, self.config.dim)
+            column = absent
             if modality in tokens:
-                rows = self.projectors[modality](tokens[modality])
-                if modality == "lidar" and self.position is not None:
-                    points = inputs[modality][mask[:, i]][:, : self.config.tokens]
-                    rows = rows + self.position(points)
-                column = column.index_put((mask[:, i].nonzero(as_tuple=True)[0],), rows)
+                real = mask[:, i]
+                points = inputs[modality][real] if modality in inputs else tokens[modality]
+                rows = self._project(modality, tokens[modality], points)
+                column = rows if len(rows) == len(mask) else _put(absent, real, rows)
             columns.append(column)
         return torch.stack(columns, dim=1)
 
@@ -117,6 +130,10 @@ class PTA(nn.Module):
         weights = self.purify(mask)
         joints, log_std = self.head(fuse(features, weights))
         return PTAOutput(joints, log_std, weights)
+
+
+def _put(absent: Tensor, real: Tensor, rows: Tensor) -> Tensor:
+    return absent.index_put((real.nonzero(as_tuple=True)[0],), rows)
 
 
 def scatter_rows(rows: Tensor, mask: Tensor) -> Tensor:

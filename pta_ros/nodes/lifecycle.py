@@ -88,7 +88,9 @@ class FusionNode(LifecycleNode):
         engine = self._engine
         params, streams = fusion_from(self._given.values())
         engine.params, engine.streams = params, {m: streams[m] for m in engine.sensors}
-        self._worker = Worker(engine.start(), self._now_ns, self, params.max_wait_s)
+        pipeline = engine.start()
+        limit, encoder = params.max_wait_s, engine.estimator
+        self._worker = Worker(pipeline, self._now_ns, self, limit, encoder)
         self.watch.meter = Meter()
         result = super().on_activate(state)
         self._worker.start()

@@ -25,10 +25,21 @@ class Outlet(Protocol):
         """An estimate that could not be made or published."""
 
 
+class Encoder(Protocol):
+    """What can encode a frame before its sample is complete: fusion.estimator.Estimator."""
+
+    def has(self, frame: Frame) -> bool:
+        """Whether the frame is encoded."""
+
+    def encode(self, frame: Frame) -> bool:
+        """Encode it."""
+
+
 class Worker:
     """Owns the pipeline's lock. `now_ns` reads the clock of the stamps.
 
-    An estimate starts when every LIVE stream has a new frame, or `max_wait_s` after the first one.
+    An estimate starts when every LIVE stream has a new frame, or `max_wait_s` after the first one;
+    with an `encoder`, frames that are there are encoded while others are waited for.
     """
 
     def __init__(
@@ -37,8 +48,10 @@ class Worker:
         now_ns: Callable[[], int],
         outlet: Outlet,
         max_wait_s: float,
+        encoder: Encoder | None = None,
     ) -> None:
         self._pipeline, self._now_ns, self._outlet = pipeline, now_ns, outlet
+        self._encoder = encoder
         self._max_wait_s = max_wait_s
         self._changed = threading.Condition()
         self._stopping = False
@@ -81,9 +94,11 @@ class Worker:
             return self._pipeline.statuses(self._now_ns())
 
     def _loop(self) -> None:
-        while (sample := self._next()) is not None:
+        while not self._stopping:
             try:
-                self._estimate(sample)
+                sample = self._next()
+                if sample is not None:
+                    self._estimate(sample)
             except Exception as error:  # reported, counted and judged by the node
                 self._outlet.failed(error)
 
@@ -103,10 +118,27 @@ class Worker:
     def _await_ready(self) -> None:
         limit = time.monotonic() + self._max_wait_s
         while not self._stopping and not self._pipeline.ready(self._now_ns()):
+            if self._encode_ahead():
+                continue
             left = limit - time.monotonic()
             if left <= 0:
                 return
             self._changed.wait(left)
+
+    def _encode_ahead(self) -> bool:
+        """Encode one new frame without the lock; False when there is none left to encode."""
+        if self._encoder is None:
+            return False
+        frames = self._pipeline.upcoming(self._now_ns())
+        todo = next((f for f in frames if not self._encoder.has(f)), None)
+        if todo is None:
+            return False
+        self._changed.release()
+        try:
+            self._encoder.encode(todo)
+        finally:
+            self._changed.acquire()
+        return True
 
     def _estimate(self, sample: Sample) -> None:
         prediction = self._pipeline.infer(sample)

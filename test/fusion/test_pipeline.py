@@ -79,6 +79,18 @@ def test_estimate_carries_what_the_message_needs():
     assert set(estimate.timings_ms) == {"sample", "model", "infer", "finish"}
 
 
+def test_upcoming_frames_are_the_new_ones_of_the_next_sample():
+    rig = Rig().push(100)
+    assert {f.modality for f in rig.pipeline.upcoming(at(101))} == set(NAMES)
+    rig.step(110)
+    assert rig.pipeline.upcoming(at(110)) == []
+    rig.push(200, "depth")
+    (frame,) = rig.pipeline.upcoming(at(201))
+    assert (frame.modality, frame.stamp_ns) == ("depth", at(200))
+    assert rig.step(202).stamps_ns["depth"] == frame.stamp_ns
+    assert rig.pipeline.upcoming(at(900)) == []
+
+
 def test_never_the_same_instant_twice():
     rig = Rig().push(100)
     assert rig.step(110)

@@ -27,13 +27,15 @@ def predict(sample):
 class Rig:
     """A worker, a clock that is set by hand, and what comes out."""
 
-    def __init__(self, estimator=predict, max_wait_s=0.0, modalities=("depth", "csi")):
+    def __init__(
+        self, estimator=predict, max_wait_s=0.0, modalities=("depth", "csi"), encoder=None
+    ):
         self.now_ns = T0
         config = StreamConfig(recover_frames=1)
         pipeline = FusionPipeline({m: Stream(m, config) for m in modalities}, estimator)
         self.estimates, self.errors = [], []
         self.arrived = threading.Condition()
-        self.worker = Worker(pipeline, lambda: self.now_ns, self, max_wait_s)
+        self.worker = Worker(pipeline, lambda: self.now_ns, self, max_wait_s, encoder)
         self.value = 0
 
     def publish(self, estimate):
@@ -189,3 +191,53 @@ def test_meter_counts_and_rates():
     assert len(meter.latencies_ms()) == 600
     assert meter.rate_hz(699 * 100 * MS) == pytest.approx(10.0, abs=0.6)
     assert meter.rate_hz(800 * 100 * MS) == 0.0
+
+
+class Encoder:
+    """Notes what it is given; fails while `broken`."""
+
+    def __init__(self):
+        self.frames, self.broken, self.called = [], False, threading.Event()
+
+    def has(self, frame):
+        return any(known is frame for known in self.frames)
+
+    def encode(self, frame):
+        if self.broken:
+            self.broken = False
+            raise RuntimeError("no memory left")
+        self.frames.append(frame)
+        self.called.set()
+        return True
+
+
+def test_a_frame_is_encoded_while_the_other_stream_is_waited_for(rig):
+    encoder = Encoder()
+    r = rig(max_wait_s=NEVER_S, encoder=encoder)
+    r.push("csi", 0)
+    r.push("depth", 0)
+    r.worker.start()
+    r.until(lambda: r.estimates)
+    r.push("depth", 100)
+    assert encoder.called.wait(NEVER_S)
+    assert len(r.estimates) == 1  # csi's is still to come
+    r.push("csi", 100)
+    r.until(lambda: len(r.estimates) == 2)
+    stamps = [(f.modality, f.stamp_ns) for f in encoder.frames]
+    assert ("depth", T0 + 100 * MS) in stamps
+    assert len(set(stamps)) == len(stamps)
+
+
+def test_an_encoder_that_fails_is_reported_and_the_worker_goes_on(rig):
+    encoder = Encoder()
+    encoder.broken = True
+    r = rig(max_wait_s=0.05, modalities=("depth", "csi"), encoder=encoder)
+    r.push("csi", 0)
+    r.push("depth", 0)
+    r.worker.start()
+    r.until(lambda: r.estimates)
+    r.push("depth", 100)
+    r.until(lambda: r.errors or len(r.estimates) > 1)
+    r.push("csi", 100)
+    r.until(lambda: len(r.estimates) == 2)
+    assert [str(e) for e in r.errors] == ["no memory left"]
