@@ -77,11 +77,16 @@ def test_a_wrong_topic_fails_the_configuration(node):
     assert "wifi//csi" in node.watch.faults.last
 
 
+class BrokenHead(torch.nn.Module):
+    def forward(self, fused):
+        raise RuntimeError("no such head")
+
+
 def test_a_fault_during_a_transition_is_told_and_undone(node):
     from rclpy.lifecycle import TransitionCallbackReturn
 
     node.trigger_configure()
-    node._engine.loaded.model.head = None  # the warm-up meets it
+    node._engine.loaded.model.head = BrokenHead()  # the warm-up meets it
     assert node.trigger_activate() == TransitionCallbackReturn.ERROR
     assert state(node) == "unconfigured"
-    assert "not callable" in node.watch.faults.last
+    assert "no such head" in node.watch.faults.last
