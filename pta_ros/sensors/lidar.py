@@ -31,7 +31,7 @@ class LidarSensor(Sensor):
 
     points: int = 512
     #: The first rows are the cloud's exact farthest-point sequence: group centres for an encoder.
-    centres: int = 64
+    centres: int = 32
     x_m: Range = (1.5, 4.5)
     y_m: Range = (-1.5, 1.5)
     z_m: Range = (-1.05, 1.3)

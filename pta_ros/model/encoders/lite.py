@@ -47,8 +47,7 @@ class DepthEncoder(nn.Module):
         )
         self.register_buffer("rays", torch.stack([u, v]) / focal, persistent=False)
         self.stages = nn.Sequential(
-            *_stage(4, 24), *_stage(24, 48), *_stage(48, 96), Residual(96),
-            *_stage(96, channels), Residual(channels),
+            *_stage(4, 16), *_stage(16, 32), *_stage(32, 64), Residual(64), *_stage(64, channels),
         )  # fmt: skip
 
     def forward(self, depth: Tensor) -> Tensor:
@@ -73,7 +72,7 @@ class LidarEncoder(nn.Module):
     """
 
     tokens = 32
-    centres = 64
+    centres = 32
     neighbours = 16
 
     def __init__(self, channels: int) -> None:
