@@ -49,21 +49,31 @@ class Clip:
     @cached_property
     def frame_numbers(self) -> tuple[int, ...]:
         """Numbers, from 1, of the frames with ground truth and at least one modality."""
-        present = set().union(*self._files.values())
-        return tuple(n for n in range(1, len(self.ground_truth) + 1) if n in present)
+        rows = len(self.ground_truth)
+        return tuple(n for n in self._listed if 1 <= n <= rows)
+
+    @cached_property
+    def frames_without_truth(self) -> tuple[int, ...]:
+        """Numbers of the frames that have a file and no row of ground truth: not usable."""
+        rows = len(self.ground_truth)
+        return tuple(n for n in self._listed if not 1 <= n <= rows)
 
     def available(self, number: int) -> tuple[str, ...]:
         """Return the modalities that have a file for this frame number."""
         return tuple(modality for modality, files in self._files.items() if number in files)
+
+    def file(self, modality: str, number: int) -> Path | None:
+        """Return the path of one frame; None when there is no such file."""
+        if modality not in FOLDERS:
+            raise DatasetError(f"unknown modality {modality!r}; expected one of {list(FOLDERS)}")
+        return self._files[modality].get(number)
 
     def read(self, modality: str, number: int) -> FloatArray | None:
         """Read one frame as its sensor's physical array; None when there is no such file.
 
         Raises DecodeError, naming the file, when it is empty, truncated or of another layout.
         """
-        if modality not in FOLDERS:
-            raise DatasetError(f"unknown modality {modality!r}; expected one of {list(FOLDERS)}")
-        path = self._files[modality].get(number)
+        path = self.file(modality, number)
         return None if path is None else READERS[modality](path)
 
     def joints(self, number: int) -> FloatArray:
@@ -73,6 +83,16 @@ class Clip:
             raise DatasetError(f"{self.path}: no ground truth for frame {number}; last is {last}")
         joints: FloatArray = self.ground_truth[number - 1]
         return joints
+
+    def stamp(self) -> str:
+        """Return sizes and dates (mtime, ns) of the files that are read; it changes as they do."""
+        frames = [path for files in self._files.values() for path in files.values()]
+        return "\n".join(_stamp(path) for path in [*frames, self.path / "ground_truth.npy"])
+
+    @property
+    def _listed(self) -> list[int]:
+        """Numbers of the frames with a file in any modality, ascending."""
+        return sorted(set().union(*self._files.values()))
 
     @cached_property
     def _files(self) -> dict[str, dict[int, Path]]:
@@ -85,12 +105,13 @@ class MmfiTree:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        people = [s for scene in _folders(self.root, "E") for s in _folders(scene, "S")]
         self.clips = tuple(
-            Clip(scene.name, subject.name, action.name, action)
-            for scene in _folders(self.root, "E")
-            for subject in _folders(scene, "S")
-            for action in _folders(subject, "A")
+            Clip(person.parent.name, person.name, action.name, action)
+            for person in people
+            for action in _folders(person, "A")
         )
+        self._people = [(person.parent.name, person.name) for person in people]
         if not self.clips:
             raise DatasetError(
                 f"{self.root}: no clips; expected MM-Fi's layout E01/S01/A01/ground_truth.npy below"
@@ -105,6 +126,13 @@ class MmfiTree:
     def actions(self) -> tuple[str, ...]:
         """The actions present, ascending."""
         return tuple(sorted({clip.action for clip in self.clips}))
+
+    @property
+    def missing_clips(self) -> tuple[str, ...]:
+        """Clips (E01/S02/A05) that a subject lacks although another subject has the action."""
+        found = {(clip.scene, *clip.pair) for clip in self.clips}
+        expected = [(*person, action) for person in self._people for action in self.actions]
+        return tuple("/".join(clip) for clip in expected if clip not in found)
 
     def select(
         self,
@@ -124,11 +152,8 @@ class MmfiTree:
 
 def _folders(parent: Path, letter: str) -> list[Path]:
     """List the sub-folders named by one letter and two digits, ascending."""
-    try:
-        entries = sorted(parent.iterdir())
-    except OSError as error:
-        raise DatasetError(f"{parent}: {error.strerror}; expected a folder of MM-Fi") from error
-    return [p for p in entries if re.fullmatch(rf"{letter}\d\d", p.name) and p.is_dir()]
+    named = re.compile(rf"{letter}\d\d")
+    return [p for p in _entries(parent) if named.fullmatch(p.name) and p.is_dir()]
 
 
 def _frames(folder: Path, ending: str) -> dict[int, Path]:
@@ -136,5 +161,20 @@ def _frames(folder: Path, ending: str) -> dict[int, Path]:
     if not folder.is_dir():
         return {}
     pattern = re.compile(rf"frame(\d{{3,}})\.{ending}")
-    matches = ((pattern.fullmatch(path.name), path) for path in folder.iterdir())
-    return {int(match[1]): path for match, path in sorted(matches, key=lambda m: m[1]) if match}
+    matches = ((pattern.fullmatch(path.name), path) for path in _entries(folder))
+    return {int(match[1]): path for match, path in matches if match}
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise DatasetError(f"{folder}: {error.strerror}; expected a folder of MM-Fi") from error
+
+
+def _stamp(path: Path) -> str:
+    try:
+        stat = path.stat()
+    except OSError as error:  # no ground truth, or a link to nowhere: reading it will tell
+        return f"{path.name} {error.strerror}"
+    return f"{path.name} {stat.st_size} {stat.st_mtime_ns}"

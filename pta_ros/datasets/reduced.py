@@ -9,7 +9,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -19,12 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pta_ros.datasets.arrays import ArrayWriter, Layout, read_arrays, read_or_make
+from pta_ros.datasets.faults import Fault, check_policy, stop_if_fatal, survey
 from pta_ros.datasets.mmfi import Clip, MmfiTree
 from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.sensors import sensors_to_config
 from pta_ros.sensors.base import Sensor
+from pta_ros.skeleton import NUM_JOINTS
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +34,8 @@ class ReducedSet:
     """N frames: inputs (N, *shape) and presence (N,) by modality, joints (N, 17, 3) metres.
 
     Rows of a modality that are not present hold nothing meaningful. `subject` and `action` are
-    named as in the data set (S01, A01); `faults` names every file that could not be used.
+    named as in the data set (S01, A01); `faults` names all that could not be used. `fingerprint`
+    stands for the inputs: it changes when they do.
     """
 
     inputs: dict[str, NDArray[np.float32]]
@@ -40,7 +43,8 @@ class ReducedSet:
     joints: NDArray[np.float32]
     subject: NDArray[np.str_]
     action: NDArray[np.str_]
-    faults: tuple[str, ...]
+    faults: tuple[Fault, ...]
+    fingerprint: str
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -57,33 +61,58 @@ def reduce_tree(
     cache: Path,
     jobs: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    on_fault: str = "skip",
 ) -> ReducedSet:
     """Reduce every frame of `tree`, or read the result of an earlier call from `cache`.
 
-    `progress` is told (clips done, clips in all). Raises DatasetError when nothing is usable.
+    What cannot be used is left out and listed in `faults`; with `on_fault` "fatal" the first fault
+    raises DatasetError. `progress` is told (usable clips done, of all). Raises DatasetError when
+    nothing is usable or the cache cannot be written, ConfigError for another `on_fault`.
     """
-    folder = cache / f"reduced-{_fingerprint(tree, sensors)}"
-    if not folder.is_dir():
-        partial = Path(f"{folder}.{os.getpid()}.part")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        try:
-            _write(tree, sensors, partial, jobs or os.cpu_count() or 1, progress)
-            os.replace(partial, folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-    return _read(folder, sensors)
+    check_policy(on_fault)
+    clips, faults = survey(tree)
+    stop_if_fatal(faults, on_fault)
+    work = _Work(clips, faults, sensors, jobs or os.cpu_count() or 1, progress, on_fault)
+    fingerprint = _fingerprint(tree, sensors)
+    data = read_or_make(
+        cache / f"reduced-{fingerprint}",
+        work.layout,
+        lambda folder: _read(folder, work, fingerprint),
+        lambda folder: _write(folder, work, tree.root),
+    )
+    stop_if_fatal(data.faults, on_fault)
+    return data
 
 
 def _fingerprint(tree: MmfiTree, sensors: dict[str, Sensor]) -> str:
     """Changes with the tree's files, their sizes and dates, and with the reduction settings."""
-    clips = [[c.scene, c.subject, c.action, list(c.frame_numbers), _stamp(c)] for c in tree.clips]
-    text = json.dumps([FORMAT, str(tree.root.resolve()), sensors_to_config(sensors), clips])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    settings = [FORMAT, str(tree.root.resolve()), sensors_to_config(sensors), tree.missing_clips]
+    digest = hashlib.sha256(json.dumps(settings).encode())
+    for clip in tree.clips:
+        digest.update(f"\n{clip.scene} {clip.subject} {clip.action}\n{clip.stamp()}".encode())
+    return digest.hexdigest()[:16]
 
 
-def _stamp(clip: Clip) -> int:
-    return (clip.path / "ground_truth.npy").stat().st_mtime_ns
+@dataclass(frozen=True)
+class _Work:
+    """The usable clips, the faults known before their frames are read, and how to reduce them."""
+
+    clips: tuple[Clip, ...]
+    faults: list[Fault]
+    sensors: dict[str, Sensor]
+    jobs: int
+    progress: Callable[[int, int], None]
+    on_fault: str
+
+    @property
+    def layout(self) -> Layout:
+        count = sum(len(clip.frame_numbers) for clip in self.clips)
+        return {
+            **{m: ("<f4", (count, *sensor.shape)) for m, sensor in self.sensors.items()},
+            **{f"{m}_present": ("|b1", (count,)) for m in self.sensors},
+            "joints": ("<f4", (count, NUM_JOINTS, 3)),
+            "names": ("<U3", (count, 2)),
+        }
 
 
 @dataclass(frozen=True)
@@ -92,74 +121,68 @@ class _Job:
     sensors: dict[str, Sensor]
 
 
-def _reduce_clip(job: _Job) -> tuple[dict[str, Any], dict[str, Any], Any, list[str]]:
-    clip, faults = job.clip, []
+def _reduce_clip(job: _Job) -> tuple[dict[str, NDArray[Any]], list[Fault]]:
+    """Reduce one clip: its rows of every array of the layout, and its faults."""
+    clip, sensors, faults = job.clip, job.sensors, []
     numbers = clip.frame_numbers
-    present = {m: np.zeros(len(numbers), bool) for m in job.sensors}
-    inputs = {m: np.zeros((len(numbers), *s.shape), np.float32) for m, s in job.sensors.items()}
+    present = {m: np.zeros(len(numbers), bool) for m in sensors}
+    inputs = {m: np.zeros((len(numbers), *s.shape), np.float32) for m, s in sensors.items()}
     for row, number in enumerate(numbers):
-        for modality, sensor in job.sensors.items():
+        for modality, sensor in sensors.items():
             try:
                 array = clip.read(modality, number)
                 if array is not None:
-                    inputs[modality][row] = sensor.prepare(
-                        array, f"{clip.path} {modality} {number}"
-                    )
+                    source = str(clip.file(modality, number))
+                    inputs[modality][row] = sensor.prepare(array, source)
                     present[modality][row] = True
-            except (DecodeError, DatasetError) as error:
-                faults.append(str(error))
-    return inputs, present, clip.ground_truth[[n - 1 for n in numbers]], faults
-
-
-def _write(
-    tree: MmfiTree,
-    sensors: dict[str, Sensor],
-    folder: Path,
-    jobs: int,
-    progress: Callable[[int, int], None],
-) -> None:
-    total = sum(len(c.frame_numbers) for c in tree.clips)
-    out = {
-        m: _create(folder / f"{m}.npy", np.float32, (total, *s.shape)) for m, s in sensors.items()
+            except DecodeError as error:
+                faults.append(Fault(f"unusable {modality} file", str(error)))
+    arrays: dict[str, NDArray[Any]] = {
+        **inputs,
+        **{f"{m}_present": flags for m, flags in present.items()},
+        "joints": clip.ground_truth[[n - 1 for n in numbers]],
+        "names": np.asarray([clip.pair] * len(numbers), "<U3"),
     }
-    flags = {m: _create(folder / f"{m}_present.npy", np.bool_, (total,)) for m in sensors}
-    joints = _create(folder / "joints.npy", np.float32, (total, 17, 3))
-    faults: list[str] = []
-    at = 0
+    return arrays, faults
+
+
+def _write(folder: Path, work: _Work, root: Path) -> None:
+    faults, some = list(work.faults), False
     # Spawned, not forked: a parent that has used torch or ROS holds threads a fork would break.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        results = pool.map(_reduce_clip, [_Job(c, sensors) for c in tree.clips])
-        for done, (inputs, present, truth, clip_faults) in enumerate(results, start=1):
-            rows = slice(at, at + len(truth))
-            for m in sensors:
-                out[m][rows], flags[m][rows] = inputs[m], present[m]
-            joints[rows] = truth
-            faults += clip_faults
-            at = rows.stop
-            progress(done, len(tree.clips))
-    if not any(f.any() for f in flags.values()):
-        raise DatasetError(f"{tree.root}: no usable frame; first fault: {(faults or ['none'])[0]}")
-    names = [c.pair for c in tree.clips for _ in c.frame_numbers]
-    np.save(folder / "names.npy", np.asarray(names, "U3").reshape(-1, 2))
-    (folder / "faults.json").write_text(json.dumps(faults, indent=1))
+    pool = ProcessPoolExecutor(work.jobs, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        with ArrayWriter(folder, work.layout) as out:
+            results = pool.map(_reduce_clip, [_Job(c, work.sensors) for c in work.clips])
+            for done, (arrays, found) in enumerate(results, start=1):
+                stop_if_fatal(found, work.on_fault)
+                for name, rows in arrays.items():
+                    out.append(name, rows)
+                some = some or any(arrays[f"{m}_present"].any() for m in work.sensors)
+                faults += found
+                work.progress(done, len(work.clips))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if not some:
+        first = faults[0] if faults else "none"
+        raise DatasetError(f"{root}: no usable frame; first fault: {first}")
+    text = json.dumps([[fault.kind, fault.what] for fault in faults], indent=1)
+    (folder / "faults.json").write_text(text)
 
 
-def _create(path: Path, dtype: type, shape: tuple[int, ...]) -> NDArray[Any]:
-    return np.lib.format.open_memmap(path, "w+", dtype=dtype, shape=shape)
-
-
-def _read(folder: Path, sensors: dict[str, Sensor]) -> ReducedSet:
-    def array(name: str) -> NDArray[Any]:
-        mapped: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-        return mapped
-
-    names = array("names")
+def _read(folder: Path, work: _Work, fingerprint: str) -> ReducedSet:
+    arrays = read_arrays(folder, work.layout)
+    try:
+        faults = [Fault(*pair) for pair in json.loads((folder / "faults.json").read_text())]
+    except (OSError, ValueError, TypeError) as error:
+        raise DatasetError(
+            f"{folder / 'faults.json'}: {error}; expected a list of pairs"
+        ) from error
     return ReducedSet(
-        inputs={m: array(m) for m in sensors},
-        present={m: array(f"{m}_present") for m in sensors},
-        joints=array("joints"),
-        subject=names[:, 0],
-        action=names[:, 1],
-        faults=tuple(json.loads((folder / "faults.json").read_text())),
+        inputs={m: arrays[m] for m in work.sensors},
+        present={m: arrays[f"{m}_present"] for m in work.sensors},
+        joints=arrays["joints"],
+        subject=arrays["names"][:, 0],
+        action=arrays["names"][:, 1],
+        faults=tuple(faults),
+        fingerprint=fingerprint,
     )

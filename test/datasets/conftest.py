@@ -22,11 +22,13 @@ def write_clip(folder, seed=0, frames=FRAMES):
         (folder / name).mkdir(parents=True)
         (folder / name / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
     for n in range(1, frames + 1):
-        depth = rng.integers(400, 4000, (480, 640)).astype(np.uint16)
-        cv2.imwrite(str(folder / f"depth/frame{n:03d}.png"), depth)
-        rng.normal(0, 1, (100 + n, 3)).tofile(folder / f"lidar/frame{n:03d}.bin")
+        wall = np.linspace(2000, 4000, 640) + rng.integers(0, 20, (480, 640))  # millimetres
+        cv2.imwrite(str(folder / f"depth/frame{n:03d}.png"), wall.astype(np.uint16))
+        rng.normal((3, 0, 0), 0.3, (100 + n, 3)).tofile(folder / f"lidar/frame{n:03d}.bin")
         rng.normal(0, 1, (5, 5)).tofile(folder / f"mmwave/frame{n:03d}.bin")
-        csi = {"CSIamp": rng.uniform(20, 40, (3, 114, 10)), "CSIphase": np.zeros((3, 114, 10))}
+        fading = 30 + 8 * np.sin(np.arange(114) / 12 + rng.uniform(0, 6, (3, 1)))
+        amplitude = fading[:, :, None] + rng.normal(0, 0.5, (3, 114, 10))
+        csi = {"CSIamp": amplitude, "CSIphase": np.zeros((3, 114, 10))}
         scipy.io.savemat(folder / f"wifi-csi/frame{n:03d}.mat", csi)
         np.save(folder / f"rgb/frame{n:03d}.npy", np.zeros((17, 2)))
     np.save(folder / "ground_truth.npy", rng.normal(0, 1, (frames, 17, 3)))

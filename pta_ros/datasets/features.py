@@ -1,0 +1,197 @@
+"""Features (encoder tokens) of frozen encoders, computed once into memory-mapped arrays.
+
+One folder per modality, named by a fingerprint of all that its contents depend on (not of the
+code: after a change of an encoder's forward(), delete the folders). Nothing removes old ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pta_ros.datasets.arrays import (
+    ArrayWriter,
+    Layout,
+    copy_on_write,
+    read_arrays,
+    read_or_make,
+)
+from pta_ros.datasets.reduced import ReducedSet
+from pta_ros.errors import ConfigError, DatasetError
+from pta_ros.model.projector import Projected
+
+FORMAT = 1
+
+#: (modality, inputs (B, *shape), rows (B,)) -> inputs (B, *shape).
+Change = Callable[[str, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class View:
+    """A way to see the same frames: clean, or changed (augmented, corrupted) before encoding.
+
+    `change` is deterministic: it seeds itself from the rows, so that a frame is changed alike in
+    every batch. `name` and `version` enter the fingerprint: raise `version` when `change` changes.
+    """
+
+    name: str
+    change: Change | None = None
+    version: str = ""
+
+
+CLEAN = View("clean")
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureSet:
+    """Tokens (N, L_m, C) by modality, presence (N, M), joints (N, J, 3) metres, of N frames.
+
+    `rows` (N,) are their row numbers in the reduced set. `points` holds what the LiDAR's
+    positional code needs, its view's first L points (N, L, 3). Columns of `present` are in the
+    order of the encoders. Tokens and points are mapped from files, copy on write: torch finds them
+    writable and does not warn, and what is written to them never reaches the files. They are for
+    reading. Rows of a modality that is not present hold nothing meaningful.
+    """
+
+    tokens: dict[str, Tensor]
+    points: dict[str, Tensor]
+    present: Tensor
+    joints: Tensor
+    rows: Tensor
+
+    def features(self, model: Projected, rows: Tensor, mask: Tensor) -> Tensor:
+        """Projected features (B, M, L, D) of `rows` (of this set), where `mask` (B, M) says."""
+        columns = {m: mask[:, i] for i, m in enumerate(model.config.modalities)}
+        tokens = {m: self.tokens[m][rows[c]] for m, c in columns.items() if bool(c.any())}
+        points = {m: p[rows] for m, p in self.points.items()}
+        return model.features(tokens, points, mask)
+
+
+def cache_features(
+    encoders: Mapping[str, nn.Module],
+    channels: int,
+    data: ReducedSet,
+    folder: Path,
+    rows: Tensor | None = None,
+    view: View = CLEAN,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    batch: int = 128,
+    position_points: int = 16,
+) -> FeatureSet:
+    """Encode `rows` (None: all) of `data` in one view, or read an earlier result from `folder`.
+
+    `encoders` (modality -> module with `tokens`, in eval mode, on the CPU) give (B, tokens,
+    `channels`). `progress` is told (frames done, of all) of each modality that is encoded. A
+    cached array that is missing, or not of the dtype, shape and file size that is expected, is
+    computed again. Raises ConfigError when an encoder or the view does not do what it should,
+    DatasetError for rows that are not there and for a folder that cannot be written.
+    """
+    rows = torch.arange(len(data)) if rows is None else rows
+    if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(data):
+        found = f"{int(rows.min())} to {int(rows.max())}"
+        raise DatasetError(f"rows are {found}; expected numbers below {len(data)}")
+    tokens, points = {}, {}
+    for modality, encoder in encoders.items():
+        task = _Task(modality, encoder, channels, data, rows, view, batch, position_points)
+        arrays = task.arrays(folder, progress)
+        tokens[modality] = arrays["tokens"]
+        if "points" in arrays:
+            points[modality] = arrays["points"]
+    numbers = rows.numpy()
+    present = torch.stack([torch.from_numpy(data.present[m][numbers]) for m in encoders], dim=1)
+    joints = torch.from_numpy(data.joints[numbers])
+    return FeatureSet(tokens, points, present, joints, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What the arrays of one modality are made of."""
+
+    modality: str
+    encoder: nn.Module
+    channels: int
+    data: ReducedSet
+    rows: Tensor
+    view: View
+    batch: int
+    position_points: int
+
+    def arrays(self, folder: Path, progress: Callable[[int, int], None]) -> dict[str, Tensor]:
+        if any(module.training for module in self.encoder.modules()):
+            raise ConfigError(f"encoder of {self.modality} is in training mode; expected eval()")
+        arrays = read_or_make(
+            folder / f"{self.modality}-{self._fingerprint()}",
+            self._layout,
+            lambda made: read_arrays(made, self._layout),
+            lambda part: self._write(part, progress),
+        )
+        return {name: torch.from_numpy(copy_on_write(array)) for name, array in arrays.items()}
+
+    @property
+    def _layout(self) -> Layout:
+        count, shape = len(self.rows), self.data.inputs[self.modality].shape
+        size = int(self.encoder.tokens)  # type: ignore[arg-type]
+        layout = {"tokens": ("<f4", (count, size, self.channels))}
+        if self.modality == "lidar":
+            layout["points"] = ("<f4", (count, min(self.position_points, shape[1]), 3))
+        return layout
+
+    def _fingerprint(self) -> str:
+        """Changes with the encoder, the frames, the view, and with which rows are present."""
+        shapes = [list(shape) for _, shape in self._layout.values()]
+        names = [type(self.encoder).__qualname__, self.data.fingerprint]
+        view = [self.view.name, self.view.version]
+        digest = hashlib.sha256(json.dumps([FORMAT, names, view, shapes]).encode())
+        for name, tensor in self.encoder.state_dict().items():
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            flat = tensor.detach().cpu().contiguous().reshape(-1)
+            digest.update(flat.view(torch.uint8).numpy().tobytes())
+        rows = self.rows.numpy().astype("<i8")
+        digest.update(rows.tobytes())
+        digest.update(np.packbits(self.data.present[self.modality][rows]).tobytes())
+        return digest.hexdigest()[:32]
+
+    @torch.inference_mode()
+    def _write(self, folder: Path, progress: Callable[[int, int], None]) -> None:
+        done = 0
+        with ArrayWriter(folder, self._layout) as out:
+            for rows in self.rows.split(self.batch):
+                for name, block in self._encode(rows).items():
+                    out.append(name, block.numpy())
+                done += len(rows)
+                progress(done, len(self.rows))
+
+    def _encode(self, rows: Tensor) -> dict[str, Tensor]:
+        """Blocks of every array; rows that are not present hold zero and are not encoded."""
+        real = torch.from_numpy(self.data.present[self.modality][rows.numpy()])
+        blocks = {name: torch.zeros(len(rows), *s[1:]) for name, (_, s) in self._layout.items()}
+        if bool(real.any()):
+            inputs = self._seen(rows[real])
+            tokens = self.encoder(inputs)
+            self._check("tokens of its encoder", tokens, (len(inputs), *blocks["tokens"].shape[1:]))
+            blocks["tokens"][real] = tokens
+            if "points" in blocks:
+                blocks["points"][real] = inputs[:, : blocks["points"].shape[1]]
+        return blocks
+
+    def _seen(self, rows: Tensor) -> Tensor:
+        """Inputs of rows that are present, in this view."""
+        inputs = torch.from_numpy(self.data.inputs[self.modality][rows.numpy()])
+        if self.view.change is None:
+            return inputs
+        changed = self.view.change(self.modality, inputs, rows)
+        self._check(f"inputs in view {self.view.name!r}", changed, tuple(inputs.shape))
+        return changed
+
+    def _check(self, what: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
+        if tuple(tensor.shape) != shape:
+            raise ConfigError(
+                f"{self.modality}: {what} have shape {tuple(tensor.shape)}; expected {shape}"
+            )
