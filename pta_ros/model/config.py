@@ -7,17 +7,38 @@ from typing import Any
 
 from pta_ros.errors import ConfigError
 
+#: What compares a refined latent with the teacher's: the paper's example, and the release's.
+DISTILLATIONS = ("mse", "dist")
+
 
 @dataclass(frozen=True)
 class DiffusionConfig:
-    """The alignment module's diffusion (method, Align). T = `train_steps`, K = `ddim_steps`."""
+    """The alignment module (method, Align): T = `train_steps`, K = `ddim_steps`.
+
+    `shared`: one module for all modalities (the paper's for MM-Fi), or one for each (XRF55).
+    `residual`: refined features keep what the auto-encoder cannot carry, F + decoder(refined latent
+    - code of F); without it they are decoder(refined latent), as in the paper.
+    """
 
     train_steps: int = 1000
     ddim_steps: int = 5
     beta_start: float = 1e-4
     beta_end: float = 2e-2
+    distillation: str = "mse"
+    shared: bool = True
+    residual: bool = True
 
     def __post_init__(self) -> None:
+        if self.distillation not in DISTILLATIONS:
+            raise ConfigError(
+                f"diffusion.distillation is {self.distillation!r}; "
+                f"expected one of {list(DISTILLATIONS)}"
+            )
+        for name in ("shared", "residual"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(
+                    f"diffusion.{name} is {getattr(self, name)!r}; expected true or false"
+                )
         if not 1 <= self.ddim_steps <= self.train_steps:
             raise ConfigError(
                 f"diffusion.ddim_steps is {self.ddim_steps}; expected 1 to train_steps "
@@ -35,7 +56,8 @@ class PTAConfig:
     """One model: L = `tokens`, D = `dim`, d = `latent`, C = `channels` of the encoders' tokens.
 
     `encoders` names the encoder family. `refine` selects refined (True) or plain student features
-    where the caller of the model does not say.
+    where the caller of the model does not say. `gate` adds the per-sample reliability to the
+    meta-learned weights (beyond the paper).
     """
 
     modalities: tuple[str, ...] = ("depth", "lidar", "csi")
@@ -46,6 +68,7 @@ class PTAConfig:
     latent: int = 64
     joints: int = 17
     refine: bool = True
+    gate: bool = False
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
 
     def __post_init__(self) -> None:

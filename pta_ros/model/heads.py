@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
+
+
+class PTAOutput(NamedTuple):
+    """Joints (B, J, 3) metres, log of the per-axis deviation (B, J), weights (B, M).
+
+    The modalities' order is that of config.modalities.
+    """
+
+    joints: Tensor
+    log_std: Tensor
+    weights: Tensor
 
 
 class PoseHead(nn.Module):
@@ -26,3 +39,26 @@ class PoseHead(nn.Module):
         pooled = self.norm(fused.mean(dim=1))
         # Detached: how sure the model is must not bend where it puts the joints.
         return self.position(pooled).unflatten(1, (-1, 3)), self.spread(pooled.detach())
+
+
+class Calibration(nn.Module):
+    """Factors of the predicted deviations, one per subset of the modalities and joint.
+
+    They are fitted on validation data (training/calibrate.py); until then they are 1.
+    """
+
+    log_factor: Tensor
+    place: Tensor
+
+    def __init__(self, modalities: int, joints: int) -> None:
+        super().__init__()
+        self.register_buffer("log_factor", torch.zeros(2**modalities, joints))
+        self.register_buffer("place", 2 ** torch.arange(modalities), persistent=False)
+
+    def forward(self, log_std: Tensor, mask: Tensor) -> Tensor:
+        """`log_std` (B, J) of estimates from the modalities in `mask` (B, M), calibrated."""
+        return log_std + self.log_factor[self.subset(mask)]
+
+    def subset(self, mask: Tensor) -> Tensor:
+        """Number of each row's subset: (B, M) bool -> (B,), modality i counts 2**i."""
+        return (mask * self.place).sum(dim=1)

@@ -32,7 +32,11 @@ def trace_parts(model: PTA, shapes: Mapping[str, tuple[int, ...]]) -> None:
         model.encoders[modality] = _freeze(both, example)
         model.projectors[modality] = nn.Identity()
     features = torch.zeros(len(config.modalities), config.tokens, config.dim, device=device)
-    model.aligner = cast(Aligner, _freeze(model.aligner, features))
+    if isinstance(model.aligner, nn.ModuleDict):
+        for modality, aligner in list(model.aligner.items()):
+            model.aligner[modality] = _freeze(aligner, features[:1])
+    else:
+        model.aligner = cast(Aligner, _freeze(model.aligner, features))
     model.head = cast(PoseHead, _freeze(model.head, features[:1]))
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor, nn
 
+from pta_ros.model.config import PTAConfig
+from pta_ros.model.encoders import token_count
+from pta_ros.model.heads import Calibration, PTAOutput
 from pta_ros.model.layers import TokenConv, TokenNorm
 
 
@@ -26,3 +32,57 @@ class PositionalCode(nn.Sequential):
 
     def __init__(self, dim: int) -> None:
         super().__init__(TokenConv(3, 128), nn.ReLU(), TokenConv(128, dim))
+
+
+class Projected(nn.Module):
+    """What every system that is compared begins with: encoder tokens in one shape, (B, M, L, D)."""
+
+    def __init__(self, config: PTAConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.projectors = nn.ModuleDict(
+            {
+                m: Projector(
+                    token_count(config.encoders, m), config.channels, config.tokens, config.dim
+                )
+                for m in config.modalities
+            }
+        )
+        self.position = PositionalCode(config.dim) if "lidar" in config.modalities else None
+        self.calibration = Calibration(len(config.modalities), config.joints)
+
+    def features(
+        self, tokens: Mapping[str, Tensor], inputs: Mapping[str, Tensor], mask: Tensor
+    ) -> Tensor:
+        """Projected features F (B, M, L, D) of encoder tokens; rows that are absent hold zero.
+
+        `tokens` hold the available rows, modality -> (rows, L_m, C); `mask` (B, M) bool says which
+        they are. The LiDAR's points in `inputs` (B, >= L, 3) give its positional code.
+        """
+        columns = []
+        some = next(iter(tokens.values()))
+        absent = some.new_zeros(len(mask), self.config.tokens, self.config.dim)
+        for i, modality in enumerate(self.config.modalities):
+            column = absent
+            if modality in tokens:
+                real = mask[:, i]
+                points = inputs[modality][real] if modality in inputs else tokens[modality]
+                rows = self.project(modality, tokens[modality], points)
+                column = rows if len(rows) == len(mask) else _put(absent, real, rows)
+            columns.append(column)
+        return torch.stack(columns, dim=1)
+
+    def complete(self, features: Tensor, mask: Tensor) -> PTAOutput:
+        """From projected features (B, M, L, D) and mask (B, M) to the output."""
+        raise NotImplementedError
+
+    def project(self, modality: str, tokens: Tensor, x: Tensor) -> Tensor:
+        """Features (B, L, D) of one modality's tokens (B, L_m, C) and reduced frames `x`."""
+        rows: Tensor = self.projectors[modality](tokens)
+        if modality == "lidar" and self.position is not None:
+            rows = rows + self.position(x[:, : self.config.tokens])
+        return rows
+
+
+def _put(absent: Tensor, real: Tensor, rows: Tensor) -> Tensor:
+    return absent.index_put((real.nonzero(as_tuple=True)[0],), rows)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -11,41 +12,24 @@ from pta_ros.errors import ConfigError
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.diffusion import Aligner
 from pta_ros.model.encoders import make_encoder
-from pta_ros.model.heads import PoseHead
-from pta_ros.model.projector import PositionalCode, Projector
+from pta_ros.model.gate import ReliabilityGate
+from pta_ros.model.heads import PoseHead, PTAOutput
+from pta_ros.model.projector import Projected
 from pta_ros.model.purify import ModalityWeights, fuse
 
 
-class PTAOutput(NamedTuple):
-    """Joints (B, J, 3) metres, log of the per-axis deviation (B, J), weights (B, M).
-
-    The modalities' order is that of config.modalities.
-    """
-
-    joints: Tensor
-    log_std: Tensor
-    weights: Tensor
-
-
-class PTA(nn.Module):
+class PTA(Projected):
     """Purify-then-Align over the modalities of `config`; a batch may mix available subsets."""
 
     def __init__(self, config: PTAConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.encoders = nn.ModuleDict(
             {m: make_encoder(config.encoders, m, config.channels) for m in config.modalities}
         )
-        self.projectors = nn.ModuleDict(
-            {
-                m: Projector(int(encoder.tokens), config.channels, config.tokens, config.dim)  # type: ignore[arg-type]
-                for m, encoder in self.encoders.items()
-            }
-        )
-        self.position = PositionalCode(config.dim) if "lidar" in config.modalities else None
         self.purify = ModalityWeights(len(config.modalities))
-        self.aligner = Aligner(config.tokens, config.dim, config.latent, config.diffusion)
+        self.aligner = _make_aligner(config)
         self.head = PoseHead(config.dim, config.joints)
+        self.gate = ReliabilityGate(config.dim, config.joints) if config.gate else None
 
     def forward(
         self,
@@ -65,18 +49,34 @@ class PTA(nn.Module):
     def complete(self, features: Tensor, mask: Tensor, refine: bool | None = None) -> PTAOutput:
         """From projected features (B, M, L, D) and mask (B, M) to the output; see forward."""
         if self.config.refine if refine is None else refine:
-            features = scatter_rows(self.aligner(features[mask]), mask)
+            features = self.align(features, mask)
         return self.predict(features, mask)
+
+    def align(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Refined features (B, M, L, D) of projected ones; rows that are absent hold zero."""
+        refined = torch.zeros_like(features)
+        for aligner, students in self.students(mask):
+            refined = refined + scatter_rows(aligner(features[students]), students)
+        return refined
+
+    def students(self, mask: Tensor) -> Iterator[tuple[Aligner, Tensor]]:
+        """Every alignment module with its part (B, M) of `mask`; without the idle ones.
+
+        The release fills the slot of an absent modality with the weighted mean of the others,
+        which leaves the weighted sum as it is; here the slot is left out.
+        """
+        if not isinstance(self.aligner, nn.ModuleDict):
+            yield self.aligner, mask
+            return
+        for i, aligner in enumerate(self.aligner.values()):
+            own = torch.zeros_like(mask)
+            own[:, i] = mask[:, i]
+            if bool(own.any()):
+                yield cast(Aligner, aligner), own
 
     def encode_one(self, modality: str, x: Tensor) -> Tensor:
         """Projected features (B, L, D) of reduced frames (B, *shape) of one modality."""
-        return self._project(modality, self.encoders[modality](x), x)
-
-    def _project(self, modality: str, tokens: Tensor, x: Tensor) -> Tensor:
-        rows: Tensor = self.projectors[modality](tokens)
-        if modality == "lidar" and self.position is not None:
-            rows = rows + self.position(x[:, : self.config.tokens])
-        return rows
+        return self.project(modality, self.encoders[modality](x), x)
 
     def mask(self, inputs: dict[str, Tensor], available: dict[str, Tensor] | None) -> Tensor:
         """Which rows are real, (B, M) bool in the order of config.modalities."""
@@ -105,35 +105,25 @@ class PTA(nn.Module):
             if m in inputs and bool(mask[:, i].any())
         }
 
-    def features(
-        self, tokens: dict[str, Tensor], inputs: dict[str, Tensor], mask: Tensor
-    ) -> Tensor:
-        """Projected features F (B, M, L, D) of encoder tokens; rows that are absent hold zero.
-
-        The LiDAR's points in `inputs` give its positional code.
-        """
-        columns = []
-        some = next(iter(tokens.values()))
-        absent = some.new_zeros(len(mask), self.config.tokens, self.config.dim)
-        for i, modality in enumerate(self.config.modalities):
-            column = absent
-            if modality in tokens:
-                real = mask[:, i]
-                points = inputs[modality][real] if modality in inputs else tokens[modality]
-                rows = self._project(modality, tokens[modality], points)
-                column = rows if len(rows) == len(mask) else _put(absent, real, rows)
-            columns.append(column)
-        return torch.stack(columns, dim=1)
-
     def predict(self, features: Tensor, mask: Tensor) -> PTAOutput:
-        """Fuse features (B, M, L, D) by the meta-learned weights and apply the head."""
-        weights = self.purify(mask)
+        """Fuse features (B, M, L, D) by the weights (the gate's if there is one), and the head."""
+        if self.gate is None:
+            weights = self.purify(mask)
+        else:
+            weights = self.gate(features, mask, self.head, self.purify.logits)
         joints, log_std = self.head(fuse(features, weights))
-        return PTAOutput(joints, log_std, weights)
+        return PTAOutput(joints, self.calibration(log_std, mask), weights)
 
 
-def _put(absent: Tensor, real: Tensor, rows: Tensor) -> Tensor:
-    return absent.index_put((real.nonzero(as_tuple=True)[0],), rows)
+def _make_aligner(config: PTAConfig) -> Aligner | nn.ModuleDict:
+    """One alignment module for all modalities, or one for each by name."""
+
+    def make() -> Aligner:
+        return Aligner(config.tokens, config.dim, config.latent, config.diffusion)
+
+    if config.diffusion.shared:
+        return make()
+    return nn.ModuleDict({m: make() for m in config.modalities})
 
 
 def scatter_rows(rows: Tensor, mask: Tensor) -> Tensor:

@@ -19,6 +19,9 @@ class ModalityWeights(nn.Module):
         return logits.softmax(dim=1)
 
 
-def fuse(features: Tensor, weights: Tensor) -> Tensor:
-    """Weighted sum over modalities (Eq. 5): (B, M, L, D), (B, M) -> (B, L, D)."""
-    return torch.einsum("bmld,bm->bld", features, weights)
+def fuse(parts: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sum over modalities (Eq. 5): (B, M, ...), (B, M) -> (B, ...).
+
+    The parts are features (B, M, L, D) or, in a fusion of decisions, predictions.
+    """
+    return torch.einsum("bm...,bm->b...", parts, weights)

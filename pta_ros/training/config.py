@@ -30,9 +30,11 @@ class PretrainConfig:
 class MetaConfig:
     """Purify-then-Align on frozen encoders (method, Settings).
 
-    `align_weight` is lambda; `outer_every` counts inner steps between two outer steps (0: one at
-    the end of each epoch, as released). `schedule` is theta's learning rate over the run:
-    `constant`, or `one_cycle` (up for a tenth, then cosine down).
+    `align_weight` is lambda. `outer` is how the weights are learned: `first_order` (released),
+    `unrolled` (through one inner step, as Eq. 3 is written) or `none` (they stay uniform).
+    `outer_every` counts inner steps between two outer steps (0: one at the end of each epoch, as
+    released). `schedule` is theta's learning rate over the run: `constant`, or `one_cycle` (up for
+    a tenth, then cosine down).
     """
 
     epochs: int = 40
@@ -40,14 +42,32 @@ class MetaConfig:
     learning_rate: float = 5e-4
     meta_learning_rate: float = 1e-2
     align_weight: float = 0.1
+    outer: str = "first_order"
     outer_every: int = 0
     schedule: str = "constant"
 
     def __post_init__(self) -> None:
+        if self.outer not in ("first_order", "unrolled", "none"):
+            raise ConfigError(
+                f"meta.outer is {self.outer!r}; expected 'first_order', 'unrolled' or 'none'"
+            )
         if self.schedule not in ("constant", "one_cycle"):
             raise ConfigError(
                 f"meta.schedule is {self.schedule!r}; expected 'constant' or 'one_cycle'"
             )
+
+
+@dataclass(frozen=True)
+class GateConfig:
+    """The gate's stage (beyond the paper); batch and schedule are those of MetaConfig.
+
+    `spoil` is the share of a modality's frames that are corrupted in training.
+    """
+
+    epochs: int = 10
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.0
+    spoil: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -67,15 +87,20 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One training run; `pretrain` by modality, defaults where one is not named."""
+    """One training run; `pretrain` by modality, defaults where one is not named.
+
+    `on_fault`: a file that cannot be used is left out and named (`skip`) or ends the run (`fatal`).
+    """
 
     seed: int = 0
     task_loss: str = "mse"
+    on_fault: str = "skip"
     model: PTAConfig = field(default_factory=PTAConfig)
     sensors: dict[str, dict[str, Any]] = field(default_factory=dict)
     split: SplitConfig = field(default_factory=SplitConfig)
     pretrain: dict[str, PretrainConfig] = field(default_factory=dict)
     meta: MetaConfig = field(default_factory=MetaConfig)
+    gate: GateConfig = field(default_factory=GateConfig)
 
     def __post_init__(self) -> None:
         if self.task_loss not in TASK_LOSSES:
@@ -94,7 +119,7 @@ class TrainConfig:
         return asdict(self)
 
 
-_GROUPS = {"split": SplitConfig, "meta": MetaConfig}
+_GROUPS = {"split": SplitConfig, "meta": MetaConfig, "gate": GateConfig}
 
 
 def load_config(path: Path) -> TrainConfig:

@@ -1,11 +1,18 @@
-"""Losses of the pose task; joints in metres, (B, J, 3)."""
+"""Losses: of the pose task (joints in metres, (B, J, 3)) and of the alignment (Eq. 6 and 7)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
+
+from pta_ros.model.diffusion import Aligner
+
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def mean_joint_distance(estimate: Tensor, truth: Tensor) -> Tensor:
@@ -14,10 +21,7 @@ def mean_joint_distance(estimate: Tensor, truth: Tensor) -> Tensor:
 
 
 #: Task losses by the name a configuration uses; the paper's is mse.
-TASK_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mse": nn.functional.mse_loss,
-    "mpjpe": mean_joint_distance,
-}
+TASK_LOSSES: dict[str, Loss] = {"mse": nn.functional.mse_loss, "mpjpe": mean_joint_distance}
 
 
 def spread_loss(log_std: Tensor, estimate: Tensor, truth: Tensor) -> Tensor:
@@ -28,3 +32,66 @@ def spread_loss(log_std: Tensor, estimate: Tensor, truth: Tensor) -> Tensor:
     """
     squared = (estimate.detach() - truth).square().sum(dim=-1)
     return (3 * log_std + 0.5 * squared * torch.exp(-2 * log_std)).mean()
+
+
+def dist_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """DIST (Huang et al., 2022) at temperature 1, (n, L, d) each: 0 for equal, 4 at most.
+
+    (1 - Pearson correlation over the channels of the softmaxed vectors) + (the same over the
+    samples); every token of every row is a sample, as in the release.
+    """
+    s, t = (x.flatten(0, -2).softmax(dim=-1) for x in (student, teacher))
+    return 2 - _pearson(s, t, dim=1).mean() - _pearson(s, t, dim=0).mean()
+
+
+def _pearson(a: Tensor, b: Tensor, dim: int) -> Tensor:
+    a, b = (x - x.mean(dim=dim, keepdim=True) for x in (a, b))
+    return nn.functional.cosine_similarity(a, b, dim=dim)
+
+
+_DISTILL: dict[str, Loss] = {"mse": nn.functional.mse_loss, "dist": dist_loss}
+
+
+class Alignment(NamedTuple):
+    """Terms of L_align (Eq. 7), each a scalar."""
+
+    diffusion: Tensor
+    distillation: Tensor
+    reconstruction: Tensor
+
+    def total(self) -> Tensor:
+        """L_align, the sum of the terms."""
+        return self.diffusion + self.distillation + self.reconstruction
+
+
+def alignment(
+    aligner: Aligner,
+    teacher: Tensor,
+    latents: Tensor,
+    owner: Tensor,
+    generator: torch.Generator | None = None,
+) -> Alignment:
+    """Terms of L_align for refined `latents` (n, L, d), each of teacher row `owner` (n,).
+
+    Gradients reach `teacher` (B, L, D): make it of detached features, so that they end at its
+    weights. The auto-encoder's encoder learns from the reconstruction alone.
+    """
+    reconstruction = nn.functional.mse_loss(aligner.decoder(aligner.encoder(teacher)), teacher)
+    code = _with_constants(aligner.encoder, teacher)
+    t = torch.randint(
+        aligner.config.train_steps, (len(code),), generator=generator, device=code.device
+    )
+    noise = torch.randn(code.shape, generator=generator, device=code.device, dtype=code.dtype)
+    kept = aligner.alpha_bar[t][:, None, None]
+    predicted = aligner.predictor(kept.sqrt() * code + (1 - kept).sqrt() * noise, t)
+    return Alignment(
+        diffusion=nn.functional.mse_loss(predicted, noise),
+        distillation=_DISTILL[aligner.config.distillation](latents, code[owner]),
+        reconstruction=reconstruction,
+    )
+
+
+def _with_constants(module: nn.Module, x: Tensor) -> Tensor:
+    """`module(x)` that moves neither its parameters nor its running statistics."""
+    named = chain(module.named_parameters(), module.named_buffers())
+    return functional_call(module, {name: t.detach().clone() for name, t in named}, (x,))

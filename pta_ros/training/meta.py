@@ -2,132 +2,190 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
+from pta_ros.datasets.features import FeatureSet
+from pta_ros.errors import ConfigError
+from pta_ros.model.diffusion import Aligner
 from pta_ros.model.pta import PTA, scatter_rows
 from pta_ros.model.purify import fuse
 from pta_ros.training.config import TrainConfig
-from pta_ros.training.features import TokenSet
-from pta_ros.training.loop import Figures, Stage, batches
-from pta_ros.training.losses import TASK_LOSSES, spread_loss
-from pta_ros.training.pretrain import one_cycle
+from pta_ros.training.fit import endless, fit_stage, task_loss
+from pta_ros.training.loop import Figures, Stage
+from pta_ros.training.losses import TASK_LOSSES, alignment
+from pta_ros.training.purify import draw_subsets
 
-
-def draw_subsets(present: Tensor) -> Tensor:
-    """Modality dropout: per row a uniformly drawn non-empty subset of what is present, (B, M)."""
-    mask = present & (torch.rand(present.shape) < 0.5)
-    while bool((empty := ~mask.any(dim=1)).any()):
-        mask[empty] = present[empty] & (torch.rand(int(empty.sum()), present.shape[1]) < 0.5)
-    return mask
+__all__ = ["MetaTrainer", "draw_subsets", "meta_stage"]
 
 
 class MetaTrainer:
-    """One inner and one outer step, over cached tokens of frozen encoders."""
+    """One inner and one outer step, over cached tokens of frozen encoders.
 
-    def __init__(self, config: TrainConfig, model: PTA, data: TokenSet) -> None:
+    theta is everything that is trained but the weights' logits a. `config.meta.outer` says at which
+    theta the outer step takes the loss: `first_order` at the present one, a constant; `unrolled`
+    at what a further inner step would make of it, as Eq. 3 is written. `none` leaves a alone.
+    """
+
+    def __init__(self, config: TrainConfig, model: PTA, data: FeatureSet) -> None:
         self.config, self.model, self.data = config, model, data
         self.task_loss = TASK_LOSSES[config.task_loss]
+        # With neither, nothing depends on the aligner: PTA without diffusion.
+        self.aligns = config.meta.align_weight > 0 or model.config.refine
         model.encoders.requires_grad_(False)
-        theta = [
-            p for n, p in model.named_parameters()
+        self.trained = {
+            n: p for n, p in model.named_parameters()
             if p.requires_grad and not n.startswith("purify.")
-        ]  # fmt: skip
-        self.theta = torch.optim.Adam(theta, config.meta.learning_rate)
+        }  # fmt: skip
+        self.theta = torch.optim.Adam(self.trained.values(), config.meta.learning_rate)
         self.a = torch.optim.Adam(model.purify.parameters(), config.meta.meta_learning_rate)
+        self._train_rows: Tensor | None = None
 
     def inner(self, rows: Tensor) -> Figures:
         """Minimise L_task + lambda * L_align on meta-train rows; the weights are held fixed.
 
         The head is fed plain and refined features alike, so that it serves both.
         """
+        self._train_rows = rows
+        task, align = self._losses(rows)
+        self.theta.zero_grad()
+        self._inner_loss(task, align).backward(inputs=list(self.trained.values()))
+        self.theta.step()
+        return {"loss_task": float(task.detach()), "loss_align": float(align.detach())}
+
+    def _inner_loss(self, task: Tensor, align: Tensor) -> Tensor:
+        return task + self.config.meta.align_weight * align
+
+    def _losses(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """L_task and L_align of meta-train rows in training mode."""
         model = self.model.train()
         model.encoders.eval()
         mask = draw_subsets(self.data.present[rows])
         features = self.data.features(model, rows, mask)
-        students = features[mask]
-        noise = torch.randn(len(students), *model.aligner.start_noise.shape)
-        latents = model.aligner.refine(students, noise)
-        refined = scatter_rows(model.aligner.decoder(latents), mask)
+        fed, align = [features], features.new_zeros(())
+        if self.aligns:
+            refined, align = self._aligned(features, mask)
+            fed.append(refined)
         joints = self.data.joints[rows]
-        task = torch.stack([self._task(f, mask, joints) for f in (features, refined)]).mean()
-        align = self._align(features, latents, mask)
-        self.theta.zero_grad()
-        (task + self.config.meta.align_weight * align).backward()
-        self.theta.step()
-        return {"loss_task": float(task.detach()), "loss_align": float(align.detach())}
+        return torch.stack([self._task(f, mask, joints) for f in fed]).mean(), align
 
     def _task(self, features: Tensor, mask: Tensor, joints: Tensor) -> Tensor:
         out = self.model.predict(features, mask)
-        # The spread is detached from all but its own layer, so its weight is of no consequence.
-        return self.task_loss(out.joints, joints) + 1e-3 * spread_loss(
-            out.log_std, out.joints, joints
-        )
+        return task_loss(self.config, out, joints)
 
-    def _align(self, features: Tensor, latents: Tensor, mask: Tensor) -> Tensor:
-        """L_align over the samples that have a teacher of their own: two modalities or more."""
-        taught = mask.sum(dim=1) > 1
-        if int(taught.sum()) < 2:  # batch norm needs two
-            return features.new_zeros(())
-        teacher = fuse(features[taught], self.model.purify(mask[taught]).detach())
-        row_of_student = mask.nonzero()[:, 0]
-        kept = taught[row_of_student]
-        owner = taught.cumsum(0)[row_of_student[kept]] - 1
-        return self.model.aligner.losses(teacher, latents[kept], owner, None).total()
+    def _aligned(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Refined features (B, M, L, D) from random start noise; L_align, the modules' mean."""
+        teacher = fuse(features.detach(), self.model.purify(mask))
+        taught = mask.sum(dim=1) > 1  # one modality alone has no teacher of its own
+        refined, losses = torch.zeros_like(features), []
+        for aligner, students in self.model.students(mask):
+            shape = (int(students.sum()), *aligner.start_noise.shape)
+            noise = torch.randn(shape, dtype=features.dtype, device=features.device)
+            latents = aligner.refine(features[students], noise)
+            decoded = aligner.decode(latents, features[students])
+            refined = refined + scatter_rows(decoded, students)
+            losses.append(_align(aligner, teacher, latents, students, taught))
+        return refined, torch.stack(losses).mean()
 
     def outer(self, rows: Tensor) -> None:
-        """Minimise L_task on meta-validation rows by the weights; theta is held constant.
+        """Minimise L_task on meta-validation rows by the weights alone.
 
-        First order: the gradient goes through the weighted sum alone.
+        Raises ConfigError when it is `unrolled` and no inner step has been made.
         """
+        if self.config.meta.outer == "none":
+            return
+        unrolled = self.config.meta.outer == "unrolled"
+        theta = self._look_ahead() if unrolled else {n: p.detach() for n, p in self.trained.items()}
+        loss = _at(self.model, theta, lambda: self._meta_loss(rows))
+        self.a.zero_grad()
+        loss.backward(inputs=list(self.model.purify.parameters()))
+        self.a.step()
+
+    def _meta_loss(self, rows: Tensor) -> Tensor:
         model = self.model.eval()
         mask = draw_subsets(self.data.present[rows])
-        with torch.no_grad():
-            features = self.data.features(model, rows, mask)
-            if model.config.refine:
-                features = scatter_rows(model.aligner(features[mask]), mask)
-        out = model.predict(features, mask)
-        self.a.zero_grad()
-        self.task_loss(out.joints, self.data.joints[rows]).backward()
-        self.a.step()
+        joints = model.complete(self.data.features(model, rows, mask), mask).joints
+        return self.task_loss(joints, self.data.joints[rows])
+
+    def _look_ahead(self) -> dict[str, Tensor]:
+        """Theta after one more inner step, on the last batch, as a function of the weights.
+
+        A plain gradient step at the present learning rate stands for the optimiser's: Adam's
+        momenta have no part in it. The running statistics stay what they are.
+        """
+        rows = self._train_rows
+        if rows is None:
+            raise ConfigError("meta.outer is 'unrolled' before any inner step; make one first")
+        statistics = {n: b.clone() for n, b in self.model.named_buffers()}
+        loss = _at(self.model, statistics, lambda: self._inner_loss(*self._losses(rows)))
+        gradients = torch.autograd.grad(
+            loss, list(self.trained.values()), create_graph=True, materialize_grads=True
+        )
+        rate = self.theta.param_groups[0]["lr"]
+        return {
+            name: value.detach() - rate * gradient
+            for (name, value), gradient in zip(self.trained.items(), gradients, strict=True)
+        }
+
+
+def _align(
+    aligner: Aligner, teacher: Tensor, latents: Tensor, students: Tensor, taught: Tensor
+) -> Tensor:
+    """L_align of one module's `latents` (n, L, d) of `students` (B, M), where `taught` (B,)."""
+    has_teacher = taught & students.any(dim=1)
+    if int(has_teacher.sum()) < 2:  # batch norm needs two
+        return teacher.new_zeros(())
+    row_of_student = students.nonzero()[:, 0]
+    kept = taught[row_of_student]
+    owner = has_teacher.cumsum(0)[row_of_student[kept]] - 1
+    return alignment(aligner, teacher[has_teacher], latents[kept], owner).total()
+
+
+class _Caller(nn.Module):
+    """Calls any function as a method of a module that holds `model`; for functional_call."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, function: Callable[[], Tensor]) -> Tensor:
+        return function()
+
+
+def _at(model: nn.Module, tensors: Mapping[str, Tensor], function: Callable[[], Tensor]) -> Tensor:
+    """`function()` while `tensors` stand in for parameters and buffers of `model`."""
+    named = {f"model.{name}": tensor for name, tensor in tensors.items()}
+    return functional_call(_Caller(model), named, (function,))
 
 
 def meta_stage(
     config: TrainConfig,
     model: PTA,
-    data: TokenSet,
+    data: FeatureSet,
     rows: dict[str, Tensor],
     progress: Callable[[int, int], None],
     validate: Callable[[], Figures],
 ) -> Stage:
     """The stage that trains `model` on rows["train"] and its weights on rows["meta_val"]."""
     settings, trainer = config.meta, MetaTrainer(config, model, data)
+    meta_rows = endless(rows["meta_val"], settings.batch)
 
-    def epoch(number: int) -> Figures:
-        sums: Figures = {}
-        meta_rows = _endless(rows["meta_val"], settings.batch)
-        plan = batches(rows["train"], settings.batch)
-        for i, part in enumerate(plan, start=1):
-            if settings.schedule == "one_cycle":
-                position = (number + i / len(plan)) / settings.epochs
-                for group in trainer.theta.param_groups:
-                    group["lr"] = settings.learning_rate * one_cycle(position)
-            for name, value in trainer.inner(part).items():
-                sums[name] = sums.get(name, 0.0) + value / len(plan)
-            if i % (settings.outer_every or len(plan)) == 0:
-                trainer.outer(next(meta_rows))
-            progress(i, len(plan))
-        with torch.no_grad():
-            weights = model.purify(torch.ones(1, len(model.config.modalities), dtype=torch.bool))[0]
-        shares = zip(model.config.modalities, weights.tolist(), strict=True)
-        return {**sums, **validate(), **{f"weight_{m}": w for m, w in shares}}
+    def step(number: int, count: int, part: Tensor) -> Figures:
+        nonlocal meta_rows
+        if number == 1:  # drawn anew in every epoch: a resumed run must draw the same
+            meta_rows = endless(rows["meta_val"], settings.batch)
+        figures = trainer.inner(part)
+        if number % (settings.outer_every or count) == 0:
+            trainer.outer(next(meta_rows))
+        return figures
+
+    def after() -> Figures:
+        full = torch.ones(1, len(model.config.modalities), dtype=torch.bool)
+        shares = zip(model.config.modalities, model.purify(full)[0].tolist(), strict=True)
+        return {**validate(), **{f"weight_{m}": w for m, w in shares}}
 
     optimizers = {"theta": trainer.theta, "a": trainer.a}
-    return Stage("meta", model, optimizers, settings.epochs, epoch, config.seed)
-
-
-def _endless(rows: Tensor, size: int) -> Iterator[Tensor]:
-    while True:
-        yield from batches(rows, size)
+    return fit_stage("meta", config, model, optimizers, rows["train"], step, after, progress)

@@ -5,6 +5,7 @@ from pta_ros.errors import ConfigError
 from pta_ros.model.config import DiffusionConfig, PTAConfig
 from pta_ros.model.diffusion import Aligner
 from pta_ros.model.layers import TokenConv, TokenNorm
+from pta_ros.model.pta import PTA
 
 
 def aligner(**options):
@@ -58,35 +59,86 @@ def test_ddim_visits_k_steps_of_equal_stride(monkeypatch):
     assert seen == [750, 500, 250, 0]
 
 
-def test_alignment_moves_no_teacher_and_reaches_every_part():
-    model = aligner()
+def test_the_gradient_of_the_reverse_process_does_not_see_later_statistics():
+    """L_diff moves the predictor's running statistics between this pass and its gradient."""
+    model = aligner().train()
     features = torch.randn(4, 6, 24, requires_grad=True)
-    teacher = torch.randn(2, 6, 24, requires_grad=True)
-    latents = model.refine(features, torch.randn(4, 6, 16))
-    model.losses(teacher, latents, torch.tensor([0, 0, 1, 1]), None).total().backward()
-    assert teacher.grad is None
-    assert features.grad is not None
-    without = [n for n, p in model.named_parameters() if p.grad is None]
-    assert without == []
+    wanted = torch.randn(4, 6, 16)
+
+    def gradient(moves):
+        error = (model.refine(features, torch.zeros(6, 16)) * wanted).sum()
+        if moves:
+            model.predictor(10 * torch.randn(4, 6, 16), torch.tensor([3]))
+        return torch.autograd.grad(error, features)[0]
+
+    still = gradient(moves=False)
+    assert still.abs().max() > 0
+    assert torch.equal(still, gradient(moves=True))
 
 
-def test_distillation_ends_at_the_teachers_code():
-    model = aligner().eval()
-    teacher = torch.randn(2, 6, 24)
-    code = model.encoder(teacher).detach()
-    owner = torch.tensor([1, 0, 1])
-    assert float(model.losses(teacher, code[owner], owner, None).distillation) == 0
-    assert float(model.losses(teacher, code[[0, 0, 1]], owner, None).distillation) > 0
+def test_the_reverse_process_moves_no_running_statistics_of_the_predictor():
+    model = aligner().train()
+    before = {n: b.clone() for n, b in model.predictor.named_buffers()}
+    model.refine(torch.randn(4, 6, 24), torch.zeros(6, 16))
+    assert model.predictor.training
+    for name, buffer in model.predictor.named_buffers():
+        assert torch.equal(buffer, before[name]), name
 
 
-@pytest.mark.parametrize("bad", [{"ddim_steps": 0}, {"ddim_steps": 1001}, {"beta_start": 0.5}])
-def test_an_impossible_schedule_is_refused(bad):
+def pta(shared):
+    torch.manual_seed(0)
+    config = PTAConfig(
+        channels=16, tokens=4, dim=16, latent=8, diffusion=DiffusionConfig(shared=shared)
+    )
+    return PTA(config).eval()
+
+
+def test_a_shared_module_keeps_its_names_and_separate_ones_are_named_by_modality():
+    parts = {n.split(".")[1] for n in pta(True).state_dict() if n.startswith("aligner.")}
+    assert {"student", "encoder", "decoder", "predictor", "adapter", "output"} <= parts
+    parts = {n.split(".")[1] for n in pta(False).state_dict() if n.startswith("aligner.")}
+    assert parts == {"depth", "lidar", "csi"}
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("shared", [True, False])
+def test_every_row_is_refined_by_its_own_module(shared):
+    model = pta(shared)
+    mask = torch.tensor([[1, 1, 0], [0, 1, 0], [1, 0, 0]], dtype=torch.bool)
+    features = torch.randn(3, 3, 4, 16) * mask[..., None, None]
+    refined = model.align(features, mask)
+    for row, column in mask.nonzero().tolist():
+        own = model.aligner if shared else model.aligner[model.config.modalities[column]]
+        expected = own(features[row, column][None])[0]
+        torch.testing.assert_close(refined[row, column], expected)
+    assert refined[~mask].abs().max() == 0
+    assert [int(part.sum()) for _, part in model.students(mask)] == ([4] if shared else [2, 2])
+
+
+def test_separate_modules_differ():
+    aligners = pta(False).aligner
+    x = torch.randn(1, 4, 16)
+    assert not torch.equal(aligners["depth"](x), aligners["csi"](x))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"ddim_steps": 0},
+        {"ddim_steps": 1001},
+        {"beta_start": 0.5},
+        {"distillation": "kl"},
+        {"shared": "no"},
+    ],
+)
+def test_an_impossible_option_is_refused(bad):
     with pytest.raises(ConfigError, match=str(next(iter(bad.values())))):
         DiffusionConfig(**bad)
 
 
 def test_a_model_configuration_survives_json_and_rejects_typos():
-    config = PTAConfig(tokens=8, diffusion=DiffusionConfig(ddim_steps=3))
+    options = DiffusionConfig(ddim_steps=3, distillation="dist", shared=False)
+    config = PTAConfig(tokens=8, diffusion=options)
     assert PTAConfig.from_dict(config.to_dict()) == config
     with pytest.raises(ConfigError, match="tokns"):
         PTAConfig.from_dict({"tokns": 8})

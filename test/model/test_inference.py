@@ -4,17 +4,18 @@ import pytest
 import torch
 from torch import nn
 
-from pta_ros.model.config import PTAConfig
+from pta_ros.model.config import DiffusionConfig, PTAConfig
 from pta_ros.model.inference import fold_norms, trace_parts
 from pta_ros.model.pta import PTA
 
 SHAPES = {"depth": (96, 128), "lidar": (512, 3), "csi": (3, 114, 10)}
 
 
-@pytest.fixture(scope="module")
-def model():
+@pytest.fixture(scope="module", params=[True, False], ids=["shared", "per modality"])
+def model(request):
     torch.manual_seed(0)
-    model = PTA(PTAConfig(channels=32, tokens=8, dim=32, latent=16))
+    diffusion = DiffusionConfig(shared=request.param)
+    model = PTA(PTAConfig(channels=32, tokens=8, dim=32, latent=16, diffusion=diffusion))
     for name, buffer in model.named_buffers():
         if name.endswith("running_mean"):
             buffer.uniform_(-0.2, 0.2)
@@ -29,8 +30,8 @@ def inputs_of(count):
 
 
 def assert_same(fast, plain):
-    torch.testing.assert_close(fast.joints, plain.joints, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(fast.log_std, plain.log_std, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(fast.joints, plain.joints, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(fast.log_std, plain.log_std, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(fast.weights, plain.weights)
 
 

@@ -27,6 +27,7 @@ def test_the_shipped_training_configuration_loads():
         ({"meta": 3}, "meta is 3"),
         ({"task_loss": "mae"}, "task_loss is 'mae'"),
         ({"meta": {"schedule": "cosine"}}, "schedule is 'cosine'"),
+        ({"meta": {"outer": "second_order"}}, "outer is 'second_order'"),
         ({"pretrain": {"sonar": {}}}, "sonar"),
         ({"pretrain": {"csi": {"epoch": 1}}}, "did you mean 'epochs'"),
         ([1], r"is \[1\]"),

@@ -24,6 +24,15 @@ ENCODERS: dict[str, dict[str, type[nn.Module]]] = {"lite": lite.ENCODERS}
 
 def make_encoder(family: str, modality: str, channels: int) -> nn.Module:
     """Build one encoder; raises ConfigError for an unknown family or modality."""
+    return _known(family, modality)(channels)
+
+
+def token_count(family: str, modality: str) -> int:
+    """L_m of an encoder; raises ConfigError for an unknown family or modality."""
+    return int(_known(family, modality).tokens)  # type: ignore[attr-defined]
+
+
+def _known(family: str, modality: str) -> type[nn.Module]:
     if family not in ENCODERS:
         raise ConfigError(
             f"encoder family {family!r} is unknown; expected one of {sorted(ENCODERS)}"
@@ -33,4 +42,4 @@ def make_encoder(family: str, modality: str, channels: int) -> nn.Module:
         raise ConfigError(
             f"{family} has no encoder for {modality!r}; expected one of {sorted(known)}"
         )
-    return known[modality](channels)
+    return known[modality]

@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+import torch
+from scipy.stats import pearsonr
+
+from pta_ros.model.config import DISTILLATIONS, DiffusionConfig
+from pta_ros.model.diffusion import Aligner
+from pta_ros.training.losses import TASK_LOSSES, alignment, dist_loss, spread_loss
+
+
+def aligner(**options):
+    torch.manual_seed(0)
+    return Aligner(tokens=6, dim=24, latent=16, config=DiffusionConfig(**options))
+
+
+def test_task_losses_match_their_formulas():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 5, 17, 3))
+    difference = a - b
+    expected = {
+        "mse": np.mean(difference**2),
+        "mpjpe": np.mean(np.sqrt((difference**2).sum(axis=-1))),
+    }
+    for name, loss in TASK_LOSSES.items():
+        assert float(loss(torch.from_numpy(a), torch.from_numpy(b))) == pytest.approx(
+            expected[name]
+        )
+
+
+def test_the_spread_loss_is_least_at_the_true_deviation():
+    generator = torch.Generator().manual_seed(0)
+    error = 0.05 * torch.randn(20000, 1, 3, generator=generator)
+    truth = torch.zeros_like(error)
+    candidates = torch.linspace(0.02, 0.1, 81)
+    losses = [float(spread_loss(s.log().expand(20000, 1), error, truth)) for s in candidates]
+    assert float(candidates[int(np.argmin(losses))]) == pytest.approx(0.05, abs=0.0015)
+
+
+def test_dist_is_two_minus_the_mean_correlations_of_rows_and_of_columns():
+    rng = np.random.default_rng(0)
+    student, teacher = rng.normal(size=(2, 3, 4, 5))
+
+    def softmax(x):
+        return np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
+
+    s, t = (softmax(x).reshape(12, 5) for x in (student, teacher))
+    channels = np.mean([pearsonr(s[i], t[i]).statistic for i in range(12)])
+    samples = np.mean([pearsonr(s[:, j], t[:, j]).statistic for j in range(5)])
+    found = dist_loss(torch.from_numpy(student), torch.from_numpy(teacher))
+    assert float(found) == pytest.approx((1 - channels) + (1 - samples))
+
+
+def test_dist_is_zero_for_equal_latents_and_blind_to_a_constant_per_vector():
+    x = torch.randn(3, 4, 8, dtype=torch.float64)
+    assert float(dist_loss(x, x)) == pytest.approx(0, abs=1e-12)
+    assert float(dist_loss(x + torch.randn(3, 4, 1), x)) == pytest.approx(0, abs=1e-6)
+    assert float(dist_loss(-x, x)) > 2
+
+
+def test_every_distillation_that_a_configuration_may_name_exists_and_differs():
+    latents, teacher = torch.randn(4, 6, 16), torch.randn(2, 6, 24)
+    owner = torch.tensor([0, 0, 1, 1])
+    values = {
+        float(alignment(aligner(distillation=d), teacher, latents, owner).distillation.detach())
+        for d in DISTILLATIONS
+    }
+    assert len(values) == len(DISTILLATIONS)
+
+
+@pytest.mark.parametrize("distillation", DISTILLATIONS)
+def test_alignment_reaches_every_part_and_the_students(distillation):
+    model = aligner(distillation=distillation)
+    features = torch.randn(4, 6, 24, requires_grad=True)
+    latents = model.refine(features, torch.randn(4, 6, 16))
+    alignment(model, torch.randn(2, 6, 24), latents, torch.tensor([0, 0, 1, 1])).total().backward()
+    assert features.grad is not None
+    without = [n for n, p in model.named_parameters() if p.grad is None]
+    assert without == []
+
+
+def test_the_encoder_learns_from_the_reconstruction_alone():
+    model = aligner()
+    latents = torch.randn(2, 6, 16)
+    terms = alignment(model, torch.randn(2, 6, 24), latents, torch.tensor([0, 1]))
+    weight = model.encoder[0].weight
+    (own,) = torch.autograd.grad(terms.reconstruction, weight, retain_graph=True)
+    (all_terms,) = torch.autograd.grad(terms.total(), weight)
+    assert own.abs().max() > 0
+    assert torch.equal(own, all_terms)
+
+
+def test_the_encoders_running_statistics_see_a_batch_once():
+    model = aligner().train()
+    teacher = torch.randn(2, 6, 24)
+    once = aligner().train()
+    once.encoder(teacher)
+    alignment(model, teacher, torch.randn(2, 6, 16), torch.tensor([0, 1]))
+    for name, buffer in model.encoder.named_buffers():
+        assert torch.equal(buffer, once.encoder.get_buffer(name)), name
+
+
+@pytest.mark.parametrize("distillation", DISTILLATIONS)
+def test_distillation_ends_at_the_teachers_code(distillation):
+    model = aligner(distillation=distillation).eval()
+    teacher = torch.randn(2, 6, 24)
+    code = model.encoder(teacher).detach()
+    owner = torch.tensor([1, 0, 1])
+    right = alignment(model, teacher, code[owner], owner).distillation
+    wrong = alignment(model, teacher, code[[0, 0, 1]], owner).distillation
+    assert float(right.detach()) == pytest.approx(0, abs=1e-6)
+    assert float(wrong.detach()) > 0.01
+
+
+def test_the_diffusion_loss_is_the_error_of_the_predicted_noise(monkeypatch):
+    """A predictor that solves for the noise from the known code has no loss."""
+    model = aligner().eval()
+    teacher = torch.randn(2, 6, 24)
+    code = model.encoder(teacher)
+
+    def solve(noisy, t):
+        kept = model.alpha_bar[t][:, None, None]
+        return (noisy - kept.sqrt() * code) / (1 - kept).sqrt()
+
+    monkeypatch.setattr(model.predictor, "forward", solve)
+    terms = alignment(model, teacher, code, torch.tensor([0, 1]))
+    assert float(terms.diffusion.detach()) == pytest.approx(0, abs=1e-6)
