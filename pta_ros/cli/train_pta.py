@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pta_ros.cli import run
-from pta_ros.errors import DatasetError
+from pta_ros.errors import ConfigError, DatasetError
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -20,6 +20,15 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--out", type=Path, required=True, help="run folder; continued if it exists"
     )
     parser.add_argument("--seed", type=int, help="instead of the configuration's")
+    parser.add_argument(
+        "--systems",
+        nargs="+",
+        metavar="NAME",
+        help="train these compared systems instead of one model; 'all'",
+    )
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, metavar="N", default=[0, 1, 2], help="with --systems"
+    )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: torch's choice)")
     return parser.parse_args(arguments)
 
@@ -31,13 +40,21 @@ def _main(arguments: list[str] | None) -> int:
     import torch
 
     from pta_ros.training.config import load_config
-    from pta_ros.training.run import train
+    from pta_ros.training.run import SYSTEMS, train, train_systems
 
     config = load_config(options.config)
     if options.seed is not None:
         config = replace(config, seed=options.seed)
     if options.threads:
         torch.set_num_threads(options.threads)
+    if options.systems:
+        names = list(SYSTEMS) if options.systems == ["all"] else options.systems
+        unknown = sorted(set(names) - set(SYSTEMS))
+        if unknown:
+            raise ConfigError(f"systems {unknown} are unknown; expected some of {list(SYSTEMS)}")
+        train_systems(config, options.data, options.out, names, options.seeds, Console(options.out))
+        print(f"systems: {options.out}; test them with evaluate_pta --table {options.out}")
+        return 0
     train(config, options.data, options.out, Console(options.out))
     print(f"model: {options.out / 'model'}")
     return 0

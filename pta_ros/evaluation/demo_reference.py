@@ -34,6 +34,7 @@ class ReferenceSettings:
     """How the live node ran its model: `smoothing` None means without."""
 
     refine: bool = True
+    gate: bool = True
     smoothing: SmoothingConfig | None = None
 
 
@@ -81,7 +82,7 @@ def reference(
     """Per garbage or frozen phase: MPJPE (mm) per tick index without the failing stream."""
     told = run.session
     session = Session(told["seed"], told["subject"], told["scene"], told["rate_hz"])
-    estimator = Estimator(loaded.model, "cpu", settings.refine)
+    estimator = Estimator(loaded.model, "cpu", settings.refine, settings.gate)
     offline = Offline(loaded.sensors, estimator, session, settings)
     found = {}
     for before, span, modality, fault in transitions(run):

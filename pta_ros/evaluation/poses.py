@@ -1,4 +1,4 @@
-"""Pose error of a model over every subset of its modalities, from one pass over the encoders."""
+"""Pose error of a system over every subset of its modalities, from one pass over the encoders."""
 
 from __future__ import annotations
 
@@ -9,76 +9,82 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pta_ros.datasets.features import FeatureSet
 from pta_ros.evaluation.metrics import joint_errors, pa_mpjpe
 from pta_ros.evaluation.subsets import subset_name, subsets
-from pta_ros.model.pta import PTA, scatter_rows
-from pta_ros.training.features import TokenSet
+from pta_ros.model.projector import Projected
+from pta_ros.model.pta import PTA
 
 
 @dataclass(frozen=True)
 class SubsetResult:
     """Errors of one subset over `frames` frames, averaged over frames; millimetres.
 
-    `coverage_1std` is the share of coordinates within one predicted deviation (0.68 if normal).
+    `coverage_1std` and `coverage_2std` are the shares of coordinates within one and two predicted
+    deviations (0.683 and 0.954 if normal).
     """
 
     subset: str
-    refined: bool
     frames: int
     mpjpe_mm: float
     pa_mpjpe_mm: float
     per_joint_mm: tuple[float, ...]
     coverage_1std: float
+    coverage_2std: float
+
+
+def evaluate_subsets(
+    model: Projected,
+    data: FeatureSet,
+    rows: Tensor,
+    refine: bool | None = None,
+    only: list[tuple[str, ...]] | None = None,
+) -> list[SubsetResult]:
+    """Evaluate `model` on `rows` for all subsets, or `only` some.
+
+    Frames that lack a member are left out of a subset. `refine` as in PTA.complete.
+    """
+    chosen = subsets(model.config.modalities) if only is None else only
+    return [_summary(s, *predict_subset(model, data, rows, s, refine)) for s in chosen]
 
 
 @torch.inference_mode()
-def evaluate_subsets(
-    model: PTA, data: TokenSet, rows: Tensor, refine: bool, batch: int = 256
-) -> list[SubsetResult]:
-    """Evaluate `model` on `rows` for all subsets; frames that lack a member are left out of it."""
+def predict_subset(
+    model: Projected,
+    data: FeatureSet,
+    rows: Tensor,
+    subset: tuple[str, ...],
+    refine: bool | None = None,
+    batch: int = 256,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Joints (N, J, 3), deviations (N, J) and true joints, of the frames that have all members."""
     model.eval()
-    return [
-        _one_subset(model, data, rows, subset, refine, batch)
-        for subset in subsets(model.config.modalities)
-    ]
-
-
-def _one_subset(
-    model: PTA, data: TokenSet, rows: Tensor, subset: tuple[str, ...], refine: bool, batch: int
-) -> SubsetResult:
     members = torch.tensor([m in subset for m in model.config.modalities])
     rows = rows[data.present[rows][:, members].all(dim=1)]
     joints, deviations = [], []
     for part in rows.split(batch):
         mask = members.expand(len(part), -1)
         features = data.features(model, part, mask)
-        if refine:
-            features = scatter_rows(model.aligner(features[mask]), mask)
-        out = model.predict(features, mask)
-        joints.append(out.joints.numpy())
-        deviations.append(out.log_std.exp().numpy())
-    return _summary(
-        subset, refine, np.concatenate(joints), np.concatenate(deviations),
-        data.joints[rows].numpy(),
-    )  # fmt: skip
+        choice = {"refine": refine} if isinstance(model, PTA) else {}
+        out = model.complete(features, mask, **choice)
+        joints.append(out.joints)
+        deviations.append(out.log_std.exp())
+    return torch.cat(joints), torch.cat(deviations), data.joints[rows]
 
 
 def _summary(
-    subset: tuple[str, ...],
-    refine: bool,
-    joints: NDArray[np.floating],
-    deviations: NDArray[np.floating],
-    truth: NDArray[np.floating],
+    subset: tuple[str, ...], joints: Tensor, deviations: Tensor, truth: Tensor
 ) -> SubsetResult:
-    errors = 1000 * joint_errors(joints, truth)
+    errors = 1000 * joint_errors(joints.numpy(), truth.numpy())
+    ratio = (joints - truth).abs() / deviations[..., None]
     return SubsetResult(
         subset=subset_name(subset),
-        refined=refine,
         frames=len(joints),
         mpjpe_mm=float(errors.mean()),
-        pa_mpjpe_mm=float(1000 * pa_mpjpe(joints, truth).mean()),
+        pa_mpjpe_mm=float(1000 * pa_mpjpe(joints.numpy(), truth.numpy()).mean()),
         per_joint_mm=tuple(float(e) for e in errors.mean(axis=0)),
-        coverage_1std=float((np.abs(joints - truth) <= deviations[..., None]).mean()),
+        coverage_1std=float((ratio <= 1).float().mean()),
+        coverage_2std=float((ratio <= 2).float().mean()),
     )
 
 

@@ -9,30 +9,31 @@ from typing import Any
 from pta_ros.evaluation.poses import SubsetResult
 
 
-def markdown_table(results: Sequence[SubsetResult]) -> str:
-    """One row per subset: MPJPE and PA-MPJPE with refined and with plain student features."""
-    refined = {r.subset: r for r in results if r.refined}
-    plain = {r.subset: r for r in results if not r.refined}
+def markdown_table(refined: Sequence[SubsetResult], plain: Sequence[SubsetResult]) -> str:
+    """One row per subset: errors with refined and with plain student features, and coverage."""
     lines = [
-        "| subset | MPJPE mm | PA-MPJPE mm | MPJPE mm, plain | PA-MPJPE mm, plain | frames |",
-        "|---|---|---|---|---|---|",
+        "| subset | MPJPE mm | PA-MPJPE mm | MPJPE mm, plain | PA-MPJPE mm, plain "
+        "| within 1 std | within 2 std | frames |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    for subset, r in refined.items():
-        p = plain[subset]
+    for r, p in zip(refined, plain, strict=True):
         lines.append(
-            f"| {subset} | {r.mpjpe_mm:.1f} | {r.pa_mpjpe_mm:.1f} "
-            f"| {p.mpjpe_mm:.1f} | {p.pa_mpjpe_mm:.1f} | {r.frames} |"
+            f"| {r.subset.replace('+', ' + ')} | {r.mpjpe_mm:.1f} | {r.pa_mpjpe_mm:.1f} "
+            f"| {p.mpjpe_mm:.1f} | {p.pa_mpjpe_mm:.1f} "
+            f"| {r.coverage_1std:.0%} | {r.coverage_2std:.0%} | {r.frames} |"
         )
     return "\n".join(lines)
 
 
 def as_json(
-    results: Sequence[SubsetResult], mean_pose_mm: float, context: dict[str, Any]
+    refined: Sequence[SubsetResult],
+    plain: Sequence[SubsetResult],
+    mean_pose_mm: float,
+    context: dict[str, Any],
 ) -> dict[str, Any]:
     """Everything measured, with `context` (model, data, subjects, synthetic or not)."""
-    return {
-        "schema": 1,
-        **context,
-        "mean_pose_mpjpe_mm": mean_pose_mm,
-        "results": [asdict(r) for r in results],
-    }
+    results = [
+        {"refined": name, **asdict(r)} for name, part in ((True, refined), (False, plain))
+        for r in part
+    ]  # fmt: skip
+    return {"schema": 1, **context, "mean_pose_mpjpe_mm": mean_pose_mm, "results": results}

@@ -12,19 +12,25 @@ import torch
 from pta_ros.errors import ConfigError
 from pta_ros.frames import Frame, Sample
 from pta_ros.fusion.pipeline import Prediction
+from pta_ros.model.heads import PTAOutput
 from pta_ros.model.inference import fold_norms, trace_parts
-from pta_ros.model.pta import PTA, PTAOutput
+from pta_ros.model.pta import PTA
 
 
 class Estimator:
     """Runs a PTA model on one sample at a time.
 
     Puts the model on `device` in evaluation mode. `refine` selects refined or plain features;
-    None leaves it to the model's configuration. Raises ConfigError for a device that is not there.
+    None leaves it to the model's configuration. Without `gate` the meta-learned weights alone
+    count, whatever the model has. Raises ConfigError for a device that is not there.
     """
 
     def __init__(
-        self, model: PTA, device: str | torch.device = "cpu", refine: bool | None = None
+        self,
+        model: PTA,
+        device: str | torch.device = "cpu",
+        refine: bool | None = None,
+        gate: bool = True,
     ) -> None:
         try:
             self.device = torch.device(device)
@@ -35,6 +41,8 @@ class Estimator:
                 "machine with a working GPU and a torch build for it"
             ) from error
         self.refine = refine
+        if not gate:
+            self.model.gate = None
         self._shape = (model.config.tokens, model.config.dim)
         self._encoded: dict[str, tuple[Frame, torch.Tensor]] = {}
 

@@ -82,7 +82,9 @@ class Engine:
     def start(self) -> FusionPipeline:
         """Put a copy of the model on its device, warm it up and make a fresh pipeline."""
         torch.set_num_threads(self.params.num_threads)
-        self.estimator = Estimator(self.loaded.model, self.device, self.params.refine)
+        self.estimator = Estimator(
+            self.loaded.model, self.device, self.params.refine, self.params.gate
+        )
         self.estimator.warm_up({m: sensor.shape for m, sensor in self.sensors.items()})
         smoothing = SmoothingConfig(
             min_cutoff_hz=self.params.smoothing_min_cutoff_hz, beta=self.params.smoothing_beta

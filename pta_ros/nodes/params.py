@@ -146,6 +146,7 @@ class FusionParams(_Group):
     device: str = param("auto", "where the model runs: cpu, cuda, cuda:N, or auto (cuda if usable)")
     num_threads: int = param(1, "threads of the model on the CPU", low=1, high=64)
     refine: bool = param(True, "refine features by diffusion before the head", change=LIVE)
+    gate: bool = param(True, "judge every sensor by each frame, if the model has learned to")
     smoothing: bool = param(False, "one-euro filter on the joints", change=LIVE)
     smoothing_min_cutoff_hz: float = param(
         SmoothingConfig.min_cutoff_hz,

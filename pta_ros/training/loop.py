@@ -59,6 +59,16 @@ def run_stage(
         report(stage.name, number, figures)
 
 
+def read_stage(stage: Stage, folder: Path, identity: str) -> None:
+    """Fill `stage` from `folder`; raises CheckpointError when it is not trained to its end."""
+    path = folder / f"{stage.name}.state.safetensors"
+    done = _restore(stage, path, identity)
+    if done < stage.epochs:
+        raise CheckpointError(
+            f"{path}: {done} of {stage.epochs} epochs are trained; finish them with train_pta"
+        )
+
+
 def seed_everything(*parts: Any) -> None:
     """Seed every generator in use from the parts, alike on every machine."""
     digest = hashlib.sha256(repr(parts).encode()).digest()

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.model.config import PTAConfig
-from pta_ros.model.encoders import make_encoder
+from pta_ros.model.encoders import make_encoder, token_count
 from pta_ros.model.heads import PoseHead
 from pta_ros.model.projector import Projector
 from pta_ros.training.augment import AUGMENT
 from pta_ros.training.config import PretrainConfig, TrainConfig
 from pta_ros.training.loop import Figures, Stage, batches, seed_everything
-from pta_ros.training.losses import TASK_LOSSES
+from pta_ros.training.losses import TASK_LOSSES, spread_loss
 
 
 class SingleModality(nn.Module):
@@ -25,14 +25,14 @@ class SingleModality(nn.Module):
     def __init__(self, config: PTAConfig, modality: str) -> None:
         super().__init__()
         self.encoder = make_encoder(config.encoders, modality, config.channels)
-        tokens = int(self.encoder.tokens)  # type: ignore[arg-type]
+        tokens = token_count(config.encoders, modality)
         self.projector = Projector(tokens, config.channels, config.tokens, config.dim)
         self.head = PoseHead(config.dim, config.joints)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Reduced frames (B, *shape) -> joints (B, J, 3) metres."""
-        joints: Tensor = self.head(self.projector(self.encoder(x)))[0]
-        return joints
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Reduced frames (B, *shape) -> joints (B, J, 3) metres, log deviation (B, J)."""
+        both: tuple[Tensor, Tensor] = self.head(self.projector(self.encoder(x)))
+        return both
 
 
 def pretrain_stage(
@@ -63,7 +63,8 @@ def pretrain_stage(
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * one_cycle(position)
             x, joints = AUGMENT[modality](*take(data, modality, rows))
-            loss = loss_of(model(x), joints)
+            estimate, log_std = model(x)
+            loss = loss_of(estimate, joints) + 1e-3 * spread_loss(log_std, estimate, joints)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -77,7 +78,7 @@ def pretrain_stage(
         total = 0.0
         for part in rows.split(256):
             x, joints = take(data, modality, part)
-            total += float((model(x) - joints).norm(dim=-1).mean(dim=1).sum())
+            total += float((model(x)[0] - joints).norm(dim=-1).mean(dim=1).sum())
         return 1000 * total / max(len(rows), 1)
 
     return Stage(

@@ -96,14 +96,15 @@ def test_an_installed_executable_comes_before_the_module(tmp_path, monkeypatch):
 
 
 def test_the_reference_runs_as_the_parameter_file_says(tmp_path):
-    assert demo_report._as_run(None) == (True, None)
-    assert demo_report._as_run(REPOSITORY / "config" / "mmfi_live.yaml") == (True, None)
+    assert demo_report._as_run(None) == (True, True, None)
+    assert demo_report._as_run(REPOSITORY / "config" / "mmfi_live.yaml") == (True, True, None)
     changed = tmp_path / "p.yaml"
     changed.write_text(
-        "/**/fusion:\n  ros__parameters: {refine: false, smoothing: true, smoothing_beta: 1.0}\n"
+        "/**/fusion:\n"
+        "  ros__parameters: {refine: false, gate: false, smoothing: true, smoothing_beta: 1.0}\n"
     )
-    refine, smoothing = demo_report._as_run(changed)
-    assert (refine, smoothing.beta) == (False, 1.0)
+    refine, gate, smoothing = demo_report._as_run(changed)
+    assert (refine, gate, smoothing.beta) == (False, False, 1.0)
 
 
 def test_the_table_names_what_was_missed(capsys):

@@ -1,11 +1,17 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from pta_ros.model.config import PTAConfig
+from pta_ros.errors import ConfigError
+from pta_ros.model.config import DiffusionConfig, PTAConfig
 from pta_ros.model.pta import PTA
+from pta_ros.model.purify import fuse
 from pta_ros.training.config import MetaConfig, TrainConfig
-from pta_ros.training.features import TokenSet
-from pta_ros.training.meta import MetaTrainer, draw_subsets
+from pta_ros.datasets.features import FeatureSet
+from pta_ros.training.losses import TASK_LOSSES, alignment, spread_loss
+from pta_ros.training.meta import MetaTrainer, meta_stage
+from pta_ros.training.purify import draw_subsets
 
 SMALL = PTAConfig(channels=16, tokens=4, dim=16, latent=8)
 
@@ -23,13 +29,14 @@ def token_set(count=320, noisy="csi"):
         if m != noisy:
             tokens[m][:, :, :4] = causes[:, None]
     points = {"lidar": torch.zeros(count, SMALL.tokens, 3)}
-    return TokenSet(tokens, points, torch.ones(count, 3, dtype=torch.bool), joints)
+    present = torch.ones(count, 3, dtype=torch.bool)
+    return FeatureSet(tokens, points, present, joints, torch.arange(count))
 
 
-def trainer(**settings):
+def trainer(model=SMALL, **settings):
     torch.manual_seed(0)
-    config = TrainConfig(model=SMALL, meta=MetaConfig(learning_rate=3e-3, **settings))
-    return MetaTrainer(config, PTA(SMALL), token_set())
+    config = TrainConfig(model=model, meta=MetaConfig(**{"learning_rate": 3e-3, **settings}))
+    return MetaTrainer(config, PTA(model), token_set())
 
 
 def state(module):
@@ -40,46 +47,112 @@ def changed(before, after, prefix):
     return any(not torch.equal(v, after[k]) for k, v in before.items() if k.startswith(prefix))
 
 
-def test_subsets_are_drawn_uniformly_from_the_non_empty_ones():
-    torch.manual_seed(0)
-    masks = draw_subsets(torch.ones(7000, 3, dtype=torch.bool))
-    codes, counts = (masks * torch.tensor([1, 2, 4])).sum(1).unique(return_counts=True)
-    assert codes.tolist() == [1, 2, 3, 4, 5, 6, 7]
-    assert counts.min() > 850  # 1000 expected, deviation 29
-    assert counts.max() < 1150
-
-
-def test_subsets_hold_only_what_is_present():
-    torch.manual_seed(0)
-    present = torch.tensor([[True, False, True]] * 50 + [[False, True, False]] * 50)
-    masks = draw_subsets(present)
-    assert not bool((masks & ~present).any())
-    assert bool(masks.any(dim=1).all())
-
-
-def test_the_inner_step_moves_theta_and_neither_weights_nor_frozen_encoders():
-    meta = trainer()
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_inner_step_moves_theta_and_neither_weights_nor_frozen_encoders(shared):
+    meta = trainer(replace(SMALL, diffusion=DiffusionConfig(shared=shared)))
     before = state(meta.model)
     figures = meta.inner(torch.arange(16))
     after = meta.model.state_dict()
     assert set(figures) == {"loss_task", "loss_align"}
-    for part in ("projectors.", "aligner.", "head.", "position."):
+    aligners = ["aligner."] if shared else [f"aligner.{m}." for m in SMALL.modalities]
+    for part in ("projectors.", "head.", "position.", *aligners):
         assert changed(before, after, part), part
     for part in ("purify.", "encoders."):  # batch statistics of the encoders included
         assert not changed(before, after, part), part
 
 
-@pytest.mark.parametrize("part", ["projectors.", "aligner.", "head.", "encoders."])
-def test_the_outer_step_moves_the_weights_alone(part):
-    meta = trainer()
+@pytest.mark.parametrize("outer", ["first_order", "unrolled", "none"])
+def test_the_outer_step_moves_the_weights_alone_or_nothing(outer):
+    """Running statistics are not moved either, by the look-ahead or by the step itself."""
+    meta = trainer(outer=outer)
+    meta.inner(torch.arange(16))
     before = state(meta.model)
-    meta.outer(torch.arange(16))
-    assert changed(before, meta.model.state_dict(), "purify.")
-    assert not changed(before, meta.model.state_dict(), part)
+    meta.outer(torch.arange(16, 32))
+    after = meta.model.state_dict()
+    assert changed(before, after, "purify.") == (outer != "none")
+    assert [n for n in before if not torch.equal(before[n], after[n])] in ([], ["purify.logits"])
 
 
-def test_the_weights_learn_to_distrust_the_modality_that_carries_nothing():
-    meta = trainer(meta_learning_rate=5e-2)
+TRAIN, VALIDATION = torch.arange(24), torch.arange(256, 280)
+
+
+def ready_for_an_outer_step(model, outer, rate):
+    """A trainer in float64 after one real inner step, its weights unequal."""
+    meta = trainer(model, outer=outer, learning_rate=rate, align_weight=0.5)
+    meta.model.double()
+    tokens = {m: t.double() for m, t in meta.data.tokens.items()}
+    points = {m: p.double() for m, p in meta.data.points.items()}
+    meta.data = replace(meta.data, tokens=tokens, points=points, joints=meta.data.joints.double())
+    meta.inner(TRAIN)
+    with torch.no_grad():
+        meta.model.purify.logits.copy_(torch.tensor([0.3, -0.2, 0.1]))
+    return meta
+
+
+def explicit_step(meta, rate):
+    """One plain gradient step of theta; running statistics stay."""
+    buffers = {n: b.clone() for n, b in meta.model.named_buffers()}
+    theta, meta.theta = meta.theta, torch.optim.SGD(meta.trained.values(), rate)
+    torch.manual_seed(5)
+    meta.inner(TRAIN)
+    meta.theta = theta
+    meta.model.load_state_dict(buffers, strict=False)
+
+
+@torch.no_grad()
+def meta_loss(meta):
+    model = meta.model.eval()
+    mask = draw_subsets(meta.data.present[VALIDATION])
+    out = model.complete(meta.data.features(model, VALIDATION, mask), mask)
+    return TASK_LOSSES["mse"](out.joints, meta.data.joints[VALIDATION])
+
+
+def slope(meta, rate, step=1e-5):
+    """Central differences, by the weights' logits, of the loss after an explicit step."""
+    before, losses = state(meta.model), []
+    for shift in step * torch.cat([torch.eye(3), -torch.eye(3)]):
+        with torch.no_grad():
+            meta.model.purify.logits.add_(shift)
+        explicit_step(meta, rate)
+        losses.append(meta_loss(meta))
+        meta.model.load_state_dict(before)
+    above, below = torch.stack(losses).chunk(2)
+    return (above - below) / (2 * step)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SMALL,
+        replace(SMALL, refine=False),
+        replace(SMALL, diffusion=DiffusionConfig(distillation="dist", shared=False)),
+    ],
+)
+def test_the_unrolled_gradient_is_that_of_the_loss_after_one_explicit_step(model):
+    meta = ready_for_an_outer_step(model, "unrolled", rate=0.2)
+    expected, without_step = slope(meta, 0.2), slope(meta, 0.0)
+    torch.manual_seed(5)
+    meta.outer(VALIDATION)
+    torch.testing.assert_close(meta.model.purify.logits.grad, expected, rtol=1e-5, atol=1e-9)
+    assert (expected - without_step).norm() > 0.05 * without_step.norm()  # the step is felt
+
+
+def test_the_first_order_gradient_takes_theta_as_a_constant():
+    meta = ready_for_an_outer_step(SMALL, "first_order", rate=0.2)
+    expected = slope(meta, 0.0)
+    explicit_step(meta, 0.0)  # changes nothing, but draws what the slope's step has drawn
+    meta.outer(VALIDATION)
+    torch.testing.assert_close(meta.model.purify.logits.grad, expected, rtol=1e-5, atol=1e-9)
+
+
+def test_unrolled_before_any_inner_step_is_refused():
+    with pytest.raises(ConfigError, match="before any inner step"):
+        trainer(outer="unrolled").outer(torch.arange(16))
+
+
+@pytest.mark.parametrize("outer", ["first_order", "unrolled"])
+def test_the_weights_learn_to_distrust_the_modality_that_carries_nothing(outer):
+    meta = trainer(outer=outer, meta_learning_rate=5e-2)
     for i in range(120):
         meta.inner(torch.randperm(256)[:32])
         if i >= 60:
@@ -92,3 +165,80 @@ def test_a_batch_of_single_modalities_has_no_alignment_loss():
     meta = trainer()
     meta.data.present[:, 1:] = False
     assert meta.inner(torch.arange(8))["loss_align"] == 0
+
+
+def test_alignment_does_not_move_the_features_that_the_teacher_is_made_of():
+    meta = trainer()
+    with torch.no_grad():
+        meta.model.aligner.student.weight.zero_()  # cuts the students' own way back
+    features = torch.randn(8, 3, 4, 16, requires_grad=True)
+    _, align = meta._aligned(features, torch.ones(8, 3, dtype=torch.bool))
+    assert float(align.detach()) > 0
+    assert torch.autograd.grad(align, features, materialize_grads=True)[0].abs().max() == 0
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_each_student_is_taught_by_the_teacher_of_its_own_sample(shared):
+    """L_align is the modules' mean, over the samples that have two modalities or more."""
+    meta = trainer(replace(SMALL, diffusion=DiffusionConfig(shared=shared)))
+    meta.model.eval()
+    features = torch.randn(6, 3, 4, 16)
+    mask = torch.tensor([[1, 1, 0], [0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 0], [0, 1, 1]]).bool()
+    teachers = fuse(features, meta.model.purify(mask)).detach()
+    members = [(0, 1, 2)] if shared else [(0,), (1,), (2,)]
+    torch.manual_seed(5)
+    _, found = meta._aligned(features, mask)
+    torch.manual_seed(5)
+    losses = []
+    for own, (aligner, students) in zip(members, meta.model.students(mask), strict=True):
+        latents = aligner.refine(features[students], torch.randn(int(students.sum()), 4, 8))
+        pairs = [(b, m) for b in range(6) for m in own if mask[b, m]]
+        taught = [i for i, (b, _) in enumerate(pairs) if b not in (1, 4)]
+        rows = sorted({pairs[i][0] for i in taught})
+        owner = torch.tensor([rows.index(pairs[i][0]) for i in taught])
+        losses.append(alignment(aligner, teachers[rows], latents[taught], owner).total())
+    torch.testing.assert_close(found, torch.stack(losses).mean())
+
+
+def test_without_alignment_and_refined_features_the_aligner_has_no_part():
+    """PTA without diffusion: the task loss on plain features alone."""
+    meta = trainer(replace(SMALL, refine=False), align_weight=0.0)
+    before, rows = state(meta.model), torch.arange(16)
+    torch.manual_seed(4)
+    figures = meta.inner(rows)
+    assert not changed(before, meta.model.state_dict(), "aligner.")
+    assert changed(before, meta.model.state_dict(), "projectors.")
+    meta.model.load_state_dict(before)
+    torch.manual_seed(4)
+    mask = draw_subsets(meta.data.present[rows])
+    out = meta.model.predict(meta.data.features(meta.model, rows, mask), mask)
+    joints = meta.data.joints[rows]
+    spread = spread_loss(out.log_std, out.joints, joints)
+    expected = (out.joints - joints).square().mean() + 1e-3 * spread
+    assert figures == {"loss_task": pytest.approx(float(expected.detach())), "loss_align": 0.0}
+
+
+@pytest.mark.parametrize(("align_weight", "refine"), [(0.1, False), (0.0, True)])
+def test_either_alignment_or_refined_features_bring_the_aligner_in(align_weight, refine):
+    meta = trainer(replace(SMALL, refine=refine), align_weight=align_weight)
+    before = state(meta.model)
+    meta.inner(torch.arange(16))
+    assert changed(before, meta.model.state_dict(), "aligner.student.")
+
+
+@pytest.mark.parametrize("outer", ["first_order", "unrolled", "none"])
+def test_an_epoch_reports_its_losses_and_the_weights(outer):
+    torch.manual_seed(0)
+    model = PTA(replace(SMALL, diffusion=DiffusionConfig(shared=False)))
+    config = TrainConfig(model=model.config, meta=MetaConfig(batch=16, outer_every=2, outer=outer))
+    rows = {"train": torch.arange(64), "meta_val": torch.arange(64, 96)}
+    steps = []
+    stage = meta_stage(
+        config, model, token_set(96), rows, lambda *at: steps.append(at), lambda: {"val": 1.0}
+    )
+    figures = stage.epoch(0)
+    weights = [figures[f"weight_{m}"] for m in SMALL.modalities]
+    assert set(figures) >= {"loss_task", "loss_align", "val"}
+    assert sum(weights) == pytest.approx(1)
+    assert (weights == [pytest.approx(1 / 3)] * 3) == (outer == "none")
+    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]

@@ -1,0 +1,127 @@
+"""What every training run begins with: reduced frames, split by subject, and trained encoders."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pta_ros import __version__
+from pta_ros.datasets.faults import fault_summary
+from pta_ros.datasets.mmfi import MmfiTree
+from pta_ros.datasets.reduced import ReducedSet, reduce_tree
+from pta_ros.datasets.splits import SubjectSplits, subject_splits
+from pta_ros.errors import DatasetError
+from pta_ros.sensors import sensors_from_config
+from pta_ros.sensors.base import Sensor
+from pta_ros.training.config import TrainConfig
+from pta_ros.training.loop import Figures, read_stage, run_stage
+from pta_ros.training.pretrain import SingleModality, pretrain_stage
+
+
+class Watcher(Protocol):
+    """What a run tells its surroundings; the command line shows it, tests ignore it."""
+
+    def progress(self, task: str) -> Callable[[int, int], None]:
+        """Return a function that takes (done, total) of a named task."""
+
+    def epoch(self, stage: str, number: int, figures: Figures) -> None:
+        """Take the figures of one epoch."""
+
+    def note(self, text: str) -> None:
+        """Take one line of text."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Data of a run: reduced frames, the sensors that made them, rows of each split."""
+
+    data: ReducedSet
+    sensors: dict[str, Sensor]
+    splits: SubjectSplits
+    rows: dict[str, Tensor]
+
+
+def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> Prepared:
+    """Reduce the tree and split its subjects; raises DatasetError when a split has no frame."""
+    given = {m: config.sensors.get(m, {}) for m in config.model.modalities}
+    sensors = sensors_from_config(given)
+    tree = MmfiTree(root)
+    data = reduce_tree(
+        tree, sensors, cache, progress=watcher.progress("reduce frames"), on_fault=config.on_fault
+    )
+    for fault in data.faults[:5]:
+        watcher.note(f"left out: {fault}")
+    for line in fault_summary(data.faults):
+        watcher.note(line)
+    splits = subject_splits(set(data.subject), config.split.seed, config.split.fractions())
+    rows = {n: torch.from_numpy(data.rows_of(s)) for n, s in splits._asdict().items()}
+    for name, found in rows.items():
+        if not len(found):
+            raise DatasetError(
+                f"{root}: no usable frame of {name} subjects {splits._asdict()[name]}"
+            )
+    return Prepared(data, sensors, splits, rows)
+
+
+def train_encoders(
+    config: TrainConfig, ready: Prepared, folder: Path, watcher: Watcher, train: bool = True
+) -> dict[str, SingleModality]:
+    """Every encoder as a single-modality model, trained or read from `folder`, in eval mode."""
+    models = {}
+    for modality in config.model.modalities:
+        stage = pretrain_stage(
+            config, modality, ready.data, ready.rows["train"], ready.rows["val"],
+            watcher.progress(f"encoder {modality}"),
+        )  # fmt: skip
+        identity = _encoder_identity(config, ready, modality)
+        if train:
+            run_stage(stage, folder, identity, watcher.epoch)
+        else:
+            read_stage(stage, folder, identity)
+        models[modality] = stage.module.eval()
+    return models  # type: ignore[return-value]
+
+
+def _encoder_identity(config: TrainConfig, ready: Prepared, modality: str) -> str:
+    """What one encoder's stage depends on; fusion's settings are not among it."""
+    values = config.to_dict()
+    sizes = {n: values["model"][n] for n in ("encoders", "channels", "tokens", "dim", "joints")}
+    settings = [values[n].get(modality) for n in ("pretrain", "sensors")]
+    return identity_of(ready, [config.seed, config.task_loss, sizes, settings])
+
+
+def identity_of(ready: Prepared, settings: Any) -> str:
+    """Tells the data and settings of one run from those of another."""
+    joints = hashlib.sha256(np.ascontiguousarray(ready.data.joints).tobytes()).hexdigest()
+    text = json.dumps([settings, ready.splits._asdict(), joints], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def statistics_of(ready: Prepared) -> dict[str, Any]:
+    """What a checkpoint keeps of the training data: its mean pose (J, 3) and number of frames."""
+    train_joints = ready.data.joints[ready.rows["train"].numpy()]
+    return {"mean_pose_m": train_joints.mean(axis=0).tolist(), "frames": len(train_joints)}
+
+
+def provenance_of(
+    config: TrainConfig, root: Path, ready: Prepared, seconds: float
+) -> dict[str, Any]:
+    """Where weights come from: versions, data (synthetic or not), settings, splits."""
+    marker = root / "SYNTHETIC.json"
+    return {
+        "pta_ros": __version__,
+        "torch": torch.__version__,
+        "synthetic": json.loads(marker.read_text()) if marker.exists() else False,
+        "training": config.to_dict(),
+        "splits": ready.splits._asdict(),
+        "rows": {name: len(rows) for name, rows in ready.rows.items()},
+        "seconds_of_last_session": round(seconds),
+    }

@@ -1,0 +1,163 @@
+"""The systems that are compared: the same encoders, data, budget and seed; one stage each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pta_ros.datasets.features import FeatureSet
+from pta_ros.errors import ConfigError
+from pta_ros.evaluation.poses import evaluate_subsets
+from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi
+from pta_ros.model.projector import Projected
+from pta_ros.model.pta import PTA
+from pta_ros.training.calibrate import calibrate
+from pta_ros.training.config import TrainConfig
+from pta_ros.training.fit import supervised_stage
+from pta_ros.training.gate import Spoilt, gate_stage
+from pta_ros.training.loop import Figures, Stage, read_stage, run_stage, seed_everything
+from pta_ros.training.meta import meta_stage
+from pta_ros.training.prepare import Prepared, Watcher, identity_of
+from pta_ros.training.pretrain import SingleModality
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """All that the systems of one seed share; `folder` is the seed's run folder.
+
+    `histories` collects each system's figures per epoch. Without `train` a system that is not
+    trained to its end raises CheckpointError.
+    """
+
+    config: TrainConfig
+    ready: Prepared
+    singles: Mapping[str, SingleModality]
+    clean: FeatureSet
+    spoilt: Spoilt
+    folder: Path
+    watcher: Watcher
+    train: bool = True
+    histories: dict[str, list[Figures]] = field(default_factory=dict)
+
+
+#: Name -> how it is trained or read from the run folder, in the order of the tables.
+SYSTEMS: dict[str, Callable[[Bench], Projected]] = {
+    "base1": lambda bench: _supervised("base1", ConcatenateMlp, bench),
+    "base2": lambda bench: _mean_of_predictions(bench),
+    "xfi": lambda bench: _supervised("xfi", XFi, bench),
+    "pta_no_diffusion": lambda bench: _pta("pta_no_diffusion", without_diffusion, bench),
+    "pta_no_meta": lambda bench: _pta("pta_no_meta", without_meta_weights, bench),
+    "pta": lambda bench: _pta("pta", lambda config: config, bench),
+    "pta_gate": lambda bench: _gated(bench),
+}
+
+
+def make_system(name: str, bench: Bench) -> Projected:
+    """Train a system, or read it from `bench.folder`; calibrated on validation subjects.
+
+    Raises ConfigError for an unknown name.
+    """
+    if name not in SYSTEMS:
+        raise ConfigError(f"system {name!r} is unknown; expected some of {list(SYSTEMS)}")
+    system = SYSTEMS[name](bench)
+    calibrate(system, bench.clean, bench.ready.rows["val"])
+    return system.eval()
+
+
+def without_diffusion(config: TrainConfig) -> TrainConfig:
+    """The ablation that fuses plain features; no alignment loss."""
+    return replace(
+        config,
+        model=replace(config.model, refine=False),
+        meta=replace(config.meta, align_weight=0.0),
+    )
+
+
+def without_meta_weights(config: TrainConfig) -> TrainConfig:
+    """The ablation whose weights stay uniform."""
+    return replace(config, meta=replace(config.meta, outer="none"))
+
+
+def _supervised(name: str, kind: type[ConcatenateMlp] | type[XFi], bench: Bench) -> Projected:
+    seed_everything(bench.config.seed, name)
+    model = kind(bench.config.model)
+    model.head.start_at(_mean_pose(bench))
+    stage = supervised_stage(
+        bench.config, model, bench.clean, bench.ready.rows["train"], _validate(bench, model),
+        bench.watcher.progress(name),
+    )  # fmt: skip
+    _run(stage, name, bench.config, bench)
+    return model
+
+
+def _mean_of_predictions(bench: Bench) -> Projected:
+    model = MeanOfPredictions(bench.config.model)
+    for modality, single in bench.singles.items():
+        model.projectors[modality].load_state_dict(single.projector.state_dict())
+        model.heads[modality].load_state_dict(single.head.state_dict())
+    return model
+
+
+def _pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Bench) -> PTA:
+    config = change(bench.config)
+    seed_everything(config.seed, "model")
+    model = PTA(config.model)
+    model.head.start_at(_mean_pose(bench))
+    for modality, single in bench.singles.items():
+        model.encoders[modality].load_state_dict(single.encoder.state_dict())
+    stage = meta_stage(
+        config, model, bench.clean, bench.ready.rows, bench.watcher.progress(name),
+        _validate(bench, model),
+    )  # fmt: skip
+    _run(stage, name, config, bench)
+    return model
+
+
+def _gated(bench: Bench) -> PTA:
+    gate = bench.config.gate
+    config = replace(
+        bench.config,
+        model=replace(bench.config.model, gate=True),
+        meta=replace(bench.config.meta, epochs=gate.epochs, learning_rate=gate.learning_rate),
+    )
+    seed_everything(config.seed, "gate")
+    model = PTA(config.model)
+    trained = SYSTEMS["pta"](bench).state_dict()
+    model.load_state_dict({**model.state_dict(), **trained})
+    stage = gate_stage(
+        config, model, bench.clean, bench.spoilt, _gate_rows(bench), _validate(bench, model),
+        bench.watcher.progress("gate"),
+    )  # fmt: skip
+    _run(stage, "pta_gate", config, bench)
+    return model
+
+
+def _gate_rows(bench: Bench) -> Tensor:
+    rows = bench.ready.rows
+    return torch.cat([rows["train"], rows["meta_val"]])
+
+
+def _run(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> None:
+    stage = replace(stage, name=name)
+    identity = identity_of(bench.ready, config.to_dict())
+    if bench.train:
+        run_stage(stage, bench.folder, identity, bench.watcher.epoch)
+    else:
+        read_stage(stage, bench.folder, identity)
+    bench.histories[name] = stage.history
+
+
+def _mean_pose(bench: Bench) -> Tensor:
+    return bench.clean.joints[bench.ready.rows["train"]].mean(dim=0)
+
+
+def _validate(bench: Bench, model: Projected) -> Callable[[], Figures]:
+    def validate() -> Figures:
+        results = evaluate_subsets(model, bench.clean, bench.ready.rows["val"])
+        return {f"val_{r.subset}_mm": r.mpjpe_mm for r in results}
+
+    return validate
