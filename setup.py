@@ -6,7 +6,7 @@ from setuptools import find_packages, setup
 
 PACKAGE = "pta_ros"
 NODES = ("fusion_node", "sensor_node", "sim_node", "monitor_node")
-TOOLS = ("make_mmfi", "train_pta", "evaluate_pta", "pta_demo")
+TOOLS = ("make_mmfi", "train_pta", "bench_train", "evaluate_pta", "pta_demo")
 
 REQUIRES = [
     "fpsample>=1.0,<2",
@@ -19,7 +19,7 @@ REQUIRES = [
     "scipy>=1.10",
     "tqdm>=4.65",
 ]
-TRAIN = ["torch>=2.2", "tensorboard>=2.14"]
+TRAIN = ["torch>=2.2", "lightning-fabric>=2.2,<3", "tensorboard>=2.14"]
 SIM = [
     "open3d-cpu>=0.18; platform_system == 'Linux' and platform_machine == 'x86_64'",
     "open3d>=0.18; platform_system != 'Linux' or platform_machine != 'x86_64'",

@@ -16,12 +16,17 @@ ROOT = Path(__file__).resolve().parents[1]
 KEYS = {
     "cv2": "python3-opencv",
     "fpsample": None,
+    "lightning_fabric": None,
     "open3d": "python3-open3d-pip",
     "safetensors": None,
     "yaml": "python3-yaml",
 }
 #: Import name to the name on pip, where they differ.
-PIP = {"cv2": "opencv-python-headless", "yaml": "pyyaml"}
+PIP = {
+    "cv2": "opencv-python-headless",
+    "lightning_fabric": "lightning-fabric",
+    "yaml": "pyyaml",
+}
 ROS = {"rclpy", "ament_index_python", "cv_bridge", "sensor_msgs_py", "launch", "launch_ros"}
 
 

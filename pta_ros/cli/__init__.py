@@ -9,7 +9,12 @@ from collections.abc import Callable
 from pta_ros.errors import PtaError
 
 #: Which extra of the package brings an optional import.
-EXTRAS = {"torch": "train", "tensorboard": "train", "open3d": "sim"}
+EXTRAS = {
+    "torch": "train",
+    "lightning_fabric": "train",
+    "tensorboard": "train",
+    "open3d": "sim",
+}
 
 #: Imports that come with ROS 2 and with building this repository.
 ROS_MODULES = frozenset({"rclpy", "pta_msgs", "sensor_msgs", "std_msgs", "geometry_msgs"})
@@ -69,6 +74,11 @@ def run_make_mmfi() -> int:
 def run_train_pta() -> int:
     """Console script train_pta: train a model."""
     return _start("pta_ros.cli.train_pta")
+
+
+def run_bench_train() -> int:
+    """Console script bench_train: how much faster a training step is with cached features."""
+    return _start("pta_ros.cli.bench_train")
 
 
 def run_evaluate_pta() -> int:

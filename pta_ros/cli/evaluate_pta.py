@@ -76,8 +76,7 @@ def _compare(options: argparse.Namespace) -> int:
 
     seeds = " ".join(map(str, options.seeds))
     command = f"evaluate_pta {options.data} --table {options.table} --seeds {seeds}"
-    console = Console(options.table)
-    records, context = table_records(options.data, options.table, options.seeds, command, console)
+    records, context = table_records(options.data, options.table, options.seeds, command, Console())
     print(report(records, context))
     written = write_results(records, context, options.out)
     if options.docs:

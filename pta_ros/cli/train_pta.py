@@ -40,6 +40,8 @@ def _main(arguments: list[str] | None) -> int:
     import torch
 
     from pta_ros.training.config import load_config
+    from pta_ros.training.distributed import launch_ranks
+    from pta_ros.training.prepare import Watcher
     from pta_ros.training.run import SYSTEMS, train, train_systems
 
     config = load_config(options.config)
@@ -47,26 +49,37 @@ def _main(arguments: list[str] | None) -> int:
         config = replace(config, seed=options.seed)
     if options.threads:
         torch.set_num_threads(options.threads)
-    if options.systems:
-        names = list(SYSTEMS) if options.systems == ["all"] else options.systems
-        unknown = sorted(set(names) - set(SYSTEMS))
-        if unknown:
-            raise ConfigError(f"systems {unknown} are unknown; expected some of {list(SYSTEMS)}")
-        train_systems(config, options.data, options.out, names, options.seeds, Console(options.out))
-        print(f"systems: {options.out}; test them with evaluate_pta --table {options.out}")
+    names = list(SYSTEMS) if options.systems == ["all"] else options.systems or []
+    unknown = sorted(set(names) - set(SYSTEMS))
+    if unknown:
+        raise ConfigError(f"systems {unknown} are unknown; expected some of {list(SYSTEMS)}")
+    ranks = launch_ranks()
+    watcher: Watcher = Board(options.out) if ranks.first else Silent()
+    if names:
+        train_systems(config, options.data, options.out, names, options.seeds, watcher, ranks)
+        watcher.note(f"systems: {options.out}; test them with evaluate_pta --table {options.out}")
         return 0
-    train(config, options.data, options.out, Console(options.out))
-    print(f"model: {options.out / 'model'}")
+    train(config, options.data, options.out, watcher, ranks)
+    watcher.note(f"model: {options.out / 'model'}")
     return 0
 
 
+class Silent:
+    """Watches and says nothing: for all processes of a run but the first."""
+
+    def progress(self, task: str) -> Callable[[int, int], None]:
+        """Show nothing."""
+        return lambda done, total: None
+
+    def epoch(self, stage: str, number: int, figures: dict[str, float]) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+
 class Console:
-    """Progress bars, one line an epoch, and TensorBoard under `folder`/tensorboard."""
-
-    def __init__(self, folder: Path) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.board = SummaryWriter(folder / "tensorboard")
+    """Progress bars, and one line an epoch."""
 
     def progress(self, task: str) -> Callable[[int, int], None]:
         """A bar on a terminal, begun anew each time the task is."""
@@ -84,16 +97,29 @@ class Console:
         return update
 
     def epoch(self, stage: str, number: int, figures: dict[str, float]) -> None:
-        """Print and log one epoch."""
-        for name, value in figures.items():
-            self.board.add_scalar(f"{stage}/{name}", value, number)
-        self.board.flush()
+        """Print one epoch."""
         text = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
         print(f"{stage} epoch {number + 1}: {text}", flush=True)
 
     def note(self, text: str) -> None:
         """Print one line."""
         print(text, flush=True)
+
+
+class Board(Console):
+    """The same, and TensorBoard under `folder`/tensorboard."""
+
+    def __init__(self, folder: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.board = SummaryWriter(folder / "tensorboard")
+
+    def epoch(self, stage: str, number: int, figures: dict[str, float]) -> None:
+        """Print and log one epoch."""
+        super().epoch(stage, number, figures)
+        for name, value in figures.items():
+            self.board.add_scalar(f"{stage}/{name}", value, number)
+        self.board.flush()
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -66,10 +66,17 @@ class FeatureSet:
     joints: Tensor
     rows: Tensor
 
-    def features(self, model: Projected, rows: Tensor, mask: Tensor) -> Tensor:
-        """Projected features (B, M, L, D) of `rows` (of this set), where `mask` (B, M) says."""
-        columns = {m: mask[:, i] for i, m in enumerate(model.config.modalities)}
-        tokens = {m: self.tokens[m][rows[c]] for m, c in columns.items() if bool(c.any())}
+    def features(
+        self, model: Projected, rows: Tensor, mask: Tensor, used: Tensor | None = None
+    ) -> Tensor:
+        """Projected features (B, M, L, D) of `rows` (of this set), where `mask` (B, M) says.
+
+        `used` (M,) bool: the modalities to project (None: those that the mask has), for a part of
+        a batch that must do what the other parts do.
+        """
+        used = mask.any(dim=0) if used is None else used
+        columns = zip(model.config.modalities, mask.T, used, strict=True)
+        tokens = {m: self.tokens[m][rows[real]] for m, real, use in columns if use}
         points = {m: p[rows] for m, p in self.points.items()}
         return model.features(tokens, points, mask)
 

@@ -42,10 +42,12 @@ def evaluate_subsets(
 ) -> list[SubsetResult]:
     """Evaluate `model` on `rows` for all subsets, or `only` some.
 
-    Frames that lack a member are left out of a subset. `refine` as in PTA.complete.
+    Frames that lack a member are left out of a subset, and a subset that no frame has is left out
+    of the results. `refine` as in PTA.complete.
     """
     chosen = subsets(model.config.modalities) if only is None else only
-    return [_summary(s, *predict_subset(model, data, rows, s, refine)) for s in chosen]
+    found = ((s, predict_subset(model, data, rows, s, refine)) for s in chosen)
+    return [_summary(s, *parts) for s, parts in found if len(parts[0])]
 
 
 @torch.inference_mode()
@@ -61,8 +63,8 @@ def predict_subset(
     model.eval()
     members = torch.tensor([m in subset for m in model.config.modalities])
     rows = rows[data.present[rows][:, members].all(dim=1)]
-    joints, deviations = [], []
-    for part in rows.split(batch):
+    joints, deviations = [data.joints[:0]], [data.joints[:0, :, 0]]
+    for part in rows.split(batch) if len(rows) else ():
         mask = members.expand(len(part), -1)
         features = data.features(model, part, mask)
         choice = {"refine": refine} if isinstance(model, PTA) else {}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from pta_ros.model.config import DiffusionConfig
 from pta_ros.model.layers import TokenConv, TokenNorm
@@ -123,9 +122,9 @@ class Aligner(nn.Module):
         The predictor's batch statistics are those of the teacher latents that it is trained on, in
         training too: statistics of its own at every step would be lost at inference.
         """
-        with _running_statistics(self.predictor) as predict:
+        with _running_statistics(self.predictor):
             for t, keep, add in self._plan:
-                z = keep * z + add * predict(z, torch.tensor([t], device=z.device))
+                z = keep * z + add * self.predictor(z, torch.tensor([t], device=z.device))
         return z
 
     def decode(self, latent: Tensor, features: Tensor) -> Tensor:
@@ -133,8 +132,8 @@ class Aligner(nn.Module):
         if not self.config.residual:
             decoded: Tensor = self.decoder(latent)
             return decoded
-        with _running_statistics(self.encoder) as encode:
-            change = latent - encode(features)
+        with _running_statistics(self.encoder):
+            change = latent - self.encoder(features)
         return features + nn.functional.linear(change, self.decoder.weight)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -143,18 +142,12 @@ class Aligner(nn.Module):
 
 
 @contextmanager
-def _running_statistics(module: nn.Module) -> Iterator[Callable[..., Tensor]]:
-    """`module` in eval mode, in training as a function of copies of its running statistics.
-
-    Batch norm in eval mode reads them again for the gradient, and by then they have moved.
-    """
-    if not module.training:
-        yield module
-        return
-    copies = {name: buffer.clone() for name, buffer in module.named_buffers()}
+def _running_statistics(module: nn.Module) -> Iterator[None]:
+    """`module` in eval mode, in training too."""
+    training = module.training
     module.eval()
-    yield lambda *inputs: functional_call(module, copies, inputs)
-    module.train()
+    yield
+    module.train(training)
 
 
 def _ddim_plan(config: DiffusionConfig) -> list[tuple[int, float, float]]:

@@ -6,6 +6,8 @@ it is one call into the BLAS, where Conv1d at batch 1 on a CPU takes a slow path
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -26,8 +28,42 @@ class TokenConv(nn.Linear):
 
 
 class TokenNorm(nn.BatchNorm1d):
-    """Batch norm of every channel over batch and tokens: (B, L, C) -> (B, L, C)."""
+    """Batch norm of every channel over batch and tokens: (B, L, C) -> (B, L, C).
+
+    Where processes share a batch, `join` gives what each says of its part: (1, n) -> (W, n). The
+    statistics are then those of the whole batch (torch's SyncBatchNorm needs a GPU).
+    """
+
+    join: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape in and out."""
-        return super().forward(x.flatten(0, 1)).view_as(x)
+        """Same shape in and out; with `join`, B may be 0 in some of the processes."""
+        rows = x.flatten(0, 1)
+        if not self.training:
+            # Copies: the gradient reads them again, and by then the originals may have moved.
+            mean = self.running_mean.clone()  # type: ignore[union-attr]
+            variance = self.running_var.clone()  # type: ignore[union-attr]
+            normed = nn.functional.batch_norm(
+                rows, mean, variance, self.weight, self.bias, eps=self.eps
+            )
+        elif self.join is None:
+            normed = super().forward(rows)
+        else:
+            mean, variance = self._of_all(rows, self.join)
+            normed = (rows - mean) * (variance + self.eps).rsqrt() * self.weight + self.bias
+        return normed.view_as(x)
+
+    def _of_all(self, rows: Tensor, join: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """Mean and variance (C,) over all processes' rows (n, C); the running ones follow."""
+        own_mean = rows.sum(dim=0) / max(len(rows), 1)
+        own = [rows.new_tensor([len(rows)]), own_mean, (rows - own_mean).square().sum(dim=0)]
+        count, means, squares = join(torch.cat(own)[None]).split([1, *2 * rows.shape[1:]], dim=1)
+        total = count.sum()
+        mean = (count * means).sum(dim=0) / total
+        variance = (squares + count * (means - mean).square()).sum(dim=0) / total
+        with torch.no_grad():
+            self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
+            self.running_mean.lerp_(mean, self.momentum)  # type: ignore[union-attr, arg-type]
+            unbiased = variance * total / (total - 1)
+            self.running_var.lerp_(unbiased, self.momentum)  # type: ignore[union-attr, arg-type]
+        return mean, variance

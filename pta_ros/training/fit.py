@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,7 @@ from pta_ros.datasets.features import FeatureSet
 from pta_ros.model.baselines import ConcatenateMlp, XFi
 from pta_ros.model.heads import PTAOutput
 from pta_ros.training.config import MetaConfig, TrainConfig
+from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.loop import Figures, Stage, batches
 from pta_ros.training.losses import TASK_LOSSES, spread_loss
 from pta_ros.training.pretrain import one_cycle
@@ -62,21 +65,28 @@ def supervised_stage(
     rows: Tensor,
     validate: Callable[[], Figures],
     progress: Callable[[int, int], None],
+    ranks: Ranks = ALONE,
 ) -> Stage:
-    """The stage of a system without inner and outer loops: the task loss, by modality dropout."""
+    """The stage of a system without inner and outer loops: the task loss, by modality dropout.
+
+    `ranks` are the processes that make each step together.
+    """
     theta = torch.optim.Adam(model.parameters(), config.meta.learning_rate)
+    ranks.join_norms(model)
+
+    def predict(rows: Tensor, mask: Tensor, used: Tensor) -> PTAOutput:
+        return model.complete(data.features(model, rows, mask, used), mask)
 
     def step(number: int, count: int, part: Tensor) -> Figures:
         model.train()
         mask = draw_subsets(data.present[part])
-        out = model.complete(data.features(model, part, mask), mask)
-        loss = task_loss(config, out, data.joints[part])
-        theta.zero_grad()
-        loss.backward()
-        theta.step()
+        out = ranks.share(partial(predict, used=mask.any(dim=0)), part, mask)
+        loss = task_loss(config, PTAOutput(*out), data.joints[part])
+        ranks.step(theta, loss)
         return {"loss_task": float(loss.detach())}
 
-    return fit_stage("fit", config, model, {"theta": theta}, rows, step, validate, progress)
+    stage = fit_stage("fit", config, model, {"theta": theta}, rows, step, validate, progress)
+    return replace(stage, ranks=ranks)
 
 
 def task_loss(config: TrainConfig, out: PTAOutput, joints: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from pta_ros.checkpoint import load_into, load_tensors, save_tensors
 from pta_ros.errors import CheckpointError
+from pta_ros.training.distributed import ALONE, Ranks
 
 Figures = dict[str, float]
 
@@ -27,6 +28,7 @@ class Stage:
 
     Everything that changes from epoch to epoch is in `module` and `optimizers`: random numbers
     are drawn anew from (seed, stage, epoch), so an epoch repeated after a kill is bit-equal.
+    `ranks` are the processes that train it together.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Stage:
     epoch: Callable[[int], Figures]
     seed: int = 0
     history: list[Figures] = field(default_factory=list)
+    ranks: Ranks = ALONE
 
 
 def run_stage(
@@ -47,15 +50,18 @@ def run_stage(
     """Train `stage` to its end, continuing from `folder` where an earlier run stopped.
 
     `identity` tells one configuration from another: a state of another one raises CheckpointError.
-    `report(stage, epoch, figures)` is called after every epoch that is trained here.
+    `report(stage, epoch, figures)` is called after every epoch that is trained here. Of several
+    processes the first one saves, and all continue from what it has saved.
     """
     path = folder / f"{stage.name}.state.safetensors"
+    stage.ranks.wait()  # for an earlier run of this stage to be saved
     begin = _restore(stage, path, identity) if path.exists() else 0
     for number in range(begin, stage.epochs):
         seed_everything(stage.seed, stage.name, number)
         figures = stage.epoch(number)
         stage.history.append(figures)
-        _save(stage, path, identity, number + 1)
+        if stage.ranks.first:
+            _save(stage, path, identity, number + 1)
         report(stage.name, number, figures)
 
 

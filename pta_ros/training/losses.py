@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from pta_ros.model.diffusion import Aligner
+from pta_ros.training.distributed import ALONE, Ranks
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -70,25 +72,33 @@ def alignment(
     latents: Tensor,
     owner: Tensor,
     generator: torch.Generator | None = None,
+    ranks: Ranks = ALONE,
 ) -> Alignment:
     """Terms of L_align for refined `latents` (n, L, d), each of teacher row `owner` (n,).
 
     Gradients reach `teacher` (B, L, D): make it of detached features, so that they end at its
     weights. The auto-encoder's encoder learns from the reconstruction alone.
     """
-    reconstruction = nn.functional.mse_loss(aligner.decoder(aligner.encoder(teacher)), teacher)
-    code = _with_constants(aligner.encoder, teacher)
-    t = torch.randint(
-        aligner.config.train_steps, (len(code),), generator=generator, device=code.device
-    )
-    noise = torch.randn(code.shape, generator=generator, device=code.device, dtype=code.dtype)
-    kept = aligner.alpha_bar[t][:, None, None]
-    predicted = aligner.predictor(kept.sqrt() * code + (1 - kept).sqrt() * noise, t)
+    count, device = len(teacher), teacher.device
+    t = torch.randint(aligner.config.train_steps, (count,), generator=generator, device=device)
+    shape = (count, *aligner.start_noise.shape)
+    noise = torch.randn(shape, generator=generator, device=device, dtype=teacher.dtype)
+    rebuilt, code, predicted = ranks.share(partial(_of_teacher, aligner), teacher, t, noise)
     return Alignment(
         diffusion=nn.functional.mse_loss(predicted, noise),
         distillation=_DISTILL[aligner.config.distillation](latents, code[owner]),
-        reconstruction=reconstruction,
+        reconstruction=nn.functional.mse_loss(rebuilt, teacher),
     )
+
+
+def _of_teacher(
+    aligner: Aligner, teacher: Tensor, t: Tensor, noise: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The teacher's reconstruction, its code, and the noise seen in that code at step t."""
+    rebuilt = aligner.decoder(aligner.encoder(teacher))
+    code = _with_constants(aligner.encoder, teacher)
+    kept = aligner.alpha_bar[t][:, None, None]
+    return rebuilt, code, aligner.predictor(kept.sqrt() * code + (1 - kept).sqrt() * noise, t)
 
 
 def _with_constants(module: nn.Module, x: Tensor) -> Tensor:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,7 @@ from pta_ros.model.diffusion import Aligner
 from pta_ros.model.pta import PTA, scatter_rows
 from pta_ros.model.purify import fuse
 from pta_ros.training.config import TrainConfig
+from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.fit import endless, fit_stage, task_loss
 from pta_ros.training.loop import Figures, Stage
 from pta_ros.training.losses import TASK_LOSSES, alignment
@@ -28,10 +31,14 @@ class MetaTrainer:
     theta is everything that is trained but the weights' logits a. `config.meta.outer` says at which
     theta the outer step takes the loss: `first_order` at the present one, a constant; `unrolled`
     at what a further inner step would make of it, as Eq. 3 is written. `none` leaves a alone.
+    `ranks` are the processes that make each step together.
     """
 
-    def __init__(self, config: TrainConfig, model: PTA, data: FeatureSet) -> None:
-        self.config, self.model, self.data = config, model, data
+    def __init__(
+        self, config: TrainConfig, model: PTA, data: FeatureSet, ranks: Ranks = ALONE
+    ) -> None:
+        self.config, self.model, self.data, self.ranks = config, model, data, ranks
+        ranks.join_norms(model)
         self.task_loss = TASK_LOSSES[config.task_loss]
         # With neither, nothing depends on the aligner: PTA without diffusion.
         self.aligns = config.meta.align_weight > 0 or model.config.refine
@@ -51,9 +58,7 @@ class MetaTrainer:
         """
         self._train_rows = rows
         task, align = self._losses(rows)
-        self.theta.zero_grad()
-        self._inner_loss(task, align).backward(inputs=list(self.trained.values()))
-        self.theta.step()
+        self.ranks.step(self.theta, self._inner_loss(task, align))
         return {"loss_task": float(task.detach()), "loss_align": float(align.detach())}
 
     def _inner_loss(self, task: Tensor, align: Tensor) -> Tensor:
@@ -61,16 +66,19 @@ class MetaTrainer:
 
     def _losses(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """L_task and L_align of meta-train rows in training mode."""
-        model = self.model.train()
-        model.encoders.eval()
+        self.model.train().encoders.eval()
         mask = draw_subsets(self.data.present[rows])
-        features = self.data.features(model, rows, mask)
+        project = partial(self._project, used=mask.any(dim=0))
+        (features,) = self.ranks.share(project, rows, mask)
         fed, align = [features], features.new_zeros(())
         if self.aligns:
             refined, align = self._aligned(features, mask)
             fed.append(refined)
         joints = self.data.joints[rows]
         return torch.stack([self._task(f, mask, joints) for f in fed]).mean(), align
+
+    def _project(self, rows: Tensor, mask: Tensor, used: Tensor) -> tuple[Tensor]:
+        return (self.data.features(self.model, rows, mask, used),)
 
     def _task(self, features: Tensor, mask: Tensor, joints: Tensor) -> Tensor:
         out = self.model.predict(features, mask)
@@ -84,11 +92,24 @@ class MetaTrainer:
         for aligner, students in self.model.students(mask):
             shape = (int(students.sum()), *aligner.start_noise.shape)
             noise = torch.randn(shape, dtype=features.dtype, device=features.device)
-            latents = aligner.refine(features[students], noise)
-            decoded = aligner.decode(latents, features[students])
+            refine = partial(_refine, aligner)
+            latents, decoded = self.ranks.share(refine, features[students], noise)
             refined = refined + scatter_rows(decoded, students)
-            losses.append(_align(aligner, teacher, latents, students, taught))
+            losses.append(self._align(aligner, teacher, latents, students, taught))
         return refined, torch.stack(losses).mean()
+
+    def _align(
+        self, aligner: Aligner, teacher: Tensor, latents: Tensor, students: Tensor, taught: Tensor
+    ) -> Tensor:
+        """L_align of one module's `latents` (n, L, d) of `students` (B, M), where `taught` (B,)."""
+        has_teacher = taught & students.any(dim=1)
+        if int(has_teacher.sum()) < 2:  # batch norm needs two
+            return teacher.new_zeros(())
+        row_of_student = students.nonzero()[:, 0]
+        kept = taught[row_of_student]
+        owner = has_teacher.cumsum(0)[row_of_student[kept]] - 1
+        own = teacher[has_teacher]
+        return alignment(aligner, own, latents[kept], owner, ranks=self.ranks).total()
 
     def outer(self, rows: Tensor) -> None:
         """Minimise L_task on meta-validation rows by the weights alone.
@@ -99,16 +120,18 @@ class MetaTrainer:
             return
         unrolled = self.config.meta.outer == "unrolled"
         theta = self._look_ahead() if unrolled else {n: p.detach() for n, p in self.trained.items()}
-        loss = _at(self.model, theta, lambda: self._meta_loss(rows))
-        self.a.zero_grad()
-        loss.backward(inputs=list(self.model.purify.parameters()))
-        self.a.step()
+        self.ranks.step(self.a, _at(self.model, theta, lambda: self._meta_loss(rows)))
 
     def _meta_loss(self, rows: Tensor) -> Tensor:
-        model = self.model.eval()
+        self.model.eval()
         mask = draw_subsets(self.data.present[rows])
-        joints = model.complete(self.data.features(model, rows, mask), mask).joints
+        estimate = partial(self._joints, used=mask.any(dim=0))
+        (joints,) = self.ranks.share(estimate, rows, mask)
         return self.task_loss(joints, self.data.joints[rows])
+
+    def _joints(self, rows: Tensor, mask: Tensor, used: Tensor) -> tuple[Tensor]:
+        (features,) = self._project(rows, mask, used)
+        return (self.model.complete(features, mask).joints,)
 
     def _look_ahead(self) -> dict[str, Tensor]:
         """Theta after one more inner step, on the last batch, as a function of the weights.
@@ -125,23 +148,14 @@ class MetaTrainer:
             loss, list(self.trained.values()), create_graph=True, materialize_grads=True
         )
         rate = self.theta.param_groups[0]["lr"]
-        return {
-            name: value.detach() - rate * gradient
-            for (name, value), gradient in zip(self.trained.items(), gradients, strict=True)
-        }
+        moves = zip(self.trained.items(), self.ranks.mean(gradients), strict=True)
+        return {name: value.detach() - rate * gradient for (name, value), gradient in moves}
 
 
-def _align(
-    aligner: Aligner, teacher: Tensor, latents: Tensor, students: Tensor, taught: Tensor
-) -> Tensor:
-    """L_align of one module's `latents` (n, L, d) of `students` (B, M), where `taught` (B,)."""
-    has_teacher = taught & students.any(dim=1)
-    if int(has_teacher.sum()) < 2:  # batch norm needs two
-        return teacher.new_zeros(())
-    row_of_student = students.nonzero()[:, 0]
-    kept = taught[row_of_student]
-    owner = has_teacher.cumsum(0)[row_of_student[kept]] - 1
-    return alignment(aligner, teacher[has_teacher], latents[kept], owner).total()
+def _refine(aligner: Aligner, features: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Refined latents (n, L, d) of student features (n, L, D), and refined features."""
+    latents = aligner.refine(features, noise)
+    return latents, aligner.decode(latents, features)
 
 
 class _Caller(nn.Module):
@@ -168,9 +182,10 @@ def meta_stage(
     rows: dict[str, Tensor],
     progress: Callable[[int, int], None],
     validate: Callable[[], Figures],
+    ranks: Ranks = ALONE,
 ) -> Stage:
     """The stage that trains `model` on rows["train"] and its weights on rows["meta_val"]."""
-    settings, trainer = config.meta, MetaTrainer(config, model, data)
+    settings, trainer = config.meta, MetaTrainer(config, model, data, ranks)
     meta_rows = endless(rows["meta_val"], settings.batch)
 
     def step(number: int, count: int, part: Tensor) -> Figures:
@@ -188,4 +203,5 @@ def meta_stage(
         return {**validate(), **{f"weight_{m}": w for m, w in shares}}
 
     optimizers = {"theta": trainer.theta, "a": trainer.a}
-    return fit_stage("meta", config, model, optimizers, rows["train"], step, after, progress)
+    stage = fit_stage("meta", config, model, optimizers, rows["train"], step, after, progress)
+    return replace(stage, ranks=ranks)

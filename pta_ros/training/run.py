@@ -17,6 +17,7 @@ from pta_ros.errors import CheckpointError
 from pta_ros.model.pta import PTA
 from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.corrupt import corrupted_view, kinds
+from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.gate import Spoilt
 from pta_ros.training.prepare import (
     Prepared,
@@ -32,13 +33,20 @@ from pta_ros.training.systems import SYSTEMS, Bench, make_system
 GATED = "pta_gate"
 
 
-def train(config: TrainConfig, root: Path, folder: Path, watcher: Watcher) -> None:
+def train(
+    config: TrainConfig, root: Path, folder: Path, watcher: Watcher, ranks: Ranks = ALONE
+) -> None:
     """Train PTA, with its gate if `config.model.gate`, and write `folder`/model."""
     begun = time.monotonic()
     name = GATED if config.model.gate else "pta"
-    bench = make_bench(config, root, folder, folder / "cache", watcher, spoil=name == GATED)
+    bench = make_bench(
+        config, root, folder, folder / "cache", watcher, spoil=name == GATED, ranks=ranks
+    )
     system = make_system(name, bench)
     assert isinstance(system, PTA)
+    if not ranks.first:
+        return
+    _write_settings(config, bench)
     checkpoint.save(
         folder / "model", system, bench.ready.sensors, statistics_of(bench.ready),
         provenance_of(config, root, bench.ready, time.monotonic() - begun),
@@ -52,6 +60,7 @@ def train_systems(
     names: Iterable[str],
     seeds: Iterable[int],
     watcher: Watcher,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Train several systems for several seeds: `folder`/seed0, seed1 and so on."""
     begun = time.monotonic()
@@ -59,10 +68,13 @@ def train_systems(
     for seed in seeds:
         own = replace(config, seed=seed)
         bench = make_bench(
-            own, root, seed_folder(folder, seed), folder / "cache", watcher, spoil=GATED in names
-        )
+            own, root, seed_folder(folder, seed), folder / "cache", watcher,
+            spoil=GATED in names, ranks=ranks,
+        )  # fmt: skip
         for name in names:
             make_system(name, bench)
+            if ranks.first:
+                _write_settings(own, bench)
             watcher.note(f"seed {seed}: {name} done, {time.monotonic() - begun:.0f} s so far")
 
 
@@ -80,8 +92,9 @@ def read_bench(root: Path, folder: Path, seed: int, watcher: Watcher) -> Bench:
     try:
         config = config_from(json.loads(path.read_text()))
     except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise CheckpointError(
-            f"{path}: {error}; expected a run made by train_pta --systems"
+            f"{path}: {reason}; train seed {seed} first, with train_pta --systems"
         ) from error
     own = seed_folder(folder, seed)
     return make_bench(config, root, own, folder / "cache", watcher, spoil=True, train=False)
@@ -95,13 +108,28 @@ def make_bench(
     watcher: Watcher,
     spoil: bool,
     train: bool = True,
+    ranks: Ranks = ALONE,
 ) -> Bench:
-    """Prepare data and encoders, and their features; with `spoil` of corrupted frames too."""
+    """Prepare data and encoders, and their features; with `spoil` of corrupted frames too.
+
+    Of several processes the first one does it all, and leaves it in files to the others.
+    """
+    with ranks.one_by_one():
+        bench = _make_bench(config, root, folder, cache, watcher, spoil, train)
+    return replace(bench, ranks=ranks)
+
+
+def _make_bench(
+    config: TrainConfig,
+    root: Path,
+    folder: Path,
+    cache: Path,
+    watcher: Watcher,
+    spoil: bool,
+    train: bool,
+) -> Bench:
     folder.mkdir(parents=True, exist_ok=True)
     ready = prepare(config, root, cache, watcher)
-    if train:
-        _write_json(folder / "config.json", config.to_dict())
-        _write_json(folder / "splits.json", ready.splits._asdict())
     singles = train_encoders(config, ready, folder, watcher, train)
     encoders: dict[str, nn.Module] = {m: single.encoder for m, single in singles.items()}
     clean = cache_features(
@@ -129,6 +157,12 @@ def _spoilt(
         )  # fmt: skip
 
     return {m: {kind: encode(m, kind) for kind in kinds(m)} for m in singles}
+
+
+def _write_settings(config: TrainConfig, bench: Bench) -> None:
+    """Note what a finished system was trained with; a run that is refused leaves it as it was."""
+    _write_json(bench.folder / "config.json", config.to_dict())
+    _write_json(bench.folder / "splits.json", bench.ready.splits._asdict())
 
 
 def _write_json(path: Path, value: Any) -> None:

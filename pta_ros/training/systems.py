@@ -17,6 +17,7 @@ from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA
 from pta_ros.training.calibrate import calibrate
 from pta_ros.training.config import TrainConfig
+from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.fit import supervised_stage
 from pta_ros.training.gate import Spoilt, gate_stage
 from pta_ros.training.loop import Figures, Stage, read_stage, run_stage, seed_everything
@@ -30,7 +31,7 @@ class Bench:
     """All that the systems of one seed share; `folder` is the seed's run folder.
 
     `histories` collects each system's figures per epoch. Without `train` a system that is not
-    trained to its end raises CheckpointError.
+    trained to its end raises CheckpointError. `ranks` are the processes that train together.
     """
 
     config: TrainConfig
@@ -42,6 +43,7 @@ class Bench:
     watcher: Watcher
     train: bool = True
     histories: dict[str, list[Figures]] = field(default_factory=dict)
+    ranks: Ranks = ALONE
 
 
 #: Name -> how it is trained or read from the run folder, in the order of the tables.
@@ -86,9 +88,10 @@ def _supervised(name: str, kind: type[ConcatenateMlp] | type[XFi], bench: Bench)
     seed_everything(bench.config.seed, name)
     model = kind(bench.config.model)
     model.head.start_at(_mean_pose(bench))
+    _take_projections(model, bench)
     stage = supervised_stage(
         bench.config, model, bench.clean, bench.ready.rows["train"], _validate(bench, model),
-        bench.watcher.progress(name),
+        bench.watcher.progress(name), bench.ranks,
     )  # fmt: skip
     _run(stage, name, bench.config, bench)
     return model
@@ -96,8 +99,8 @@ def _supervised(name: str, kind: type[ConcatenateMlp] | type[XFi], bench: Bench)
 
 def _mean_of_predictions(bench: Bench) -> Projected:
     model = MeanOfPredictions(bench.config.model)
+    _take_projections(model, bench)
     for modality, single in bench.singles.items():
-        model.projectors[modality].load_state_dict(single.projector.state_dict())
         model.heads[modality].load_state_dict(single.head.state_dict())
     return model
 
@@ -107,11 +110,12 @@ def _pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Bench) 
     seed_everything(config.seed, "model")
     model = PTA(config.model)
     model.head.start_at(_mean_pose(bench))
+    _take_projections(model, bench)
     for modality, single in bench.singles.items():
         model.encoders[modality].load_state_dict(single.encoder.state_dict())
     stage = meta_stage(
         config, model, bench.clean, bench.ready.rows, bench.watcher.progress(name),
-        _validate(bench, model),
+        _validate(bench, model), bench.ranks,
     )  # fmt: skip
     _run(stage, name, config, bench)
     return model
@@ -132,8 +136,15 @@ def _gated(bench: Bench) -> PTA:
         config, model, bench.clean, bench.spoilt, _gate_rows(bench), _validate(bench, model),
         bench.watcher.progress("gate"),
     )  # fmt: skip
-    _run(stage, "pta_gate", config, bench)
+    with bench.ranks.one_by_one():  # the gate is small: sharing it would cost more than it saves
+        _run(stage, "pta_gate", config, bench)
     return model
+
+
+def _take_projections(model: Projected, bench: Bench) -> None:
+    """Every system begins with the projections of the single-modality models."""
+    for modality, single in bench.singles.items():
+        model.projectors[modality].load_state_dict(single.projector.state_dict())
 
 
 def _gate_rows(bench: Bench) -> Tensor:

@@ -1,23 +1,27 @@
 """train_pta and evaluate_pta as a user calls them, on a synthetic tree."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from dataclasses import replace
 
 import pytest
+from torch.nn.modules.module import register_module_forward_hook
 
 from pta_ros import checkpoint
 from pta_ros.cli import evaluate_pta, train_pta
-
-pytest.importorskip("torch")
+from pta_ros.model.encoders.lite import ENCODERS
 
 CONFIG = """
 model: {tokens: 4, dim: 16, latent: 8, channels: 16}
 split: {meta_val: 0.2, val: 0.2, test: 0.2}
 pretrain: {depth: {epochs: 1, batch: 8}, lidar: {epochs: 1}, csi: {epochs: 2}}
 meta: {epochs: 3, batch: 8, outer_every: 1, schedule: one_cycle}
+gate: {epochs: 2}
 """
 
 
@@ -52,13 +56,33 @@ def test_a_killed_run_resumes_to_the_same_weights(run, synthetic_tree, config, t
     command = [sys.executable, "-m", "pta_ros.cli.train_pta", *arguments, "--threads", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
-            if line.startswith("meta epoch 1"):
+            if line.startswith("pta epoch 1"):
                 process.send_signal(signal.SIGKILL)
     assert not (tmp_path / "cut/model").exists()
     assert subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode == 0
     whole, cut = (checkpoint.load(p / "model").model for p in (run, tmp_path / "cut"))
     for name, value in whole.state_dict().items():
         assert value.equal(cut.state_dict()[name]), name
+
+
+def test_a_gate_is_trained_on_top_where_the_configuration_asks_for_one(
+    run, synthetic_tree, config, tmp_path, capsys
+):
+    out, gated = tmp_path / "gated", tmp_path / "gated.yaml"
+    shutil.copytree(run, out)  # a run without the gate: all of it is kept
+    gated.write_text(config.read_text().replace("model: {", "model: {gate: true, "))
+    arguments = [str(synthetic_tree), "--config", str(gated), "--out", str(out)]
+    assert train_pta.main([*arguments, "--threads", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    epochs = [line.split(":")[0] for line in lines if " epoch " in line]
+    assert epochs == ["pta_gate epoch 1", "pta_gate epoch 2"]
+    before, after = (checkpoint.load(p / "model").model for p in (run, out))
+    assert before.gate is None
+    assert after.config == replace(before.config, gate=True)
+    assert bool(after.gate.score.weight.any())
+    for name, value in before.state_dict().items():
+        if not name.startswith("calibration."):
+            assert value.equal(after.state_dict()[name]), name
 
 
 def test_ctrl_c_ends_a_run_quietly(synthetic_tree, config, tmp_path):
@@ -86,7 +110,24 @@ def test_evaluation_covers_all_seven_subsets_plain_and_refined(
     assert report["subjects"] == json.loads((run / "splits.json").read_text())["test"]
     assert len(report["results"]) == 14
     assert {r["frames"] for r in report["results"]} == {4}
-    assert "depth+lidar+csi" in capsys.readouterr().out
+    assert "| depth + lidar + csi |" in capsys.readouterr().out
+
+
+def test_an_evaluation_encodes_every_frame_once_and_a_second_one_none(
+    run, synthetic_tree, tmp_path
+):
+    kinds, counts = set(ENCODERS.values()), Counter()
+
+    def count(module, inputs, output):
+        if type(module) in kinds:
+            counts[type(module)] += len(inputs[0])
+
+    arguments = [str(synthetic_tree), "--model", str(run / "model"), "--cache", str(tmp_path)]
+    with register_module_forward_hook(count):
+        assert evaluate_pta.main(arguments) == 0
+        assert counts == dict.fromkeys(kinds, 4)  # for seven subsets, plain and refined
+        assert evaluate_pta.main(arguments) == 0
+    assert counts == dict.fromkeys(kinds, 4)
 
 
 @pytest.mark.parametrize(
@@ -115,5 +156,7 @@ def test_a_run_folder_of_another_configuration_is_refused(
     other = tmp_path / "other.yaml"
     other.write_text(config.read_text() + "seed: 4\n")
     arguments = [str(synthetic_tree), "--config", str(other), "--out", str(run)]
+    before = (run / "config.json").read_bytes()
     assert train_pta.main(arguments) == 1
     assert "another configuration" in capsys.readouterr().err
+    assert (run / "config.json").read_bytes() == before

@@ -3,12 +3,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from pta_ros.datasets.features import FeatureSet
 from pta_ros.errors import ConfigError
 from pta_ros.model.config import DiffusionConfig, PTAConfig
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import fuse
 from pta_ros.training.config import MetaConfig, TrainConfig
-from pta_ros.datasets.features import FeatureSet
 from pta_ros.training.losses import TASK_LOSSES, alignment, spread_loss
 from pta_ros.training.meta import MetaTrainer, meta_stage
 from pta_ros.training.purify import draw_subsets

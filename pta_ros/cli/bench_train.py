@@ -1,0 +1,112 @@
+"""`bench_train`: how much faster a training step is with cached features."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from pta_ros.cli import run
+from pta_ros.errors import DatasetError
+
+if TYPE_CHECKING:
+    from pta_ros.datasets.reduced import ReducedSet
+    from pta_ros.evaluation.step_bench import StepBench
+    from pta_ros.training.config import TrainConfig
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        "bench_train",
+        description="Time PTA's training step with cached features, and the same step when it "
+        "encodes its frames first, in turn; exit code 1 when the cache does not pay as it must.",
+    )
+    parser.add_argument(
+        "data", type=Path, nargs="?", help="root of an MM-Fi tree (default: random inputs)"
+    )
+    parser.add_argument("--config", type=Path, required=True, help="YAML, see config/")
+    parser.add_argument("--batch", type=int, default=16, help="frames in a batch (default 16)")
+    parser.add_argument("--repeats", type=int, default=100, help="steps of each kind (default 100)")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: torch's choice)")
+    parser.add_argument("--cache", type=Path, help="folder of reduced frames (DATA/.cache)")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    return parser.parse_args(arguments)
+
+
+def _main(arguments: list[str] | None) -> int:
+    options = parse(arguments)
+    if options.data and not options.data.is_dir():
+        raise DatasetError(f"{options.data}: no such folder; expected the root of an MM-Fi tree")
+    import torch
+
+    from pta_ros.evaluation.step_bench import bench_step
+    from pta_ros.training.config import load_config
+
+    config = load_config(options.config)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    data, source = _frames(config, options)
+    with TemporaryDirectory() as cache:
+        bench = bench_step(config, data, Path(cache), options.batch, options.repeats)
+    threads = torch.get_num_threads()
+    print(table(bench, source, threads))
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        about = {"data": source, "threads": threads, "torch": torch.__version__}
+        options.json.write_text(json.dumps({**about, **bench.to_dict()}, indent=1) + "\n")
+    for failure in bench.failures():
+        print(f"bench_train: {failure}", file=sys.stderr)
+    return 1 if bench.failures() else 0
+
+
+def _frames(config: TrainConfig, options: argparse.Namespace) -> tuple[ReducedSet, str]:
+    """Reduced frames, and in words where they are from."""
+    from pta_ros.datasets.mmfi import MmfiTree
+    from pta_ros.datasets.reduced import reduce_tree
+    from pta_ros.evaluation.step_bench import random_frames
+    from pta_ros.sensors import sensors_from_config
+
+    sensors = sensors_from_config({m: config.sensors.get(m, {}) for m in config.model.modalities})
+    if options.data is None:
+        return random_frames(sensors), "random inputs"
+    cache = options.cache or options.data / ".cache"
+    data = reduce_tree(MmfiTree(options.data), sensors, cache, on_fault=config.on_fault)
+    kind = " (synthetic)" if (options.data / "SYNTHETIC.json").exists() else ""
+    return data, f"{options.data}{kind}"
+
+
+def table(bench: StepBench, source: str, threads: int) -> str:
+    """Median and spread of both kinds of step, as Markdown."""
+    from pta_ros.evaluation.step_bench import spread
+
+    lines = [
+        f"Training step at batch {bench.batch}, {len(bench.ratio)} repeats in turn, "
+        f"{threads} threads, {source} ({bench.frames} frames)",
+        "",
+        "| step | median, ms | 10 % to 90 %, ms | encoder calls |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, kind in (("cached features", bench.cached), ("encodes first", bench.encoding)):
+        ms = spread(kind.ms)
+        limits = f"{ms['p10']:.1f} to {ms['p90']:.1f}"
+        lines.append(f"| {name} | {ms['median']:.1f} | {limits} | {kind.encoder_calls} |")
+    times = spread(bench.ratio)
+    lines += [
+        "",
+        f"Cached is {times['median']:.2f} times as fast (10 % to 90 %: {times['p10']:.2f} to "
+        f"{times['p90']:.2f}).",
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Console script; returns the exit code."""
+    return run(lambda: _main(arguments))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,183 @@
+"""The gate: weights that begin as the meta-learned ones and learn to see what is wrong."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+
+from pta_ros import checkpoint
+from pta_ros.frames import Frame, Sample
+from pta_ros.fusion.estimator import Estimator
+from pta_ros.model.config import PTAConfig
+from pta_ros.model.gate import ReliabilityGate
+from pta_ros.model.pta import PTA
+from pta_ros.model.purify import ModalityWeights, fuse
+from pta_ros.sensors import sensors_from_config
+from pta_ros.training.purify import draw_subsets
+
+CONFIG = PTAConfig(channels=16, tokens=4, dim=16, latent=8, gate=True)
+SHAPES = {"depth": (96, 128), "lidar": (512, 3), "csi": (3, 114, 10)}
+SUBSETS = [s for n in (1, 2, 3) for s in combinations(SHAPES, n)]
+MASKS = torch.tensor([[m in s for m in SHAPES] for s in SUBSETS])
+LOGITS = torch.tensor([0.7, -0.4, 0.1])
+
+
+def gated(seed=0):
+    """A model whose gate has something to say, and whose weights are unequal."""
+    torch.manual_seed(seed)
+    model = PTA(CONFIG)
+    with torch.no_grad():
+        model.purify.logits.copy_(LOGITS)
+        model.gate.score.weight.normal_()
+        model.gate.score.bias.fill_(0.3)
+    return model.eval()
+
+
+def features_of(count, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, 3, CONFIG.tokens, CONFIG.dim, generator=generator)
+
+
+def test_it_starts_as_the_meta_learned_weights_exactly():
+    torch.manual_seed(0)
+    model = PTA(CONFIG).eval()
+    with torch.no_grad():
+        model.purify.logits.copy_(LOGITS)
+    features = features_of(len(MASKS))
+    gate = model.gate(features, MASKS, model.head, model.purify.logits)
+    assert torch.equal(gate, model.purify(MASKS))
+
+
+@torch.inference_mode()
+def test_weights_sum_to_one_and_an_absent_modality_gets_none():
+    weights = gated().complete(features_of(len(MASKS)), MASKS).weights
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(len(MASKS)))
+    assert bool((weights[~MASKS] == 0).all())
+    assert bool((weights[MASKS] > 0).all())
+    shares = gated().purify(MASKS)
+    pairs = MASKS.sum(dim=1) > 1
+    assert bool(((weights - shares)[pairs].abs().amax(dim=1) > 1e-3).all())  # it does something
+
+
+@torch.inference_mode()
+def test_absent_features_have_no_influence_on_the_weights_of_the_rest():
+    model, features = gated(), features_of(len(MASKS))
+    other = torch.where(MASKS[..., None, None], features, 50 * features_of(len(MASKS), seed=1))
+    weights = [model.gate(f, MASKS, model.head, LOGITS) for f in (features, other)]
+    assert torch.equal(*weights)
+
+
+@torch.inference_mode()
+def test_a_sample_s_weights_do_not_depend_on_its_batch():
+    model, features = gated(), features_of(len(MASKS))
+    together = model.gate(features, MASKS, model.head, LOGITS)
+    for i in range(len(MASKS)):
+        alone = model.gate(features[i : i + 1], MASKS[i : i + 1], model.head, LOGITS)
+        torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-5, atol=1e-6)
+
+
+WORLD = torch.randn(4, 51, generator=torch.Generator().manual_seed(9))
+
+
+def head(fused):
+    """A fixed head: the first four channels are the causes of the pose."""
+    joints = (fused.mean(dim=1)[:, :4] @ WORLD).view(-1, 17, 3)
+    return joints, joints.new_zeros(len(joints), 17)
+
+
+def spoilt_world(count, marked):
+    """Features that all show the causes, but each modality's are noise in a fifth of the rows.
+
+    `marked`: noise shows in a channel of its own; else only in that it contradicts the others.
+    """
+    causes = torch.randn(count, 4)
+    features = torch.zeros(count, 3, CONFIG.tokens, CONFIG.dim)
+    features[..., :4] = causes[:, None, None]
+    spoilt = torch.rand(count, 3) < 0.2
+    noise = torch.randn(count, 3, 1, 4).expand(-1, -1, CONFIG.tokens, -1)
+    features[..., :4] = torch.where(spoilt[..., None, None], noise, features[..., :4])
+    if marked:
+        features[..., 5] = 2.0 * spoilt[..., None]
+    return features, spoilt, (causes @ WORLD).view(-1, 17, 3)
+
+
+def trained(weigh, parameters, marked, steps=300):
+    optimizer = torch.optim.Adam(parameters, 1e-2)
+    for _ in range(steps):
+        features, _, joints = spoilt_world(64, marked)
+        mask = draw_subsets(torch.ones(64, 3, dtype=torch.bool))
+        loss = error(weigh(features, mask), features, joints)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def error(weights, features, joints):
+    return (head(fuse(features, weights))[0] - joints).square().mean()
+
+
+@pytest.mark.parametrize("marked", [True, False], ids=["by its own features", "by contradiction"])
+def test_it_learns_to_distrust_a_spoilt_modality_where_fixed_weights_cannot(marked):
+    torch.manual_seed(0)
+    gate, fixed = ReliabilityGate(CONFIG.dim, 17, hidden=32), ModalityWeights(3)
+
+    def weigh(features, mask):
+        return gate(features, mask, head, torch.zeros(3))
+
+    trained(weigh, gate.parameters(), marked)
+    trained(lambda _, mask: fixed(mask), fixed.parameters(), marked)
+    features, spoilt, joints = spoilt_world(2000, marked)
+    one = spoilt.sum(dim=1) == 1
+    features, spoilt, joints = features[one], spoilt[one], joints[one]
+    full = torch.ones(len(features), 3, dtype=torch.bool)
+    with torch.no_grad():
+        weights, plain = weigh(features, full), fixed(full)
+        assert float(error(weights, features, joints)) < 0.3 * float(error(plain, features, joints))
+    assert float(weights[spoilt].mean()) < 0.15
+    assert float(plain[spoilt].mean()) > 0.25
+
+
+def test_a_model_with_a_gate_comes_back_from_its_folder(tmp_path):
+    model = gated()
+    sensors = sensors_from_config({m: {} for m in SHAPES})
+    checkpoint.save(tmp_path / "m", model, sensors, {}, {})
+    loaded = checkpoint.load(tmp_path / "m").model
+    assert loaded.config == CONFIG
+    assert loaded.state_dict().keys() == model.state_dict().keys()
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, loaded.state_dict()[name]), name
+    features = features_of(len(MASKS))
+    with torch.inference_mode():
+        for values in zip(*(m.complete(features, MASKS) for m in (model, loaded)), strict=True):
+            assert torch.equal(*values)
+
+
+@pytest.fixture(scope="module")
+def estimators():
+    """Untraced, and traced as a live node has it."""
+    plain, traced = Estimator(gated()), Estimator(gated())
+    traced.warm_up(SHAPES)
+    return plain, traced
+
+
+@pytest.mark.parametrize("names", SUBSETS, ids="+".join)
+def test_the_traced_estimator_gives_what_the_untraced_gives(estimators, names):
+    rng = np.random.default_rng(0)
+    arrays = {name: rng.random(SHAPES[name], np.float32) + 1 for name in names}
+    sample = Sample(1, {name: Frame(name, 1, array) for name, array in arrays.items()})
+    plain, traced = (estimator(sample) for estimator in estimators)
+    assert traced.joints_m == pytest.approx(plain.joints_m, rel=1e-4, abs=1e-5)
+    assert traced.std_m == pytest.approx(plain.std_m, rel=1e-4)
+    assert traced.weights == pytest.approx(plain.weights, rel=1e-4)
+
+
+def test_an_estimator_without_the_gate_uses_the_meta_learned_weights_alone():
+    model = gated()
+    rng = np.random.default_rng(0)
+    arrays = {name: rng.random(shape, np.float32) + 1 for name, shape in SHAPES.items()}
+    sample = Sample(1, {name: Frame(name, 1, array) for name, array in arrays.items()})
+    shares = dict(zip(SHAPES, LOGITS.softmax(dim=0).tolist(), strict=True))
+    assert Estimator(model, gate=False)(sample).weights == pytest.approx(shares, rel=1e-5)
+    assert Estimator(model)(sample).weights != pytest.approx(shares, rel=1e-2)
+    assert model.gate is not None  # the caller's model keeps it

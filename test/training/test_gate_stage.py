@@ -1,0 +1,183 @@
+"""The gate's stage: what it moves, what it learns, and the frames that it is shown."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pta_ros.datasets.features import FeatureSet
+from pta_ros.model.config import PTAConfig
+from pta_ros.model.encoders import token_count
+from pta_ros.model.pta import PTA
+from pta_ros.training.config import GateConfig, MetaConfig, TrainConfig
+from pta_ros.training.gate import gate_stage, mix, relative_error
+from pta_ros.training.meta import MetaTrainer
+
+CONFIG = PTAConfig(channels=16, tokens=4, dim=16, latent=8)
+NAMES = CONFIG.modalities
+COUNT = 320
+MARK = 7.0
+
+
+def toy():
+    """Joints driven by 4 causes that every modality sees."""
+    generator = torch.Generator().manual_seed(0)
+    causes = torch.randn(COUNT, 4, generator=generator)
+    joints = (causes @ torch.randn(4, 51, generator=generator)).view(COUNT, 17, 3)
+    tokens = {}
+    for m in NAMES:
+        shape = (COUNT, token_count("lite", m), CONFIG.channels)
+        tokens[m] = torch.randn(shape, generator=generator)
+        tokens[m][:, :, :4] = causes[:, None]
+    points = {"lidar": torch.randn(COUNT, CONFIG.tokens, 3, generator=generator)}
+    present = torch.ones(COUNT, 3, dtype=torch.bool)
+    return FeatureSet(tokens, points, present, joints, torch.arange(COUNT))
+
+
+def views_of(clean):
+    """Two kinds of corruption: the causes of another row, with a mark of the kind."""
+    return {
+        m: {kind: _view(clean, m, MARK * number) for number, kind in enumerate(("one", "two"), 1)}
+        for m in NAMES
+    }
+
+
+def _view(clean, modality, mark):
+    tokens = clean.tokens[modality].roll(7, dims=0)
+    tokens[:, :, 5] = mark
+    points = {"lidar": clean.points["lidar"] + mark} if modality == "lidar" else {}
+    return replace(clean, tokens={modality: tokens}, points=points)
+
+
+CLEAN = toy()
+SPOILT = views_of(CLEAN)
+ROWS = torch.tensor([5, 0, 200, 31, 31, 17, 90, 4])
+
+
+def kind_of(tokens):
+    """0 for clean rows, else the number of the kind, (rows,)."""
+    marks = tokens[:, 0, 5]
+    return torch.where(marks == MARK, 1, torch.where(marks == 2 * MARK, 2, 0))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_none_or_all_are_spoilt_at_the_ends_of_the_share(share):
+    torch.manual_seed(0)
+    mixed = mix(CLEAN, SPOILT, ROWS, share)
+    for m in NAMES:
+        assert bool((kind_of(mixed.tokens[m]) > 0).all()) == (share == 1)
+        if share == 0:
+            assert torch.equal(mixed.tokens[m], CLEAN.tokens[m][ROWS])
+    if share == 0:
+        assert torch.equal(mixed.points["lidar"], CLEAN.points["lidar"][ROWS])
+    assert torch.equal(mixed.joints, CLEAN.joints[ROWS])
+    assert torch.equal(mixed.present, CLEAN.present[ROWS])
+    assert torch.equal(mixed.rows, ROWS)
+
+
+def test_the_configured_share_is_spoilt_each_kind_as_often_and_each_modality_by_itself():
+    torch.manual_seed(0)
+    rows = torch.arange(COUNT).repeat(20)
+    mixed = mix(CLEAN, SPOILT, rows, 0.3)
+    found = torch.stack([kind_of(mixed.tokens[m]) for m in NAMES], dim=1)
+    for kind in (1, 2):  # standard error: 0.0045
+        share = (found == kind).float().mean(dim=0)
+        torch.testing.assert_close(share, torch.full((3,), 0.15), atol=0.018, rtol=0)
+    pairs = (found[:, :2] > 0).all(dim=1).float().mean()
+    assert float(pairs) == pytest.approx(0.09, abs=0.015)
+
+
+def test_spoilt_rows_are_those_of_the_view_and_the_lidar_s_points_follow_its_tokens():
+    torch.manual_seed(0)
+    mixed = mix(CLEAN, SPOILT, ROWS.repeat(8), 0.5)
+    for m in NAMES:
+        kinds = kind_of(mixed.tokens[m])
+        assert set(kinds.tolist()) == {0, 1, 2}
+        for i, (row, kind) in enumerate(zip(ROWS.repeat(8), kinds.tolist(), strict=True)):
+            source = (CLEAN, SPOILT[m]["one"], SPOILT[m]["two"])[kind]
+            assert torch.equal(mixed.tokens[m][i], source.tokens[m][row])
+            if m == "lidar":
+                assert torch.equal(mixed.points[m][i], source.points[m][row])
+
+
+def test_the_features_that_are_mixed_from_stay_clean():
+    before = {m: t.clone() for m, t in CLEAN.tokens.items()}
+    points = CLEAN.points["lidar"].clone()
+    mix(CLEAN, SPOILT, torch.arange(COUNT), 1.0)
+    assert all(torch.equal(before[m], CLEAN.tokens[m]) for m in NAMES)
+    assert torch.equal(points, CLEAN.points["lidar"])
+
+
+def test_its_loss_is_the_mean_logarithm_of_every_sample_s_error():
+    truth, joints = torch.zeros(2, 17, 3), torch.zeros(2, 17, 3)
+    joints[0, :, 0], joints[1, :, 1] = 0.1, 0.4
+    expected = (torch.tensor([0.15, 0.45]).log()).mean()
+    torch.testing.assert_close(relative_error(joints, truth), expected)
+
+
+@pytest.fixture(scope="module")
+def trained_state():
+    """PTA after some training on the toy, before its gate."""
+    torch.manual_seed(0)
+    config = TrainConfig(model=CONFIG, meta=MetaConfig(learning_rate=5e-3))
+    meta = MetaTrainer(config, PTA(CONFIG), CLEAN)
+    for _ in range(120):
+        meta.inner(torch.randperm(256)[:32])
+    meta.outer(torch.arange(256, 288))
+    return meta.model.state_dict()
+
+
+def stage_of(trained_state, refine=True, epochs=3, spoil=0.3):
+    torch.manual_seed(1)
+    model = PTA(replace(CONFIG, gate=True, refine=refine))
+    model.load_state_dict({**model.state_dict(), **trained_state})
+    gate = GateConfig(epochs=epochs, learning_rate=1e-2, spoil=spoil)
+    meta = MetaConfig(batch=32, epochs=epochs, learning_rate=1e-2)
+    config = TrainConfig(model=model.config, gate=gate, meta=meta)
+    steps = []
+    stage = gate_stage(
+        config, model, CLEAN, SPOILT, torch.arange(256), lambda: {"val": 2.0},
+        lambda *at: steps.append(at),
+    )  # fmt: skip
+    return stage, steps
+
+
+@pytest.mark.parametrize("refine", [True, False])
+def test_only_the_gate_moves(trained_state, refine):
+    stage, steps = stage_of(trained_state, refine)
+    before = {n: v.clone() for n, v in stage.module.state_dict().items()}
+    figures = stage.epoch(0)
+    moved = [n for n, v in stage.module.state_dict().items() if not torch.equal(v, before[n])]
+    assert moved
+    assert all(n.startswith("gate.") for n in moved)
+    assert set(moved) == {n for n, _ in stage.module.named_parameters() if n.startswith("gate.")}
+    assert set(figures) == {"loss_log", "val"}
+    assert steps == [(i, 8) for i in range(1, 9)]
+
+
+def weights_and_errors(model, data):
+    full = torch.ones(64, 3, dtype=torch.bool)
+    with torch.no_grad():
+        model.eval()
+        features = data.features(model, torch.arange(64), full)
+        out = model.complete(features, full)
+    return out.weights, (out.joints - data.joints).norm(dim=-1).mean(dim=1)
+
+
+def test_it_learns_to_tell_spoilt_frames_of_rows_that_it_has_not_seen(trained_state):
+    torch.manual_seed(2)
+    stage, _ = stage_of(trained_state, epochs=12)
+    held_out = torch.arange(256, 320)
+    one = {"csi": SPOILT["csi"]}
+    data = mix(CLEAN, {**_clean_views(), **one}, held_out, 1.0)
+    weights, errors = weights_and_errors(stage.module, data)
+    for number in range(12):
+        stage.epoch(number)
+    gated, better = weights_and_errors(stage.module, data)
+    column = NAMES.index("csi")
+    assert float(gated[:, column].mean()) < 0.5 * float(weights[:, column].mean())
+    assert float(better.mean()) < 0.9 * float(errors.mean())
+
+
+def _clean_views():
+    return {m: {"clean": CLEAN} for m in ("depth", "lidar")}
