@@ -38,7 +38,9 @@ pip_install() { # $1: what this is, in words; then pip's arguments
 
 stage() { # $1: stamp; $2: title; then pip's arguments
   local stamp=$STAMPS/$1 wanted
+  # With setup.py: new dependencies and scripts are installed when a pull brings some.
   wanted=$(printf '%s\n' "$SETUPTOOLS" "${@:3}")
+  [ "$1" != package ] || wanted+=$'\n'$(cksum <"$PTA_ROOT/setup.py")
   [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || return 0
   pip_install "${@:2}"
   printf '%s\n' "$wanted" >"$stamp"

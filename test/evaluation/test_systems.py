@@ -123,9 +123,9 @@ def bench(synthetic_tree, run):
     return read_bench(synthetic_tree, run, 0, Nobody())
 
 
-def mpjpe_mm(model, bench, inputs):
+def mpjpe_mm(model, bench, inputs, refine=None):
     with torch.inference_mode():
-        joints = model(inputs).joints
+        joints = model(inputs, refine=refine).joints
     truth = bench.clean.joints[bench.ready.rows["test"]]
     return 1000 * float((joints - truth).norm(dim=-1).mean())
 
@@ -140,6 +140,16 @@ def test_a_record_is_what_the_whole_model_gives_on_the_raw_frames(bench, records
     for subset in subsets(NAMES):
         found = mpjpe_mm(model, bench, {m: raw(bench, m) for m in subset})
         assert records[name, subset_name(subset), None].mpjpe_mm == pytest.approx(found, rel=1e-4)
+
+
+def test_the_plain_record_is_pta_without_refinement(bench, records):
+    model = make_system("pta", bench)
+    for subset in subsets(NAMES):
+        inputs = {m: raw(bench, m) for m in subset}
+        refined, plain = (mpjpe_mm(model, bench, inputs, refine) for refine in (True, False))
+        assert refined != pytest.approx(plain, rel=1e-5)
+        record = records[PLAIN, subset_name(subset), None]
+        assert record.mpjpe_mm == pytest.approx(plain, rel=2e-6)
 
 
 @pytest.mark.parametrize("modality", NAMES)

@@ -82,7 +82,7 @@ def only_encoders(run, folder):
 
 def test_a_run_killed_again_and_again_ends_with_the_same_weights(run, synthetic_tree, tmp_path):
     cut = only_encoders(run, tmp_path / "cut")
-    for dies_in in [("base1", 0), ("xfi", 1), ("pta", 1), ("pta_gate", 1)]:
+    for dies_in in [("base1", 0), ("xfi", 1), ("pta", 1), ("pta_gate", 0), ("pta_gate", 1)]:
         with pytest.raises(Killed):
             train_systems(CONFIG, synthetic_tree, cut, SYSTEMS, [0], Witness(dies_in))
     last = Witness()
