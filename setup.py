@@ -5,8 +5,24 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PACKAGE = "pta_ros"
-NODES = ("fusion_node", "sensor_node", "sim_node", "monitor_node")
-TOOLS = ("make_mmfi", "train_pta", "bench_train", "evaluate_pta", "pta_demo")
+NODES = (
+    "fusion_node",
+    "sensor_node",
+    "sim_node",
+    "monitor_node",
+    "player_node",
+    "recorder_node",
+    "view_node",
+)
+TOOLS = (
+    "make_mmfi",
+    "train_pta",
+    "bench_train",
+    "evaluate_pta",
+    "evaluate_bag",
+    "mmfi_to_bag",
+    "pta_demo",
+)
 
 REQUIRES = [
     "fpsample>=1.0,<2",
@@ -24,6 +40,8 @@ SIM = [
     "open3d-cpu>=0.18; platform_system == 'Linux' and platform_machine == 'x86_64'",
     "open3d>=0.18; platform_system != 'Linux' or platform_machine != 'x86_64'",
 ]
+BAG = ["rosbags>=0.11,<0.12"]
+VIEW = ["rerun-sdk>=0.31,<1"]
 TEST = ["hypothesis>=6.90", "pytest>=8,<10"]
 LINT = ["mypy>=1.11,<3", "ruff>=0.8,<1", "types-PyYAML"]
 
@@ -42,6 +60,8 @@ def data_files():
         for folder in sorted({p.parent for p in files}):
             here = [p.as_posix() for p in files if p.parent == folder]
             found.append((f"{share}/{folder.as_posix()}", here))
+    messages = sorted(path.as_posix() for path in Path("pta_msgs/msg").glob("*.msg"))
+    found.append((f"{share}/pta_msgs/msg", messages))  # to write bags, and to read old ones
     return found
 
 
@@ -59,7 +79,9 @@ setup(
     extras_require={
         "train": TRAIN,
         "sim": SIM,
-        "all": TRAIN + SIM,
+        "bag": BAG,
+        "view": VIEW,
+        "all": TRAIN + SIM + BAG + VIEW,
         "test": TEST,
         "lint": LINT,
     },

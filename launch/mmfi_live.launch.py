@@ -21,7 +21,7 @@ from launch_ros.actions import Node
 
 SHARE = Path(__file__).resolve().parents[1]
 
-#: Default topic of every modality (pta_ros.nodes.params.TOPICS; a test compares them).
+#: Default topic of every modality (pta_ros.fusion.params.TOPICS; a test compares them).
 TOPICS = {"depth": "depth/image", "lidar": "lidar/points", "csi": "wifi/csi"}
 
 #: Name, default, meaning.

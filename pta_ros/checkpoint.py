@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pta_ros.errors import CheckpointError, ConfigError
+from pta_ros.home import shipped
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.pta import PTA
 from pta_ros.sensors import sensors_from_config, sensors_to_config
@@ -26,6 +27,7 @@ from pta_ros.sensors.base import Sensor
 FORMAT = 1
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+DEFAULT_MODEL = "mmfi_lite"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,22 @@ class Checkpoint:
     statistics: dict[str, Any]
     provenance: dict[str, Any]
     name: str
+
+
+def model_folder(given: str) -> Path:
+    """The model folder asked for; for an empty string the default one that is installed with us.
+
+    Raises ConfigError when no default model is found.
+    """
+    if given:
+        return Path(given).expanduser()
+    place = shipped(f"models/{DEFAULT_MODEL}")
+    if place is None:
+        raise ConfigError(
+            f"no default model {DEFAULT_MODEL} beside {Path(__file__).parent} or in share/pta_ros; "
+            "name a model folder"
+        )
+    return place
 
 
 def save(

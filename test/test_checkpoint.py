@@ -1,14 +1,16 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
 
 from pta_ros import checkpoint
-from pta_ros.errors import CheckpointError
+from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.pta import PTA
 from pta_ros.sensors import sensors_from_config
 
+ROOT = Path(__file__).resolve().parents[1]
 CONFIG = PTAConfig(channels=16, tokens=4, dim=16, latent=8)
 
 
@@ -83,3 +85,15 @@ def test_a_configuration_that_is_no_json_is_refused(folder):
     (folder / "config.json").write_text("{")
     with pytest.raises(CheckpointError, match="expected JSON"):
         checkpoint.load(folder)
+
+
+def test_model_folder_is_the_one_asked_for(tmp_path):
+    assert checkpoint.model_folder(str(tmp_path)) == tmp_path
+    assert checkpoint.model_folder("~/model") == Path.home() / "model"
+
+
+def test_default_model_is_the_shipped_one(monkeypatch):
+    assert checkpoint.model_folder("") == ROOT / "models" / checkpoint.DEFAULT_MODEL
+    monkeypatch.setattr(checkpoint, "DEFAULT_MODEL", "nobody")
+    with pytest.raises(ConfigError, match="no default model nobody"):
+        checkpoint.model_folder("")

@@ -10,9 +10,9 @@ ROOT = Path(__file__).resolve().parents[1]
 #: A room imports from rooms of its own or a lower level, never from a higher one.
 LEVELS = {
     "": 0,  # the package itself: its version
-    **dict.fromkeys(("errors", "skeleton", "frames"), 0),
+    **dict.fromkeys(("errors", "skeleton", "frames", "home"), 0),
     **dict.fromkeys(("sensors", "model"), 1),
-    **dict.fromkeys(("checkpoint", "fusion", "datasets", "simulate"), 2),
+    **dict.fromkeys(("checkpoint", "fusion", "datasets", "simulate", "view"), 2),
     **dict.fromkeys(("training", "evaluation"), 3),
     "cli": 4,
 }
@@ -34,10 +34,10 @@ TORCH_HOMES = (
     "model/",
     "checkpoint.py",
     "fusion/estimator.py",
+    "fusion/engine.py",  # the live model's device, threads and memory
     "datasets/features.py",  # the cache of encoder features
     "training/",
     "evaluation/",
-    "nodes/engine.py",  # the live model's device, threads and memory
 )
 
 
@@ -98,8 +98,10 @@ def _may_use(path, here, library, late):
         return path == "sensors/bridge.py" or here == "nodes"
     if library == "torch":  # a tool imports it late, so that its absence is told in one line
         return path.startswith(TORCH_HOMES) or (here == "cli" and late)
-    if library == "rosbags":
-        return path == "datasets/bag.py"
+    if library in ("rosbags", "mcap"):
+        return path.startswith("datasets/bag")
+    if library == "rerun":
+        return here == "view"
     if library == "open3d":
         return here == "simulate"
     return True

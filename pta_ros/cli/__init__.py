@@ -14,6 +14,8 @@ EXTRAS = {
     "lightning_fabric": "train",
     "tensorboard": "train",
     "open3d": "sim",
+    "rosbags": "bag",
+    "rerun": "view",
 }
 
 #: Imports that come with ROS 2 and with building this repository.
@@ -89,3 +91,13 @@ def run_evaluate_pta() -> int:
 def run_pta_demo() -> int:
     """Console script pta_demo: run the live demonstration."""
     return _start("pta_ros.cli.demo")
+
+
+def run_evaluate_bag() -> int:
+    """Console script evaluate_bag: replay recorded data through the live node's code."""
+    return _start("pta_ros.cli.evaluate_bag")
+
+
+def run_mmfi_to_bag() -> int:
+    """Console script mmfi_to_bag: write one MM-Fi clip as a bag on the live topics."""
+    return _start("pta_ros.cli.mmfi_to_bag")

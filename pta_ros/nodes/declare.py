@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -15,7 +14,7 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from pta_ros.nodes.params import RECONFIGURE, START, Spec
+from pta_ros.fusion.params import RECONFIGURE, START, Spec, unknown_name
 
 #: Overrides that rclpy itself reads: they are nobody's typo.
 _ROS_PREFIXES = ("qos_overrides.", "use_sim_time", "start_type_description_service")
@@ -69,9 +68,7 @@ class Parameters:
 
     def _declare(self, spec: Spec) -> None:
         given = self._node._parameter_overrides.get(spec.name)
-        value = spec.default if given is None else given.value
-        if type(value) is int and isinstance(spec.default, float):
-            value = float(value)  # YAML's "1" where "1.0" is meant
+        value = spec.default if given is None else spec.taken(given.value)
         problem = spec.problem(value)
         if problem:
             self._problems[spec.name], value = problem, spec.default
@@ -80,12 +77,7 @@ class Parameters:
     def _unknown(self) -> list[str]:
         given = [n for n in self._node._parameter_overrides if not n.startswith(_ROS_PREFIXES)]
         unknown = [name for name in given if not self._node.has_parameter(name)]
-        return [self._unknown_text(name) for name in unknown]
-
-    def _unknown_text(self, name: str) -> str:
-        close = get_close_matches(name, self._specs, n=1)
-        hint = f"did you mean {close[0]}?" if close else "see docs/parameters.md"
-        return f"unknown parameter {name}; {hint}"
+        return [unknown_name(name, self._specs) for name in unknown]
 
     def _check(self, changes: list[Parameter]) -> SetParametersResult:
         reasons = [self._reason(change) for change in changes if change.name in self._specs]

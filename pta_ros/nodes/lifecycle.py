@@ -18,17 +18,17 @@ from visualization_msgs.msg import MarkerArray
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Estimate, Frame, StreamStatus
+from pta_ros.fusion.params import TOPICS, FusionParams, StreamParams, fusion_from, fusion_specs
 from pta_ros.nodes import runtime
 from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.markers import to_markers
 from pta_ros.nodes.messages import to_skeleton
-from pta_ros.nodes.params import TOPICS, FusionParams, StreamParams, fusion_from, fusion_specs
 from pta_ros.nodes.subscriber import REDUCED, SensorNode, check_topic, composed_options, sensor_qos
 from pta_ros.nodes.watch import Watch, logged
 from pta_ros.nodes.worker import Meter, Worker
 
 if TYPE_CHECKING:
-    from pta_ros.nodes.engine import Engine
+    from pta_ros.fusion.engine import Engine
 
 SUCCESS, ERROR = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.ERROR
 
@@ -40,7 +40,7 @@ _TICK_S = 0.05
 def _load(params: FusionParams, streams: dict[str, StreamParams]) -> Engine:
     """Load the model; PyTorch only here, so that the node is up, and wrong input told, before."""
     try:
-        from pta_ros.nodes.engine import Engine
+        from pta_ros.fusion.engine import Engine
     except ImportError as error:
         raise ConfigError(runtime.remedy(error)) from error
     return Engine.load(params, streams)

@@ -18,9 +18,9 @@ from pta_msgs.msg import Skeleton
 from rclpy.node import Node
 
 from pta_ros.errors import ConfigError
+from pta_ros.fusion.params import START, param, specs
 from pta_ros.nodes import monitor_records as records
 from pta_ros.nodes.declare import Parameters
-from pta_ros.nodes.params import START, param, specs
 from pta_ros.nodes.status_view import Scoreboard, StatusView
 
 _DEPTH = 100  # a recorder must not lose what it is there to record

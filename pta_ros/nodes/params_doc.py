@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from pta_ros.nodes.params import TOPICS, SensorParams, Spec, StreamParams, fusion_specs, specs
+from pta_ros.fusion.params import TOPICS, SensorParams, Spec, StreamParams, fusion_specs, specs
 
 _YAML_HEAD = """\
 # Parameters of the live fusion node with their defaults; meaning and ranges: docs/parameters.md.
@@ -20,7 +20,7 @@ _YAML_HEAD = """\
 _DOC = """\
 # Parameters
 
-Generated from `pta_ros/nodes/params.py` by `python -m pta_ros.nodes.params_doc`; do not edit.
+Generated from `pta_ros/fusion/params.py` by `python -m pta_ros.nodes.params_doc`; do not edit.
 
 *Change* says when a parameter may be changed: **live** at any moment (`ros2 param set`),
 **reconfigure** only while the node is unconfigured (deactivate, clean up, set, configure),

@@ -9,12 +9,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Protocol
 
-from pta_ros.errors import ConfigError, PtaError
-
-DEFAULT_MODEL = "mmfi_lite"
+from pta_ros.errors import PtaError
 
 _BUILD = "colcon build --base-paths . pta_msgs && source install/setup.bash"
 _REMEDIES = {
@@ -128,30 +125,6 @@ def _end(program: Program | None) -> None:
         for node in program.nodes():
             node.destroy_node()
     rclpy.try_shutdown()
-
-
-def model_folder(given: str) -> Path:
-    """The model folder asked for, or the default one that is installed or in the repository."""
-    if given:
-        return Path(given).expanduser()
-    places = [place / "models" / DEFAULT_MODEL for place in _homes()]
-    for place in places:
-        if place.is_dir():
-            return place
-    looked = " and ".join(str(place) for place in places)
-    raise ConfigError(f"no default model in {looked}; set the parameter model to a model folder")
-
-
-def _homes() -> list[Path]:
-    """Where models/ may lie: beside the package's source, and the installed share folder."""
-    homes = [Path(__file__).resolve().parents[2]]
-    try:
-        from ament_index_python.packages import get_package_share_directory
-
-        homes.insert(0, Path(get_package_share_directory("pta_ros")))
-    except (ImportError, LookupError):
-        pass  # not installed as a ROS package
-    return homes
 
 
 class Throttle:

@@ -20,9 +20,9 @@ class SensorProgram:
     """The sensor node, and the publisher that its readings go to."""
 
     def __init__(self) -> None:
+        from pta_ros.fusion.params import TOPICS, SensorParams, specs
         from pta_ros.nodes.declare import Parameters
         from pta_ros.nodes.messages import MESSAGE_TYPES, TO_MESSAGE
-        from pta_ros.nodes.params import TOPICS, SensorParams, specs
         from pta_ros.nodes.subscriber import REDUCED, SensorNode, sensor_qos
 
         self.exit_code: int | None = None
@@ -78,7 +78,7 @@ def _sensor(modality: str, model: str) -> Any:
         return SENSORS[modality]()
     from pta_ros import checkpoint  # late: a machine near a sensor need not have torch
 
-    sensors = checkpoint.load(runtime.model_folder(model)).sensors
+    sensors = checkpoint.load(checkpoint.model_folder(model)).sensors
     if modality not in sensors:
         raise ConfigError(f"model {model} has no {modality}; expected one of {sorted(sensors)}")
     return sensors[modality]

@@ -96,8 +96,8 @@ class Bench:
     def publisher(self, modality, topic=None, qos=None):
         from rclpy.qos import qos_profile_sensor_data
 
+        from pta_ros.fusion.params import TOPICS
         from pta_ros.nodes.messages import MESSAGE_TYPES
-        from pta_ros.nodes.params import TOPICS
 
         key = topic or TOPICS[modality]
         if key not in self.publishers:

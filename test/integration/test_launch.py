@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pta_ros.nodes.params import TOPICS, SensorParams, fusion_specs, specs
+from pta_ros.fusion.params import TOPICS, SensorParams, fusion_specs, specs
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "launch" / "mmfi_live.launch.py"

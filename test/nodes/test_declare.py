@@ -8,8 +8,8 @@ def declare(ros):
     """Declare the fusion node's parameters on a node that was given some; ends the node."""
     from rclpy.parameter import Parameter
 
+    from pta_ros.fusion.params import fusion_specs
     from pta_ros.nodes.declare import Parameters
-    from pta_ros.nodes.params import fusion_specs
 
     nodes = []
 

@@ -5,8 +5,7 @@ import yaml
 
 from pta_ros.errors import ConfigError
 from pta_ros.fusion.config import StreamConfig
-from pta_ros.nodes import params_doc
-from pta_ros.nodes.params import (
+from pta_ros.fusion.params import (
     TOPICS,
     FusionParams,
     SensorParams,
@@ -15,6 +14,7 @@ from pta_ros.nodes.params import (
     fusion_specs,
     specs,
 )
+from pta_ros.nodes import params_doc
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = {spec.name: spec.default for spec in fusion_specs()}

@@ -9,28 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pta_ros.errors import ConfigError
 from pta_ros.nodes import runtime
 
 ROOT = Path(__file__).resolve().parents[2]
 NEVER_S = 60
-
-
-def test_model_folder_is_the_one_asked_for(tmp_path):
-    assert runtime.model_folder(str(tmp_path)) == tmp_path
-    assert runtime.model_folder("~/model") == Path.home() / "model"
-
-
-def test_default_model_is_looked_for_at_home(tmp_path, monkeypatch):
-    monkeypatch.setattr(runtime, "_homes", lambda: [tmp_path / "share", tmp_path])
-    with pytest.raises(ConfigError, match="set the parameter model"):
-        runtime.model_folder("")
-    (tmp_path / "models" / runtime.DEFAULT_MODEL).mkdir(parents=True)
-    assert runtime.model_folder("") == tmp_path / "models" / runtime.DEFAULT_MODEL
-
-
-def test_homes_include_the_repository():
-    assert ROOT in runtime._homes()
 
 
 def test_remedies_know_what_users_miss_and_nothing_else():

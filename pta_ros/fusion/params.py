@@ -1,13 +1,14 @@
 """The nodes' parameters, each declared once: default, meaning, unit, range and when it may change.
 
-No ROS here: the frozen dataclasses below are the only home of a default. `declare.py` puts them on
-a node; `params_doc.py` gives config/mmfi_live.yaml and docs/parameters.md.
+No ROS here: the frozen dataclasses below are the only home of a default. `nodes/declare.py` puts
+them on a node; `nodes/params_doc.py` gives config/mmfi_live.yaml and docs/parameters.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any
 
 from pta_ros.errors import ConfigError
@@ -49,6 +50,10 @@ class Spec:
     choices: tuple[str, ...]
     change: str
 
+    def taken(self, value: Any) -> Any:
+        """`value` as given in YAML, where "1" may stand for "1.0"."""
+        return float(value) if type(value) is int and isinstance(self.default, float) else value
+
     def problem(self, value: Any) -> str:
         """Why `value` cannot be this parameter's, or an empty string."""
         kind = type(self.default)
@@ -58,7 +63,7 @@ class Spec:
             return f"{self.name} is {value!r}; expected one of {', '.join(self.choices)}"
         low = float("-inf") if self.low is None else self.low
         high = float("inf") if self.high is None else self.high
-        if kind in (int, float) and not low <= value <= high:
+        if kind in (int, float) and not low <= float(value) <= high:
             return f"{self.name} is {value!r}; expected {self.range_text}"
         return ""
 
@@ -196,6 +201,13 @@ class SensorParams(_Group):
     qos_depth: int = param(
         5, "messages kept while a callback runs; the newest wins", low=1, high=5, change=START
     )
+
+
+def unknown_name(name: str, known: Iterable[str]) -> str:
+    """What to say of a parameter that nobody declares."""
+    close = get_close_matches(name, list(known), n=1)
+    hint = f"did you mean {close[0]}?" if close else "see docs/parameters.md"
+    return f"unknown parameter {name}; {hint}"
 
 
 def _spec(name: str, entry: Field[Any], default: Any) -> Spec:

@@ -10,11 +10,10 @@ from pta_ros import checkpoint
 from pta_ros.errors import ConfigError
 from pta_ros.frames import FloatArray
 from pta_ros.fusion.estimator import Estimator
+from pta_ros.fusion.params import FusionParams, StreamParams
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.smoothing import OneEuroFilter, SmoothingConfig
 from pta_ros.fusion.streams import Stream
-from pta_ros.nodes.params import FusionParams, StreamParams
-from pta_ros.nodes.runtime import model_folder
 from pta_ros.sensors.base import Sensor
 
 
@@ -66,7 +65,7 @@ class Engine:
     def load(cls, params: FusionParams, streams: dict[str, StreamParams]) -> Engine:
         """Load and check everything; raises CheckpointError or ConfigError."""
         device = resolve_device(params.device)
-        loaded = checkpoint.load(model_folder(params.model))
+        loaded = checkpoint.load(checkpoint.model_folder(params.model))
         missing = sorted(set(loaded.sensors) - set(streams))
         if missing:
             raise ConfigError(
