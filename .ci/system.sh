@@ -61,3 +61,22 @@ check_system_libraries() {
       "(or your system's packages of libusb 1.0 and OpenGL)"
   fi
 }
+
+find_browser() {
+  command -v chromium || command -v chromium-browser || command -v google-chrome
+}
+
+# Only tests look at reports in a browser, and they skip what they cannot look at: no failure here.
+# Other distributions than Debian have Chromium as a snap, which does not run everywhere.
+install_browser() {
+  find_browser >/dev/null && return 0
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && grep -qx ID=debian /etc/os-release; then
+    say "installing Chromium with apt, for the tests of reports"
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } >/dev/null ||
+      say "apt failed to install chromium"
+  fi
+  find_browser >/dev/null ||
+    say "no Chromium: tests that look at reports in it will be skipped; install it, for example" \
+      "with: sudo apt-get install chromium fonts-dejavu-core"
+}

@@ -36,6 +36,7 @@ ARGUMENTS = (
     ("autostart", "true", "configure and activate at once; false waits for `ros2 lifecycle`"),
     ("composed", "true", "sensors decoded in the fusion process; false: a process for each"),
     ("rviz", "false", "show the skeleton in RViz"),
+    ("view", "false", "show everything on a page in a browser, http://127.0.0.1:9090"),
 )
 
 
@@ -63,8 +64,12 @@ def _nodes(context):
         fusion["device"] = given["device"]
     fusion.update({f"{m}.topic": topic for m, topic in topics.items() if topic})
     nodes = [_fusion(given["params_file"], fusion), _rviz(common["use_sim_time"])]
+    from_file = _file_topics(given["params_file"])
+    if _flag(given, "view"):
+        moved = [(from_file.get(m, TOPICS[m]), topic) for m, topic in topics.items() if topic]
+        view = {"params_file": given["params_file"], "composed": composed}
+        nodes.append(_view({**view, "use_sim_time": common["use_sim_time"]}, moved))
     if not composed:
-        from_file = _file_topics(given["params_file"])
         for m, default in TOPICS.items():
             nodes.append(_sensor(m, {**common, "topic": topics[m] or from_file.get(m, default)}))
     return nodes
@@ -98,6 +103,19 @@ def _rviz(use_sim_time):
         arguments=["-d", str(SHARE / "config" / "mmfi_live.rviz")],
         parameters=[{"use_sim_time": use_sim_time}],
         condition=IfCondition(LaunchConfiguration("rviz")),
+    )
+
+
+def _view(parameters, moved):
+    """The live page; `moved` are the topics that the arguments put in the file's place."""
+    reduced = "" if parameters["composed"] else "/reduced"
+    return Node(
+        package="pta_ros",
+        executable="view_node",
+        name="view_node",
+        parameters=[parameters],
+        remappings=[(before + reduced, now + reduced) for before, now in moved],
+        output="screen",
     )
 
 

@@ -20,6 +20,7 @@ from pta_ros.cli.demo_run import Plan, Runner
 from pta_ros.cli.processes import lock
 from pta_ros.errors import ConfigError
 from pta_ros.simulate.script import Script, load_script
+from pta_ros.view.page import Page
 
 #: Below it the silent phases end before a stream can be called stale.
 MIN_DURATION_S = 12.0
@@ -32,6 +33,7 @@ _NEEDED = {
     "open3d": "open3d is missing; pip install open3d-cpu",
     "torch": "PyTorch is missing; pip install torch",
 }
+_NEEDED_TO_VIEW = {"rerun": "--view needs rerun; pip install '.[view]' in the repository"}
 
 
 class _Terminated(Exception):
@@ -48,7 +50,8 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--config", type=Path, help="world and fault script (default: the shipped)")
     result.add_argument("--seed", type=int, help="seed of the simulated world")
     result.add_argument("--subject", type=int, help="the simulated person; 41 and up are held out")
-    result.add_argument("--quiet", action="store_true", help="no live view")
+    result.add_argument("--quiet", action="store_true", help="no live table in the terminal")
+    result.add_argument("--view", action="store_true", help="show it live on a page in a browser")
     result.add_argument(
         "--check",
         choices=("transport", "memory"),
@@ -61,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the demo or a check; 0, 1 (error), 3 (a bound was missed), 130 or 143 (stopped)."""
     options = parser().parse_args(argv)
-    _preflight()
+    _preflight({**_NEEDED, **(_NEEDED_TO_VIEW if options.view else {})})
     folder = _folder(options.out or Path("results") / (options.check or "demo"))
     plan = _plan(options, folder)
     signal.signal(signal.SIGTERM, _terminate)
@@ -85,9 +88,9 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
     raise _Terminated
 
 
-def _preflight() -> None:
+def _preflight(needed: dict[str, str]) -> None:
     """Name what is missing before anything is started."""
-    for module, advice in _NEEDED.items():
+    for module, advice in needed.items():
         spec = find_spec(module)
         # A folder of that name is found too, as a namespace: pta_msgs/ in the repository is one.
         if spec is None or spec.origin is None:
@@ -124,8 +127,16 @@ def _plan(options: argparse.Namespace, folder: Path) -> Plan:
     params = options.params or shipped("config/mmfi_live.yaml")
     if not params.is_file():
         raise ConfigError(f"no parameter file {params}; choose --params")
-    fastdds = shipped("config/fastdds.xml").resolve()
-    return Plan(folder, script, simulation, model, params.resolve(), fastdds, not options.quiet)
+    return Plan(
+        folder=folder,
+        script=script,
+        simulation=simulation,
+        model=model,
+        params=params.resolve(),
+        fastdds=shipped("config/fastdds.xml").resolve(),
+        view=not options.quiet,
+        page=Page() if options.view else None,
+    )
 
 
 def _check_model(folder: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from pta_ros.cli.processes import Child, ProcessError, free_domain, stop_all
 from pta_ros.evaluation.demo_records import MONITOR_FILE, TICKS_FILE
 from pta_ros.simulate.script import Script, save_script
+from pta_ros.view.page import Page
 
 #: Longest wait for the simulator's first frame and for the first skeleton.
 _FIRST_S = 90.0
@@ -23,7 +24,10 @@ _MEMORY_S = 1.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run: the script, the simulator's parameters, the fusion node's, and where to."""
+    """What to run: the script, the simulator's parameters, the fusion node's, and where to.
+
+    `view` is the table in the terminal, `page` the page in a browser.
+    """
 
     folder: Path
     script: Script
@@ -32,6 +36,7 @@ class Plan:
     params: Path | None
     fastdds: Path
     view: bool = True
+    page: Page | None = None
 
 
 @dataclass
@@ -104,6 +109,8 @@ class Runner:
         script = plan.folder / "script.yaml"
         save_script(plan.script, script)
         self.measured.domain = free_domain()
+        if plan.page:
+            self._show(plan.page)
         monitor = self._start("monitor_node", self._monitor(), terminal=plan.view)
         simulator = self._start("sim_node", self._simulator(script))
         self._wait("the simulator's first frame", lambda: _has(plan.folder / TICKS_FILE, "tick"))
@@ -114,12 +121,21 @@ class Runner:
         self._finish(fusion, monitor)
         return self.measured
 
+    def _show(self, page: Page) -> None:
+        """Serve the live page; it is there when this returns."""
+        values = {"params_file": self._plan.params or "", "web_port": page.web_port}
+        self._start("view_node", {**values, "data_port": page.data_port})
+        self._wait("the live page", page.answers)
+        self._say(f"live view: {page.url}")
+
     def _monitor(self) -> dict[str, Any]:
         return {"record": self._plan.folder / MONITOR_FILE, "view": self._plan.view}
 
     def _simulator(self, script: Path) -> dict[str, Any]:
         fixed = {"script": script, "log": self._plan.folder / TICKS_FILE}
-        return {**self._plan.simulation, **fixed, "wait_for_skeleton": True, "min_watchers": 1}
+        watchers = 2 if self._plan.page else 1
+        begin = {"wait_for_skeleton": True, "min_watchers": watchers}
+        return {**self._plan.simulation, **fixed, **begin}
 
     def _start(
         self, name: str, values: dict[str, Any], params: Path | None = None, terminal: bool = False

@@ -85,6 +85,11 @@ class Engine:
             self.loaded.model, self.device, self.params.refine, self.params.gate
         )
         self.estimator.warm_up({m: sensor.shape for m, sensor in self.sensors.items()})
+        return self.pipeline()
+
+    def pipeline(self) -> FusionPipeline:
+        """A fresh pipeline around the estimator that `start` made."""
+        assert self.estimator is not None, "start() comes first"
         smoothing = SmoothingConfig(
             min_cutoff_hz=self.params.smoothing_min_cutoff_hz, beta=self.params.smoothing_beta
         )

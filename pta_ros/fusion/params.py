@@ -6,92 +6,56 @@ them on a node; `nodes/params_doc.py` gives config/mmfi_live.yaml and docs/param
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import Field, dataclass, field, fields
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from pta_ros.errors import ConfigError
 from pta_ros.fusion.config import STAMP_POLICIES, StreamConfig
 from pta_ros.fusion.smoothing import SmoothingConfig
+from pta_ros.fusion.specs import LIVE, START, Group, Spec, param, specs
+from pta_ros.fusion.transforms import pose_form
 
 #: Relative default topic of every modality.
 TOPICS = {"depth": "depth/image", "lidar": "lidar/points", "csi": "wifi/csi"}
 
-#: When a parameter may change: while running, only while unconfigured, or only at the start.
-LIVE, RECONFIGURE, START = "live", "reconfigure", "start"
+#: Message type of every modality's topic, and of a depth topic that is not raw.
+TYPES = {
+    "depth": "sensor_msgs/msg/Image",
+    "lidar": "sensor_msgs/msg/PointCloud2",
+    "csi": "pta_msgs/msg/CsiFrame",
+}
+COMPRESSED = "sensor_msgs/msg/CompressedImage"
+
+RAW = "raw"
+_TRANSPORT = "raw topic, or a depth image's topic + '/' + transport (sensor_msgs/CompressedImage)"
+_FRAME = "frame that the model knows clouds in; others are moved there; empty uses them as they are"
+_EXTRINSIC = (
+    "the LiDAR's pose in `frame`: x y z (m) roll pitch yaw (degrees); empty asks /tf_static"
+)
 
 
-def param(
-    default: Any,
-    description: str,
-    *,
-    unit: str = "",
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] = (),
-    change: str = RECONFIGURE,
-) -> Any:
-    """A dataclass field that carries its parameter's description, unit and range."""
-    info = {"description": description, "unit": unit, "low": low, "high": high}
-    return field(default=default, metadata={**info, "choices": choices, "change": change})
+def _transport(**change: Any) -> Any:
+    return param(RAW, _TRANSPORT, choices=(RAW, "compressed", "compressedDepth"), **change)
 
 
-@dataclass(frozen=True)
-class Spec:
-    """One parameter as a node declares it; `low` and `high` are inclusive."""
-
-    name: str
-    default: bool | int | float | str
-    description: str
-    unit: str
-    low: float | None
-    high: float | None
-    choices: tuple[str, ...]
-    change: str
-
-    def taken(self, value: Any) -> Any:
-        """`value` as given in YAML, where "1" may stand for "1.0"."""
-        return float(value) if type(value) is int and isinstance(self.default, float) else value
-
-    def problem(self, value: Any) -> str:
-        """Why `value` cannot be this parameter's, or an empty string."""
-        kind = type(self.default)
-        if type(value) is not kind:
-            return f"{self.name} is {value!r}; expected {kind.__name__}, as in {self.default!r}"
-        if self.choices and value not in self.choices:
-            return f"{self.name} is {value!r}; expected one of {', '.join(self.choices)}"
-        low = float("-inf") if self.low is None else self.low
-        high = float("inf") if self.high is None else self.high
-        if kind in (int, float) and not low <= float(value) <= high:
-            return f"{self.name} is {value!r}; expected {self.range_text}"
-        return ""
-
-    @property
-    def range_text(self) -> str:
-        """The legal values in words."""
-        if self.choices:
-            return " \\| ".join(choice or '""' for choice in self.choices)
-        if self.low is None or self.high is None:
-            return ""
-        return f"{self.low:g} to {self.high:g}" + (f" {self.unit}" if self.unit else "")
+def _frame(**change: Any) -> Any:
+    return param("", _FRAME, **change)
 
 
-class _Group:
-    """Shared check of every parameter group: values of the right type and inside their range."""
-
-    def __post_init__(self) -> None:
-        problems = [spec.problem(getattr(self, spec.name)) for spec in specs(type(self))]
-        if any(problems):
-            raise ConfigError("; ".join(text for text in problems if text))
+def _extrinsic(**change: Any) -> Any:
+    return param("", _EXTRINSIC, form=pose_form, **change)
 
 
 @dataclass(frozen=True)
-class StreamParams(_Group):
+class StreamParams(Group):
     """One sensor stream: where it comes from and when it is to be trusted."""
 
     enabled: bool = param(True, "use this stream; false makes it DISABLED at once", change=LIVE)
     topic: str = param("", "topic to subscribe, relative to the node's namespace")
+    transport: str = _transport()
+    frame: str = _frame()
+    extrinsic: str = _extrinsic()
     qos_depth: int = param(5, "messages kept while a callback runs; the newest wins", low=1, high=5)
     qos_reliability: str = param(
         "best_effort",
@@ -137,6 +101,39 @@ class StreamParams(_Group):
         choices=STAMP_POLICIES,
     )
 
+    @property
+    def source(self) -> str:
+        """The topic that is read: `topic`, with the transport's ending (image_transport's way)."""
+        if self.transport == RAW:
+            return self.topic
+        ending = f"/{self.transport}"
+        return self.topic.removesuffix(ending) + ending
+
+    @property
+    def needs_transforms(self) -> bool:
+        """Whether /tf_static must say where the sensor is."""
+        return bool(self.frame) and not self.extrinsic
+
+    def message_type(self, modality: str) -> str:
+        """The type of the messages on `source`, as "package/msg/Name"."""
+        return TYPES[modality] if self.transport == RAW else COMPRESSED
+
+    def check(self, modality: str) -> None:
+        """Raise ConfigError for what this modality cannot have."""
+        if modality != "depth" and self.transport != RAW:
+            reason = "only depth images come compressed"
+            raise ConfigError(f"{modality}.transport is {self.transport!r}; {reason}: use {RAW}")
+        for name in ("frame", "extrinsic"):
+            value = getattr(self, name)
+            if modality != "lidar" and value:
+                reason = "only clouds can be moved into another frame"
+                raise ConfigError(f"{modality}.{name} is {value!r}; {reason}: leave it empty")
+        if self.extrinsic and not self.frame:
+            raise ConfigError(
+                f"{modality}.extrinsic is {self.extrinsic!r}, but {modality}.frame is empty; "
+                "name the frame that it leads to"
+            )
+
     def config(self) -> StreamConfig:
         """The settings that fusion/ needs."""
         names = {entry.name for entry in fields(StreamConfig)}
@@ -144,7 +141,7 @@ class StreamParams(_Group):
 
 
 @dataclass(frozen=True)
-class FusionParams(_Group):
+class FusionParams(Group):
     """The fusion node: the model, the moment of an estimate, what is published, and how."""
 
     model: str = param("", "model folder; empty takes the default model that is shipped")
@@ -188,7 +185,7 @@ class FusionParams(_Group):
 
 
 @dataclass(frozen=True)
-class SensorParams(_Group):
+class SensorParams(Group):
     """The stand-alone sensor node: one stream, reduced near its sensor."""
 
     modality: str = param("depth", "which sensor this is", choices=tuple(TOPICS), change=START)
@@ -198,26 +195,21 @@ class SensorParams(_Group):
     topic: str = param(
         "", "topic in; empty takes the modality's. Out is this + '/reduced'", change=START
     )
+    transport: str = _transport(change=START)
+    frame: str = _frame(change=START)
+    extrinsic: str = _extrinsic(change=START)
     qos_depth: int = param(
         5, "messages kept while a callback runs; the newest wins", low=1, high=5, change=START
     )
 
-
-def unknown_name(name: str, known: Iterable[str]) -> str:
-    """What to say of a parameter that nobody declares."""
-    close = get_close_matches(name, list(known), n=1)
-    hint = f"did you mean {close[0]}?" if close else "see docs/parameters.md"
-    return f"unknown parameter {name}; {hint}"
-
-
-def _spec(name: str, entry: Field[Any], default: Any) -> Spec:
-    return Spec(name=name, default=default, **entry.metadata)
-
-
-def specs(group: type, prefix: str = "", **defaults: Any) -> tuple[Spec, ...]:
-    """The parameters of one dataclass, names behind `prefix`, `defaults` replacing its own."""
-    listed = [entry for entry in fields(group) if entry.metadata]
-    return tuple(_spec(prefix + e.name, e, defaults.get(e.name, e.default)) for e in listed)
+    def stream(self) -> StreamParams:
+        """The stream that this node reads; raises ConfigError for what its modality cannot have."""
+        topic = self.topic or TOPICS[self.modality]
+        given = StreamParams(
+            topic=topic, transport=self.transport, frame=self.frame, extrinsic=self.extrinsic
+        )
+        given.check(self.modality)
+        return given
 
 
 def fusion_specs() -> tuple[Spec, ...]:
@@ -236,4 +228,12 @@ def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, Stre
         raise ConfigError(
             f"topics are {topics}; expected one non-empty topic per modality, no two alike"
         )
+    for modality, stream in streams.items():
+        stream.check(modality)
+        elsewhere = stream.transport != RAW or stream.frame
+        if elsewhere and not own.composed:
+            raise ConfigError(
+                f"{modality}.transport, frame and extrinsic need composed: true; without it they "
+                "are parameters of the sensor_node that reads the sensor"
+            )
     return own, streams

@@ -9,13 +9,8 @@ from typing import Any
 import yaml
 
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.params import (
-    FusionParams,
-    StreamParams,
-    fusion_from,
-    fusion_specs,
-    unknown_name,
-)
+from pta_ros.fusion.params import FusionParams, StreamParams, fusion_from, fusion_specs
+from pta_ros.fusion.specs import unknown_name
 
 #: Name of the fusion node, as the launch file gives it.
 NODE = "/fusion"

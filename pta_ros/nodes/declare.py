@@ -14,7 +14,7 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from pta_ros.fusion.params import RECONFIGURE, START, Spec, unknown_name
+from pta_ros.fusion.specs import RECONFIGURE, START, Spec, unknown_name
 
 #: Overrides that rclpy itself reads: they are nobody's typo.
 _ROS_PREFIXES = ("qos_overrides.", "use_sim_time", "start_type_description_service")

@@ -24,6 +24,7 @@ from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.markers import to_markers
 from pta_ros.nodes.messages import to_skeleton
 from pta_ros.nodes.subscriber import REDUCED, SensorNode, check_topic, composed_options, sensor_qos
+from pta_ros.nodes.tf_listener import tf_message
 from pta_ros.nodes.watch import Watch, logged
 from pta_ros.nodes.worker import Meter, Worker
 
@@ -73,7 +74,9 @@ class FusionNode(LifecycleNode):
             raise ConfigError("; ".join(problems))
         params, streams = fusion_from(self._given.values())
         for stream in streams.values():
-            check_topic(stream.topic, self)
+            check_topic(stream.source, self)
+            if stream.needs_transforms:
+                tf_message()
         self._engine = _load(params, streams)
         self.watch.faults.clear()
         self.get_logger().info(
@@ -139,10 +142,10 @@ class FusionNode(LifecycleNode):
 
     def _open(self, modality: str, sensor: Any) -> None:
         given = self._engine.streams[modality]
-        topic = given.topic + ("" if self._engine.params.composed else REDUCED)
+        topic = "" if self._engine.params.composed else given.topic + REDUCED
         qos = sensor_qos(given.qos_depth, given.qos_reliability)
         self.watch.reporter.notes.pop(modality, None)
-        self.sensor_nodes[modality].open(sensor, topic, qos, self)
+        self.sensor_nodes[modality].open(sensor, given, qos, self, topic)
 
     def _tick(self) -> None:
         """Look at the streams; leave the active state when the worker found the node broken."""

@@ -18,7 +18,7 @@ from pta_msgs.msg import Skeleton
 from rclpy.node import Node
 
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.params import START, param, specs
+from pta_ros.fusion.specs import START, param, specs
 from pta_ros.nodes import monitor_records as records
 from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.status_view import Scoreboard, StatusView

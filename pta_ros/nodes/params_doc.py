@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from pta_ros.fusion.params import TOPICS, SensorParams, Spec, StreamParams, fusion_specs, specs
+from pta_ros.fusion.params import TOPICS, SensorParams, StreamParams, fusion_specs
+from pta_ros.fusion.specs import Spec, specs
 
 _YAML_HEAD = """\
 # Parameters of the live fusion node with their defaults; meaning and ranges: docs/parameters.md.
@@ -37,6 +38,18 @@ YAML, makes the configure transition fail with the reason and, for a typo, the n
 `<modality>` is {modalities}. The default topics are {topics}.
 
 {stream}
+
+**Compressed depth.** `depth.transport: compressedDepth` reads `<topic>/compressedDepth` (16UC1 or
+32FC1, PNG or RVL), `compressed` reads `<topic>/compressed` (16-bit PNG), as image_transport names
+them. Remap these full names, not `<topic>`. JPEG is refused: it does not keep depth.
+
+**A LiDAR that is mounted elsewhere.** The model knows clouds as its training LiDAR saw them: x
+forward, y left, z up. Name that frame in `lidar.frame`, and say where yours is in it: with
+`lidar.extrinsic`, or with static transforms from one to the other on `/tf_static` (through other
+frames and backwards, too; `/tf` is not read). `extrinsic` wins over `/tf_static`. A cloud whose
+`frame_id` is `lidar.frame` is not moved; a cloud for which no way is known is rejected, with the
+reason in the stream's status. Angles turn about the fixed axes, roll first, as those of
+`static_transform_publisher`. With `composed: false` these are parameters of the sensor_node.
 
 ## sensor_node (node name `sensor`)
 

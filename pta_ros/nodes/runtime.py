@@ -17,6 +17,8 @@ _BUILD = "colcon build --base-paths . pta_msgs && source install/setup.bash"
 _REMEDIES = {
     "pta_msgs": f"pta_msgs is not built or not sourced; in the repository: {_BUILD}",
     "rclpy": "ROS 2 is not on this Python's path; source a distribution or run `make setup`",
+    "rerun": "the live view needs rerun; pip install 'rerun-sdk>=0.38,<1' (or '.[view]' in the "
+    "repository)",
     "torch": "PyTorch is missing; pip install torch (the CPU build will do)",
 }
 

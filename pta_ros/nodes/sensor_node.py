@@ -2,8 +2,9 @@
 
 It republishes each reading, decoded, checked and reduced, on `<topic>/reduced` with the message
 type it came with, stamp and frame kept; so the fusion node (`composed: false`) takes it as it
-would take the sensor itself. A message that fails its check is passed on as it is: the fusion node
-then judges the stream by it, as if the sensor were its own.
+would take the sensor itself; a compressed image becomes a plain one, and a cloud is in the frame it
+was moved to. A message that fails its check is passed on, for the fusion node to judge the stream
+by it: as it is, or, where that could be taken for a good one, empty.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ class SensorProgram:
     """The sensor node, and the publisher that its readings go to."""
 
     def __init__(self) -> None:
-        from pta_ros.fusion.params import TOPICS, SensorParams, specs
+        from pta_ros.fusion.params import SensorParams
+        from pta_ros.fusion.specs import specs
         from pta_ros.nodes.declare import Parameters
         from pta_ros.nodes.messages import MESSAGE_TYPES, TO_MESSAGE
         from pta_ros.nodes.subscriber import REDUCED, SensorNode, sensor_qos
@@ -31,14 +33,12 @@ class SensorProgram:
         if given.problems():
             raise ConfigError("; ".join(given.problems()))
         params = SensorParams(**given.values())
-        topic = params.topic or TOPICS[params.modality]
-        qos = sensor_qos(params.qos_depth)
+        self._stream, qos = params.stream(), sensor_qos(params.qos_depth)
         self._throttle = runtime.Throttle()
         self._to_message = TO_MESSAGE[params.modality]
-        self._out = self._node.create_publisher(
-            MESSAGE_TYPES[params.modality], topic + REDUCED, qos
-        )
-        self._node.open(_sensor(params.modality, params.model), topic, qos, self)
+        self._kind = MESSAGE_TYPES[params.modality]
+        self._out = self._node.create_publisher(self._kind, self._stream.topic + REDUCED, qos)
+        self._node.open(_sensor(params.modality, params.model), self._stream, qos, self)
 
     def nodes(self) -> list[Any]:
         """The one node."""
@@ -50,6 +50,7 @@ class SensorProgram:
 
     def push(self, frame: Frame, msg: Any) -> None:
         """Publish a good reading, reduced."""
+        msg.header.frame_id = self._stream.frame or msg.header.frame_id
         self._out.publish(self._to_message(frame.array, msg.header))
 
     def reject(self, modality: str, error: DecodeError, msg: Any, _now_ns: int) -> None:
@@ -57,7 +58,8 @@ class SensorProgram:
         text = self._throttle.pass_(modality, str(error))
         if text:
             self._node.get_logger().warning(text)
-        self._out.publish(msg)
+        same = isinstance(msg, self._kind) and not self._stream.frame
+        self._out.publish(msg if same else self._kind(header=msg.header))
 
     def note(self, modality: str, text: str) -> None:
         """Report a remark on the connection."""

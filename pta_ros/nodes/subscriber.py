@@ -1,4 +1,7 @@
-"""The sensor node: subscribes one topic, and hands on each reading decoded, checked and reduced."""
+"""The sensor node: subscribes one topic, and hands on each reading decoded, checked and reduced.
+
+Where a LiDAR's transform is asked of /tf_static, it listens there, too.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,24 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.validate_full_topic_name import validate_full_topic_name
+from sensor_msgs.msg import CompressedImage
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame
-from pta_ros.nodes.messages import MESSAGE_TYPES, stamp_ns
+from pta_ros.fusion.intake import DecoderFault, Intake
+from pta_ros.fusion.params import StreamParams
+from pta_ros.fusion.transforms import Transforms
+from pta_ros.nodes.messages import MESSAGE_TYPES
 from pta_ros.nodes.runtime import Throttle
+from pta_ros.nodes.tf_listener import listen
 from pta_ros.sensors.base import Sensor
 
 #: Appended to a topic by the stand-alone sensor node.
 REDUCED = "/reduced"
+
+_CLASSES = (*MESSAGE_TYPES.values(), CompressedImage)
+#: Message class by type, as in "sensor_msgs/msg/Image".
+CLASSES = {f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}": kind for kind in _CLASSES}
 
 
 class Sink(Protocol):
@@ -46,50 +58,55 @@ class SensorNode(Node):
     def __init__(self, name: str, clock: Node | None = None, **options: Any) -> None:
         super().__init__(name, **options)
         self._time = (clock or self).get_clock()
-        self._subscription = None
+        self._opened: list[Any] = []
         self._throttle = Throttle()
 
-    def open(self, sensor: Sensor, topic: str, qos: QoSProfile, sink: Sink) -> None:
-        """Subscribe `topic`; readings go to `sink` from now on."""
-        self._sensor, self._topic, self._sink = sensor, topic, sink
-        kind = MESSAGE_TYPES[sensor.modality]
-        for events in (self._events(), SubscriptionEventCallbacks()):
-            try:
-                self._subscription = self.create_subscription(
-                    kind, topic, self._on_message, qos, event_callbacks=events
-                )
-                return
-            except UnsupportedEventTypeError:  # a middleware without some event: go without
-                continue
+    def open(
+        self, sensor: Sensor, params: StreamParams, qos: QoSProfile, sink: Sink, topic: str = ""
+    ) -> None:
+        """Subscribe `topic` (empty: the stream's own); readings go to `sink` from now on."""
+        transforms = Transforms()
+        self._intake, self._sink = Intake(sensor, params, transforms, topic), sink
+        if self._intake.needs_transforms:
+            self._opened.append(listen(self, transforms, self._doubt))
+        self._opened.append(self._subscribe(qos))
 
     def close(self) -> None:
         """Unsubscribe."""
-        if self._subscription is not None:
-            self.destroy_subscription(self._subscription)
-            self._subscription = None
+        while self._opened:
+            self.destroy_subscription(self._opened.pop())
+
+    def _subscribe(self, qos: QoSProfile) -> Any:
+        kind, topic = CLASSES[self._intake.type], self._intake.topic
+        make, heard = self.create_subscription, self._on_message
+        try:
+            return make(kind, topic, heard, qos, event_callbacks=self._events())
+        except UnsupportedEventTypeError:  # a middleware without some event: go without
+            return make(kind, topic, heard, qos)
 
     def _on_message(self, msg: Any) -> None:
         now_ns = self._time.now().nanoseconds
         try:
-            array = self._process(msg)
+            frame = self._intake.frame(msg, now_ns)
         except DecodeError as error:
-            self._sink.reject(self._sensor.modality, error, msg, now_ns)
+            if isinstance(error, DecoderFault):
+                self._tell_fault(error)
+            self._sink.reject(self._intake.modality, error, msg, now_ns)
             return
-        frame = Frame(self._sensor.modality, stamp_ns(msg.header.stamp), array, now_ns)
         self._sink.push(frame, msg)
 
-    def _process(self, msg: Any) -> Any:
-        """Decode, check and reduce; a decoder's own fault costs this message and not the node."""
-        try:
-            return self._sensor.process(msg, self._topic)
-        except DecodeError:
-            raise
-        except Exception as error:
-            text = self._throttle.pass_("decoder", traceback.format_exc())
-            if text:
-                self.get_logger().error(f"{self._topic}: the decoder failed: {text}")
-            reason = f"the decoder failed: {type(error).__name__}: {error}"
-            raise DecodeError(self._topic, reason, "a message that it can read") from error
+    def _tell_fault(self, error: DecoderFault) -> None:
+        """Log a decoder's own fault: it costs this message and not the node."""
+        lines = traceback.format_exception(error.__cause__)
+        text = self._throttle.pass_("decoder", "".join(lines))
+        if text:
+            self.get_logger().error(f"{self._intake.topic}: the decoder failed: {text}")
+
+    def _doubt(self, remark: str) -> None:
+        """Log what is wrong on /tf_static; a stream that misses a transform says so itself."""
+        text = self._throttle.pass_(remark, remark)
+        if text:
+            self.get_logger().warning(f"/tf_static: {text}")
 
     def _events(self) -> SubscriptionEventCallbacks:
         return SubscriptionEventCallbacks(
@@ -101,20 +118,20 @@ class SensorNode(Node):
     def _on_incompatible_qos(self, event: Any) -> None:
         policy = str(event.last_policy_kind).rsplit(".", maxsplit=1)[-1]
         self._sink.note(
-            self._sensor.modality,
-            f"a publisher of {self._topic} offers an incompatible QoS ({policy}): nothing arrives "
-            "from it; change its QoS, or qos_reliability here",
+            self._intake.modality,
+            f"a publisher of {self._intake.topic} offers an incompatible QoS ({policy}): nothing "
+            "arrives from it; change its QoS, or qos_reliability here",
         )
 
     def _on_incompatible_type(self, _event: Any) -> None:
-        expected = MESSAGE_TYPES[self._sensor.modality].__name__
         self._sink.note(
-            self._sensor.modality,
-            f"a publisher of {self._topic} sends another message type; expected {expected}",
+            self._intake.modality,
+            f"a publisher of {self._intake.topic} sends another message type; "
+            f"expected {self._intake.type}",
         )
 
     def _on_lost(self, event: Any) -> None:
-        self._sink.lost(self._sensor.modality, event.total_count)
+        self._sink.lost(self._intake.modality, event.total_count)
 
 
 def sensor_qos(depth: int, reliability: str = "best_effort") -> QoSProfile:

@@ -14,21 +14,18 @@ from pta_ros.errors import DecodeError
 
 
 def image_to_array(msg: Any, known: tuple[str, ...], source: str) -> NDArray[Any]:
-    """Convert an Image or CompressedImage to (height, width) uint16 millimetres or float metres.
+    """Convert an Image to (height, width) uint16 millimetres or float metres.
 
     `known` are the encodings that need no cv_bridge, for the error text.
     """
-    form = getattr(msg, "encoding", None) or getattr(msg, "format", None)
+    form = getattr(msg, "encoding", None)
     try:
         from cv_bridge import CvBridge
     except ImportError:
         expected = f"one of {', '.join(known)} (others need cv_bridge from a ROS distribution)"
         raise DecodeError(source, f"encoding {form!r}", expected) from None
-    bridge = CvBridge()
-    compressed = not hasattr(msg, "encoding")
-    convert = bridge.compressed_imgmsg_to_cv2 if compressed else bridge.imgmsg_to_cv2
     try:
-        pixels = np.asarray(convert(msg, desired_encoding="passthrough"))
+        pixels = np.asarray(CvBridge().imgmsg_to_cv2(msg, desired_encoding="passthrough"))
     except Exception as error:  # its errors are OpenCV's, numpy's and its own
         raise DecodeError(source, f"cv_bridge: {error}", "a readable image") from error
     if pixels.ndim != 2 or (pixels.dtype != np.uint16 and pixels.dtype.kind != "f"):

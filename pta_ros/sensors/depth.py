@@ -1,4 +1,4 @@
-"""Depth camera: sensor_msgs/Image in millimetres or metres, reduced to a small metric map."""
+"""Depth camera: images in millimetres or metres, plain or compressed, to a small metric map."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
 from pta_ros.sensors import bridge
 from pta_ros.sensors.base import Sensor
+from pta_ros.sensors.compressed import read_compressed
 from pta_ros.sensors.wire import grid, read_bytes, read_size
 
 #: Encodings read here: dtype without byte order.
@@ -66,8 +67,13 @@ class DepthSensor(Sensor):
         return (self.height, self.width)
 
     def decode(self, msg: Any, source: str) -> FloatArray:
-        """Read a sensor_msgs/Image (16UC1, mono16, 32FC1; others where cv_bridge exists)."""
+        """Read a sensor_msgs/Image (16UC1, mono16, 32FC1; others where cv_bridge exists).
+
+        Or a sensor_msgs/CompressedImage, which has a `format` and no `encoding`.
+        """
         encoding = getattr(msg, "encoding", None)
+        if encoding is None and hasattr(msg, "format"):
+            return to_metres(read_compressed(msg, source))
         if isinstance(encoding, str) and encoding in ENCODINGS:
             return to_metres(_pixels(msg, ENCODINGS[encoding], source))
         return to_metres(bridge.image_to_array(msg, tuple(ENCODINGS), source))

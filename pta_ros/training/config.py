@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,8 +30,9 @@ class PretrainConfig:
 class MetaConfig:
     """Purify-then-Align on frozen encoders (method, Settings).
 
-    `align_weight` is lambda. `outer` is how the weights are learned: `first_order` (released),
-    `unrolled` (through one inner step, as Eq. 3 is written) or `none` (they stay uniform).
+    `align_weight` is lambda. `plain_share` is the part of the task loss that unrefined features
+    have, the refined ones have the rest. `outer` is how the weights are learned: `first_order`
+    (released), `unrolled` (through one inner step, as Eq. 3 is written) or `none` (uniform).
     `outer_every` counts inner steps between two outer steps (0: one at the end of each epoch, as
     released). `schedule` is theta's learning rate over the run: `constant`, or `one_cycle` (up for
     a tenth, then cosine down).
@@ -42,6 +43,7 @@ class MetaConfig:
     learning_rate: float = 5e-4
     meta_learning_rate: float = 1e-2
     align_weight: float = 0.1
+    plain_share: float = 0.5
     outer: str = "first_order"
     outer_every: int = 0
     schedule: str = "constant"
@@ -51,6 +53,8 @@ class MetaConfig:
             raise ConfigError(
                 f"meta.outer is {self.outer!r}; expected 'first_order', 'unrolled' or 'none'"
             )
+        if not 0 <= self.plain_share <= 1:
+            raise ConfigError(f"meta.plain_share is {self.plain_share}; expected 0 to 1")
         if self.schedule not in ("constant", "one_cycle"):
             raise ConfigError(
                 f"meta.schedule is {self.schedule!r}; expected 'constant' or 'one_cycle'"
@@ -86,6 +90,18 @@ class SplitConfig:
 
 
 @dataclass(frozen=True)
+class WidthConfig:
+    """Feature width D of the systems that are not as wide as `model.dim`; 0: as wide.
+
+    `single`: the single-modality models, and with them base2. X-Fi's attention costs so much more
+    for its width that at the model's it could not be trained as long as the others.
+    """
+
+    single: int = 0
+    xfi: int = 0
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """One training run; `pretrain` by modality, defaults where one is not named.
 
@@ -101,6 +117,7 @@ class TrainConfig:
     pretrain: dict[str, PretrainConfig] = field(default_factory=dict)
     meta: MetaConfig = field(default_factory=MetaConfig)
     gate: GateConfig = field(default_factory=GateConfig)
+    widths: WidthConfig = field(default_factory=WidthConfig)
 
     def __post_init__(self) -> None:
         if self.task_loss not in TASK_LOSSES:
@@ -114,12 +131,16 @@ class TrainConfig:
                 f"pretrain names {unknown}; expected some of {list(self.model.modalities)}"
             )
 
+    def sized(self, system: str) -> PTAConfig:
+        """The model's sizes for `single` or `xfi`."""
+        return replace(self.model, dim=getattr(self.widths, system) or self.model.dim)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain containers, for JSON and YAML."""
         return asdict(self)
 
 
-_GROUPS = {"split": SplitConfig, "meta": MetaConfig, "gate": GateConfig}
+_GROUPS = {"split": SplitConfig, "meta": MetaConfig, "gate": GateConfig, "widths": WidthConfig}
 
 
 def load_config(path: Path) -> TrainConfig:

@@ -70,12 +70,13 @@ class MetaTrainer:
         mask = draw_subsets(self.data.present[rows])
         project = partial(self._project, used=mask.any(dim=0))
         (features,) = self.ranks.share(project, rows, mask)
-        fed, align = [features], features.new_zeros(())
-        if self.aligns:
-            refined, align = self._aligned(features, mask)
-            fed.append(refined)
         joints = self.data.joints[rows]
-        return torch.stack([self._task(f, mask, joints) for f in fed]).mean(), align
+        plain = self._task(features, mask, joints)
+        if not self.aligns:
+            return plain, features.new_zeros(())
+        refined, align = self._aligned(features, mask)
+        share = self.config.meta.plain_share
+        return share * plain + (1 - share) * self._task(refined, mask, joints), align
 
     def _project(self, rows: Tensor, mask: Tensor, used: Tensor) -> tuple[Tensor]:
         return (self.data.features(self.model, rows, mask, used),)

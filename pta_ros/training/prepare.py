@@ -92,8 +92,8 @@ def train_encoders(
 
 def _encoder_identity(config: TrainConfig, ready: Prepared, modality: str) -> str:
     """What one encoder's stage depends on; fusion's settings are not among it."""
-    values = config.to_dict()
-    sizes = {n: values["model"][n] for n in ("encoders", "channels", "tokens", "dim", "joints")}
+    values, sized = config.to_dict(), config.sized("single")
+    sizes = {n: getattr(sized, n) for n in ("encoders", "channels", "tokens", "dim", "joints")}
     settings = [values[n].get(modality) for n in ("pretrain", "sensors")]
     return identity_of(ready, [config.seed, config.task_loss, sizes, settings])
 

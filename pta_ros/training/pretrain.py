@@ -46,7 +46,7 @@ def pretrain_stage(
     """The stage that trains one encoder; rows without this modality are left out."""
     settings = config.pretrain.get(modality, PretrainConfig())
     seed_everything(config.seed, "pretrain", modality)
-    model = SingleModality(config.model, modality)
+    model = SingleModality(config.sized("single"), modality)
     model.head.start_at(torch.from_numpy(data.joints[train_rows.numpy()].mean(axis=0)))
     optimizer = torch.optim.AdamW(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay

@@ -48,9 +48,9 @@ class Bench:
 
 #: Name -> how it is trained or read from the run folder, in the order of the tables.
 SYSTEMS: dict[str, Callable[[Bench], Projected]] = {
-    "base1": lambda bench: _supervised("base1", ConcatenateMlp, bench),
+    "base1": lambda bench: _supervised("base1", bench, lambda: ConcatenateMlp(bench.config.model)),
     "base2": lambda bench: _mean_of_predictions(bench),
-    "xfi": lambda bench: _supervised("xfi", XFi, bench),
+    "xfi": lambda bench: _supervised("xfi", bench, lambda: XFi(bench.config.sized("xfi"))),
     "pta_no_diffusion": lambda bench: _pta("pta_no_diffusion", without_diffusion, bench),
     "pta_no_meta": lambda bench: _pta("pta_no_meta", without_meta_weights, bench),
     "pta": lambda bench: _pta("pta", lambda config: config, bench),
@@ -84,9 +84,9 @@ def without_meta_weights(config: TrainConfig) -> TrainConfig:
     return replace(config, meta=replace(config.meta, outer="none"))
 
 
-def _supervised(name: str, kind: type[ConcatenateMlp] | type[XFi], bench: Bench) -> Projected:
+def _supervised(name: str, bench: Bench, make: Callable[[], ConcatenateMlp | XFi]) -> Projected:
     seed_everything(bench.config.seed, name)
-    model = kind(bench.config.model)
+    model = make()
     model.head.start_at(_mean_pose(bench))
     _take_projections(model, bench)
     stage = supervised_stage(
@@ -98,7 +98,7 @@ def _supervised(name: str, kind: type[ConcatenateMlp] | type[XFi], bench: Bench)
 
 
 def _mean_of_predictions(bench: Bench) -> Projected:
-    model = MeanOfPredictions(bench.config.model)
+    model = MeanOfPredictions(bench.config.sized("single"))
     _take_projections(model, bench)
     for modality, single in bench.singles.items():
         model.heads[modality].load_state_dict(single.head.state_dict())
@@ -142,7 +142,9 @@ def _gated(bench: Bench) -> PTA:
 
 
 def _take_projections(model: Projected, bench: Bench) -> None:
-    """Every system begins with the projections of the single-modality models."""
+    """A system as wide as the single-modality models begins with their projections."""
+    if model.config.dim != bench.config.sized("single").dim:
+        return
     for modality, single in bench.singles.items():
         model.projectors[modality].load_state_dict(single.projector.state_dict())
 

@@ -36,6 +36,11 @@ other: {ros__parameters: {anything: 3}}
     assert not streams["lidar"].enabled
 
 
+def test_a_pose_is_written_as_it_is(tmp_path):
+    text = "fusion: {ros__parameters: {lidar: {frame: m, extrinsic: 0 0 1.2 0 -5 0}}}"
+    assert read_params(write(tmp_path, text))[1]["lidar"].extrinsic == "0 0 1.2 0 -5 0"
+
+
 @pytest.mark.parametrize("name", ["fusion", "/fusion", "/**/fusion", "/**", "/robot/**/fusion"])
 def test_names_that_mean_the_fusion_node(tmp_path, name):
     path = write(tmp_path, f"{name}:\n  ros__parameters: {{refine: false}}\n")
@@ -52,6 +57,8 @@ def test_names_that_mean_the_fusion_node(tmp_path, name):
         ("fusion: {ros__parameters: {modle: x}}", "unknown parameter modle; did you mean model"),
         ("fusion: {ros__parameters: {num_threads: many}}", "num_threads is 'many'"),
         ("fusion: {ros__parameters: {max_wait_s: 9}}", "expected 0 to 1 s"),
+        ("fusion: {ros__parameters: {lidar.extrinsic: 3}}", "lidar.extrinsic is 3; expected str"),
+        ("fusion: {ros__parameters: {lidar.extrinsic: 1 2}}", "expected six numbers: x y z"),
         ("fusion: {parameters: {}}", "no ros__parameters"),
         ("fusion: [", "expected a ROS 2 parameter file"),
         ("", "no ros__parameters"),

@@ -71,7 +71,7 @@ def test_live_changes_are_applied_and_others_wait_for_a_reconfiguration(declare)
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("max_wait_s", 2.0), ("composed", False), ("depth.stamp_policy", "x")]
+    ("name", "value"), [("max_wait_s", 2.0), ("composed", False), ("lidar.extrinsic", "1 2")]
 )
 def test_illegal_changes_are_refused(declare, name, value):
     node, parameters, heard = declare()

@@ -1,5 +1,6 @@
 """The fusion node in this process: what a broken model does to it."""
 
+import importlib.util
 import time
 
 import numpy as np
@@ -75,6 +76,34 @@ def test_a_wrong_topic_fails_the_configuration(node):
     assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
     assert state(node) == "unconfigured"
     assert "wifi//csi" in node.watch.faults.last
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"csi.frame": "model"}, "csi.frame is 'model'; only clouds"),
+        ({"depth.topic": "a/", "depth.transport": "compressed"}, "a//compressed"),
+    ],
+)
+def test_wrong_inputs_fail_the_configuration(node, given, said):
+    from rclpy.lifecycle import TransitionCallbackReturn
+    from rclpy.parameter import Parameter
+
+    node.set_parameters([Parameter(n, value=v) for n, v in given.items()])
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert said in node.watch.faults.last
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tf2_msgs"), reason="tf2_msgs is installed")
+def test_tf_static_without_tf2_msgs_fails_the_configuration(node):
+    from rclpy.lifecycle import TransitionCallbackReturn
+    from rclpy.parameter import Parameter
+
+    node.set_parameters([Parameter("lidar.frame", value="model")])
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert "tf2_msgs is not on this Python's path" in node.watch.faults.last
+    node.set_parameters([Parameter("lidar.extrinsic", value="0 0 0.2 0 0 0")])
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
 
 
 class BrokenHead(torch.nn.Module):

@@ -12,8 +12,8 @@ from pta_ros.fusion.params import (
     StreamParams,
     fusion_from,
     fusion_specs,
-    specs,
 )
+from pta_ros.fusion.specs import specs
 from pta_ros.nodes import params_doc
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +47,13 @@ def test_names_of_streams_and_their_topics():
         ("depth.stamp_policy", "guess", "expected one of receive, reject"),
         ("csi.topic", "lidar/points", "no two alike"),
         ("csi.topic", "", "non-empty"),
+        ("depth.transport", "jpeg", "expected one of raw, compressed, compressedDepth"),
+        ("lidar.transport", "compressed", "lidar.transport is 'compressed'; only depth images"),
+        ("depth.frame", "model", "depth.frame is 'model'; only clouds"),
+        ("csi.extrinsic", "0 0 0 0 0 0", "csi.extrinsic is '0 0 0 0 0 0'; only clouds"),
+        ("lidar.extrinsic", "1 2 3", "extrinsic is '1 2 3'; expected six numbers"),
+        ("lidar.extrinsic", "0 0 0 0 0 0", "lidar.frame is empty; name the frame"),
+        ("lidar.extrinsic", 0.0, "expected str"),
     ],
 )
 def test_wrong_values_are_refused_by_name(name, value, said):
@@ -60,6 +67,32 @@ def test_values_reach_the_streams():
     assert own == FusionParams(refine=False)
     assert streams["lidar"].config() == StreamConfig(stale_after_s=0.5)
     assert streams["depth"].config() == StreamConfig()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"depth.transport": "compressedDepth"}, {"lidar.frame": "model"}],
+)
+def test_what_a_sensor_node_does_is_not_for_a_fusion_node_that_has_one(given):
+    fusion_from({**DEFAULTS, **given})
+    with pytest.raises(ConfigError, match="parameters of the sensor_node"):
+        fusion_from({**DEFAULTS, **given, "composed": False})
+
+
+def test_the_source_of_a_stream_and_its_type():
+    plain = StreamParams(topic="/cam/depth")
+    assert (plain.source, plain.message_type("depth")) == ("/cam/depth", "sensor_msgs/msg/Image")
+    for topic in ("/cam/depth", "/cam/depth/compressedDepth"):
+        deep = StreamParams(topic=topic, transport="compressedDepth")
+        assert deep.source == "/cam/depth/compressedDepth"
+        assert deep.message_type("depth") == "sensor_msgs/msg/CompressedImage"
+
+
+def test_a_sensor_nodes_stream_is_checked_like_the_fusion_nodes():
+    given = SensorParams(modality="lidar", frame="model", extrinsic="0 0 1 0 0 0").stream()
+    assert given == StreamParams(topic="lidar/points", frame="model", extrinsic="0 0 1 0 0 0")
+    with pytest.raises(ConfigError, match="only clouds"):
+        SensorParams(modality="csi", frame="model").stream()
 
 
 def test_every_setting_of_a_stream_is_a_parameter():

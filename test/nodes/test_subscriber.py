@@ -1,7 +1,10 @@
 """A sensor node on real topics in this process."""
 
+import importlib.util
+import struct
 import time
 
+import cv2
 import numpy as np
 import pytest
 
@@ -31,6 +34,7 @@ def rig(ros):
     """A sensor node for CSI, a publisher, and a way to spin both."""
     from rclpy.executors import SingleThreadedExecutor
 
+    from pta_ros.fusion.params import StreamParams
     from pta_ros.nodes.messages import CsiFrame
     from pta_ros.nodes.subscriber import SensorNode, sensor_qos
     from pta_ros.sensors import SENSORS
@@ -41,9 +45,15 @@ def rig(ros):
         node = SensorNode("csi", host, enable_rosout=False)
         executor = SingleThreadedExecutor()
 
-        def open(self, sensor=None, reliability="best_effort"):
-            qos = sensor_qos(5, reliability)
-            self.node.open(sensor or SENSORS["csi"](), "wifi/csi", qos, self.sink)
+        def open(self, sensor=None, reliability="best_effort", topic="wifi/csi", **params):
+            params, qos = StreamParams(topic=topic, **params), sensor_qos(5, reliability)
+            self.node.open(sensor or SENSORS["csi"](), params, qos, self.sink)
+
+        def connected(self, kind, topic):
+            """A publisher that the sensor node hears."""
+            publisher = self.host.create_publisher(kind, topic, sensor_qos(5))
+            self.until(lambda: publisher.get_subscription_count() == 1)
+            return publisher
 
         def until(self, done):
             end = time.monotonic() + NEVER_S
@@ -119,6 +129,108 @@ def test_closed_is_unsubscribed_and_may_open_again(rig):
     rig.until(lambda: rig.publisher.get_subscription_count() == 1)
 
 
+@pytest.mark.parametrize("transport", ["compressedDepth", "compressed"])
+def test_compressed_depth_arrives_like_plain_depth(rig, transport):
+    from sensor_msgs.msg import CompressedImage
+
+    from pta_ros.nodes.messages import buffer, to_header
+    from pta_ros.sensors import DepthSensor
+
+    room = np.full((480, 640), 4000, np.uint16)
+    room[100:400, 250:390] = 3000
+    data = cv2.imencode(".png", room)[1].tobytes()
+    form = "16UC1; png compressed"
+    if transport == "compressedDepth":
+        data, form = struct.pack("<iff", 0, 0, 0) + data, "16UC1; compressedDepth png"
+    rig.open(DepthSensor(), topic="depth/image", transport=transport)
+    publisher = rig.connected(CompressedImage, f"depth/image/{transport}")
+    header = to_header(5_000_000_001, "camera")
+    whole = buffer(np.frombuffer(data, np.uint8), "B")
+    publisher.publish(CompressedImage(header=header, format=form, data=whole))
+    rig.until(lambda: rig.sink.frames)
+    frame, _ = rig.sink.frames[0]
+    expected = DepthSensor().prepare(room * np.float32(0.001), "t")
+    np.testing.assert_array_equal(frame.array, expected)
+    assert (frame.modality, frame.stamp_ns) == ("depth", 5_000_000_001)
+
+    publisher.publish(CompressedImage(header=header, format=form, data=whole[:-9]))
+    rig.until(lambda: rig.sink.errors)
+    assert "cut off" in rig.sink.errors[0][1].reason
+
+
+HAS_TF2 = importlib.util.find_spec("tf2_msgs") is not None
+
+
+def cloud_message(frame):
+    from pta_ros.nodes.messages import to_cloud, to_header
+
+    points = np.random.default_rng(3).uniform((1.6, -1, 0.5), (4.4, 1, 1.2), (400, 3))
+    return points.astype(np.float32), to_cloud(points, to_header(1, frame))
+
+
+@pytest.mark.skipif(not HAS_TF2, reason="needs tf2_msgs from a ROS distribution")
+def test_a_cloud_is_moved_by_what_tf_static_said_before(rig):
+    from geometry_msgs.msg import TransformStamped
+    from tf2_msgs.msg import TFMessage
+
+    from pta_ros.nodes.messages import PointCloud2, to_header
+    from pta_ros.nodes.tf_listener import QOS
+    from pta_ros.sensors import LidarSensor
+
+    listed = []
+    for child, height in (("model", 1.0), ("livox", 1.25), ("bad", 0.0)):
+        one = TransformStamped(header=to_header(0, "base"), child_frame_id=child)
+        one.transform.translation.z = height
+        one.transform.rotation.w = float(child != "bad")
+        listed.append(one)
+    tf = rig.host.create_publisher(TFMessage, "/tf_static", QOS)
+    tf.publish(TFMessage(transforms=listed))
+
+    rig.open(LidarSensor(), topic="lidar/points", frame="model")
+    publisher = rig.connected(PointCloud2, "lidar/points")
+    points, msg = cloud_message("livox")
+
+    def send():
+        publisher.publish(msg)
+        return rig.sink.frames
+
+    rig.until(send)
+    for _, error, _ in rig.sink.errors:  # clouds that were faster than the transforms
+        assert "no static transform leads to 'model'" in error.reason
+    moved = rig.sink.frames[0][0].array
+    gaps = np.linalg.norm(points[:, None] + (0, 0, 0.25) - moved[None], axis=2).min(axis=0)
+    assert gaps.max() < 1e-5
+
+    rig.sink.errors.clear()
+    publisher.publish(cloud_message("elsewhere")[1])
+    rig.until(lambda: rig.sink.errors)
+    assert "'elsewhere'" in rig.sink.errors[0][1].reason
+    rig.node.close()
+    rig.until(lambda: tf.get_subscription_count() == 0)
+
+
+@pytest.mark.skipif(HAS_TF2, reason="tf2_msgs is installed")
+def test_without_tf2_msgs_the_error_says_what_would_help(rig):
+    from pta_ros.errors import ConfigError
+    from pta_ros.sensors import LidarSensor
+
+    with pytest.raises(ConfigError, match=r"tf2_msgs.*extrinsic parameter"):
+        rig.open(LidarSensor(), topic="lidar/points", frame="model")
+
+
+def test_a_given_extrinsic_needs_no_tf2_msgs(rig):
+    from pta_ros.nodes.messages import PointCloud2
+    from pta_ros.sensors import LidarSensor
+
+    rig.open(LidarSensor(), topic="lidar/points", frame="model", extrinsic="0 0 -0.5 0 0 0")
+    publisher = rig.connected(PointCloud2, "lidar/points")
+    points, msg = cloud_message("livox")
+    publisher.publish(msg)
+    rig.until(lambda: rig.sink.frames)
+    moved = rig.sink.frames[0][0].array
+    assert moved[:, 2].max() == pytest.approx(points[:, 2].max() - 0.5, abs=0.02)
+
+
 def test_topic_names_are_checked(rig):
     from pta_ros.errors import ConfigError
     from pta_ros.nodes.subscriber import check_topic
@@ -138,3 +250,13 @@ def test_a_composed_node_keeps_remappings_but_not_the_main_nodes_name(monkeypatc
     monkeypatch.setattr("sys.argv", arguments)
     kept = composed_options()["cli_args"]
     assert kept == ["node", "--ros-args", "-r", "__ns:=/lab", "-r", "a:=b"]
+
+
+def test_every_stream_type_has_its_class():
+    pytest.importorskip("rclpy")
+    from pta_ros.fusion.params import COMPRESSED, TYPES
+    from pta_ros.nodes.messages import MESSAGE_TYPES
+    from pta_ros.nodes.subscriber import CLASSES
+
+    assert set(CLASSES) == {*TYPES.values(), COMPRESSED}
+    assert {m: CLASSES[kind] for m, kind in TYPES.items()} == MESSAGE_TYPES

@@ -1,5 +1,9 @@
 """Real message classes of both families decode like the plain attribute bags."""
 
+import array
+import struct
+
+import cv2
 import numpy as np
 import pytest
 
@@ -7,6 +11,7 @@ from pta_ros.sensors import CsiSensor, DepthSensor, LidarSensor
 
 IMAGE = ("height", "width", "encoding", "is_bigendian", "step", "data")
 CLOUD = ("height", "width", "is_bigendian", "point_step", "row_step", "data", "is_dense")
+FORM, DEEP = "16UC1; compressedDepth png", struct.pack("<iff", 0, 0, 0)
 CSI = ("antennas", "subcarriers", "packets", "amplitude", "phase")
 
 
@@ -53,6 +58,13 @@ def test_rclpy_csi(csi_message, channel):
     agree(CsiSensor(), plain, fill(messages.CsiFrame(), plain, CSI))
 
 
+@pytest.mark.ros
+def test_rclpy_compressed_depth(image_message, room_mm):
+    messages = pytest.importorskip("sensor_msgs.msg")
+    data = array.array("B", DEEP + cv2.imencode(".png", room_mm)[1].tobytes())
+    agree(DepthSensor(), image_message(room_mm), messages.CompressedImage(format=FORM, data=data))
+
+
 @pytest.fixture(scope="module")
 def bag_types():
     typesys = pytest.importorskip("rosbags.typesys")
@@ -81,3 +93,40 @@ def test_rosbags_cloud(bag_types, cloud_message, points):
     fields = [field_type(**vars(field)) for field in plain.fields]
     msg = through_bag(bag_types, "sensor_msgs/msg/PointCloud2", fields=fields, **values)
     agree(LidarSensor(), plain, msg)
+
+
+def test_rosbags_compressed_depth(bag_types, image_message, room_mm):
+    data = np.frombuffer(DEEP + cv2.imencode(".png", room_mm)[1].tobytes(), np.uint8)
+    msg = through_bag(bag_types, "sensor_msgs/msg/CompressedImage", format=FORM, data=data)
+    agree(DepthSensor(), image_message(room_mm), msg)
+
+
+def test_rosbags_organised_big_endian_float64_cloud_with_more_fields(
+    bag_types, cloud_message, points
+):
+    """40 rows of 20 points, padded, an intensity before and a ring number behind x, y, z."""
+    spots = {"intensity": ("u1", 0), "x": (">f8", 3), "y": (">f8", 11), "z": (">f8", 19)}
+    names, kinds = list(spots), [kind for kind, _ in spots.values()]
+    offsets = [offset for _, offset in spots.values()]
+    dtype = np.dtype({"names": names, "formats": kinds, "offsets": offsets, "itemsize": 30})
+    grid = np.zeros((40, 20), dtype)
+    for axis, name in enumerate("xyz"):
+        grid[name] = points[:, axis].reshape(40, 20)
+    rows = np.concatenate([grid.view(np.uint8), np.full((40, 7), 0xEE, np.uint8)], axis=1)
+    field_type = bag_types.types["sensor_msgs/msg/PointField"]
+    fields = [
+        field_type(n, offset, 2 if n == "intensity" else 8, 1) for n, (_, offset) in spots.items()
+    ]
+    msg = through_bag(
+        bag_types,
+        "sensor_msgs/msg/PointCloud2",
+        height=40,
+        width=20,
+        fields=[*fields, field_type("ring", 28, 4, 1)],
+        is_bigendian=True,
+        point_step=30,
+        row_step=607,
+        data=rows.ravel(),
+        is_dense=False,
+    )
+    agree(LidarSensor(), cloud_message(points), msg)

@@ -1,0 +1,174 @@
+"""`evaluate_bag`: replay recorded data through the live node's code, with faults, and report."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace as changed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pta_ros.cli import run
+from pta_ros.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pta_ros.datasets.bag import Bag
+    from pta_ros.evaluation.bag import Source
+    from pta_ros.evaluation.bag_measures import Case
+    from pta_ros.evaluation.faults import FaultPlan
+    from pta_ros.fusion.engine import Engine
+
+SUITE = "suite"
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser("evaluate_bag", description=__doc__)
+    parser.add_argument(
+        "bag", type=Path, nargs="+", help="recording: a folder or file, or several parts of one"
+    )
+    parser.add_argument(
+        "--faults", nargs="+", default=[], metavar="PLAN",
+        help=f"YAML plans or folders of them; '{SUITE}' is the shipped config/faults",
+    )  # fmt: skip
+    parser.add_argument("--model", default="", help="model folder (the parameters', or default)")
+    parser.add_argument("--params", type=Path, help="the fusion node's parameter file")
+    parser.add_argument(
+        "--topic", action="append", default=[], metavar="MODALITY=TOPIC",
+        help="topic of a sensor in the bag, or of truth ('truth=': go without)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--clock", default="auto", choices=("auto", "receipt", "stamps"),
+        help="what counts as now: the recorder's time, or one that fits the stamps",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("results/bag"), help="folder for results")
+    parser.add_argument("--rrd", type=Path, help="write the fault-free replay for the Rerun viewer")
+    parser.add_argument("--device", default="", help="cpu, cuda, cuda:N or auto (the parameters')")
+    return parser.parse_args(arguments)
+
+
+def _main(arguments: list[str] | None) -> int:
+    options = parse(arguments)
+    plans = list(read_plans(options.faults))
+    from pta_ros.datasets.bag import Bag
+    from pta_ros.evaluation.bag import find_source
+    from pta_ros.evaluation.bag_report import write_report
+
+    engine = _engine(options)
+    given = _topics(options.topic, engine)
+    with Bag(options.bag) as bag:
+        source = find_source(bag, engine, given, given.pop("truth", None), options.clock)
+        engine.start()
+        cases = list(_cases(engine, bag, source, plans, options.rrd))
+        written = write_report(options.out, cases, _context(options, arguments, engine, source))
+    print(f"written: {written[0]}" + (f", {options.rrd}" if options.rrd else ""))
+    return 0
+
+
+def read_plans(names: list[str]) -> Iterator[FaultPlan]:
+    """The plans of files, of all YAML files of folders, and of the shipped suite."""
+    from pta_ros.evaluation.faults import read_faults
+    from pta_ros.home import shipped
+
+    for name in names:
+        path = (shipped("config/faults") or Path(SUITE)) if name == SUITE else Path(name)
+        files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+        if not files:
+            raise ConfigError(f"{path}: no .yaml file in it; expected plans of faults")
+        for file in files:
+            yield read_faults(file)
+
+
+def _engine(options: argparse.Namespace) -> Engine:
+    from pta_ros.fusion.engine import Engine
+    from pta_ros.fusion.params_file import read_params
+
+    params, streams = read_params(options.params)
+    params = changed(
+        params, model=options.model or params.model, device=options.device or params.device
+    )
+    return Engine.load(params, streams)
+
+
+def _topics(given: list[str], engine: Engine) -> dict[str, str]:
+    """--topic's values by modality, and `truth`."""
+    known = [*engine.sensors, "truth"]
+    topics = {}
+    for text in given:
+        name, separator, topic = text.partition("=")
+        if not separator or name not in known:
+            raise ConfigError(f"--topic {text}: expected MODALITY=TOPIC, MODALITY one of {known}")
+        topics[name] = topic
+    return topics
+
+
+def _cases(
+    engine: Engine, bag: Bag, source: Source, plans: list[FaultPlan], rrd: Path | None
+) -> Iterator[Case]:
+    """The fault-free replay, then every plan and, where one sensor is at fault, it dropped."""
+    from pta_ros.evaluation.bag import FAULT_FREE, dropped_instead, replay
+    from pta_ros.evaluation.bag_measures import Case, measure
+    from pta_ros.evaluation.bag_scores import score
+    from pta_ros.evaluation.bag_text import verdict
+
+    references: dict[Any, Any] = {}
+    free = None
+    for plan in [FAULT_FREE, *plans]:
+        with _recording(rrd if free is None else None, engine) as observer:
+            case = Case(replay(engine, bag, source, plan, observer))
+        if (instead := dropped_instead(plan)) is not None:
+            if instead.faults not in references:
+                references[instead.faults] = replay(engine, bag, source, instead)
+            case = Case(case.run, changed(references[instead.faults], name=instead.name))
+        scored = score(case.run)
+        free = free or scored
+        reference = score(case.reference) if case.reference else None
+        print(f"{plan.name}: {verdict(measure(scored, free, reference))}", flush=True)
+        yield case
+    for loss in free.run.losses if free else ():
+        print(f"note: {loss}", file=sys.stderr)
+
+
+def _recording(path: Path | None, engine: Engine) -> Any:
+    if path is None:
+        return nullcontext()
+    from pta_ros.view.recording import Recording
+
+    return Recording(path, list(engine.sensors), path.stem)
+
+
+def _context(
+    options: argparse.Namespace, arguments: list[str] | None, engine: Engine, source: Source
+) -> Any:
+    from pta_ros.evaluation.bag_context import Context
+    from pta_ros.sensors import DepthSensor
+
+    given = sys.argv[1:] if arguments is None else arguments
+    settings: dict[str, Any] = {
+        "params": str(options.params) if options.params else "the defaults",
+        "device": engine.device,
+        "refine": engine.params.refine,
+        "smoothing": engine.params.smoothing,
+        "clock": options.clock,
+    }
+    return Context(
+        bags=tuple(str(path) for path in options.bag),
+        topics=source.by_modality(),
+        model=engine.loaded.name,
+        command=shlex.join(["evaluate_bag", *given]),
+        model_synthetic=bool(engine.loaded.provenance.get("synthetic")),
+        settings=settings,
+        camera=engine.sensors.get("depth", DepthSensor()),  # type: ignore[arg-type]
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Console script: 0 when the report is written, 1 on an error, 130 on Ctrl-C."""
+    return run(lambda: _main(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

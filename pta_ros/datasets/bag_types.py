@@ -1,0 +1,146 @@
+"""Message classes without ROS: those that rosbags brings, ours, and those that a bag defines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat, Nodetype
+from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
+
+from pta_ros.errors import DatasetError, DecodeError
+from pta_ros.home import shipped
+
+#: Where our own message definitions lie, in the repository and in share/.
+MESSAGES = "pta_msgs/msg"
+
+_NS = 1_000_000_000
+_IDL_RULE = "=" * 80 + "\n"
+
+
+@cache
+def known_types() -> Typestore:
+    """The newest ROS distribution's messages and ours."""
+    store = get_typestore(Stores.LATEST)
+    folder = shipped(MESSAGES)
+    if folder is None:
+        raise DatasetError(f"{MESSAGES} is missing; expected it in the repository or in share/")
+    types = {}
+    for path in sorted(folder.glob("*.msg")):
+        name = f"pta_msgs/msg/{path.stem}"
+        types.update(get_types_from_msg(path.read_text(encoding="utf-8"), name))
+    store.register(types)
+    return store
+
+
+def types_of(definitions: Iterable[tuple[str, MessageDefinition]]) -> tuple[Typestore, list[str]]:
+    """The known messages, with a bag's own definitions (message type, text) in their place.
+
+    Returns the store, and in words which definitions could not be used.
+    """
+    own: dict[str, Any] = {}
+    unusable = []
+    for name, definition in definitions:
+        try:
+            own.update(_parse(name, definition))
+        except Exception as error:  # a damaged text takes rosbags' parser anywhere
+            unusable.append(f"the bag's definition of {name} cannot be read ({_short(error)})")
+    known = known_types()
+    if not own:
+        return known, unusable
+    store = get_typestore(Stores.EMPTY)
+    try:
+        store.register({**known.fielddefs, **own})
+    except Exception as error:  # definitions become code, and names may be no names
+        return known, [*unusable, f"the bag's definitions cannot be used ({_short(error)})"]
+    return store, unusable
+
+
+def decode(store: Typestore, topic: str, type_name: str, data: bytes) -> Any:
+    """The message object of CDR bytes; DecodeError when they do not fit the type."""
+    if type_name not in store.types:
+        expected = "a type that the bag defines, that ROS ships or that is ours"
+        raise DecodeError(topic, f"no definition of {type_name}", expected)
+    try:
+        return store.deserialize_cdr(data, type_name)
+    except Exception as error:  # rosbags raises what the bytes lead it to
+        reason = f"{len(data)} bytes cannot be decoded ({_short(error)})"
+        raise DecodeError(topic, reason, f"a serialized {type_name}") from error
+
+
+def message(type_name: str, **fields: Any) -> Any:
+    """A message object, such as message("std_msgs/msg/Header", frame_id="map").
+
+    What is not given is 0, "", False or empty; sequences of numbers become arrays. Raises
+    DatasetError for a type that is not known and for a field that it does not have.
+    """
+    store = known_types()
+    if type_name not in store.types:
+        raise DatasetError(f"{type_name}: no such message; expected one like sensor_msgs/msg/Image")
+    described = dict(store.fielddefs[type_name][1])
+    if unknown := fields.keys() - described.keys():
+        expected = f"expected some of {list(described)}"
+        raise DatasetError(f"{type_name} has no field {sorted(unknown)}; {expected}")
+    values = {
+        name: _value(kind, fields[name]) if name in fields else _default(kind)
+        for name, kind in described.items()
+    }
+    return store.types[type_name](**values)
+
+
+def header(stamp_ns: int, frame_id: str = "") -> Any:
+    """A std_msgs/msg/Header."""
+    stamp = message("builtin_interfaces/msg/Time", sec=stamp_ns // _NS, nanosec=stamp_ns % _NS)
+    return message("std_msgs/msg/Header", stamp=stamp, frame_id=frame_id)
+
+
+def _parse(name: str, definition: MessageDefinition) -> dict[str, Any]:
+    """One definition and those that it brings along, parsed."""
+    if definition.format is MessageDefinitionFormat.MSG:
+        return dict(get_types_from_msg(definition.data, name))
+    if definition.format is MessageDefinitionFormat.NONE:
+        return {}
+    if not definition.data.startswith(_IDL_RULE):
+        return dict(get_types_from_idl(definition.data))
+    found: dict[str, Any] = {}
+    for part in definition.data.split(_IDL_RULE)[1:]:
+        found.update(get_types_from_idl(part.partition("\n")[2]))  # the first line names the part
+    return found
+
+
+def _value(kind: Any, given: Any) -> Any:
+    """A field's value as rosbags wants it: numbers in a row as an array."""
+    node, detail = kind
+    if node not in (Nodetype.ARRAY, Nodetype.SEQUENCE) or not _numeric(detail[0]):
+        return given
+    return np.asarray(given, dtype=_dtype(detail[0]))
+
+
+def _default(kind: Any) -> Any:
+    """A field's value when none is given."""
+    node, detail = kind
+    if node == Nodetype.NAME:
+        return message(detail)
+    if node == Nodetype.BASE:
+        return {"string": "", "wstring": "", "bool": False}.get(detail[0], 0)
+    length = detail[1] if node == Nodetype.ARRAY else 0
+    if _numeric(detail[0]):
+        return np.zeros(length, _dtype(detail[0]))
+    return [_default(detail[0]) for _ in range(length)]
+
+
+def _numeric(element: Any) -> bool:
+    return bool(element[0] == Nodetype.BASE and element[1][0] not in ("string", "wstring"))
+
+
+def _dtype(element: Any) -> np.dtype[Any]:
+    name = element[1][0]
+    return np.dtype({"byte": "uint8", "char": "uint8", "octet": "uint8"}.get(name, name))
+
+
+def _short(error: Exception) -> str:
+    """An error in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

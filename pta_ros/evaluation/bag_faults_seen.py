@@ -1,0 +1,87 @@
+"""What each fault of a plan did: when its sensor left LIVE and came back, and what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pta_ros.evaluation.bag_scores import Errors, Mask, Scored, shift_mm
+from pta_ros.evaluation.bag_states import LIVE, Span, inside, spans, window
+from pta_ros.evaluation.faults import Fault
+
+
+@dataclass(frozen=True)
+class FaultSeen:
+    """One fault, from `begin_s` to `end_s` after the bag's begin, and what came of it.
+
+    `state` is the first state other than LIVE inside the window, `left_after_s` how long after the
+    begin it came; None when the stream stayed LIVE. `back_after_s` is how long after the end it was
+    LIVE again, None when it never was. `out_s` counts the seconds not LIVE up to then.
+    `used` is the share of the window's estimates that used the sensor, `weight` its mean weight in
+    those, `free_weight` the same without the fault. Errors are means over the window.
+    """
+
+    kind: str
+    modality: str
+    begin_s: float
+    end_s: float
+    strength: float
+    state: str | None
+    reason: str
+    left_after_s: float | None
+    back_after_s: float | None
+    out_s: float
+    used: float | None
+    weight: float | None
+    free_weight: float | None
+    errors: Errors | None
+    free: Errors | None
+    dropped: Errors | None
+    shift_mm: float | None
+
+
+def look(fault: Fault, run: Scored, free: Scored, dropped: Scored | None) -> FaultSeen:
+    """Follow one fault through a replay, beside the fault-free one and the one without sensor."""
+    begin, end = window(run.run, fault)
+    listed = spans(run.run, fault.modality)
+    out = [s for s in listed if s.state != LIVE and s.begin_s < end and s.end_s > begin]
+    chosen = inside(run.run, [fault], run.seconds)
+    free_chosen = inside(free.run, [fault], free.seconds)
+    used, weight = _use(run, fault.modality, chosen)
+    return FaultSeen(
+        kind=fault.kind,
+        modality=fault.modality,
+        begin_s=begin,
+        end_s=end,
+        strength=fault.strength,
+        state=out[0].state if out else None,
+        reason=out[0].reason if out else "",
+        left_after_s=max(0.0, out[0].begin_s - begin) if out else None,
+        back_after_s=_back(listed, end),
+        out_s=sum(s.end_s - max(s.begin_s, begin) for s in out),
+        used=used,
+        weight=weight,
+        free_weight=_use(free, fault.modality, free_chosen)[1],
+        errors=run.errors(chosen),
+        free=free.errors(free_chosen),
+        dropped=dropped.errors(inside(dropped.run, [fault], dropped.seconds)) if dropped else None,
+        shift_mm=shift_mm(run, free, chosen),
+    )
+
+
+def _back(listed: list[Span], end_s: float) -> float | None:
+    """Seconds from the fault's end until the stream is LIVE, None when it never is."""
+    live = [max(0.0, s.begin_s - end_s) for s in listed if s.state == LIVE and s.end_s > end_s]
+    return live[0] if live else None
+
+
+def _use(scored: Scored, modality: str, chosen: Mask) -> tuple[float | None, float | None]:
+    """Share of the chosen estimates that use a sensor, and its mean weight in those."""
+    run = scored.run
+    if modality not in run.modalities or not chosen.any():
+        return None, None
+    column = run.modalities.index(modality)
+    used = run.used[chosen, column]
+    weight = float(np.mean(run.weights[chosen, column][used])) if used.any() else None
+    return float(used.mean()), weight

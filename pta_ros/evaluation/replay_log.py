@@ -1,0 +1,174 @@
+"""Collects what a replay gives while it runs: estimates, states over time, the worst moments."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pta_ros.evaluation.metrics import mpjpe
+from pta_ros.evaluation.replay_records import Change, Moment
+from pta_ros.frames import Estimate, FloatArray, Sample, StreamStatus
+from pta_ros.skeleton import NUM_JOINTS
+
+NS = 1_000_000_000
+#: Ground truth may lie so far from an estimate, or its two neighbours so far apart, and not more.
+TRUTH_NEAR_NS = NS // 20
+TRUTH_GAP_NS = NS // 5
+#: Pictures of the worst moments, and the least time between two of them.
+MOMENTS = 6
+MOMENT_BIN_NS = NS
+
+
+class StateLog:
+    """The streams' changes of state."""
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self._last: dict[str, str] = {}
+
+    def add(self, time_ns: int, statuses: Sequence[StreamStatus]) -> None:
+        """Note the states at one moment."""
+        for status in statuses:
+            if self._last.get(status.modality) != status.state.name:
+                self._last[status.modality] = status.state.name
+                self.changes.append(
+                    Change(time_ns, status.modality, status.state.name, status.reason)
+                )
+
+
+class EstimateLog:
+    """All estimates as columns; see Replayed for their shapes."""
+
+    def __init__(self, modalities: tuple[str, ...]) -> None:
+        self._modalities = modalities
+        self._rows: list[tuple[FloatArray, FloatArray, FloatArray, NDArray[np.int64]]] = []
+        self._timings: dict[str, list[float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, estimate: Estimate) -> None:
+        """Note one estimate."""
+        weights = np.array([estimate.weights.get(m, 0.0) for m in self._modalities], np.float32)
+        stamps = [estimate.stamps_ns.get(m, 0) for m in self._modalities]
+        row = (estimate.joints_m, estimate.std_m, weights)
+        self._rows.append((*row, np.array([estimate.stamp_ns, *stamps], np.int64)))
+        for stage, value in estimate.timings_ms.items():
+            self._timings.setdefault(stage, []).append(value)
+
+    def columns(self) -> dict[str, NDArray[np.generic]]:
+        """The estimates' fields of Replayed."""
+        count, members = len(self._rows), len(self._modalities)
+        joints, std, weights, stamps = zip(*self._rows, strict=True) if count else ([],) * 4
+        all_stamps = np.array(stamps, np.int64).reshape(count, 1 + members)
+        return {
+            "stamp_ns": all_stamps[:, 0],
+            "joints_m": np.array(joints, np.float32).reshape(count, NUM_JOINTS, 3),
+            "std_m": np.array(std, np.float32).reshape(count, NUM_JOINTS),
+            "weights": np.array(weights, np.float32).reshape(count, members),
+            "used": all_stamps[:, 1:] > 0,
+            "frame_stamps_ns": all_stamps[:, 1:],
+        }
+
+    def timings_ms(self) -> dict[str, FloatArray]:
+        """Stage -> (N,) milliseconds."""
+        return {stage: np.array(values, np.float32) for stage, values in self._timings.items()}
+
+
+class TruthLog:
+    """Ground truth over time; poses between two of them are interpolated."""
+
+    def __init__(self) -> None:
+        self._stamps: list[int] = []
+        self._poses: list[FloatArray] = []
+
+    def __len__(self) -> int:
+        return len(self._stamps)
+
+    @property
+    def newest_ns(self) -> int:
+        """Stamp of the newest pose."""
+        return self._stamps[-1] if self._stamps else 0
+
+    def add(self, stamp_ns: int, joints_m: FloatArray) -> None:
+        """Note one pose; one that does not advance time (a looped bag) is left out."""
+        if stamp_ns > self.newest_ns:
+            self._stamps.append(stamp_ns)
+            self._poses.append(joints_m)
+
+    def at(self, stamps_ns: NDArray[np.int64]) -> FloatArray:
+        """The pose at each stamp, (N, J, 3); NaN where none is near."""
+        found = np.full((len(stamps_ns), NUM_JOINTS, 3), np.nan, np.float32)
+        for row, stamp in zip(found, stamps_ns.tolist(), strict=True):
+            pose = self.pose_at(stamp)
+            if pose is not None:
+                row[:] = pose
+        return found
+
+    def pose_at(self, stamp_ns: int) -> FloatArray | None:
+        """The pose at one stamp; None where none is near."""
+        after = bisect_left(self._stamps, stamp_ns)
+        around = [i for i in (after - 1, after) if 0 <= i < len(self._stamps)]
+        if len(around) == 2:
+            a, b = (self._stamps[i] for i in around)
+            if b - a <= TRUTH_GAP_NS:
+                first, last = (self._poses[i] for i in around)
+                return first + np.float32((stamp_ns - a) / (b - a)) * (last - first)
+        near = min(around, key=lambda i: abs(self._stamps[i] - stamp_ns), default=None)
+        if near is None or abs(self._stamps[near] - stamp_ns) > TRUTH_NEAR_NS:
+            return None
+        return self._poses[near]
+
+
+class Worst:
+    """Keeps the estimates with the largest error, one per second, with what they were made from.
+
+    An estimate is judged when ground truth is past it; until then its sample is held, `hold` at
+    most. Without ground truth the largest predicted deviation counts.
+    """
+
+    def __init__(self, truth: TruthLog, judged: bool, hold: int = 30) -> None:
+        self._truth, self._judged = truth, judged
+        self._held: deque[tuple[Sample, Estimate]] = deque()
+        self._hold = hold
+        self._best: dict[int, Moment] = {}
+
+    def add(self, sample: Sample, estimate: Estimate) -> None:
+        """Take one estimate and its sample."""
+        self._held.append((sample, estimate))
+        while self._held and (self._due() or len(self._held) > self._hold):
+            self._judge(*self._held.popleft())
+
+    def moments(self) -> tuple[Moment, ...]:
+        """The worst ones, in order of time."""
+        while self._held:
+            self._judge(*self._held.popleft())
+        return tuple(sorted(self._worst(), key=lambda moment: moment.stamp_ns))
+
+    def _due(self) -> bool:
+        return not self._judged or self._truth.newest_ns >= self._held[0][1].stamp_ns
+
+    def _worst(self) -> list[Moment]:
+        return sorted(self._best.values(), key=lambda m: (-m.error_mm, m.stamp_ns))[:MOMENTS]
+
+    def _judge(self, sample: Sample, estimate: Estimate) -> None:
+        truth = self._truth.pose_at(estimate.stamp_ns) if self._judged else None
+        if truth is not None:
+            error = 1e3 * float(mpjpe(estimate.joints_m, truth))
+        elif self._judged:
+            return
+        else:
+            error = 1e3 * float(estimate.std_m.mean())
+        place = estimate.stamp_ns // MOMENT_BIN_NS
+        if place in self._best and self._best[place].error_mm >= error:
+            return
+        frames = {name: frame.array for name, frame in sample.frames.items()}
+        self._best[place] = Moment(
+            estimate.stamp_ns, error, frames, estimate.joints_m, truth, dict(estimate.weights)
+        )
+        if len(self._best) > 4 * MOMENTS:
+            self._best = {m.stamp_ns // MOMENT_BIN_NS: m for m in self._worst()}

@@ -1,0 +1,82 @@
+"""From one message to one Frame: the step that the live node and the replay of bags share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pta_ros.errors import DecodeError
+from pta_ros.frames import FloatArray, Frame
+from pta_ros.fusion.params import StreamParams
+from pta_ros.fusion.transforms import Matrix, Transforms, apply, from_pose, plain
+from pta_ros.sensors.base import Sensor
+from pta_ros.sensors.wire import read
+
+_NS = 1_000_000_000
+
+
+class DecoderFault(DecodeError):
+    """A decoder that broke on a message, which is a fault of ours; its cause is the exception."""
+
+
+class Intake:
+    """One stream's way in.
+
+    `topic` is the topic that is read (the parameters' `source`, if not given), `type` the message
+    type on it; `needs_transforms` says whether `transforms` must hold what /tf_static says, which
+    may come while messages do. Messages are read by their attributes, of any class. Raises
+    ConfigError for parameters that this sensor cannot have.
+    """
+
+    def __init__(
+        self,
+        sensor: Sensor,
+        params: StreamParams,
+        transforms: Transforms | None = None,
+        topic: str = "",
+    ) -> None:
+        params.check(sensor.modality)
+        self.sensor = sensor
+        self.modality = sensor.modality
+        self.topic = topic or params.source
+        self.type = params.message_type(sensor.modality)
+        self.needs_transforms = params.needs_transforms
+        self._moves, self._frame = bool(params.frame), plain(params.frame)
+        self._given = from_pose(params.extrinsic) if params.extrinsic else None
+        self._transforms = Transforms() if transforms is None else transforms
+        self._found: dict[str, Matrix] = {}
+        self._version = -1
+
+    def frame(self, msg: Any, now_ns: int) -> Frame:
+        """The reduced reading of one message that came in at `now_ns`; raises DecodeError."""
+        try:
+            array = self.sensor.decode(msg, self.topic)
+            if self._moves:
+                array = self._moved(array, msg)
+            array = self.sensor.prepare(array, self.topic)
+            stamp = msg.header.stamp
+            return Frame(self.modality, int(stamp.sec) * _NS + int(stamp.nanosec), array, now_ns)
+        except DecodeError:
+            raise
+        except Exception as error:
+            reason = f"the decoder failed: {type(error).__name__}: {error}"
+            raise DecoderFault(self.topic, reason, "a message that it can read") from error
+
+    def _moved(self, points_m: FloatArray, msg: Any) -> FloatArray:
+        """The points in the frame that the model's data were in."""
+        source = plain(str(read(read(msg, "header", self.topic), "frame_id", self.topic)))
+        if source == self._frame:
+            return points_m
+        return apply(self._find(source) if self._given is None else self._given, points_m)
+
+    def _find(self, source: str) -> Matrix:
+        if self._version != self._transforms.version:
+            self._found.clear()
+            self._version = self._transforms.version
+        if source not in self._found:
+            matrix = self._transforms.between(self._frame, source)
+            if matrix is None:
+                way = self._transforms.missing(self._frame, source)
+                expected = f"a chain of transforms on /tf_static, or {self.modality}.extrinsic"
+                raise DecodeError(self.topic, f"cloud in frame {source!r}: {way}", expected)
+            self._found[source] = matrix
+        return self._found[source]

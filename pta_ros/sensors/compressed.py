@@ -1,0 +1,120 @@
+"""Depth in a sensor_msgs/CompressedImage: 16-bit PNG, and compressedDepth with PNG or RVL.
+
+The format of compressedDepth is that of ros-perception/image_transport_plugins
+(compressed_depth_image_transport: codec.cpp, compression_common.h). `format` is "ENCODING;
+compressedDepth CODEC", without a codec for PNG. The data are 12 bytes, little-endian: int32 0 (for
+inverse depth) and the float32 parameters a and b; then the file. For RVL that is uint32 width and
+height, then the stream. 16UC1 are millimetres; 32FC1 are metres as depth = a / (value - b), where
+the value 0 is no return.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pta_ros.errors import DecodeError
+from pta_ros.sensors import rvl
+from pta_ros.sensors.wire import read, read_bytes
+
+Bytes = NDArray[np.uint8]
+Pixels = NDArray[Any]
+
+_EXPECTED = "16-bit png, or compressedDepth of 16UC1 or 32FC1 with png or rvl"
+_MILLIMETRES, _METRES = ("16UC1", "mono16", "png", ""), "32FC1"
+_HEADER = struct.Struct("<iff")
+_PNG = b"\x89PNG\r\n\x1a\n"
+#: More pixels are no depth camera's: damaged sizes must not cost gigabytes.
+MAX_PIXELS = 1 << 24
+
+
+def read_compressed(msg: Any, source: str) -> Pixels:
+    """The pixels (height, width) of a CompressedImage: uint16 millimetres or float32 metres.
+
+    Raises DecodeError for another format, and for data that are cut off or damaged.
+    """
+    form = str(read(msg, "format", source))
+    encoding, _, rest = (part.strip() for part in form.partition(";"))
+    data = read_bytes(msg, "data", source)
+    codec = (rest.replace("compressedDepth", "").split() or ["png"])[0]
+    plain = codec == "png" and bytes(data[:8]) == _PNG
+    known = _MILLIMETRES if plain else (*_MILLIMETRES, _METRES)
+    if codec not in _DECODERS or encoding not in known:
+        raise DecodeError(source, f"format {form!r}", _EXPECTED)
+    if plain:
+        return _png(data, source)
+    if data.size <= _HEADER.size:
+        raise DecodeError(source, f"{data.size} bytes of {form!r}", "12 bytes, then the image")
+    kind, a, b = _HEADER.unpack_from(data.data)
+    values = _DECODERS[codec](data[_HEADER.size :], source)
+    if encoding != _METRES:
+        return values
+    if kind != 0 or not 0 < a < np.inf or not np.isfinite(b):
+        reason = f"{form!r} with kind {kind}, a = {a:g}, b = {b:g}"
+        raise DecodeError(source, reason, "kind 0, a > 0 and a finite b")
+    return _metres(values, a, b)
+
+
+def _metres(values: NDArray[np.uint16], a: float, b: float) -> NDArray[np.float32]:
+    """Depth of inverse depth; 0 stays 0."""
+    with np.errstate(divide="ignore", over="ignore"):
+        metres: NDArray[np.float32] = np.float32(a) / (values - np.float32(b))
+    metres[values == 0] = 0
+    return metres
+
+
+def _rvl(data: Bytes, source: str) -> NDArray[np.uint16]:
+    if data.size < 8:
+        raise DecodeError(source, f"an RVL image of {data.size} bytes", "width, height and pixels")
+    width, height = struct.unpack_from("<II", data.data)
+    _check_size(width, height, source)
+    pixels = rvl.decompress(data[8:], width * height)
+    if pixels is None:
+        reason = f"an RVL image of {width}x{height} that is cut off or damaged"
+        raise DecodeError(source, reason, "the whole image")
+    return pixels.reshape(height, width)
+
+
+def _png(data: Bytes, source: str) -> NDArray[np.uint16]:
+    """Decode a whole and sound PNG; OpenCV alone would fill what is missing with zeros."""
+    import cv2  # late: few need it, and it takes a while
+
+    width, height = _check_png(data.data, source)
+    pixels: Any = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.shape != (height, width) or pixels.dtype != np.uint16:
+        raise DecodeError(source, "a PNG that OpenCV cannot read", "one channel of 16 bits")
+    grey: NDArray[np.uint16] = pixels
+    return grey
+
+
+_DECODERS = {"png": _png, "rvl": _rvl}
+
+
+def _check_png(data: memoryview, source: str) -> tuple[int, int]:
+    """Width and height of a PNG whose chunks are all there, sound, and of 16-bit grey."""
+    if bytes(data[:8]) != _PNG or len(data) < 33:
+        raise DecodeError(source, f"data that begin with {bytes(data[:8])!r}", "a PNG image")
+    width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
+    if (bits, colour) != (16, 0):
+        raise DecodeError(source, f"a PNG of {bits} bits and colour type {colour}", "16-bit grey")
+    _check_size(width, height, source)
+    at, name = 8, b""
+    while name != b"IEND":
+        length = int.from_bytes(data[at : at + 4], "big")
+        name, end = bytes(data[at + 4 : at + 8]), at + 8 + length
+        if end + 4 > len(data):
+            reason = f"a PNG of {width}x{height} that is cut off after {len(data)} bytes"
+            raise DecodeError(source, reason, "the whole image")
+        if zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise DecodeError(source, f"a PNG whose chunk {name!r} is damaged", "a sound image")
+        at = end + 4
+    return width, height
+
+
+def _check_size(width: int, height: int, source: str) -> None:
+    if not 0 < width * height <= MAX_PIXELS:
+        raise DecodeError(source, f"an image of {width}x{height}", f"1 to {MAX_PIXELS} pixels")

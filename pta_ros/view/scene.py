@@ -1,0 +1,220 @@
+"""What is shown of the fusion, logged to a rerun recording: the live page's and the file's way.
+
+Nothing that is no longer true stays on the screen: where a stream is not LIVE its frame goes, and
+where none is, the skeleton.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import rerun as rr
+
+from pta_ros.frames import Estimate, FloatArray, Frame, StreamState, StreamStatus
+from pta_ros.fusion.transforms import from_pose
+from pta_ros.sensors.depth import DepthSensor
+from pta_ros.skeleton import BONES, LIMBS, NUM_JOINTS
+from pta_ros.view import layout
+from pta_ros.view.pairs import Pairs
+
+#: Pose of the LiDAR (x forward, y left, z up) in the camera's frame, "x y z roll pitch yaw" in
+#: metres and degrees: 0.15 m above the camera and turned as it is, as in the simulated lab.
+LIDAR_POSE = "0 -0.15 0 0 -90 90"
+
+#: Of a live scene: what the plots show, and how often a state that lasts is logged again.
+WINDOW_S, REPEAT_NS = 30.0, 2_000_000_000
+
+_BONE_M, _TRUTH_M, _POINT_M = 0.012, 0.006, 0.008
+#: A joint is drawn as large as its standard deviation, within these bounds (m).
+_SMALLEST_M, _LARGEST_M = 0.015, 0.15
+_MM = 1000.0  # per metre
+#: The camera's intrinsics are given for an image of this width.
+_FULL_WIDTH = 640
+
+_LIMB_OF = {joint: limb for limb, joints in LIMBS.items() for joint in joints}
+_JOINT_COLOURS = [layout.LIMB_COLOURS[_LIMB_OF[joint]] for joint in range(NUM_JOINTS)]
+_BONE_COLOURS = [_JOINT_COLOURS[child] for _, child in BONES]
+
+
+class Scene:
+    """Logs to `stream`; all times are ns on one clock and become the timeline "stamp".
+
+    `lidar_pose` places the clouds, see LIDAR_POSE. With `live` the plots show the last WINDOW_S
+    seconds, and states are logged again and again, for a server that forgets the oldest data.
+    """
+
+    def __init__(
+        self,
+        stream: rr.RecordingStream,
+        modalities: Sequence[str],
+        title: str,
+        lidar_pose: str = LIDAR_POSE,
+        live: bool = False,
+    ) -> None:
+        self._stream = stream
+        self._window_s = WINDOW_S if live else None
+        self._modalities = tuple(modalities)
+        self._repeat_ns = REPEAT_NS if live else None
+        self._states: dict[str, tuple[StreamState, int]] = {}
+        self._pairs = Pairs()
+        self._compared = False
+        self._estimated_ns: int | None = None
+        self._judged_ns = 0
+        self._image_shape: tuple[int, ...] = ()
+        # The moment of logging says nothing that the stamp does not, and no two runs would agree.
+        stream.set_log_time_enabled(False)
+        stream.set_log_tick_enabled(False)
+        stream.send_recording_name(title)
+        self._send_layout(truth=False)
+        self._log_constants(lidar_pose)
+
+    def frame(self, frame: Frame) -> None:
+        """Show one sensor's reading, unless its stream is known not to be LIVE."""
+        known = self._states.get(frame.modality)
+        if known is not None and known[0] is not StreamState.LIVE:
+            return
+        self._at(frame.stamp_ns)
+        {"depth": self._depth, "lidar": self._lidar, "csi": self._csi}[frame.modality](frame.array)
+
+    def estimate(self, estimate: Estimate) -> None:
+        """Show an estimate: skeleton, weights, time per stage; the error once the truth is near."""
+        self._at(estimate.stamp_ns)
+        self._estimated_ns = estimate.stamp_ns
+        radii = np.clip(estimate.std_m, _SMALLEST_M, _LARGEST_M)
+        joints = rr.Points3D(estimate.joints_m, radii=radii, colors=_JOINT_COLOURS)
+        self._log(f"{layout.ESTIMATE}/joints", joints)
+        bones = rr.LineStrips3D(
+            [estimate.joints_m[list(bone)] for bone in BONES], radii=_BONE_M, colors=_BONE_COLOURS
+        )
+        self._log(f"{layout.ESTIMATE}/bones", bones)
+        for modality in self._modalities:
+            share = estimate.weights.get(modality, 0.0)
+            self._log(f"{layout.WEIGHTS}/{modality}", rr.Scalars(share))
+        for stage, spent_ms in estimate.timings_ms.items():
+            self._log(f"{layout.TIMES}/{stage}", rr.Scalars(spent_ms))
+        self._errors(self._pairs.estimate(estimate.stamp_ns, estimate.joints_m))
+
+    def truth(self, stamp_ns: int, joints_m: FloatArray) -> None:
+        """Show the true pose (17, 3), metres in the camera's frame."""
+        self._at(stamp_ns)
+        bones = rr.LineStrips3D(
+            [joints_m[list(bone)] for bone in BONES], radii=_TRUTH_M, colors=layout.TRUTH_COLOUR
+        )
+        self._log(f"{layout.TRUTH}/bones", bones)
+        self._errors(self._pairs.truth(stamp_ns, joints_m))
+
+    def states(self, time_ns: int, statuses: Sequence[StreamStatus]) -> None:
+        """Show every stream's state at `time_ns`, and take away what is not LIVE any more.
+
+        What is older than the newest states is no news.
+        """
+        if time_ns < self._judged_ns:
+            return
+        self._judged_ns = time_ns
+        self._at(time_ns)
+        for status in statuses:
+            before, since = self._states.get(status.modality, (None, 0))
+            changed = status.state is not before
+            due = self._repeat_ns is not None and not 0 <= time_ns - since < self._repeat_ns
+            if changed or due:
+                self._states[status.modality] = (status.state, time_ns)
+                state = rr.StateChange(state=status.state.name)
+                self._log(f"{layout.STATES}/{status.modality}", state)
+            if changed:
+                self._tell(status)
+        if statuses and all(status.state is not StreamState.LIVE for status in statuses):
+            self.no_estimate(time_ns)
+
+    def no_estimate(self, time_ns: int) -> None:
+        """Take the skeleton away at `time_ns`; its plots show a gap."""
+        if self._estimated_ns is not None:
+            self._at(max(time_ns, self._estimated_ns + 1))
+            self._estimated_ns = None
+            for entity in (layout.ESTIMATE, layout.WEIGHTS, layout.TIMES, layout.ERROR):
+                self._clear(entity)
+
+    def _tell(self, status: StreamStatus) -> None:
+        live = status.state is StreamState.LIVE
+        text = f"{status.modality} {status.state.name}{': ' * bool(status.reason)}{status.reason}"
+        level = rr.TextLogLevel.INFO if live else rr.TextLogLevel.WARN
+        self._log(layout.REASONS, rr.TextLog(text, level=level))
+        if not live and status.modality in layout.FRAMES:
+            self._clear(layout.FRAMES[status.modality])
+
+    def _errors(self, found: Sequence[tuple[int, float]]) -> None:
+        for stamp_ns, error_m in found:
+            self._at(stamp_ns)
+            self._log(layout.ERROR, rr.Scalars(1e3 * error_m))
+        if found and not self._compared:
+            self._compared = True
+            self._send_layout(truth=True)
+
+    def _depth(self, metres: FloatArray) -> None:
+        if metres.shape != self._image_shape:
+            self._image_shape = metres.shape
+            self._log(layout.CAMERA, _camera(*metres.shape), static=True)
+        # Whole millimetres: a quarter of the size in a file, and 0 still is no return.
+        pixels = np.rint(metres * _MM).astype(np.uint16)
+        near_far = (DepthSensor.min_m * _MM, DepthSensor.max_m * _MM)
+        image = rr.DepthImage(pixels, meter=_MM, colormap="viridis", depth_range=near_far)
+        self._log(layout.DEPTH, image)
+
+    def _lidar(self, points_m: FloatArray) -> None:
+        cloud = rr.Points3D(points_m, radii=_POINT_M, colors=layout.MODALITY_COLOURS["lidar"])
+        self._log(layout.LIDAR, cloud)
+
+    def _csi(self, amplitude: FloatArray) -> None:
+        """One line per antenna: the packets' mean (antennas, subcarriers), upwards, 1 wide."""
+        mean = amplitude.mean(axis=2)
+        across = np.linspace(0.0, 1.0, mean.shape[1])
+        down = 0.6 * (mean.max() - mean) / (float(np.ptp(mean)) or 1.0)
+        lines = [np.stack([across, row], axis=1) for row in down]
+        colour = np.array(layout.MODALITY_COLOURS["csi"])
+        shades = [(colour * share).astype(np.uint8) for share in np.linspace(1.0, 0.5, len(lines))]
+        drawn = rr.LineStrips2D(lines, colors=shades, radii=0.003)
+        self._log(layout.CSI, drawn)
+
+    def _send_layout(self, truth: bool) -> None:
+        self._stream.send_blueprint(layout.blueprint(self._modalities, truth, self._window_s))
+
+    def _log_constants(self, lidar_pose: str) -> None:
+        """What never changes: axes, the LiDAR's place, names and colours."""
+        self._log(layout.WORLD, rr.ViewCoordinates.RDF, static=True)
+        pose = from_pose(lidar_pose)
+        placed = rr.Transform3D(translation=pose[:3, 3], mat3x3=pose[:3, :3])
+        self._log(layout.LIDAR, placed, static=True)
+        states = list(StreamState)
+        colours = rr.StateConfiguration(
+            values=[state.name for state in states],
+            colors=[layout.STATE_COLOURS[state] for state in states],
+        )
+        for modality in self._modalities:
+            self._log(f"{layout.STATES}/{modality}", colours, static=True)
+            colour = layout.MODALITY_COLOURS.get(modality, layout.TRUTH_COLOUR)
+            line = rr.SeriesLines(names=modality, colors=colour, widths=2.0)
+            self._log(f"{layout.WEIGHTS}/{modality}", line, static=True)
+        error = rr.SeriesLines(names="error", colors=layout.ERROR_COLOUR, widths=2.0)
+        self._log(layout.ERROR, error, static=True)
+
+    def _at(self, time_ns: int) -> None:
+        self._stream.set_time(layout.TIMELINE, timestamp=np.datetime64(time_ns, "ns"))
+
+    def _log(self, entity: str, what: rr.AsComponents, static: bool = False) -> None:
+        self._stream.log(entity, what, static=static, strict=True)
+
+    def _clear(self, entity: str) -> None:
+        self._log(entity, rr.Clear(recursive=True))
+
+
+def _camera(height: int, width: int) -> rr.Pinhole:
+    """The depth camera for an image of this size, however much it was shrunk."""
+    scale = width / _FULL_WIDTH
+    lens = DepthSensor
+    return rr.Pinhole(
+        resolution=(width, height),
+        focal_length=(lens.fx * scale, lens.fy * scale),
+        principal_point=((lens.cx + 0.5) * scale - 0.5, (lens.cy + 0.5) * scale - 0.5),
+        camera_xyz=rr.ViewCoordinates.RDF,
+        image_plane_distance=0.4,
+    )
