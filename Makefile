@@ -45,6 +45,7 @@ table: setup ## Train and compare all systems, three seeds (runs/table, docs/res
 	@$(ENV) evaluate_pta data/bench --table runs/table --docs docs
 
 test: setup ## Run all tests
+	@. .ci/system.sh && install_browser
 	@$(ENV) python -m pytest $(ARGS)
 
 lint: setup ## Check style and types

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: A room imports from rooms of its own or a lower level, never from a higher one.
 LEVELS = {
     "": 0,  # the package itself: its version
-    **dict.fromkeys(("errors", "skeleton", "frames", "home"), 0),
+    **dict.fromkeys(("errors", "skeleton", "frames", "home", "lifeline"), 0),
     **dict.fromkeys(("sensors", "model"), 1),
     **dict.fromkeys(("checkpoint", "fusion", "datasets", "simulate", "view"), 2),
     **dict.fromkeys(("training", "evaluation"), 3),

@@ -14,10 +14,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: Import name to rosdep key, where the key is not python3-<import>; None: no key, pip only.
 KEYS = {
+    "backports": None,
     "cv2": "python3-opencv",
     "fpsample": None,
     "lightning_fabric": None,
     "open3d": "python3-open3d-pip",
+    "rerun": None,
+    "rosbags": None,
     "safetensors": None,
     "yaml": "python3-yaml",
 }
@@ -25,6 +28,7 @@ KEYS = {
 PIP = {
     "cv2": "opencv-python-headless",
     "lightning_fabric": "lightning-fabric",
+    "rerun": "rerun-sdk",
     "yaml": "pyyaml",
 }
 ROS = {"rclpy", "ament_index_python", "cv_bridge", "sensor_msgs_py", "launch", "launch_ros"}

@@ -145,6 +145,7 @@ def _context(
 ) -> Any:
     from pta_ros.evaluation.bag_context import Context
     from pta_ros.sensors import DepthSensor
+    from pta_ros.simulate.room import LIDAR_TO_CAMERA
 
     given = sys.argv[1:] if arguments is None else arguments
     settings: dict[str, Any] = {
@@ -160,7 +161,9 @@ def _context(
         model=engine.loaded.name,
         command=shlex.join(["evaluate_bag", *given]),
         model_synthetic=bool(engine.loaded.provenance.get("synthetic")),
+        data_synthetic=source.synthetic,
         settings=settings,
+        lidar_to_camera=LIDAR_TO_CAMERA if source.synthetic else None,
         camera=engine.sensors.get("depth", DepthSensor()),  # type: ignore[arg-type]
     )
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -16,19 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pta_ros.errors import PtaError
+from pta_ros.lifeline import end_with_parent
 
-_PR_SET_PDEATHSIG = 1
 _STOP_S = 15.0
 
 
 class ProcessError(PtaError):
     """A child process that could not start, or that ended when it should not."""
-
-
-def _die_with_parent() -> None:
-    """Runs in the child: SIGTERM when the parent is gone, however it went (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass
@@ -58,7 +50,7 @@ class Child:
                     stdout=None if terminal else file,
                     stderr=file,
                     start_new_session=True,
-                    preexec_fn=_die_with_parent,
+                    preexec_fn=end_with_parent(),
                 )
             except OSError as error:
                 raise ProcessError(

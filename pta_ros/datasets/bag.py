@@ -15,10 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from backports import zstd  # comes with rosbags
-
 from pta_ros.datasets import bag_types
-from pta_ros.datasets.bag_files import ZSTD_MAGIC, find_files, unpack
+from pta_ros.datasets.bag_files import ZSTD_MAGIC, find_files, inflated, unpack
 from pta_ros.datasets.bag_order import in_order
 from pta_ros.datasets.bag_part import Part
 from pta_ros.datasets.bag_records import Channel, Raw, Topic
@@ -86,7 +84,10 @@ class Bag:
                 disordered += 1
                 continue
             last_ns = raw.time_ns
-            yield _plain(raw) if raw.data[:4] == ZSTD_MAGIC else raw
+            # Serialized bytes begin with zero, so this is a message that was compressed by itself.
+            if raw.data[:4] == ZSTD_MAGIC:
+                raw = Raw(raw.topic, raw.type, raw.time_ns, inflated(raw.data))
+            yield raw
         if disordered:
             self._tell(f"{disordered} messages came out of order and are left out")
 
@@ -101,8 +102,8 @@ class Bag:
         parts = []
         for file in files:
             name = file.name if same[file.name] == 1 else f"{file.parent.name}/{file.name}"
-            path, problem = unpack(file, stack)
             try:
+                path, problem = unpack(file, stack)
                 part = Part(path, name, problem)
             except DatasetError as error:
                 if len(files) == 1:
@@ -137,14 +138,3 @@ class Bag:
 
     def _names(self) -> str:
         return ", ".join(str(path) for path in self.paths)
-
-
-def _plain(raw: Raw) -> Raw:
-    """A message that was compressed by itself; a damaged one stays as it is and cannot be decoded.
-
-    Serialized bytes begin with zero, so a compressed message is told by its first bytes.
-    """
-    try:
-        return Raw(raw.topic, raw.type, raw.time_ns, zstd.decompress(raw.data))
-    except zstd.ZstdError:
-        return raw

@@ -144,7 +144,10 @@ class Db3Remains:
     def _take_text(self, cell: Cell) -> None:
         """Note a row of `topics` or `message_definitions`."""
         content = self._pages.content(cell)
-        _, first, second, third, *more = values(content or b"") or [None] * 4
+        found = values(content or b"")
+        if len(found) < 4:
+            return
+        _, first, second, third, *more = found
         if not (isinstance(first, str) and isinstance(second, str) and isinstance(third, str)):
             return
         if second in _FORMATS:

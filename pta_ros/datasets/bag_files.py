@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path, PurePath
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import yaml
@@ -26,7 +26,8 @@ EXPECTED = "expected a rosbag2 folder, or an .mcap or .db3 file"
 
 #: What a recorder that was stopped hard leaves beside a database: changes not yet in it.
 _PENDING = ("-wal", "-journal")
-_PIECE = 1 << 20
+#: What is decompressed at once, so that what precedes a damage is kept.
+_PIECE = 1 << 16
 
 
 def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
@@ -61,18 +62,33 @@ def unpack(path: Path, stack: ExitStack) -> tuple[Path, str]:
     compressed = _magic(path)[:4] == ZSTD_MAGIC
     if not compressed and not any(name.stat().st_size for name in pending):
         return path, ""
-    folder = Path(stack.enter_context(TemporaryDirectory(prefix="pta_ros_bag_")))
-    if compressed:
-        out = folder / path.name.removesuffix(".zstd")
-        return out, _decompress(path, out)
-    for each in (path, *pending):
-        shutil.copyfile(each, folder / each.name)
+    try:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="pta_ros_bag_")))
+        if compressed:
+            out = folder / path.name.removesuffix(".zstd")
+            return out, _decompress(path, out)
+        for each in (path, *pending):
+            shutil.copyfile(each, folder / each.name)
+    except OSError as error:
+        where = f"cannot be unpacked in {gettempdir()}"
+        raise DatasetError(f"{where}: {error.strerror}; expected room for it there") from error
     return folder / path.name, _settle(folder / path.name)
+
+
+def inflated(data: bytes) -> bytes:
+    """One compressed message's bytes; damaged ones as they are, which no decoder takes."""
+    try:
+        return zstd.decompress(data)
+    except zstd.ZstdError:
+        return data
 
 
 def _of_folder(folder: Path) -> tuple[list[Path], list[str]]:
     """A folder's files: those that its metadata names, or all that look like it."""
-    there = sorted(p for p in folder.iterdir() if p.is_file() and p.name.endswith(ENDINGS))
+    try:
+        there = sorted(p for p in folder.iterdir() if p.is_file() and p.name.endswith(ENDINGS))
+    except OSError as error:
+        raise DatasetError(f"{folder}: {error.strerror}; {EXPECTED}") from error
     named, losses = _named(folder / METADATA)
     files = [folder / name for name in named] if named else there
     losses += [
@@ -107,7 +123,10 @@ def _named(metadata: Path) -> tuple[list[str], list[str]]:
 
 def _check_kind(path: Path) -> None:
     """DatasetError for a file that was given by name and is of another kind."""
-    magic = _magic(path)
+    try:
+        magic = _magic(path)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error
     if magic.startswith(_ROS1_MAGIC):
         raise DatasetError(f"{path}: a bag of ROS 1; {EXPECTED} (rosbags-convert makes one)")
     known = (MCAP_MAGIC, SQLITE_MAGIC, ZSTD_MAGIC)
@@ -120,7 +139,7 @@ def _magic(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(16)
     except OSError as error:
-        raise DatasetError(f"{path}: {error.strerror}; {EXPECTED}") from error
+        raise DatasetError(f"{error.strerror}; {EXPECTED}") from error
 
 
 def _decompress(path: Path, out: Path) -> str:

@@ -150,20 +150,21 @@ class McapRemains:
         if begin + length > self._size:
             block.cut = True
             block.size = min(block.size, self._size - block.offset)
+        if block.cut or block.start_ns > block.end_ns:
             self._narrow(block)
-        if block.start_ns <= block.end_ns and block.size:
+        if block.start_ns <= block.end_ns:
             self._blocks.append(block)
 
     def _narrow(self, block: Block) -> None:
         """Set a block's times and topics by the messages that it has, not by what it claims."""
-        found = [
-            message
-            for op, content in self._records(block)
-            if op == Op.MESSAGE and (message := message_of(content))
-        ]
-        times = [time_ns for _, time_ns, _ in found]
+        times = []
+        for op, content in self._records(block):
+            if op in (Op.SCHEMA, Op.CHANNEL):
+                self._topics.add(op, content)
+            elif op == Op.MESSAGE and (message := message_of(content)):
+                times.append(message[1])
+                self._counts[message[0]] += block.cut  # others have an index behind them
         block.start_ns, block.end_ns = min(times, default=1), max(times, default=0)
-        self._counts.update(key for key, _, _ in found)
 
     def _add_message(self, begin: int, length: int) -> None:
         """Add a message outside chunks to the run before it, or begin a run."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,7 @@ def types_of(definitions: Iterable[tuple[str, MessageDefinition]]) -> tuple[Type
 
     Returns the store, and in words which definitions could not be used.
     """
+    known = known_types()
     own: dict[str, Any] = {}
     unusable = []
     for name, definition in definitions:
@@ -48,8 +49,7 @@ def types_of(definitions: Iterable[tuple[str, MessageDefinition]]) -> tuple[Type
             own.update(_parse(name, definition))
         except Exception as error:  # a damaged text takes rosbags' parser anywhere
             unusable.append(f"the bag's definition of {name} cannot be read ({_short(error)})")
-    known = known_types()
-    if not own:
+    if all(known.fielddefs.get(name) == fields for name, fields in own.items()):
         return known, unusable
     store = get_typestore(Stores.EMPTY)
     try:
@@ -97,12 +97,13 @@ def header(stamp_ns: int, frame_id: str = "") -> Any:
     return message("std_msgs/msg/Header", stamp=stamp, frame_id=frame_id)
 
 
+@lru_cache(maxsize=256)
 def _parse(name: str, definition: MessageDefinition) -> dict[str, Any]:
     """One definition and those that it brings along, parsed."""
+    if definition.format is MessageDefinitionFormat.NONE or not definition.data.strip():
+        return {}
     if definition.format is MessageDefinitionFormat.MSG:
         return dict(get_types_from_msg(definition.data, name))
-    if definition.format is MessageDefinitionFormat.NONE:
-        return {}
     if not definition.data.startswith(_IDL_RULE):
         return dict(get_types_from_idl(definition.data))
     found: dict[str, Any] = {}

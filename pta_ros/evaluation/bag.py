@@ -33,13 +33,15 @@ class Source:
     """Where a replay finds its data: topic -> modality (empty: ground truth), and the clock.
 
     `shift_ns` is what leads from the recorder's times to the clock of the stamps; `notes` is what
-    a reader should know, in words.
+    a reader should know, in words. `synthetic` is what the ground truth says of itself; None: not
+    known.
     """
 
     topics: dict[str, str]
     tf_topic: str
     shift_ns: int
     notes: tuple[str, ...]
+    synthetic: bool | None
 
     @property
     def judged(self) -> bool:
@@ -78,7 +80,8 @@ def find_source(
     if shift_ns:
         told = f"the recorder's clock is {-shift_ns / _NS:+.3f} s from the stamps', which is used"
         notes.append(told)
-    return Source(topics, TF_TOPIC if tf and tf.type == TF_TYPE else "", shift_ns, tuple(notes))
+    tf_topic = TF_TOPIC if tf and tf.type == TF_TYPE else ""
+    return Source(topics, tf_topic, shift_ns, tuple(notes), _is_synthetic(bag, topics))
 
 
 def replay(
@@ -137,6 +140,16 @@ def _typed(topic: Topic, kind: str) -> str:
     if topic.type != kind:
         raise ConfigError(f"topic {topic.name} is of type {topic.type}; expected {kind}")
     return topic.name
+
+
+def _is_synthetic(bag: Bag, topics: Mapping[str, str]) -> bool | None:
+    """Whether the first ground truth names itself so, as the simulator's and mmfi_to_bag's do."""
+    for raw in bag.messages([topic for topic, modality in topics.items() if not modality]):
+        try:
+            return "synthetic" in str(bag.decode(raw).model)
+        except DecodeError:
+            continue
+    return None
 
 
 def _listed(bag: Bag) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pta_ros.evaluation.bag_scores import Errors, Mask, Scored, shift_mm
-from pta_ros.evaluation.bag_states import LIVE, Span, inside, spans, window
+from pta_ros.evaluation.bag_states import LIVE, Span, duration_s, inside, spans, window
 from pta_ros.evaluation.faults import Fault
 
 
@@ -18,6 +18,7 @@ class FaultSeen:
     `state` is the first state other than LIVE inside the window, `left_after_s` how long after the
     begin it came; None when the stream stayed LIVE. `back_after_s` is how long after the end it was
     LIVE again, None when it never was. `out_s` counts the seconds not LIVE up to then.
+    `outlasts`: the bag ends before the fault does.
     `used` is the share of the window's estimates that used the sensor, `weight` its mean weight in
     those, `free_weight` the same without the fault. Errors are means over the window.
     """
@@ -32,6 +33,7 @@ class FaultSeen:
     left_after_s: float | None
     back_after_s: float | None
     out_s: float
+    outlasts: bool
     used: float | None
     weight: float | None
     free_weight: float | None
@@ -44,6 +46,7 @@ class FaultSeen:
 def look(fault: Fault, run: Scored, free: Scored, dropped: Scored | None) -> FaultSeen:
     """Follow one fault through a replay, beside the fault-free one and the one without sensor."""
     begin, end = window(run.run, fault)
+    outlasts = fault.end_s >= duration_s(run.run)
     listed = spans(run.run, fault.modality)
     out = [s for s in listed if s.state != LIVE and s.begin_s < end and s.end_s > begin]
     chosen = inside(run.run, [fault], run.seconds)
@@ -58,8 +61,9 @@ def look(fault: Fault, run: Scored, free: Scored, dropped: Scored | None) -> Fau
         state=out[0].state if out else None,
         reason=out[0].reason if out else "",
         left_after_s=max(0.0, out[0].begin_s - begin) if out else None,
-        back_after_s=_back(listed, end),
+        back_after_s=_back(listed, end, outlasts),
         out_s=sum(s.end_s - max(s.begin_s, begin) for s in out),
+        outlasts=outlasts,
         used=used,
         weight=weight,
         free_weight=_use(free, fault.modality, free_chosen)[1],
@@ -70,8 +74,10 @@ def look(fault: Fault, run: Scored, free: Scored, dropped: Scored | None) -> Fau
     )
 
 
-def _back(listed: list[Span], end_s: float) -> float | None:
+def _back(listed: list[Span], end_s: float, outlasts: bool) -> float | None:
     """Seconds from the fault's end until the stream is LIVE, None when it never is."""
+    if outlasts:
+        return 0.0 if listed[-1].state == LIVE else None
     live = [max(0.0, s.begin_s - end_s) for s in listed if s.state == LIVE and s.end_s > end_s]
     return live[0] if live else None
 

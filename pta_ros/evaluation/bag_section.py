@@ -108,10 +108,10 @@ def _moment(part: Part, moment: Moment, context: Context) -> Markup:
         shown.append(_picture(pictures.depth_picture(moment, context.camera), "depth map"))
     for axis, side in ((0, "front"), (2, "side")):
         drawn = pictures.cloud_picture(moment, axis, context.lidar_to_camera)
-        points = "points " * ("lidar" in moment.frames)
-        shown.append(_picture(drawn, f"{points}from the {side}"))
+        points = "points, " * ("lidar" in moment.frames)
+        shown.append(_picture(drawn, f"{points}{side}"))
     if "csi" in moment.frames:
-        shown.append(_picture(pictures.csi_picture(moment), "CSI amplitude, by antenna"))
+        shown.append(_picture(pictures.csi_picture(moment), "CSI by antenna"))
     caption = el("figcaption", el("b", _when(part, moment) + wrong), f" · weights: {used}")
     return el("figure", caption, el("div", *shown, class_="pictures"))
 

@@ -73,7 +73,7 @@ th { font-weight: 600; vertical-align: bottom; }
 th.group { text-align: center; border-left: 1px solid var(--rule); }
 td.first { border-left: 1px solid var(--rule); }
 .words { text-align: left; overflow-wrap: anywhere; min-width: 5em; }
-td.fault { text-align: left; white-space: nowrap; }
+td.words:first-child { white-space: nowrap; }
 .title { text-align: left; white-space: nowrap; font-weight: 600; }
 .title div { max-width: 220px; overflow: hidden; text-overflow: ellipsis; }
 td.good { color: var(--good); font-weight: 600; }
@@ -89,7 +89,7 @@ summary { cursor: pointer; font-weight: 600; }
 figure { margin: 0; }
 figcaption { font-size: 13px; margin-bottom: 4px; }
 .pictures { display: flex; flex-wrap: wrap; gap: 8px; }
-.pictures svg { width: auto; height: 178px; border-radius: 4px; max-width: 100%; }
+.pictures svg { width: auto; height: 168px; border-radius: 4px; max-width: 100%; }
 .pictures .soft { margin-top: 2px; }
 """
 _DRAWN = """

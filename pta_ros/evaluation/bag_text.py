@@ -94,13 +94,19 @@ def _not_live_s(sensor: SensorSeen) -> float:
 
 
 def _faults(faults: Sequence[FaultSeen]) -> str:
-    if len(faults) == 1:
-        return f"{window(faults[0])}: {reaction(faults[0])}."
-    sensors = listed(sorted({fault.modality for fault in faults}))
-    kinds = sorted({fault.kind for fault in faults})
+    met = [fault for fault in faults if fault.begin_s < fault.end_s]
+    late = len(faults) - len(met)
+    if not met:
+        return "The bag ends before any fault begins."
+    rest = f" {late} more after the bag's end." if late else ""
+    if len(met) == 1:
+        return f"{window(met[0])}: {reaction(met[0])}.{rest}"
+    sensors = listed(sorted({fault.modality for fault in met}))
+    kinds = sorted({fault.kind for fault in met})
     which = words_of(kinds[0]) if len(kinds) == 1 else f"{len(kinds)} kinds"
-    left = sum(fault.state is not None for fault in faults)
-    return f"{len(faults)} faults ({which}) on {sensors}; {left} put the sensor out of use."
+    left = sum(fault.state is not None for fault in met)
+    did = f"{left} put the sensor out of use" if left else "the sensors stay LIVE"
+    return f"{len(met)} faults ({which}) on {sensors}: {did}.{rest}"
 
 
 def window(fault: FaultSeen) -> str:
@@ -122,6 +128,8 @@ def reaction(fault: FaultSeen) -> str:
     told = f"{fault.state} after {number(fault.left_after_s, 2)} s"
     if fault.left_after_s == 0:
         told = f"{fault.state} from its begin"
+    if fault.back_after_s is None and fault.outlasts:
+        return f"{told}, to the end of the bag"
     if fault.back_after_s is None:
         return f"{told}, not back by the end of the bag"
     if fault.back_after_s == 0:

@@ -6,36 +6,55 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 #: From features (..., L, D) to joints (..., J, 3) and log deviation (..., J).
 Head = Callable[[Tensor], tuple[Tensor, Tensor]]
 
+#: Corrupted frames are rarer in operation than in training, by about this much in log odds.
+PRIOR = 3.0
+#: How fast a weight falls with the odds that its frame is corrupted.
+POWER = 2.0
+#: Metres to numbers of order one.
+_PER_METRE = 10.0
+
 
 class ReliabilityGate(nn.Module):
-    """Shifts the modalities' logits by what this sample's features show.
+    """Tells corrupted frames from good ones, and takes their weight away.
 
     A sensor that is broken now shows it in its own features, or by contradicting the others: the
-    gate sees each modality's features, the pose they give alone, and how far it lies from the pose
-    of each other modality. It starts as no gate at all, with the meta-learned weights.
+    gate sees each modality's features before refinement, the pose they give alone, and how far it
+    lies from the pose of each other modality. It says how likely each frame is to be corrupted and
+    knows nothing of errors, so a good frame of a poor sensor keeps the meta-learned weight. It
+    starts as no gate at all.
     """
 
-    def __init__(self, dim: int, joints: int, hidden: int = 64) -> None:
+    def __init__(
+        self, dim: int, joints: int, modalities: int, hidden: int = 64, dropout: float = 0.3
+    ) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(dim)
-        self.own = nn.Linear(dim + joints, hidden)
+        self.norm = nn.Sequential(nn.LayerNorm(2 * dim), nn.Dropout(dropout))
+        self.own = nn.ModuleList(nn.Linear(2 * dim + joints, hidden) for _ in range(modalities))
         self.pair = nn.Sequential(nn.Linear(2 * hidden + joints + 3, hidden), nn.ReLU())
-        self.score = nn.Linear(2 * hidden, 1)
-        nn.init.zeros_(self.score.weight)
-        nn.init.zeros_(self.score.bias)
+        self.odds = nn.ModuleList(nn.Linear(2 * hidden, 1) for _ in range(modalities))
+        for layer in self.odds:
+            nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor, mask: Tensor, head: Head, logits: Tensor) -> Tensor:
         """Features (B, M, L, D), mask (B, M), meta logits (M,) -> weights (B, M), rows sum to 1."""
+        doubt = softplus(self.log_odds(features, mask, head) - PRIOR)
+        return (logits - POWER * doubt).masked_fill(~mask, -torch.inf).softmax(dim=1)
+
+    def log_odds(self, features: Tensor, mask: Tensor, head: Head) -> Tensor:
+        """Log odds (B, M) that each frame is corrupted; without meaning where it is absent."""
         joints, log_std = head(features.flatten(0, 1))
         joints, log_std = (x.unflatten(0, mask.shape) for x in (joints, log_std))
-        pooled = self.norm(features.mean(dim=2))
-        own = self.own(torch.cat([pooled, log_std], dim=-1)).relu()  # (B, M, H)
-        shift = self.score(torch.cat([own, self._others(own, joints, mask)], dim=-1))[..., 0]
-        return (logits + shift).masked_fill(~mask, -torch.inf).softmax(dim=1)
+        pooled = self.norm(torch.cat([features.mean(dim=2), features.std(dim=2)], dim=-1))
+        seen = torch.cat([pooled, log_std], dim=-1).unbind(dim=1)
+        own = torch.stack([f(x).relu() for f, x in zip(self.own, seen, strict=True)], dim=1)
+        both = torch.cat([own, self._others(own, joints, mask)], dim=-1).unbind(dim=1)
+        return torch.cat([f(x) for f, x in zip(self.odds, both, strict=True)], dim=1)
 
     def _others(self, own: Tensor, joints: Tensor, mask: Tensor) -> Tensor:
         """What the other available modalities say of each: (B, M, H); zero where there is none."""
@@ -45,8 +64,8 @@ class ReliabilityGate(nn.Module):
             [
                 own[:, :, None].expand(-1, -1, count, -1),
                 own[:, None].expand(-1, count, -1, -1),
-                10 * difference.norm(dim=-1),
-                10 * difference.mean(dim=3),
+                _PER_METRE * difference.norm(dim=-1),
+                _PER_METRE * difference.mean(dim=3),
             ],
             dim=-1,
         )

@@ -29,7 +29,7 @@ class PTA(Projected):
         self.purify = ModalityWeights(len(config.modalities))
         self.aligner = _make_aligner(config)
         self.head = PoseHead(config.dim, config.joints)
-        self.gate = ReliabilityGate(config.dim, config.joints) if config.gate else None
+        self.gate = _make_gate(config)
 
     def forward(
         self,
@@ -48,9 +48,10 @@ class PTA(Projected):
 
     def complete(self, features: Tensor, mask: Tensor, refine: bool | None = None) -> PTAOutput:
         """From projected features (B, M, L, D) and mask (B, M) to the output; see forward."""
+        weights = self.weigh(features, mask)
         if self.config.refine if refine is None else refine:
             features = self.align(features, mask)
-        return self.predict(features, mask)
+        return self.predict(features, mask, weights)
 
     def align(self, features: Tensor, mask: Tensor) -> Tensor:
         """Refined features (B, M, L, D) of projected ones; rows that are absent hold zero."""
@@ -105,14 +106,24 @@ class PTA(Projected):
             if m in inputs and bool(mask[:, i].any())
         }
 
-    def predict(self, features: Tensor, mask: Tensor) -> PTAOutput:
-        """Fuse features (B, M, L, D) by the weights (the gate's if there is one), and the head."""
+    def weigh(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Weights (B, M) of projected, unrefined features: the gate's if there is one."""
         if self.gate is None:
-            weights = self.purify(mask)
-        else:
-            weights = self.gate(features, mask, self.head, self.purify.logits)
+            return self.purify(mask)
+        weights: Tensor = self.gate(features, mask, self.head, self.purify.logits)
+        return weights
+
+    def predict(self, features: Tensor, mask: Tensor, weights: Tensor | None = None) -> PTAOutput:
+        """Fuse features (B, M, L, D) by `weights` (None: the meta-learned ones), and the head."""
+        weights = self.purify(mask) if weights is None else weights
         joints, log_std = self.head(fuse(features, weights))
         return PTAOutput(joints, self.calibration(log_std, mask), weights)
+
+
+def _make_gate(config: PTAConfig) -> ReliabilityGate | None:
+    if not config.gate:
+        return None
+    return ReliabilityGate(config.dim, config.joints, len(config.modalities))
 
 
 def _make_aligner(config: PTAConfig) -> Aligner | nn.ModuleDict:

@@ -75,10 +75,13 @@ def subscribe_raw(
     kind: Any,
     topic: str,
     qos: QoSProfile,
-    heard: Callable[[bytes], None],
+    heard: Callable[[bytes, dict[str, Any]], None],
     lost: Callable[[int], None],
 ) -> Any:
-    """Subscribe the serialized bytes; `lost` hears how many the middleware has lost in all."""
+    """Subscribe the serialized bytes; `heard` gets the middleware's message info with them.
+
+    `lost` hears how many the middleware has lost in all.
+    """
     events = SubscriptionEventCallbacks(message_lost=lambda event: lost(event.total_count))
     try:
         return node.create_subscription(kind, topic, heard, qos, event_callbacks=events, raw=True)

@@ -55,9 +55,12 @@ class PlayerParams:
         high=1e6,
         change=START,
     )
+    min_subscribers: int = param(
+        0, "subscribers of every topic that are waited for at first", low=0, high=10, change=START
+    )
     delay_s: float = param(
         1.0,
-        "wait before the first message, for subscribers to be found",
+        "wait before the first message, after the subscribers, for the network to settle",
         unit="s",
         low=0.0,
         high=3600.0,
@@ -164,6 +167,11 @@ class PlayerNode(Node):
         return f"{self.params.bag}: {length_s:.1f} s of {', '.join(self._outs)}"
 
     # -- the player's outlet, on its thread -----------------------------------------------------
+
+    def awaited(self) -> bool:
+        """Whether every topic has the subscribers that are waited for."""
+        counts = [out.get_subscription_count() for out in self._outs.values()]
+        return min(counts) >= self.params.min_subscribers
 
     def publish(self, raw: Raw) -> None:
         """Send a message as it is."""

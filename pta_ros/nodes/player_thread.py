@@ -20,11 +20,15 @@ LATE_NS = 100_000_000
 #: After the last message: it may still be under way.
 LINGER_S = 0.5
 
+_LOOK_S = 0.05
 _STOP_TIMEOUT_S = 5.0
 
 
 class Outlet(Protocol):
     """Where the thread's doings go; called on its thread."""
+
+    def awaited(self) -> bool:
+        """Whether everybody is there who is to hear the beginning."""
 
     def publish(self, raw: Raw) -> None:
         """Send a message as it is."""
@@ -83,6 +87,8 @@ class Player:
         self.over = True
 
     def _play(self) -> None:
+        while not self._outlet.awaited() and not self._stop.wait(_LOOK_S):
+            pass
         self._stop.wait(self._plan.delay_s)
         passes = 0
         while not self._stop.is_set() and (self._plan.loop or not passes):

@@ -1,7 +1,8 @@
 """Records topics into a bag, where `ros2 bag` is not installed.
 
 Each topic is subscribed as soon as somebody publishes it, with a QoS that fits its publishers; its
-serialized messages are written as they come, with the node's time at receipt.
+serialized messages are written as they come, with the time of receipt: that of the middleware, so
+that a slow disk delays nobody's message, or the node's where time is simulated.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class RecorderNode(Node):
         if not self.params.bag:
             raise ConfigError("bag is ''; expected a new folder, as in -p bag:=walk")
         self.exit_code: int | None = None
+        self._simulated = self.get_parameter("use_sim_time").value
         self._began_ns = 0  # steady time of the first message
         #: Messages that came before the time of the topics began, and are not written.
         self.untimed = 0
@@ -126,18 +128,25 @@ class RecorderNode(Node):
                 tally.lost = total
 
             subscribe_raw(
-                self, message, topic, qos, lambda d: self._on_message(topic, kind, d), lost
+                self,
+                message,
+                topic,
+                qos,
+                lambda data, info: self._on_message(topic, kind, data, info["received_timestamp"]),
+                lost,
             )
 
     def _leave_out(self, topic: str, why: str) -> None:
         del self._tallies[topic]
         self.get_logger().warning(f"{topic} is left out: {why}")
 
-    def _on_message(self, topic: str, kind: str, data: bytes) -> None:
+    def _on_message(self, topic: str, kind: str, data: bytes, received_ns: int) -> None:
         now_ns = self.get_clock().now().nanoseconds
         if not now_ns:  # simulated time, and no /clock yet
             self.untimed += 1
             return
+        if received_ns and not self._simulated:
+            now_ns = received_ns
         self._began_ns = self._began_ns or time.monotonic_ns()
         try:
             self._writer.write_raw(topic, kind, now_ns, data)

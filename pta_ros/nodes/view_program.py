@@ -61,9 +61,8 @@ class ViewParams:
         "", "the fusion node's parameter file, for its topics; empty: the defaults", change=START
     )
     composed: bool = param(
-        True, "false shows what sensor_node processes publish, on each topic + '/reduced'",
-        change=START,
-    )  # fmt: skip
+        True, "false shows what sensor_nodes publish, on each topic + '/reduced'", change=START
+    )
     lidar_pose: str = param(
         LIDAR_POSE,
         "the LiDAR's pose in the camera's frame: x y z (m) roll pitch yaw (degrees)",

@@ -12,6 +12,10 @@ from pta_ros.simulate.kinematics import Array
 
 CAMERA_HEIGHT = 1.0
 LIDAR_ABOVE_CAMERA = 0.15
+#: Takes points of the LiDAR (x forward, y left, z up) to the camera (x right, y down, z forward).
+LIDAR_TO_CAMERA = np.array(
+    [[0, -1, 0, 0], [0, 0, -1, -LIDAR_ABOVE_CAMERA], [1, 0, 0, 0], [0, 0, 0, 1]], np.float32
+)
 
 #: Low and high corner (2, 3) of the room.
 ROOM = np.array([[-2.2, -1.7, -0.8], [2.2, CAMERA_HEIGHT, 4.8]])

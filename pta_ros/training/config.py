@@ -68,10 +68,10 @@ class GateConfig:
     `spoil` is the share of a modality's frames that are corrupted in training.
     """
 
-    epochs: int = 10
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.0
-    spoil: float = 0.2
+    epochs: int = 12
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-3
+    spoil: float = 0.3
 
 
 @dataclass(frozen=True)

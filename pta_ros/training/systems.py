@@ -156,7 +156,10 @@ def _gate_rows(bench: Bench) -> Tensor:
 
 def _run(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> None:
     stage = replace(stage, name=name)
-    identity = identity_of(bench.ready, config.to_dict())
+    settings = config.to_dict()
+    if not config.model.gate:
+        del settings["gate"]  # the gate is trained after PTA, which does not depend on it
+    identity = identity_of(bench.ready, settings)
     if bench.train:
         run_stage(stage, bench.folder, identity, bench.watcher.epoch)
     else:

@@ -62,7 +62,7 @@ def blueprint(
     """
     return rrb.Blueprint(
         rrb.Horizontal(
-            rrb.Vertical(_scene(), _streams(), row_shares=[3, 1]),
+            rrb.Vertical(_scene(), _streams(), row_shares=[5, 2]),
             rrb.Vertical(*_sensors(modalities), *_plots(truth, _window(window_s))),
             column_shares=[3, 2],
         ),

@@ -59,7 +59,7 @@ class Scene:
         self._states: dict[str, tuple[StreamState, int]] = {}
         self._pairs = Pairs()
         self._compared = False
-        self._estimated_ns: int | None = None
+        self._shown_ns: dict[str, int] = {}  # newest stamp of every entity that may be cleared
         self._judged_ns = 0
         self._image_shape: tuple[int, ...] = ()
         # The moment of logging says nothing that the stamp does not, and no two runs would agree.
@@ -74,13 +74,12 @@ class Scene:
         known = self._states.get(frame.modality)
         if known is not None and known[0] is not StreamState.LIVE:
             return
-        self._at(frame.stamp_ns)
+        self._begin(layout.FRAMES[frame.modality], frame.stamp_ns)
         {"depth": self._depth, "lidar": self._lidar, "csi": self._csi}[frame.modality](frame.array)
 
     def estimate(self, estimate: Estimate) -> None:
         """Show an estimate: skeleton, weights, time per stage; the error once the truth is near."""
-        self._at(estimate.stamp_ns)
-        self._estimated_ns = estimate.stamp_ns
+        self._begin(layout.ESTIMATE, estimate.stamp_ns)
         radii = np.clip(estimate.std_m, _SMALLEST_M, _LARGEST_M)
         joints = rr.Points3D(estimate.joints_m, radii=radii, colors=_JOINT_COLOURS)
         self._log(f"{layout.ESTIMATE}/joints", joints)
@@ -122,25 +121,21 @@ class Scene:
                 state = rr.StateChange(state=status.state.name)
                 self._log(f"{layout.STATES}/{status.modality}", state)
             if changed:
-                self._tell(status)
+                self._tell(status, time_ns)
         if statuses and all(status.state is not StreamState.LIVE for status in statuses):
             self.no_estimate(time_ns)
 
     def no_estimate(self, time_ns: int) -> None:
         """Take the skeleton away at `time_ns`; its plots show a gap."""
-        if self._estimated_ns is not None:
-            self._at(max(time_ns, self._estimated_ns + 1))
-            self._estimated_ns = None
-            for entity in (layout.ESTIMATE, layout.WEIGHTS, layout.TIMES, layout.ERROR):
-                self._clear(entity)
+        self._end(layout.ESTIMATE, time_ns, layout.WEIGHTS, layout.TIMES, layout.ERROR)
 
-    def _tell(self, status: StreamStatus) -> None:
+    def _tell(self, status: StreamStatus, time_ns: int) -> None:
         live = status.state is StreamState.LIVE
         text = f"{status.modality} {status.state.name}{': ' * bool(status.reason)}{status.reason}"
         level = rr.TextLogLevel.INFO if live else rr.TextLogLevel.WARN
         self._log(layout.REASONS, rr.TextLog(text, level=level))
         if not live and status.modality in layout.FRAMES:
-            self._clear(layout.FRAMES[status.modality])
+            self._end(layout.FRAMES[status.modality], time_ns)
 
     def _errors(self, found: Sequence[tuple[int, float]]) -> None:
         for stamp_ns, error_m in found:
@@ -203,8 +198,19 @@ class Scene:
     def _log(self, entity: str, what: rr.AsComponents, static: bool = False) -> None:
         self._stream.log(entity, what, static=static, strict=True)
 
-    def _clear(self, entity: str) -> None:
-        self._log(entity, rr.Clear(recursive=True))
+    def _begin(self, entity: str, stamp_ns: int) -> None:
+        """From `stamp_ns` on `entity` is shown."""
+        self._shown_ns[entity] = max(stamp_ns, self._shown_ns.get(entity, stamp_ns))
+        self._at(stamp_ns)
+
+    def _end(self, entity: str, time_ns: int, *others: str) -> None:
+        """Take away, from `time_ns` on, what is shown, and others with it."""
+        shown_ns = self._shown_ns.pop(entity, None)
+        if shown_ns is None:
+            return
+        self._at(max(time_ns, shown_ns + 1))  # a judgement may be older than the newest frame
+        for each in (entity, *others):
+            self._log(each, rr.Clear(recursive=True))
 
 
 def _camera(height: int, width: int) -> rr.Pinhole:

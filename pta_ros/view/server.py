@@ -6,23 +6,19 @@ Python it would listen on every network of the machine.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 from pta_ros.errors import ConfigError
+from pta_ros.lifeline import end_with_parent
 from pta_ros.view.page import EVERYWHERE, FrontDoor, Page, answers, free_port, taken
 
-_START_S, _STOP_S = 20.0, 5.0
-_PR_SET_PDEATHSIG = 1
+_START_S, _STOP_S = 60.0, 5.0
 
 
 class PageServer:
@@ -81,7 +77,7 @@ class PageServer:
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,
-            preexec_fn=_end_with_parent(),
+            preexec_fn=end_with_parent(),
         )
 
     def _await(self, *places: tuple[str, int]) -> None:
@@ -116,11 +112,3 @@ def _must_be_free(address: str, port: int) -> None:
             probe.bind((address, port))
         except OSError as error:
             raise taken(address, port, error) from error
-
-
-def _end_with_parent() -> Callable[[], object] | None:
-    """For the child: SIGTERM when this process is gone (Linux)."""
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)
-    return lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -45,6 +45,18 @@ def test_arguments_change_the_plan(plan):
     assert (made.simulation["seed"], made.simulation["subject"], made.view) == (9, 50, False)
 
 
+def test_a_page_is_served_when_asked_for(plan):
+    assert plan().page is None
+    assert plan("--view").page.url == "http://127.0.0.1:9090"
+
+
+def test_a_missing_rerun_is_told_before_anything_starts(monkeypatch):
+    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == "rerun" else json.__spec__)
+    demo._preflight(demo._NEEDED)
+    with pytest.raises(ConfigError, match=r"pip install '\.\[view\]'"):
+        demo._preflight({**demo._NEEDED, **demo._NEEDED_TO_VIEW})
+
+
 def test_checks_have_their_own_scripts(plan):
     transport = plan("--check", "transport")
     assert transport.simulation["rate_hz"] == 30.0

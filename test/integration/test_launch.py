@@ -12,7 +12,7 @@ from pta_ros.fusion.params import TOPICS, SensorParams, fusion_specs, specs
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "launch" / "mmfi_live.launch.py"
-NAMED = ["params_file", "model", "device", "use_sim_time", "rviz", "autostart", "composed"]
+NAMED = ["params_file", "model", "device", "use_sim_time", "rviz", "view", "autostart", "composed"]
 
 
 def tree():
@@ -43,7 +43,7 @@ def test_executables_are_entry_points():
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "NODES"
     )
     ours = {executable for package, executable in executables() if package == "pta_ros"}
-    assert ours == {"fusion_node", "sensor_node"}
+    assert ours == {"fusion_node", "sensor_node", "view_node"}
     assert ours <= set(nodes)
 
 
@@ -128,6 +128,22 @@ def test_separate_sensors_hear_what_the_fusion_node_expects(module, tmp_path):
     assert topics == {"depth": "cam/depth", "lidar": "lidar/points", "csi": "wifi6/csi"}
     declared = {spec.name for spec in specs(SensorParams)}
     assert all(set(s) - declared == {"use_sim_time"} for s in sensors.values())
+
+
+@pytest.mark.parametrize("composed", ["true", "false"])
+def test_the_view_hears_what_the_fusion_node_hears(module, composed):
+    from launch import LaunchContext
+
+    context = LaunchContext()
+    given = {"view": "true", "composed": composed, "depth_topic": "/cam/depth"}
+    defaults = {name: default for name, default, _ in module.ARGUMENTS}
+    context.launch_configurations.update({**defaults, **given})
+    view = next(n for n in module._nodes(context) if n._Node__node_name == "view_node")
+    found = parameters(view, context)
+    assert found["composed"] is (composed == "true")
+    ending = "" if found["composed"] else "/reduced"
+    moved = [tuple(context.perform_substitution(s[0]) for s in p) for p in view._Node__remappings]
+    assert moved == [(f"depth/image{ending}", f"/cam/depth{ending}")]
 
 
 def test_a_flag_that_is_none_is_refused(module):

@@ -38,7 +38,7 @@ def play(ros, bag):
 
         from pta_ros.nodes.player_program import PlayerNode
 
-        given = {"bag": str(bag), "delay_s": 0.5, "rate": 10.0, **params}
+        given = {"bag": str(bag), "min_subscribers": 1, "delay_s": 0.2, "rate": 10.0, **params}
         overrides = [Parameter(name, value=value) for name, value in given.items()]
         made.append(PlayerNode(parameter_overrides=overrides))
         return made[-1]
@@ -49,7 +49,7 @@ def play(ros, bag):
         node.destroy_node()
 
 
-def heard(ros, player, *others):
+def heard(ros, player):
     """Listen until the player ends; gives the numbers heard by topic, and the times of /clock."""
     from pta_msgs.msg import Skeleton
     from rclpy.executors import SingleThreadedExecutor

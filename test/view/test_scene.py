@@ -88,6 +88,8 @@ def test_what_is_no_longer_true_is_taken_away(recorded, made):
         recording.frame(made.frame("lidar"))
         recording.estimate(made.estimate())
         later = made.T0 + made.S
+        newest = later + made.S // 10
+        recording.frame(made.frame("lidar", newest))
         recording.states(later, made.statuses(lidar="STALE"))
         recording.frame(made.frame("lidar", later))  # frozen: still sent, not shown
         recording.states(made.T0, made.statuses())  # older than what is known
@@ -95,8 +97,10 @@ def test_what_is_no_longer_true_is_taken_away(recorded, made):
         recording.states(later + 1, made.statuses(**none))
 
     found, _ = recorded(tell)
-    assert len(values(found, "/world/lidar", "Points3D:positions")) == 1
+    lidar = found["/world/lidar"]
+    assert len(values(found, "/world/lidar", "Points3D:positions")) == 2
     assert values(found, "/world/lidar", "Clear:is_recursive") == [[True]]
+    assert max(lidar["stamp"]) == made.T0 + made.S + made.S // 10 + 1  # behind the newest frame
     for entity in ("/world/estimate", "/weights", "/times"):
         assert values(found, entity, "Clear:is_recursive") == [[True]]
     states = [v[0] for v in values(found, "/states/lidar", "StateChange:state")]

@@ -2,6 +2,7 @@
 
 import struct
 from types import SimpleNamespace
+from zlib import crc32
 
 import lz4.frame
 import numpy as np
@@ -10,19 +11,11 @@ import yaml
 
 from pta_ros.datasets.bag import Bag, BagWriter, Raw, header, message
 from pta_ros.datasets.bag_types import known_types
+from pta_ros.errors import DatasetError
 
 T0 = 1_700_000_000 * 10**9
 STEP = 10**8
 A, B = "/depth/image", "/wifi/csi"
-KINDS = [
-    ("mcap", ""),
-    ("mcap", "zstd"),
-    ("mcap", "file"),
-    ("mcap", "message"),
-    ("sqlite3", ""),
-    ("sqlite3", "file"),
-    ("sqlite3", "message"),
-]
 
 
 def image(value, size=2000):
@@ -71,6 +64,15 @@ def read(*paths, topics=(A, B)):
         return list(bag.messages(topics)), bag.losses
 
 
+def refusal(*paths):
+    """What opening these paths is refused with; None when it is not."""
+    try:
+        with Bag(paths):
+            return None
+    except DatasetError as error:
+        return str(error)
+
+
 def content(folder):
     """The one storage file of a recording's folder."""
     (found,) = [path for path in folder.iterdir() if path.name != "metadata.yaml"]
@@ -111,7 +113,7 @@ def channels(raws, schemas=True):
     return found
 
 
-def mcap(path, raws, chunk=0, compression="", schemas=True, end=True):
+def mcap(path, raws, chunk=0, compression="", schemas=True, end=True, checksum=False):
     """An MCAP file without index: messages in chunks of `chunk`, or bare when 0."""
     ids = {topic: i for i, topic in enumerate(dict.fromkeys(r.topic for r in raws), start=1)}
     heads = channels(raws, schemas)
@@ -127,7 +129,8 @@ def mcap(path, raws, chunk=0, compression="", schemas=True, end=True):
         data = b"".join([*(heads if i == 0 else []), *(each for _, each in part)])
         packed = lz4.frame.compress(data) if compression == "lz4" else data
         times = [time_ns for time_ns, _ in part]
-        about = struct.pack("<QQQI", min(times), max(times), len(data), 0)
+        about = struct.pack("<QQQ", min(times), max(times), len(data))
+        about += struct.pack("<I", crc32(data) if checksum else 0)
         size = struct.pack("<Q", len(packed))
         out.append(record(6, about, string(compression), size, packed))
     if end:

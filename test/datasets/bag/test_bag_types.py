@@ -121,22 +121,22 @@ def test_changed_bytes_decode_or_are_a_decode_error(opened, data):
     changed = bytearray(raw.data)
     for at in data.draw(st.lists(st.integers(0, len(changed) - 1), max_size=5)):
         changed[at] = data.draw(st.integers(0, 255))
-    try:
-        msg = bag.decode(Raw(raw.topic, raw.type, raw.time_ns, bytes(changed)))
-    except DecodeError as error:
-        assert error.source == raw.topic
-    else:
-        assert msg.__msgtype__ == raw.type
+    assert outcome(bag, raw, bytes(changed)) in (raw.type, raw.topic)
 
 
 @given(data=st.binary(max_size=200))
 def test_any_bytes_decode_or_are_a_decode_error(opened, data):
     bag, raws = opened
     for raw in raws[:2]:
-        try:
-            bag.decode(Raw(raw.topic, raw.type, raw.time_ns, data))
-        except DecodeError as error:
-            assert error.source == raw.topic
+        assert outcome(bag, raw, data) in (raw.type, raw.topic)
+
+
+def outcome(bag, raw, data):
+    """The type of the message that the bytes are, or the topic that the error names."""
+    try:
+        return bag.decode(Raw(raw.topic, raw.type, raw.time_ns, data)).__msgtype__
+    except DecodeError as error:
+        return error.source
 
 
 def test_every_message_of_ours_is_known():
@@ -168,8 +168,8 @@ def test_a_wrong_message_or_field_is_named():
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_reading_takes_no_more_memory_for_a_longer_bag(bags, tmp_path, whole):
-    raws = bags.sequence(16, size=500_000)
-    path = bags.content(bags.write(tmp_path / "rec", raws * 4))  # 32 MB in chunks of 1 MB
+    raws = bags.sequence(64, size=500_000)
+    path = bags.content(bags.write(tmp_path / "rec", raws))  # 32 MB in chunks of 1 MB
     if not whole:
         path.write_bytes(path.read_bytes()[:-1])
     del raws

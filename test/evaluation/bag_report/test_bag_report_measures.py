@@ -128,11 +128,39 @@ def test_reactions_in_words(made_up, free, silent_lidar, told, words_):
     assert words.reaction(seen.faults[0]) == words_
 
 
+def test_a_fault_to_the_end_of_the_bag_is_told(made_up, free):
+    long = Fault("drop", "lidar", 20.0, 99.0, 1.0)
+    for told, expected in (
+        ([(20.3, "STALE", "")], "STALE after 0.30 s, to the end of the bag"),
+        (
+            [(26, "CORRUPT", ""), (26.5, "LIVE", "")],
+            "CORRUPT after 6.00 s, out of use for 0.5 s of it",
+        ),
+    ):
+        seen = measure(score(made_up("x", [long], {"lidar": told})), free)
+        assert words.reaction(seen.faults[0]) == expected
+
+
+def test_faults_after_the_end_of_the_bag_are_counted_apart(made_up, free, silent_lidar):
+    late = [Fault("drop", m, 40.0, 50.0, 1.0) for m in ("depth", "csi")]
+    states = silent_lidar[1]
+    seen = measure(score(made_up("x", [silent_lidar[0], *late], states)), free)
+    assert words.events(seen) == (
+        "lidar drop 10–20 s: STALE after 0.30 s, back 0.40 s after it. 2 more after the bag's end."
+    )
+    seen = measure(score(made_up("x", [silent_lidar[0], NOISE, *late], states)), free)
+    assert words.events(seen) == (
+        "2 faults (2 kinds) on depth and lidar: 1 put the sensor out of use. "
+        "2 more after the bag's end."
+    )
+
+
 def test_a_fault_behind_the_end_of_the_bag_is_told(made_up):
     short = score(made_up(seconds=10.0))
     late = score(made_up("late", [NOISE], seconds=10.0))
     seen = measure(late, short)
     assert words.reaction(seen.faults[0]) == "not reached by the end of the bag"
+    assert words.events(seen) == "The bag ends before any fault begins."
     assert seen.window is None
 
 

@@ -1,0 +1,89 @@
+"""Bags of a few seconds, made of a synthetic clip's frames with a little noise of their own."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("rosbags")
+
+from pta_ros.datasets.bag import Bag, BagWriter
+from pta_ros.datasets.mmfi import MmfiTree
+from pta_ros.datasets.mmfi_bag import SENSOR_TOPICS, cloud_message, csi_message, depth_message
+from pta_ros.datasets.mmfi_bag import truth_message as truth
+from pta_ros.evaluation.bag import find_source, replay
+from pta_ros.evaluation.faults import Fault, FaultPlan
+from pta_ros.fusion.engine import Engine
+from pta_ros.fusion.params_file import read_params
+
+T0 = 1_700_000_000 * 10**9
+STEP = 10**8
+FREE = FaultPlan("fault-free")
+
+
+class Clip:
+    """Frame n of three sensors: the clip's two frames in turn, each with noise of its own."""
+
+    def __init__(self, tree):
+        self._clip = MmfiTree(tree).clips[0]
+
+    def messages(self, n, stamp_ns):
+        rng = np.random.default_rng(n)
+        read = {m: self._clip.read(m, 1 + n % 2) for m in SENSOR_TOPICS}
+        depth = np.where(read["depth"] > 0, read["depth"] + 0.001 * rng.integers(0, 2), 0)
+        points = read["lidar"] + rng.normal(0, 0.002, read["lidar"].shape)
+        csi = read["csi"] * rng.normal(1, 0.01, read["csi"].shape)
+        return {
+            SENSOR_TOPICS["depth"]: depth_message(depth, stamp_ns),
+            SENSOR_TOPICS["lidar"]: cloud_message(points, stamp_ns),
+            SENSOR_TOPICS["csi"]: csi_message(csi, stamp_ns),
+            "/ground_truth": truth(self._clip.joints(1 + n % 2), stamp_ns, "synthetic"),
+        }
+
+
+@pytest.fixture(scope="session")
+def clip(synthetic_tree):
+    return Clip(synthetic_tree)
+
+
+@pytest.fixture(scope="session")
+def write_bag(clip, tmp_path_factory):
+    """Write 10 Hz of messages; `skip(topic, n)` leaves one out, `stamp` is the sensors' clock."""
+
+    def write(count=30, skip=lambda topic, n: False, namespace="", stamp=T0):
+        path = tmp_path_factory.mktemp("bag") / "bag"
+        with BagWriter(path) as bag:
+            for n in range(count):
+                messages = clip.messages(n, stamp + n * STEP).items()
+                for late, (topic, msg) in enumerate(messages):
+                    if not skip(topic, n):
+                        bag.write(namespace + topic, T0 + n * STEP + late * 10**6, msg)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def engine():
+    engine = Engine.load(*read_params(None))
+    engine.start()
+    return engine
+
+
+@pytest.fixture(scope="session")
+def run(engine):
+    """Replay a bag; `faults` as (kind, modality, start, end, strength)."""
+
+    def run(path, *faults, observer=None, truth=None):
+        plan = FaultPlan("plan", tuple(Fault(*f, 0) for f in faults)) if faults else FREE
+        with Bag([Path(path)]) as bag:
+            source = find_source(bag, engine, {}, truth)
+            return replay(engine, bag, source, plan, observer)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def whole(write_bag):
+    return write_bag()
