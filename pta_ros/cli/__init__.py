@@ -101,3 +101,8 @@ def run_evaluate_bag() -> int:
 def run_mmfi_to_bag() -> int:
     """Console script mmfi_to_bag: write one MM-Fi clip as a bag on the live topics."""
     return _start("pta_ros.cli.mmfi_to_bag")
+
+
+def run_bench_bag() -> int:
+    """Console script bench_bag: speed and memory of a replay."""
+    return _start("pta_ros.cli.bench_bag")

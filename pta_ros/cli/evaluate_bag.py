@@ -17,11 +17,12 @@ from pta_ros.errors import ConfigError
 if TYPE_CHECKING:
     from pta_ros.datasets.bag import Bag
     from pta_ros.evaluation.bag import Source
-    from pta_ros.evaluation.bag_measures import Case
+    from pta_ros.evaluation.bag_measures import Case, Measured
     from pta_ros.evaluation.faults import FaultPlan
     from pta_ros.fusion.engine import Engine
 
 SUITE = "suite"
+MISSED = 3
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -46,6 +47,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("results/bag"), help="folder for results")
     parser.add_argument("--rrd", type=Path, help="write the fault-free replay for the Rerun viewer")
+    parser.add_argument(
+        "--check", action="store_true", help="exit with 3 when a broken sensor costs too much"
+    )
     parser.add_argument("--device", default="", help="cpu, cuda, cuda:N or auto (the parameters')")
     return parser.parse_args(arguments)
 
@@ -62,10 +66,12 @@ def _main(arguments: list[str] | None) -> int:
     with Bag(options.bag) as bag:
         source = find_source(bag, engine, given, given.pop("truth", None), options.clock)
         engine.start()
-        cases = list(_cases(engine, bag, source, plans, options.rrd))
-        written = write_report(options.out, cases, _context(options, arguments, engine, source))
+        replays = list(_replays(engine, bag, source, plans, options.rrd))
+        context = _context(options, arguments, engine, source)
+        written = write_report(options.out, [case for case, _ in replays], context)
     print(f"written: {written[0]}" + (f", {options.rrd}" if options.rrd else ""))
-    return 0
+    missed = any(seen.kept is False for _, seen in replays)
+    return MISSED if options.check and missed else 0
 
 
 def read_plans(names: list[str]) -> Iterator[FaultPlan]:
@@ -105,9 +111,9 @@ def _topics(given: list[str], engine: Engine) -> dict[str, str]:
     return topics
 
 
-def _cases(
+def _replays(
     engine: Engine, bag: Bag, source: Source, plans: list[FaultPlan], rrd: Path | None
-) -> Iterator[Case]:
+) -> Iterator[tuple[Case, Measured]]:
     """The fault-free replay, then every plan and, where one sensor is at fault, it dropped."""
     from pta_ros.evaluation.bag import FAULT_FREE, dropped_instead, replay
     from pta_ros.evaluation.bag_measures import Case, measure
@@ -126,8 +132,9 @@ def _cases(
         scored = score(case.run)
         free = free or scored
         reference = score(case.reference) if case.reference else None
-        print(f"{plan.name}: {verdict(measure(scored, free, reference))}", flush=True)
-        yield case
+        seen = measure(scored, free, reference)
+        print(f"{plan.name}: {verdict(seen)}", flush=True)
+        yield case, seen
     for loss in free.run.losses if free else ():
         print(f"note: {loss}", file=sys.stderr)
 
@@ -169,7 +176,7 @@ def _context(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Console script: 0 when the report is written, 1 on an error, 130 on Ctrl-C."""
+    """Console script: 0 when the report is written, 3 by --check, 1 on an error, 130 on Ctrl-C."""
     return run(lambda: _main(arguments))
 
 

@@ -19,6 +19,8 @@ _REMEDIES = {
     "rclpy": "ROS 2 is not on this Python's path; source a distribution or run `make setup`",
     "rerun": "the live view needs rerun; pip install 'rerun-sdk>=0.38,<1' (or '.[view]' in the "
     "repository)",
+    "rosbags": "rosbags is missing; pip install 'pta_ros[bag]'",
+    "backports": "backports.zstd is missing; pip install 'pta_ros[bag]'",
     "torch": "PyTorch is missing; pip install torch (the CPU build will do)",
 }
 

@@ -52,7 +52,7 @@ class DepthSensor(Sensor):
     plausible_m: float = 65.6
     max_implausible: float = 0.01
     #: Largest median step between neighbouring pixels; surfaces are smooth, noise is not.
-    max_step_m: float = 0.3
+    max_step_m: float = 0.1
 
     def __post_init__(self) -> None:
         if min(self.height, self.width) < 1 or not 0 <= self.min_m < self.max_m:

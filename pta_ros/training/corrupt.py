@@ -42,10 +42,18 @@ def depth_noise(image: Tensor, generator: Generator) -> Tensor:
     return torch.where(image > 0, (image + noise).clamp(min=0.05), image)
 
 
-def dead_pixels(image: Tensor, generator: Generator) -> Tensor:
-    """50 to 95 % of the pixels return nothing."""
-    lost = torch.rand(image.shape, generator=generator) < _uniform(0.5, 0.95, generator)
+def dropout(image: Tensor, generator: Generator) -> Tensor:
+    """20 to 95 % of the pixels return nothing."""
+    lost = torch.rand(image.shape, generator=generator) < _uniform(0.2, 0.95, generator)
     return image.masked_fill(lost, 0.0)
+
+
+def dead_rows(image: Tensor, generator: Generator) -> Tensor:
+    """20 to 90 % of the rows, or of the columns, return nothing."""
+    axis = int(torch.randint(2, (), generator=generator))
+    draws = torch.rand(image.shape[axis], generator=generator)
+    lost = draws < _uniform(0.2, 0.9, generator)
+    return image.masked_fill(lost[:, None] if axis == 0 else lost, 0.0)
 
 
 def sparse(points: Tensor, generator: Generator) -> Tensor:
@@ -84,7 +92,12 @@ def csi_noise(amplitude: Tensor, generator: Generator) -> Tensor:
 
 #: What happens to a frame, by modality and kind; FROZEN is every modality's (`corrupted_view`).
 CORRUPTIONS: dict[str, dict[str, Change]] = {
-    "depth": {"occlusion": occlusion, "noise": depth_noise, "dead_pixels": dead_pixels},
+    "depth": {
+        "occlusion": occlusion,
+        "noise": depth_noise,
+        "dropout": dropout,
+        "dead_rows": dead_rows,
+    },
     "lidar": {"sparse": sparse, "shift": shift, "noise": lidar_noise},
     "csi": {"dead_antenna": dead_antenna, "noise": csi_noise},
 }

@@ -44,13 +44,9 @@ def train(
     )
     system = make_system(name, bench)
     assert isinstance(system, PTA)
-    if not ranks.first:
-        return
-    _write_settings(config, bench)
-    checkpoint.save(
-        folder / "model", system, bench.ready.sensors, statistics_of(bench.ready),
-        provenance_of(config, root, bench.ready, time.monotonic() - begun),
-    )  # fmt: skip
+    if ranks.first:
+        _write_settings(config, bench)
+        _save(folder / "model", system, bench, config, root, begun)
 
 
 def train_systems(
@@ -62,7 +58,10 @@ def train_systems(
     watcher: Watcher,
     ranks: Ranks = ALONE,
 ) -> None:
-    """Train several systems for several seeds: `folder`/seed0, seed1 and so on."""
+    """Train several systems for several seeds: `folder`/seed0, seed1 and so on.
+
+    Those that a node can run are written there as model folders, by their names.
+    """
     begun = time.monotonic()
     names = list(names)
     for seed in seeds:
@@ -72,10 +71,21 @@ def train_systems(
             spoil=GATED in names, ranks=ranks,
         )  # fmt: skip
         for name in names:
-            make_system(name, bench)
+            system = make_system(name, bench)
             if ranks.first:
                 _write_settings(own, bench)
+                if isinstance(system, PTA):
+                    _save(bench.folder / name, system, bench, own, root, begun)
             watcher.note(f"seed {seed}: {name} done, {time.monotonic() - begun:.0f} s so far")
+
+
+def _save(
+    folder: Path, system: PTA, bench: Bench, config: TrainConfig, root: Path, begun: float
+) -> None:
+    checkpoint.save(
+        folder, system, bench.ready.sensors, statistics_of(bench.ready),
+        provenance_of(config, root, bench.ready, time.monotonic() - begun),
+    )  # fmt: skip
 
 
 def seed_folder(folder: Path, seed: int) -> Path:

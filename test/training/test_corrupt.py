@@ -115,12 +115,25 @@ def test_depth_noise_moves_every_return_and_invents_none():
         assert 0.09 < float((image - truth)[truth > 0].std()) < 0.51
 
 
-def test_dead_pixels_return_nothing_and_the_rest_is_as_it_was():
-    spoilt, clean = seen("depth", "dead_pixels"), frames("depth")
+def test_pixels_that_drop_out_return_nothing_and_the_rest_is_as_it_was():
+    spoilt, clean = seen("depth", "dropout"), frames("depth")
     alive = spoilt > 0
     assert torch.equal(spoilt[alive], clean[alive])
     lost = 1 - alive.flatten(1).sum(dim=1) / (clean > 0).flatten(1).sum(dim=1)
-    assert 0.48 < float(lost.min()) < float(lost.max()) < 0.97
+    assert 0.18 < float(lost.min()) < float(lost.max()) < 0.97
+
+
+def test_rows_or_columns_die_as_a_whole():
+    spoilt, clean = seen("depth", "dead_rows"), frames("depth")
+    axes = set()
+    for image, truth in zip(spoilt, clean, strict=True):
+        assert torch.equal(image[image > 0], truth[image > 0])
+        dead = [(image == 0).all(dim=d) & (truth > 0).any(dim=d) for d in (1, 0)]
+        axis = int(dead[1].sum() > dead[0].sum())
+        lines = dead[axis] if axis else dead[axis][:, None]
+        assert torch.equal(image == 0, (truth == 0) | lines)
+        axes.add(axis)
+    assert axes == {0, 1}
 
 
 def test_a_sparse_cloud_repeats_the_few_points_that_are_left():

@@ -139,6 +139,20 @@ def outcome(bag, raw, data):
         return error.source
 
 
+def test_a_compressed_message_that_is_damaged_is_a_decode_error(bags, tmp_path):
+    raws = bags.sequence(2)
+    path = bags.content(bags.write(tmp_path / "rec", raws, "mcap", "message"))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\x28\xb5\x2f\xfd")
+    data[at + 4 : at + 12] = b"\xff" * 8
+    path.write_bytes(data)
+    with Bag([path]) as bag:
+        first, *rest = bag.messages([bags.A, bags.B])
+        assert rest == raws[1:]
+        with pytest.raises(DecodeError, match=r"^/depth/image: .* cannot be decoded"):
+            bag.decode(first)
+
+
 def test_every_message_of_ours_is_known():
     names = {f"pta_msgs/msg/{path.stem}" for path in shipped("pta_msgs/msg").glob("*.msg")}
     assert len(names) >= 4
