@@ -19,6 +19,7 @@ from pta_ros.evaluation.poses import evaluate_subsets, mean_pose_error_mm
 from pta_ros.evaluation.subsets import subsets
 from pta_ros.evaluation.table import PLAIN, Context, Data, Machine, Record
 from pta_ros.model.projector import Projected
+from pta_ros.training.config import TrainConfig
 from pta_ros.training.prepare import Watcher, provenance_of
 from pta_ros.training.run import read_bench
 from pta_ros.training.systems import SYSTEMS, Bench, make_system
@@ -106,4 +107,14 @@ def _context(
         frames=len(rows),
         mean_pose_mm=mean_pose_error_mm(np.asarray(mean_pose, np.float32), joints[rows]),
         histories=histories,
+        training=_training(bench.config),
+    )
+
+
+def _training(config: TrainConfig) -> str:
+    """How long and how wide the systems were trained."""
+    xfi, single = (config.sized(name).dim for name in ("xfi", "single"))
+    return (
+        f"every system {config.meta.epochs} epochs on features of the same encoders; feature width "
+        f"D = {config.model.dim}, X-Fi {xfi}, mean of predictions {single}"
     )

@@ -83,7 +83,8 @@ class Context:
 
     `seeds` are those of training, all that were asked for; `wall_s` is the whole command's time;
     `mean_pose_mm` is the error of always answering the training set's mean pose; `histories` holds
-    PTA's weights over training: seed -> modality -> weight after each epoch.
+    PTA's weights over training: seed -> modality -> weight after each epoch; `training` says in
+    words how long and how wide the systems were trained.
     """
 
     command: str
@@ -95,6 +96,7 @@ class Context:
     frames: int
     mean_pose_mm: float
     histories: dict[int, dict[str, list[float]]]
+    training: str = ""
 
 
 @dataclass(frozen=True)

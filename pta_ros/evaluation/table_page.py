@@ -84,8 +84,9 @@ def _provenance(context: Context) -> str:
         ["data", f"{data.kind}: {made}"],
         ["test frames", f"{context.frames}, of subjects {' '.join(context.subjects)}"],
         ["seeds of training", listed(context.seeds)],
+        ["training", context.training],
         ["always the mean pose", f"{context.mean_pose_mm:.1f} mm"],
-        ["wall time", _duration(context.wall_s)],
+        ["wall time of the evaluation", _duration(context.wall_s)],
         ["machine", f"{machine.cores} cores, {machine.cpu}, torch {machine.torch}"],
     ]
     return grid(["made with", ""], rows)
