@@ -1,5 +1,8 @@
 """The 17 joints of MM-Fi's ground truth (Human3.6M order), their bones and limb groups."""
 
+#: The convention's name in messages.
+CONVENTION = "h36m17"
+
 JOINT_NAMES: tuple[str, ...] = (
     "pelvis",
     "right_hip",

@@ -14,22 +14,18 @@ from pta_ros.datasets.mmfi import Clip, MmfiTree
 from pta_ros.errors import ConfigError, DatasetError, DecodeError
 from pta_ros.frames import FloatArray
 from pta_ros.fusion.params import TOPICS, TYPES
-from pta_ros.skeleton import JOINT_NAMES
+from pta_ros.sensors.mmfi import BANDWIDTH_HZ, CENTER_HZ, FRAMES
+from pta_ros.skeleton import CONVENTION, JOINT_NAMES
 
 #: As a recorder names a node's topics that are in no namespace.
 SENSOR_TOPICS = {modality: f"/{topic}" for modality, topic in TOPICS.items()}
 TRUTH_TOPIC = "/ground_truth"
 TRUTH_TYPE = "pta_msgs/msg/Skeleton"
 
-#: The frames of the simulator's messages, and of the shipped parameters.
-FRAMES = {"depth": "depth_optical_frame", "lidar": "lidar_frame", "csi": "wifi_frame"}
-
 #: A start that is in no one's way: stamps of zero would count as missing.
 START_NS = 1_600_000_000 * 1_000_000_000
 MAX_RATE_HZ = 1000.0
 
-#: MM-Fi's access points: channel 64, 40 MHz wide.
-_CENTER_HZ, _BANDWIDTH_HZ = 5.32e9, 40e6
 _POINT_BYTES = 12
 _FLOAT32 = 7  # sensor_msgs/PointField
 
@@ -139,8 +135,8 @@ def csi_message(amplitude: FloatArray, time_ns: int) -> Any:
         subcarriers=subcarriers,
         packets=packets,
         amplitude=amplitude.reshape(-1),
-        center_frequency_hz=_CENTER_HZ,
-        bandwidth_hz=_BANDWIDTH_HZ,
+        center_frequency_hz=CENTER_HZ,
+        bandwidth_hz=BANDWIDTH_HZ,
     )
 
 
@@ -149,7 +145,7 @@ def truth_message(joints_m: FloatArray, time_ns: int, label: str) -> Any:
     return message(
         TRUTH_TYPE,
         header=header(time_ns, FRAMES["depth"]),
-        convention="h36m17",
+        convention=CONVENTION,
         joint_names=list(JOINT_NAMES),
         positions=[
             message("geometry_msgs/msg/Point", x=x, y=y, z=z) for x, y, z in joints_m.tolist()

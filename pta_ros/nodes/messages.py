@@ -16,12 +16,11 @@ from sensor_msgs.msg import Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from pta_ros.frames import Estimate, StreamStatus
-from pta_ros.skeleton import JOINT_NAMES
+from pta_ros.skeleton import CONVENTION, JOINT_NAMES
 
 #: Message type of every modality's topic.
 MESSAGE_TYPES = {"depth": Image, "lidar": PointCloud2, "csi": CsiFrame}
 
-CONVENTION = "h36m17"
 _NS = 1_000_000_000
 _XYZ = [
     PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)

@@ -8,12 +8,9 @@ from geometry_msgs.msg import Point
 from pta_msgs.msg import CsiFrame, Skeleton
 from sensor_msgs.msg import Image, PointCloud2, PointField
 
+from pta_ros.sensors.mmfi import BANDWIDTH_HZ, CENTER_HZ, FRAMES
 from pta_ros.simulate.garbage import RawCloud, RawCsi, RawDepth
-from pta_ros.skeleton import JOINT_NAMES
-
-CAMERA_FRAME = "depth_optical_frame"
-LIDAR_FRAME = "lidar_frame"
-CSI_FRAME = "wifi_frame"
+from pta_ros.skeleton import CONVENTION, JOINT_NAMES
 
 
 def _bytes(data: bytes) -> array.array:
@@ -26,7 +23,7 @@ def _bytes(data: bytes) -> array.array:
 def image_message(raw: RawDepth) -> Image:
     """A depth image of millimetres, little-endian."""
     msg = Image(height=raw.height, width=raw.width, encoding=raw.encoding)
-    msg.header.frame_id = CAMERA_FRAME
+    msg.header.frame_id = FRAMES["depth"]
     msg.is_bigendian = 0
     msg.step = raw.width * 2
     msg.data = _bytes(raw.data)
@@ -36,7 +33,7 @@ def image_message(raw: RawDepth) -> Image:
 def cloud_message(raw: RawCloud) -> PointCloud2:
     """An unorganised cloud of float32 x, y, z."""
     msg = PointCloud2(height=1, width=raw.points, is_bigendian=False, is_dense=True)
-    msg.header.frame_id = LIDAR_FRAME
+    msg.header.frame_id = FRAMES["lidar"]
     msg.fields = [
         PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
         for i, name in enumerate("xyz")
@@ -48,20 +45,20 @@ def cloud_message(raw: RawCloud) -> PointCloud2:
 
 
 def csi_message(raw: RawCsi) -> CsiFrame:
-    """A CSI frame of amplitudes; 40 MHz at 5.18 GHz, as MM-Fi's access points."""
+    """A CSI frame of amplitudes on the channel of MM-Fi's access points."""
     msg = CsiFrame()
-    msg.header.frame_id = CSI_FRAME
+    msg.header.frame_id = FRAMES["csi"]
     msg.antennas, msg.subcarriers, msg.packets = raw.shape
     msg.amplitude = array.array("f", raw.amplitude.tobytes())
-    msg.center_frequency_hz = 5.32e9
-    msg.bandwidth_hz = 40e6
+    msg.center_frequency_hz = CENTER_HZ
+    msg.bandwidth_hz = BANDWIDTH_HZ
     return msg
 
 
 def truth_message(joints_m) -> Skeleton:
     """The true pose, (17, 3) metres in the camera frame."""
-    msg = Skeleton(convention="h36m17", model="ground truth (synthetic)")
-    msg.header.frame_id = CAMERA_FRAME
+    msg = Skeleton(convention=CONVENTION, model="ground truth (synthetic)")
+    msg.header.frame_id = FRAMES["depth"]
     msg.joint_names = list(JOINT_NAMES)
     msg.positions = [Point(x=float(x), y=float(y), z=float(z)) for x, y, z in joints_m]
     msg.std_dev = [0.0] * len(JOINT_NAMES)

@@ -79,7 +79,7 @@ def test_a_gate_is_trained_on_top_where_the_configuration_asks_for_one(
     before, after = (checkpoint.load(p / "model").model for p in (run, out))
     assert before.gate is None
     assert after.config == replace(before.config, gate=True)
-    assert bool(after.gate.score.weight.any())
+    assert bool(after.gate.odds[0].weight.any())
     for name, value in before.state_dict().items():
         if not name.startswith("calibration."):
             assert value.equal(after.state_dict()[name]), name
