@@ -42,10 +42,14 @@ class Rig:
         return self.recorder.tally(topic).written
 
     def publisher(self, kind, topic, qos=10):
-        """A publisher that the recorder listens to."""
+        """A publisher that the recorder listens to, as both of them know."""
         out = self.node.create_publisher(kind, topic, qos)
-        self.until(lambda: out.get_subscription_count())
+        self.until(lambda: out.get_subscription_count() and self._matched(out.topic_name))
         return out
+
+    def _matched(self, topic):
+        listening = [s for s in self.recorder.subscriptions if s.topic_name == topic]
+        return any(s.get_publisher_count() for s in listening)
 
     def finish(self):
         """Close the recorder; gives the bag's topics and its messages by topic."""

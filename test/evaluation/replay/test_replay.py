@@ -86,12 +86,13 @@ def test_delayed_messages_arrive_late_and_in_order(run, whole):
 
 
 def test_worst_moments_keep_what_they_were_made_from(run, whole):
-    result = run(whole, ("noise", "depth", 1.0, 2.0, 0.3))
+    result = run(whole, ("noise", "lidar", 1.0, 2.0, 0.3))
     assert result.moments
     worst = max(result.moments, key=lambda moment: moment.error_mm)
     assert worst.error_mm == pytest.approx(result.error_mm.max(), rel=1e-5)
-    assert worst.frames["depth"].shape == (96, 128)
     at = list(result.stamp_ns).index(worst.stamp_ns)
+    used = dict(zip(result.modalities, result.used[at].tolist(), strict=True))
+    assert {name: name in worst.frames for name in used} == used
     np.testing.assert_array_equal(worst.joints_m, result.joints_m[at])
     np.testing.assert_array_equal(worst.truth_m, result.truth_m[at])
 
