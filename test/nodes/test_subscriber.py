@@ -52,8 +52,14 @@ def rig(ros):
         def connected(self, kind, topic):
             """A publisher that the sensor node hears."""
             publisher = self.host.create_publisher(kind, topic, sensor_qos(5))
-            self.until(lambda: publisher.get_subscription_count() == 1)
+            self.meet(publisher)
             return publisher
+
+        def meet(self, publisher=None):
+            """Wait until publisher and sensor node both know of each other."""
+            publisher = publisher or self.publisher
+            self.until(lambda: publisher.get_subscription_count() == 1)
+            self.until(lambda: self.node._subscription.get_publisher_count() == 1)
 
         def until(self, done):
             end = time.monotonic() + NEVER_S
@@ -81,7 +87,7 @@ def csi_message(amplitude=None):
 
 def test_readings_arrive_reduced_and_bad_ones_as_errors(rig):
     rig.open()
-    rig.until(lambda: rig.publisher.get_subscription_count() == 1)
+    rig.meet()
     rig.publisher.publish(csi_message())
     rig.until(lambda: rig.sink.frames)
     frame, msg = rig.sink.frames[0]
@@ -105,7 +111,7 @@ def test_a_decoder_that_breaks_costs_one_message(rig):
             return 1 / 0
 
     rig.open(Broken())
-    rig.until(lambda: rig.publisher.get_subscription_count() == 1)
+    rig.meet()
     rig.publisher.publish(csi_message())
     rig.until(lambda: rig.sink.errors)
     assert "ZeroDivisionError" in rig.sink.errors[0][1].reason
