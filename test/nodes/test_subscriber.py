@@ -59,7 +59,8 @@ def rig(ros):
             """Wait until publisher and sensor node both know of each other."""
             publisher = publisher or self.publisher
             self.until(lambda: publisher.get_subscription_count() == 1)
-            self.until(lambda: self.node._subscription.get_publisher_count() == 1)
+            ends = [s for s in self.node.subscriptions if s.topic_name == publisher.topic_name]
+            self.until(lambda: ends[0].get_publisher_count() == 1)
 
         def until(self, done):
             end = time.monotonic() + NEVER_S
