@@ -248,6 +248,14 @@ def test_an_unfinished_run_is_one_line_that_says_what_to_do(
     assert not (tmp_path / "table").exists()
 
 
+def test_a_system_that_is_missing_is_left_out_and_told(synthetic_tree, run, tmp_path, capsys):
+    cut = tmp_path / "cut"
+    shutil.copytree(run, cut, ignore=shutil.ignore_patterns("xfi.state.safetensors"))
+    assert compare(synthetic_tree, cut, tmp_path / "table") == 0
+    assert "seed 0: xfi left out: " in capsys.readouterr().out
+    assert "Not complete" in (tmp_path / "table/results.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
