@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,43 +41,65 @@ class StateLog:
                 )
 
 
+class Column:
+    """Rows of one shape, copied into an array that doubles when it is full.
+
+    Rows kept one by one would lie between the large arrays that come and go, and hold their memory.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: type) -> None:
+        self._rows: NDArray[Any] = np.zeros((1024, *shape), dtype)
+        self.count = 0
+
+    def add(self, row: Any) -> None:
+        """Append one row."""
+        if self.count == len(self._rows):
+            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
+        self._rows[self.count] = row
+        self.count += 1
+
+    @property
+    def rows(self) -> NDArray[Any]:
+        """All rows so far, (N, *shape)."""
+        return self._rows[: self.count]
+
+
 class EstimateLog:
     """All estimates as columns; see Replayed for their shapes."""
 
     def __init__(self, modalities: tuple[str, ...]) -> None:
-        self._modalities = modalities
-        self._rows: list[tuple[FloatArray, FloatArray, FloatArray, NDArray[np.int64]]] = []
-        self._timings: dict[str, list[float]] = {}
-
-    def __len__(self) -> int:
-        return len(self._rows)
+        self._modalities, count = modalities, len(modalities)
+        self._columns = {
+            "stamp_ns": Column((), np.int64),
+            "joints_m": Column((NUM_JOINTS, 3), np.float32),
+            "std_m": Column((NUM_JOINTS,), np.float32),
+            "weights": Column((count,), np.float32),
+            "frame_stamps_ns": Column((count,), np.int64),
+        }
+        self._timings: dict[str, Column] = {}
 
     def add(self, estimate: Estimate) -> None:
         """Note one estimate."""
-        weights = np.array([estimate.weights.get(m, 0.0) for m in self._modalities], np.float32)
-        stamps = [estimate.stamps_ns.get(m, 0) for m in self._modalities]
-        row = (estimate.joints_m, estimate.std_m, weights)
-        self._rows.append((*row, np.array([estimate.stamp_ns, *stamps], np.int64)))
-        for stage, value in estimate.timings_ms.items():
-            self._timings.setdefault(stage, []).append(value)
-
-    def columns(self) -> dict[str, NDArray[np.generic]]:
-        """The estimates' fields of Replayed."""
-        count, members = len(self._rows), len(self._modalities)
-        joints, std, weights, stamps = zip(*self._rows, strict=True) if count else ([],) * 4
-        all_stamps = np.array(stamps, np.int64).reshape(count, 1 + members)
-        return {
-            "stamp_ns": all_stamps[:, 0],
-            "joints_m": np.array(joints, np.float32).reshape(count, NUM_JOINTS, 3),
-            "std_m": np.array(std, np.float32).reshape(count, NUM_JOINTS),
-            "weights": np.array(weights, np.float32).reshape(count, members),
-            "used": all_stamps[:, 1:] > 0,
-            "frame_stamps_ns": all_stamps[:, 1:],
+        row = {
+            "stamp_ns": estimate.stamp_ns,
+            "joints_m": estimate.joints_m,
+            "std_m": estimate.std_m,
+            "weights": [estimate.weights.get(m, 0.0) for m in self._modalities],
+            "frame_stamps_ns": [estimate.stamps_ns.get(m, 0) for m in self._modalities],
         }
+        for name, value in row.items():
+            self._columns[name].add(value)
+        for stage, value in estimate.timings_ms.items():
+            self._timings.setdefault(stage, Column((), np.float32)).add(value)
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The estimates' fields of Replayed."""
+        found = {name: column.rows for name, column in self._columns.items()}
+        return {**found, "used": found["frame_stamps_ns"] > 0}
 
     def timings_ms(self) -> dict[str, FloatArray]:
         """Stage -> (N,) milliseconds."""
-        return {stage: np.array(values, np.float32) for stage, values in self._timings.items()}
+        return {stage: column.rows for stage, column in self._timings.items()}
 
 
 class TruthLog:
@@ -84,10 +107,7 @@ class TruthLog:
 
     def __init__(self) -> None:
         self._stamps: list[int] = []
-        self._poses: list[FloatArray] = []
-
-    def __len__(self) -> int:
-        return len(self._stamps)
+        self._poses = Column((NUM_JOINTS, 3), np.float32)
 
     @property
     def newest_ns(self) -> int:
@@ -98,7 +118,7 @@ class TruthLog:
         """Note one pose; one that does not advance time (a looped bag) is left out."""
         if stamp_ns > self.newest_ns:
             self._stamps.append(stamp_ns)
-            self._poses.append(joints_m)
+            self._poses.add(joints_m)
 
     def at(self, stamps_ns: NDArray[np.int64]) -> FloatArray:
         """The pose at each stamp, (N, J, 3); NaN where none is near."""
@@ -116,12 +136,12 @@ class TruthLog:
         if len(around) == 2:
             a, b = (self._stamps[i] for i in around)
             if b - a <= TRUTH_GAP_NS:
-                first, last = (self._poses[i] for i in around)
+                first, last = self._poses.rows[around]
                 return first + np.float32((stamp_ns - a) / (b - a)) * (last - first)
         near = min(around, key=lambda i: abs(self._stamps[i] - stamp_ns), default=None)
         if near is None or abs(self._stamps[near] - stamp_ns) > TRUTH_NEAR_NS:
             return None
-        return self._poses[near]
+        return self._poses.rows[near].copy()
 
 
 class Worst:
