@@ -39,14 +39,16 @@ def evaluate_subsets(
     rows: Tensor,
     refine: bool | None = None,
     only: list[tuple[str, ...]] | None = None,
+    unused: Tensor | None = None,
 ) -> list[SubsetResult]:
     """Evaluate `model` on `rows` for all subsets, or `only` some.
 
     Frames that lack a member are left out of a subset, and a subset that no frame has is left out
-    of the results. `refine` as in PTA.complete.
+    of the results. `refine` as in PTA.complete. `unused` (frames of `data`, M) bool: what is there
+    and not used all the same.
     """
     chosen = subsets(model.config.modalities) if only is None else only
-    found = ((s, predict_subset(model, data, rows, s, refine)) for s in chosen)
+    found = ((s, predict_subset(model, data, rows, s, refine, unused)) for s in chosen)
     return [_summary(s, *parts) for s, parts in found if len(parts[0])]
 
 
@@ -57,6 +59,7 @@ def predict_subset(
     rows: Tensor,
     subset: tuple[str, ...],
     refine: bool | None = None,
+    unused: Tensor | None = None,
     batch: int = 256,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Joints (N, J, 3), deviations (N, J) and true joints, of the frames that have all members."""
@@ -66,6 +69,7 @@ def predict_subset(
     joints, deviations = [data.joints[:0]], [data.joints[:0, :, 0]]
     for part in rows.split(batch) if len(rows) else ():
         mask = members.expand(len(part), -1)
+        mask = mask if unused is None else mask & ~unused[part]
         features = data.features(model, part, mask)
         choice = {"refine": refine} if isinstance(model, PTA) else {}
         out = model.complete(features, mask, **choice)

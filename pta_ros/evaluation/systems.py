@@ -17,16 +17,18 @@ from torch import Tensor
 from pta_ros.datasets.features import FeatureSet
 from pta_ros.errors import CheckpointError
 from pta_ros.evaluation.poses import evaluate_subsets, mean_pose_error_mm
+from pta_ros.evaluation.stream_checks import frozen_in_use
 from pta_ros.evaluation.subsets import subsets
-from pta_ros.evaluation.table import PLAIN, Context, Data, Machine, Record
+from pta_ros.evaluation.table import PLAIN, UNGATED, Context, Data, Machine, Record
 from pta_ros.model.projector import Projected
 from pta_ros.training.config import TrainConfig
+from pta_ros.training.corrupt import FROZEN
 from pta_ros.training.prepare import Watcher, provenance_of
-from pta_ros.training.run import read_bench
+from pta_ros.training.run import GATED, read_bench
 from pta_ros.training.systems import SYSTEMS, Bench, make_system
 
 #: Systems that are also tested with corrupted frames.
-TESTED_BROKEN = ("pta", "pta_gate")
+TESTED_BROKEN = ("base1", "xfi", "pta", UNGATED, GATED)
 
 
 def table_records(
@@ -46,7 +48,7 @@ def table_records(
             try:
                 system = make_system(name, bench)
             except CheckpointError as error:
-                if name in TESTED_BROKEN:
+                if name in (UNGATED, GATED):
                     raise
                 watcher.note(f"seed {seed}: {name} left out: {error}")
                 continue
@@ -74,8 +76,18 @@ def _broken(
         wider = [s for s in subsets(system.config.modalities) if modality in s and len(s) > 1]
         for kind, view in kinds.items():
             data = with_view(bench.clean, modality, view)
-            for result in evaluate_subsets(system, data, rows, only=wider):
+            unused = _unused(bench, modality) if (name, kind) == (GATED, FROZEN) else None
+            for result in evaluate_subsets(system, data, rows, only=wider, unused=unused):
                 yield Record(name, seed, corruption=f"{modality}/{kind}", **asdict(result))
+
+
+def _unused(bench: Bench, modality: str) -> Tensor:
+    """Frozen frames of `modality` that the live streams do not use: (frames, M) bool."""
+    rows = bench.ready.rows["test"]
+    unused = torch.zeros_like(bench.clean.present)
+    column = list(bench.clean.tokens).index(modality)
+    unused[rows, column] = ~frozen_in_use(bench.ready.data, modality, rows)
+    return unused
 
 
 def with_view(clean: FeatureSet, modality: str, view: FeatureSet) -> FeatureSet:

@@ -21,11 +21,12 @@ COMPARED: dict[str, str] = {
     "pta_no_diffusion": "PTA without diffusion",
     "pta_no_meta": "PTA without meta weights",
     "pta": "PTA",
-    "pta_gate": "PTA + gate (ours)",
+    "pta_gate": "PTA + mixers + gate (ours)",
 }
-#: Not compared: the same weights as `pta`, evaluated with unrefined student features.
-PLAIN = "pta_plain"
-TITLES = {**COMPARED, PLAIN: "PTA, plain features"}
+#: Not compared: the same weights as `pta`, evaluated with unrefined student features, and ours
+#: before it has its gate.
+PLAIN, UNGATED = "pta_plain", "pta_ungated"
+TITLES = {**COMPARED, PLAIN: "PTA, plain features", UNGATED: "PTA + mixers, no gate"}
 
 #: Means this close are equal: they differ in floating point, not in skill.
 TIE_MM = 0.001

@@ -126,7 +126,9 @@ def _effects(table: Table, columns: dict[str, list[Effect]], after: list[str]) -
         *after,
         "## A corrupted modality",
         "MPJPE with one modality corrupted against MPJPE without that modality, from means over "
-        "the seeds; above zero it would have been better to drop it, bold is the worst.",
+        "the seeds; above zero it would have been better to drop it, bold is the worst. A frozen "
+        "sensor shows one frame again and again, which the live streams notice: where they do, it "
+        "is left out with the gate, as in the live node; everything else is the model alone.",
         corruption_table(table) if table.corruptions else "Not measured.",
     ]
 

@@ -33,7 +33,7 @@ _SHORT = {
     "pta_no_diffusion": "no diffusion",
     "pta_no_meta": "no meta weights",
     "pta": "PTA",
-    "pta_gate": "PTA + gate",
+    "pta_gate": "ours",
 }
 _MARKERS = {"xfi": "^", "pta": "o", "pta_gate": "D"}
 #: A page of about 900 pixels shows this at half its size: still legible.
@@ -125,7 +125,7 @@ def _whole(table: Table) -> bool:
 
 
 def draw_joints(table: Table, data: str, path: Path) -> None:
-    """Error of every joint for X-Fi, PTA and PTA + gate: single modalities and all together."""
+    """Error of every joint for X-Fi, PTA and ours: single modalities and all together."""
     shown = [*table.modalities, table.subsets[-1]]
     figure = _figure(6.6, f"Error per joint, each panel with its own scale — {data}")
     axes: Any = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]

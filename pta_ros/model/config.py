@@ -56,7 +56,8 @@ class PTAConfig:
     """One model: L = `tokens`, D = `dim`, d = `latent`, C = `channels` of the encoders' tokens.
 
     `encoders` names the encoder family. `refine` selects refined (True) or plain student features
-    where the caller of the model does not say. `gate` adds the per-sample reliability to the
+    where the caller of the model does not say. `mixers` is how many blocks the head has before it
+    pools the tokens (0: the paper's head). `gate` adds the per-sample reliability to the
     meta-learned weights (beyond the paper).
     """
 
@@ -67,6 +68,7 @@ class PTAConfig:
     dim: int = 128
     latent: int = 64
     joints: int = 17
+    mixers: int = 0
     refine: bool = True
     gate: bool = False
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
@@ -77,6 +79,8 @@ class PTAConfig:
         for name in ("channels", "tokens", "dim", "latent", "joints"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if self.mixers < 0:
+            raise ConfigError(f"mixers is {self.mixers}; expected 0 or more")
         if self.latent % 8:
             raise ConfigError(
                 f"latent is {self.latent}; expected a multiple of 8 (noise adapter's bottleneck)"

@@ -6,15 +6,16 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+
+from pta_ros.model.purify import subset_number
 
 #: From features (..., L, D) to joints (..., J, 3) and log deviation (..., J).
 Head = Callable[[Tensor], tuple[Tensor, Tensor]]
 
-#: Corrupted frames are rarer in operation than in training, by about this much in log odds.
+#: Until it is calibrated: corrupted frames are rarer in operation than in training, by so much.
 PRIOR = 3.0
-#: How fast a weight falls with the odds that its frame is corrupted.
-POWER = 2.0
+#: How fast the log of a weight falls with the log odds above the threshold.
+POWER = 4.0
 #: Metres to numbers of order one.
 _PER_METRE = 10.0
 
@@ -25,9 +26,13 @@ class ReliabilityGate(nn.Module):
     A sensor that is broken now shows it in its own features, or by contradicting the others: the
     gate sees each modality's features before refinement, the pose they give alone, and how far it
     lies from the pose of each other modality. It says how likely each frame is to be corrupted and
-    knows nothing of errors, so a good frame of a poor sensor keeps the meta-learned weight. It
-    starts as no gate at all.
+    knows nothing of errors, so a good frame of a poor sensor keeps the meta-learned weight, and so
+    does every frame whose log odds stay below `threshold`, one for each subset of the modalities
+    and modality: what good frames of validation people reach (training/calibrate.py). It starts as
+    no gate at all.
     """
+
+    threshold: Tensor
 
     def __init__(
         self, dim: int, joints: int, modalities: int, hidden: int = 64, dropout: float = 0.3
@@ -37,13 +42,14 @@ class ReliabilityGate(nn.Module):
         self.own = nn.ModuleList(nn.Linear(2 * dim + joints, hidden) for _ in range(modalities))
         self.pair = nn.Sequential(nn.Linear(2 * hidden + joints + 3, hidden), nn.ReLU())
         self.odds = nn.ModuleList(nn.Linear(2 * hidden, 1) for _ in range(modalities))
+        self.register_buffer("threshold", torch.full((2**modalities, modalities), PRIOR))
         for layer in self.odds:
             nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor, mask: Tensor, head: Head, logits: Tensor) -> Tensor:
         """Features (B, M, L, D), mask (B, M), meta logits (M,) -> weights (B, M), rows sum to 1."""
-        doubt = softplus(self.log_odds(features, mask, head) - PRIOR)
+        doubt = (self.log_odds(features, mask, head) - self.threshold[subset_number(mask)]).relu()
         return (logits - POWER * doubt).masked_fill(~mask, -torch.inf).softmax(dim=1)
 
     def log_odds(self, features: Tensor, mask: Tensor, head: Head) -> Tensor:

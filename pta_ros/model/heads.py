@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from pta_ros.model.purify import subset_number
+
 
 class PTAOutput(NamedTuple):
     """Joints (B, J, 3) metres, log of the per-axis deviation (B, J), weights (B, M).
@@ -19,11 +21,35 @@ class PTAOutput(NamedTuple):
     weights: Tensor
 
 
-class PoseHead(nn.Module):
-    """Joint positions and their uncertainty: mean over tokens, LayerNorm, linear."""
+class MixerBlock(nn.Module):
+    """Mixes tokens, then channels, each with a shortcut (Tolstikhin et al., 2021): (B, L, D)."""
 
-    def __init__(self, dim: int, joints: int) -> None:
+    def __init__(self, tokens: int, dim: int) -> None:
         super().__init__()
+        self.token_norm = nn.LayerNorm(dim)
+        self.token = nn.Sequential(
+            nn.Linear(tokens, 4 * tokens), nn.GELU(), nn.Linear(4 * tokens, tokens)
+        )
+        self.channel = nn.Sequential(
+            nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape in and out."""
+        x = x + self.token(self.token_norm(x).transpose(1, 2)).transpose(1, 2)
+        out: Tensor = x + self.channel(x)
+        return out
+
+
+class PoseHead(nn.Module):
+    """Joint positions and their uncertainty: mean over tokens, LayerNorm, linear.
+
+    `mixers` blocks before the mean look at the `tokens` together (beyond the paper).
+    """
+
+    def __init__(self, dim: int, joints: int, tokens: int = 0, mixers: int = 0) -> None:
+        super().__init__()
+        self.mix = nn.Sequential(*(MixerBlock(tokens, dim) for _ in range(mixers)))
         self.norm = nn.LayerNorm(dim)
         self.position = nn.Linear(dim, joints * 3)
         self.spread = nn.Linear(dim, joints)
@@ -36,7 +62,7 @@ class PoseHead(nn.Module):
 
     def forward(self, fused: Tensor) -> tuple[Tensor, Tensor]:
         """`fused` (B, L, D) -> joints (B, J, 3) metres, log of the per-axis deviation (B, J)."""
-        pooled = self.norm(fused.mean(dim=1))
+        pooled = self.norm(self.mix(fused).mean(dim=1))
         # Detached: how sure the model is must not bend where it puts the joints.
         return self.position(pooled).unflatten(1, (-1, 3)), self.spread(pooled.detach())
 
@@ -48,17 +74,11 @@ class Calibration(nn.Module):
     """
 
     log_factor: Tensor
-    place: Tensor
 
     def __init__(self, modalities: int, joints: int) -> None:
         super().__init__()
         self.register_buffer("log_factor", torch.zeros(2**modalities, joints))
-        self.register_buffer("place", 2 ** torch.arange(modalities), persistent=False)
 
     def forward(self, log_std: Tensor, mask: Tensor) -> Tensor:
         """`log_std` (B, J) of estimates from the modalities in `mask` (B, M), calibrated."""
-        return log_std + self.log_factor[self.subset(mask)]
-
-    def subset(self, mask: Tensor) -> Tensor:
-        """Number of each row's subset: (B, M) bool -> (B,), modality i counts 2**i."""
-        return (mask * self.place).sum(dim=1)
+        return log_std + self.log_factor[subset_number(mask)]

@@ -28,7 +28,7 @@ class PTA(Projected):
         )
         self.purify = ModalityWeights(len(config.modalities))
         self.aligner = _make_aligner(config)
-        self.head = PoseHead(config.dim, config.joints)
+        self.head = PoseHead(config.dim, config.joints, config.tokens, config.mixers)
         self.gate = _make_gate(config)
 
     def forward(

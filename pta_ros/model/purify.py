@@ -26,3 +26,8 @@ def fuse(parts: Tensor, weights: Tensor) -> Tensor:
     """
     # Not by einsum: its product of one column takes five times as long.
     return (parts * weights.unflatten(1, (-1, *[1] * (parts.dim() - 2)))).sum(dim=1)
+
+
+def subset_number(mask: Tensor) -> Tensor:
+    """Number of each row's subset: (B, M) bool -> (B,), modality i counts 2**i."""
+    return (mask * 2 ** torch.arange(mask.shape[1], device=mask.device)).sum(dim=1)

@@ -102,6 +102,8 @@ CORRUPTIONS: dict[str, dict[str, Change]] = {
     "csi": {"dead_antenna": dead_antenna, "noise": csi_noise},
 }
 FROZEN = "frozen"
+#: A frozen sensor shows what it saw so many frames ago.
+FROZEN_BACK = 3
 
 
 def kinds(modality: str) -> list[str]:
@@ -125,7 +127,7 @@ def corrupted_view(kind: str, data: ReducedSet, seed: int = 0) -> View:
     return View(kind, change, f"1, seed {seed}")
 
 
-def frozen_rows(data: ReducedSet, modality: str, back: int = 3) -> NDArray[np.intp]:
+def frozen_rows(data: ReducedSet, modality: str, back: int = FROZEN_BACK) -> NDArray[np.intp]:
     """For every row the one that a sensor frozen `back` frames ago still shows, (N,).
 
     Clips are cyclic here; a row whose earlier frame is not present shows itself.

@@ -28,7 +28,7 @@ from pta_ros.training.prepare import (
     train_encoders,
 )
 from pta_ros.training.pretrain import SingleModality
-from pta_ros.training.systems import SYSTEMS, Bench, make_system
+from pta_ros.training.systems import SYSTEMS, UNGATED, Bench, make_system
 
 GATED = "pta_gate"
 
@@ -38,7 +38,7 @@ def train(
 ) -> None:
     """Train PTA, with its gate if `config.model.gate`, and write `folder`/model."""
     begun = time.monotonic()
-    name = GATED if config.model.gate else "pta"
+    name = GATED if config.model.gate else UNGATED
     bench = make_bench(
         config, root, folder, folder / "cache", watcher, spoil=name == GATED, ranks=ranks
     )

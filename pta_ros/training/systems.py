@@ -15,7 +15,7 @@ from pta_ros.evaluation.poses import evaluate_subsets
 from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi
 from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA
-from pta_ros.training.calibrate import calibrate
+from pta_ros.training.calibrate import calibrate, calibrate_gate
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.fit import supervised_stage
@@ -53,9 +53,14 @@ SYSTEMS: dict[str, Callable[[Bench], Projected]] = {
     "xfi": lambda bench: _supervised("xfi", bench, lambda: XFi(bench.config.sized("xfi"))),
     "pta_no_diffusion": lambda bench: _pta("pta_no_diffusion", without_diffusion, bench),
     "pta_no_meta": lambda bench: _pta("pta_no_meta", without_meta_weights, bench),
-    "pta": lambda bench: _pta("pta", lambda config: config, bench),
+    "pta": lambda bench: _pta("pta", with_paper_head, bench),
+    "pta_ungated": lambda bench: _pta("pta_ungated", lambda config: config, bench),
     "pta_gate": lambda bench: _gated(bench),
 }
+
+
+#: PTA as configured, before its gate.
+UNGATED = "pta_ungated"
 
 
 def make_system(name: str, bench: Bench) -> Projected:
@@ -70,18 +75,23 @@ def make_system(name: str, bench: Bench) -> Projected:
     return system.eval()
 
 
+def with_paper_head(config: TrainConfig) -> TrainConfig:
+    """PTA as published: the head is linear on pooled tokens."""
+    return replace(config, model=replace(config.model, mixers=0))
+
+
 def without_diffusion(config: TrainConfig) -> TrainConfig:
     """The ablation that fuses plain features; no alignment loss."""
+    paper = with_paper_head(config)
     return replace(
-        config,
-        model=replace(config.model, refine=False),
-        meta=replace(config.meta, align_weight=0.0),
+        paper, model=replace(paper.model, refine=False), meta=replace(paper.meta, align_weight=0.0)
     )
 
 
 def without_meta_weights(config: TrainConfig) -> TrainConfig:
     """The ablation whose weights stay uniform."""
-    return replace(config, meta=replace(config.meta, outer="none"))
+    paper = with_paper_head(config)
+    return replace(paper, meta=replace(paper.meta, outer="none"))
 
 
 def _supervised(name: str, bench: Bench, make: Callable[[], ConcatenateMlp | XFi]) -> Projected:
@@ -130,14 +140,15 @@ def _gated(bench: Bench) -> PTA:
     )
     seed_everything(config.seed, "gate")
     model = PTA(config.model)
-    trained = SYSTEMS["pta"](bench).state_dict()
+    trained = SYSTEMS[UNGATED](bench).state_dict()
     model.load_state_dict({**model.state_dict(), **trained})
     stage = gate_stage(
-        config, model, bench.clean, bench.spoilt, _gate_rows(bench), _validate(bench, model),
-        bench.watcher.progress("gate"),
+        config, model, bench.clean, bench.spoilt, bench.ready.rows["train"],
+        _validate(bench, model), bench.watcher.progress("gate"),
     )  # fmt: skip
     with bench.ranks.one_by_one():  # the gate is small: sharing it would cost more than it saves
         _run(stage, "pta_gate", config, bench)
+    calibrate_gate(model, bench.clean, _unseen(bench))
     return model
 
 
@@ -149,9 +160,10 @@ def _take_projections(model: Projected, bench: Bench) -> None:
         model.projectors[modality].load_state_dict(single.projector.state_dict())
 
 
-def _gate_rows(bench: Bench) -> Tensor:
+def _unseen(bench: Bench) -> Tensor:
+    """Frames of people whom neither the encoders nor the gate was trained on."""
     rows = bench.ready.rows
-    return torch.cat([rows["train"], rows["meta_val"]])
+    return torch.cat([rows["meta_val"], rows["val"]])
 
 
 def _run(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> None:

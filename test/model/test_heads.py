@@ -5,6 +5,7 @@ from itertools import product
 import torch
 
 from pta_ros.model.heads import Calibration, PoseHead
+from pta_ros.model.purify import subset_number
 
 MASKS = torch.tensor([m for m in product([False, True], repeat=3) if any(m)])
 
@@ -18,6 +19,17 @@ def test_a_head_answers_the_mean_pose_before_any_training_and_learns_from_there(
     assert log_std.shape == (5, 17)
     joints.square().sum().backward()
     assert bool(head.position.weight.grad.any())
+
+
+def test_mixers_look_at_all_tokens_and_leave_the_first_answer_as_it_is():
+    torch.manual_seed(0)
+    head, pose = PoseHead(8, 17, tokens=4, mixers=2), torch.randn(17, 3)
+    head.start_at(pose)
+    fused = torch.randn(5, 4, 8)
+    torch.testing.assert_close(head(fused)[0], pose.expand(5, 17, 3))
+    torch.nn.init.normal_(head.position.weight)
+    mixed, swapped = head(fused)[0], head(fused.roll(1, dims=1))[0]
+    assert not torch.allclose(mixed, swapped, atol=1e-3)  # a plain mean would not notice
 
 
 def test_how_sure_a_head_is_does_not_bend_where_it_puts_the_joints():
@@ -35,9 +47,9 @@ def test_a_calibration_that_was_never_fitted_changes_nothing():
 
 
 def test_every_subset_has_a_number_of_its_own():
-    numbers = Calibration(3, 17).subset(MASKS)
+    numbers = subset_number(MASKS)
     assert sorted(numbers.tolist()) == [1, 2, 3, 4, 5, 6, 7]
-    assert Calibration(3, 17).subset(torch.tensor([[True, False, True]])).tolist() == [5]
+    assert subset_number(torch.tensor([[True, False, True]])).tolist() == [5]
 
 
 def test_each_row_is_scaled_by_the_factors_of_its_own_subset_and_joint():

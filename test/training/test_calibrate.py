@@ -11,6 +11,7 @@ from pta_ros.evaluation.subsets import subset_name, subsets
 from pta_ros.model.baselines import MeanOfPredictions
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
+from pta_ros.model.purify import subset_number
 from pta_ros.training.calibrate import calibrate
 
 CONFIG = PTAConfig(channels=8, tokens=4, dim=16, latent=8)
@@ -110,6 +111,6 @@ def test_a_subset_without_any_frame_keeps_the_deviations_that_are_predicted(mode
     calibrate(model, data, FITTED)
     factors = model.calibration.log_factor
     for subset in subsets(CONFIG.modalities):
-        number = model.calibration.subset(torch.tensor([[m in subset for m in CONFIG.modalities]]))
+        number = subset_number(torch.tensor([[m in subset for m in CONFIG.modalities]]))
         fitted = bool(factors[number].any())
         assert fitted == ("csi" not in subset), subset_name(subset)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from pta_ros.evaluation.subsets import subset_name, subsets
-from pta_ros.evaluation.table import COMPARED, PLAIN, Context, Data, Machine, Record
+from pta_ros.evaluation.table import COMPARED, PLAIN, UNGATED, Context, Data, Machine, Record
 
 MODALITIES = ("depth", "lidar", "csi")
 NAMES = [subset_name(s) for s in subsets(MODALITIES)]
@@ -22,6 +22,7 @@ WORSE_MM = {
     "pta": 2.0,
     "pta_gate": 0.0,
     PLAIN: 3.0,
+    UNGATED: 0.5,
 }
 KINDS = ("depth/noise", "lidar/shift", "csi/dead_antenna")
 
@@ -33,11 +34,11 @@ def record(system, seed, subset, corruption=None, mpjpe_mm=None, pa_mpjpe_mm=Non
     return Record(system, seed, subset, corruption, 120, error, pa, joints, 0.68, 0.95)
 
 
-def clean(systems=(*COMPARED, PLAIN)):
+def clean(systems=(*COMPARED, PLAIN, UNGATED)):
     return [record(s, seed, name) for s in systems for seed in SEEDS for name in NAMES]
 
 
-def corrupted(systems=("pta", "pta_gate"), percent=1.0):
+def corrupted(systems=("pta", "pta_ungated", "pta_gate"), percent=1.0):
     """Every corruption costs `percent` against dropping the modality."""
     found = []
     for kind in KINDS:

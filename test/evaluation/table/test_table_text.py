@@ -42,7 +42,7 @@ def test_a_missing_cell_is_a_dash_and_a_seed_less_is_named(make):
     depth = dict(zip(table[0], table[1], strict=True))
     assert depth["PTA without meta weights"] == "–"
     assert depth["X-Fi fusion"] == "59.5 ± 0.7 (seeds 0, 1 only)"
-    assert depth["PTA + gate (ours)"] == "50.5 ± 0.7 (seeds 1, 2 only)"
+    assert depth["PTA + mixers + gate (ours)"] == "50.5 ± 0.7 (seeds 1, 2 only)"
     assert depth["PTA"] == "**52.0 ± 1.0**"
 
 
@@ -66,13 +66,14 @@ def test_percent_is_signed_and_never_minus_zero(with_mm, text):
     assert percent_text(Effect("depth", "csi", 100.0, with_mm)) == text
 
 
-def test_the_corruption_table_puts_pta_and_the_gate_side_by_side(make):
-    records = make.clean() + make.corrupted(("pta",), 30.0) + make.corrupted(("pta_gate",), -1.0)
+def test_the_corruption_table_puts_ours_without_and_with_its_gate_side_by_side(make):
+    broken = make.corrupted(("pta_ungated",), 30.0) + make.corrupted(("pta_gate",), -1.0)
+    records = make.clean() + broken
     table = rows(corruption_table(tabulate(records, make.context())))
     assert len(table) == 1 + 9
     by_key = {tuple(row[:2]): row[2:] for row in table}
     assert by_key["csi/dead antenna", "lidar + csi"] == [
-        "62.0", "80.6", "+30.0 %", "60.0", "59.4", "-1.0 %"
+        "60.5", "78.7", "+30.0 %", "60.0", "59.4", "-1.0 %"
     ]  # fmt: skip
     for column in (4, 7):
         assert sum(row[column].startswith("**") for row in table) == 1
