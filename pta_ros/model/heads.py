@@ -24,15 +24,19 @@ class PTAOutput(NamedTuple):
 class MixerBlock(nn.Module):
     """Mixes tokens, then channels, each with a shortcut (Tolstikhin et al., 2021): (B, L, D)."""
 
-    def __init__(self, tokens: int, dim: int) -> None:
+    def __init__(self, tokens: int, dim: int, dropout: float = 0.2) -> None:
         super().__init__()
         self.token_norm = nn.LayerNorm(dim)
         self.token = nn.Sequential(
-            nn.Linear(tokens, 4 * tokens), nn.GELU(), nn.Linear(4 * tokens, tokens)
+            nn.Linear(tokens, 4 * tokens),
+            nn.GELU(),
+            nn.Linear(4 * tokens, tokens),
+            nn.Dropout(dropout),
         )
         self.channel = nn.Sequential(
-            nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim)
-        )
+            nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim),
+            nn.Dropout(dropout),
+        )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
         """Same shape in and out."""

@@ -17,6 +17,7 @@ from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA
 from pta_ros.training.calibrate import calibrate, calibrate_gate
 from pta_ros.training.config import TrainConfig
+from pta_ros.training.corrupt import FROZEN
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.fit import supervised_stage
 from pta_ros.training.gate import Spoilt, gate_stage
@@ -143,13 +144,21 @@ def _gated(bench: Bench) -> PTA:
     trained = SYSTEMS[UNGATED](bench).state_dict()
     model.load_state_dict({**model.state_dict(), **trained})
     stage = gate_stage(
-        config, model, bench.clean, bench.spoilt, bench.ready.rows["train"],
+        config, model, bench.clean, _one_frame(bench.spoilt), bench.ready.rows["train"],
         _validate(bench, model), bench.watcher.progress("gate"),
     )  # fmt: skip
     with bench.ranks.one_by_one():  # the gate is small: sharing it would cost more than it saves
         _run(stage, "pta_gate", config, bench)
     calibrate_gate(model, bench.clean, _unseen(bench))
     return model
+
+
+def _one_frame(spoilt: Spoilt) -> Spoilt:
+    """The kinds that a single frame can show; a frozen sensor is the streams' to notice."""
+    return {
+        m: {kind: view for kind, view in kinds.items() if kind != FROZEN}
+        for m, kinds in spoilt.items()
+    }
 
 
 def _take_projections(model: Projected, bench: Bench) -> None:

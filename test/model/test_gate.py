@@ -61,6 +61,19 @@ def test_weights_sum_to_one_and_an_absent_modality_gets_none():
     assert bool(((weights - shares)[pairs].abs().amax(dim=1) > 1e-3).all())  # it does something
 
 
+def test_a_frame_below_the_threshold_keeps_the_meta_learned_weight_exactly():
+    model, features = gated(), features_of(len(MASKS))
+    with torch.no_grad():
+        odds = model.gate.log_odds(features, MASKS, model.head)
+        model.gate.threshold.fill_(float(odds[MASKS].max()) + 0.1)
+        weights = model.gate(features, MASKS, model.head, model.purify.logits)
+        assert torch.equal(weights, model.purify(MASKS))
+        model.gate.threshold[3].fill_(float(odds[3, :2].min()))  # depth and LiDAR, one is doubted
+        changed = model.gate(features, MASKS, model.head, model.purify.logits)
+    differs = (changed != weights).any(dim=1)
+    assert differs.tolist() == [names == ("depth", "lidar") for names in SUBSETS]
+
+
 @torch.inference_mode()
 def test_absent_features_have_no_influence_on_the_weights_of_the_rest():
     model, features = gated(), features_of(len(MASKS))
@@ -126,6 +139,7 @@ def error(weights, features, joints):
 def test_it_learns_to_distrust_a_spoilt_modality_where_fixed_weights_cannot(marked, left, share):
     torch.manual_seed(0)
     gate, fixed = ReliabilityGate(CONFIG.dim, 17, 3, hidden=32, dropout=0.0), ModalityWeights(3)
+    gate.threshold.zero_()  # more likely corrupted than not
 
     def weigh(features, mask):
         return gate(features, mask, head, torch.zeros(3))

@@ -11,8 +11,9 @@ from pta_ros.evaluation.subsets import subset_name, subsets
 from pta_ros.model.baselines import MeanOfPredictions
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
+from pta_ros.model.pta import PTA
 from pta_ros.model.purify import subset_number
-from pta_ros.training.calibrate import calibrate
+from pta_ros.training.calibrate import FALSE_ALARMS, LEAST_ODDS, calibrate, calibrate_gate
 
 CONFIG = PTAConfig(channels=8, tokens=4, dim=16, latent=8)
 COUNT = 3000
@@ -114,3 +115,53 @@ def test_a_subset_without_any_frame_keeps_the_deviations_that_are_predicted(mode
         number = subset_number(torch.tensor([[m in subset for m in CONFIG.modalities]]))
         fitted = bool(factors[number].any())
         assert fitted == ("csi" not in subset), subset_name(subset)
+
+
+@pytest.fixture
+def doubtful():
+    """A model whose gate says something of its own of every frame."""
+    torch.manual_seed(0)
+    model = PTA(replace(CONFIG, gate=True)).eval()
+    with torch.no_grad():
+        for layer in model.gate.odds:
+            layer.weight.normal_(std=3.0)
+    return model
+
+
+def noise(seed=1):
+    """Frames of random tokens."""
+    generator = torch.Generator().manual_seed(seed)
+    data = errors(normal)
+    tokens = {m: torch.randn(t.shape, generator=generator) for m, t in data.tokens.items()}
+    return replace(data, tokens=tokens)
+
+
+@torch.inference_mode()
+def test_the_gate_doubts_its_share_of_good_frames_in_every_subset(doubtful):
+    data = noise()
+    calibrate_gate(doubtful, data, FITTED)
+    threshold = doubtful.gate.threshold
+    assert bool((threshold >= LEAST_ODDS).all())
+    for subset in subsets(CONFIG.modalities):
+        member = torch.tensor([m in subset for m in CONFIG.modalities])
+        mask = member.expand(COUNT, -1)
+        odds = doubtful.gate.log_odds(data.features(doubtful, FRESH, mask), mask, doubtful.head)
+        limit = threshold[subset_number(mask)]
+        doubted = (odds > limit).float().mean(dim=0)[member]
+        above = limit[0][member] > LEAST_ODDS
+        assert bool(above.any()), subset
+        # Standard error of a share of 0.005 among 3000: 0.0013, and as much from the fit.
+        torch.testing.assert_close(
+            doubted[above], torch.full_like(doubted[above], FALSE_ALARMS), atol=0.006, rtol=0
+        )
+        assert bool((doubted[~above] <= FALSE_ALARMS + 0.006).all())
+
+
+def test_the_gate_is_calibrated_on_the_rows_that_it_is_told_alone(doubtful):
+    data = noise()
+    calibrate_gate(doubtful, data, FITTED)
+    first = doubtful.gate.threshold.clone()
+    for tokens in data.tokens.values():
+        tokens[FRESH] = torch.nan
+    calibrate_gate(doubtful, data, FITTED)
+    assert torch.equal(doubtful.gate.threshold, first)

@@ -37,7 +37,9 @@ def test_a_good_comparison_keeps_every_bound(make):
 
 def test_one_lost_subset_breaks_the_gates_bound_but_not_the_papers_count(make):
     records = changed(make.clean(), "xfi", "depth+csi", mpjpe_mm=-30.0) + make.corrupted()
-    assert missed(make, records) == ["PTA + mixers + gate (ours): best MPJPE among all compared systems"]
+    assert missed(make, records) == [
+        "PTA + mixers + gate (ours): best MPJPE among all compared systems"
+    ]
     found = verdicts(make, records)
     gate = found["PTA + mixers + gate (ours): best MPJPE among all compared systems"]
     assert (gate.bound.value, gate.where) == (6, "not in depth + csi")
@@ -48,7 +50,9 @@ def test_systems_without_parts_do_not_count_against_pta_as_the_paper_counts(make
     records = make.clean() + make.corrupted()
     for name in make.names:
         records = changed(records, "pta_no_diffusion", name, mpjpe_mm=-20.0)
-    assert missed(make, records) == ["PTA + mixers + gate (ours): best MPJPE among all compared systems"]
+    assert missed(make, records) == [
+        "PTA + mixers + gate (ours): best MPJPE among all compared systems"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +93,9 @@ def test_what_was_not_measured_is_not_kept(make):
 
 def test_a_subset_that_a_rival_lacks_is_not_won(make):
     records = [r for r in make.clean() if (r.system, r.seed, r.subset) != ("base2", 1, "csi")]
-    gate = verdicts(make, records)["PTA + mixers + gate (ours): best MPJPE among all compared systems"]
+    gate = verdicts(make, records)[
+        "PTA + mixers + gate (ours): best MPJPE among all compared systems"
+    ]
     assert (gate.bound.value, gate.bound.ok, gate.where) == (6, False, "not measured in csi")
 
 
