@@ -48,7 +48,7 @@ def table_records(
             try:
                 system = make_system(name, bench)
             except CheckpointError as error:
-                if name in (UNGATED, GATED):
+                if name in ("pta", UNGATED, GATED):
                     raise
                 watcher.note(f"seed {seed}: {name} left out: {error}")
                 continue

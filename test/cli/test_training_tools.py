@@ -56,7 +56,7 @@ def test_a_killed_run_resumes_to_the_same_weights(run, synthetic_tree, config, t
     command = [sys.executable, "-m", "pta_ros.cli.train_pta", *arguments, "--threads", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
-            if line.startswith("pta epoch 1"):
+            if line.startswith("pta_ungated epoch 1"):
                 process.send_signal(signal.SIGKILL)
     assert not (tmp_path / "cut/model").exists()
     assert subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode == 0

@@ -10,17 +10,17 @@ from torch.nn.modules.module import register_module_forward_hook
 from pta_ros.cli import evaluate_pta, train_pta
 from pta_ros.evaluation.subsets import subset_name, subsets
 from pta_ros.evaluation.systems import TESTED_BROKEN, with_view
-from pta_ros.evaluation.table import COMPARED, PLAIN
+from pta_ros.evaluation.table import COMPARED, PLAIN, UNGATED
 from pta_ros.evaluation.table_files import read_json
 from pta_ros.model.encoders.lite import ENCODERS
 from pta_ros.training.config import load_config
-from pta_ros.training.corrupt import corrupted_view, kinds
+from pta_ros.training.corrupt import FROZEN, corrupted_view, kinds
 from pta_ros.training.run import read_bench, train_systems
 from pta_ros.training.systems import make_system
 
 NAMES = ("depth", "lidar", "csi")
 CONFIG = """
-model: {tokens: 4, dim: 16, latent: 8, channels: 16}
+model: {tokens: 4, dim: 16, latent: 8, channels: 16, mixers: 1}
 split: {meta_val: 0.2, val: 0.2, test: 0.2}
 pretrain: {depth: {epochs: 1, batch: 8}, lidar: {epochs: 1}, csi: {epochs: 1}}
 meta: {epochs: 2, batch: 4, outer_every: 1}
@@ -88,9 +88,9 @@ def test_all_files_are_written(compared):
     assert all(p.stat().st_size > 500 for p in compared.rglob("*.*"))
 
 
-def test_every_system_is_tested_on_every_subset_and_two_on_every_corruption(records):
+def test_every_system_is_tested_on_every_subset_and_some_on_every_corruption(records):
     every = [subset_name(s) for s in subsets(NAMES)]
-    clean = {(system, s, None) for system in [*COMPARED, PLAIN] for s in every}
+    clean = {(system, s, None) for system in [*COMPARED, PLAIN, UNGATED] for s in every}
     broken = {
         (system, subset_name(s), f"{m}/{kind}")
         for system in TESTED_BROKEN
@@ -134,7 +134,7 @@ def raw(bench, modality):
     return torch.from_numpy(bench.ready.data.inputs[modality][bench.ready.rows["test"].numpy()])
 
 
-@pytest.mark.parametrize("name", TESTED_BROKEN)
+@pytest.mark.parametrize("name", ["pta", "pta_gate"])
 def test_a_record_is_what_the_whole_model_gives_on_the_raw_frames(bench, records, name):
     model = make_system(name, bench)
     for subset in subsets(NAMES):
@@ -161,6 +161,8 @@ def test_a_corrupted_record_is_what_the_whole_model_gives_on_spoilt_frames(
         inputs = {m: raw(bench, m) for m in NAMES}
         view = corrupted_view(kind, bench.ready.data)
         inputs[modality] = view.change(modality, inputs[modality], rows)
+        if kind == FROZEN:  # the streams leave it out
+            del inputs[modality]
         record = records["pta_gate", "depth+lidar+csi", f"{modality}/{kind}"]
         assert record.mpjpe_mm == pytest.approx(mpjpe_mm(model, bench, inputs), rel=1e-4)
 

@@ -20,14 +20,15 @@ from pta_ros.training.systems import (
 NAMES = ("depth", "lidar", "csi")
 CONFIG = config_from(
     {
-        "model": {"tokens": 4, "dim": 16, "latent": 8, "channels": 16},
+        "model": {"tokens": 4, "dim": 16, "latent": 8, "channels": 16, "mixers": 1},
         "split": {"meta_val": 0.2, "val": 0.2, "test": 0.2},
         "pretrain": {m: {"epochs": 1, "batch": 8} for m in NAMES},
         "meta": {"epochs": 2, "batch": 2, "outer_every": 1},
         "gate": {"epochs": 3},
     }
 )
-EPOCHS = {**dict.fromkeys(["base1", "xfi", "pta_no_diffusion", "pta_no_meta", "pta"], 2),
+EPOCHS = {**dict.fromkeys(["base1", "xfi", "pta_no_diffusion", "pta_no_meta", "pta",
+                          "pta_ungated"], 2),
           "pta_gate": 3}  # fmt: skip
 
 
@@ -186,7 +187,7 @@ def test_pta_and_its_ablations_start_alike_on_the_same_encoders(bench):
 
 
 def test_the_gate_sits_on_pta_which_stays_as_it_is(bench):
-    gated, pta = make_system("pta_gate", bench), make_system("pta", bench)
+    gated, pta = make_system("pta_gate", bench), make_system("pta_ungated", bench)
     assert gated.config == replace(pta.config, gate=True)
     values = gated.state_dict()
     for name, value in pta.state_dict().items():
