@@ -14,8 +14,9 @@ from pta_ros.model.purify import subset_number
 
 #: Share of a normal variable within one standard deviation.
 WITHIN_ONE = 0.6827
-#: Share of good frames that the gate may doubt, and the least log odds at which it may.
-FALSE_ALARMS = 0.005
+#: False alarms of the gate may raise the error of a subset by so much, for each modality in it.
+FALSE_ALARMS = 0.002
+#: The least log odds at which a frame is doubted: more likely corrupted than not, in training.
 LEAST_ODDS = 0.0
 
 
@@ -37,21 +38,51 @@ def calibrate(model: Projected, data: FeatureSet, rows: Tensor) -> None:
 
 
 @torch.inference_mode()
-def calibrate_gate(model: PTA, data: FeatureSet, rows: Tensor, batch: int = 256) -> None:
-    """Set the gate's thresholds so that it doubts FALSE_ALARMS of the good frames `rows`.
+def calibrate_gate(model: PTA, data: FeatureSet, rows: Tensor) -> None:
+    """Set the gate's thresholds by what its false alarms cost, on the good frames `rows`.
 
-    One for each subset of the modalities and modality in it; `rows` must not be training rows.
+    One for each subset of the modalities and modality in it, as low as FALSE_ALARMS allows: to
+    doubt a good sensor is cheap beside one that is as good, dear beside a poor one. `rows` must not
+    be training rows.
     """
     gate = model.eval().gate
     assert gate is not None, "a model with config.gate"
-    for subset in subsets(model.config.modalities):
-        member = torch.tensor([m in subset for m in model.config.modalities])
+    gate.threshold.fill_(torch.inf)  # errors as they are without a gate
+    names, found = model.config.modalities, torch.full_like(gate.threshold, LEAST_ODDS)
+    for subset in (s for s in subsets(names) if len(s) > 1):
+        member = torch.tensor([m in subset for m in names])
         whole = rows[data.present[rows][:, member].all(dim=1)]
-        odds = [
-            gate.log_odds(data.features(model, part, mask), mask, model.head)
-            for part in whole.split(batch)
-            for mask in [member.expand(len(part), -1)]
-        ]
-        if len(whole):
-            reached = torch.cat(odds).quantile(1 - FALSE_ALARMS, dim=0)
-            gate.threshold[subset_number(member[None])[0]] = reached.clamp(min=LEAST_ODDS)
+        kept, odds = _errors(model, data, whole, subset), _odds(model, data, whole, member)
+        for modality in subset:
+            rest = tuple(m for m in subset if m != modality)
+            cost = _errors(model, data, whole, rest) - kept
+            column = names.index(modality)
+            limit = lowest_threshold(odds[:, column], cost, FALSE_ALARMS * float(kept.sum()))
+            found[subset_number(member[None])[0], column] = max(limit, LEAST_ODDS)
+    gate.threshold.copy_(found)
+
+
+def _errors(model: PTA, data: FeatureSet, rows: Tensor, subset: tuple[str, ...]) -> Tensor:
+    """Mean joint distance of every row, (N,) metres."""
+    joints, _, truth = predict_subset(model, data, rows, subset)
+    return (joints - truth).norm(dim=-1).mean(dim=1)
+
+
+def _odds(model: PTA, data: FeatureSet, rows: Tensor, member: Tensor, batch: int = 256) -> Tensor:
+    """The gate's log odds of every row, (N, M)."""
+    assert model.gate is not None
+    odds = [rows.new_zeros(0, len(member), dtype=torch.float32)]
+    for part in rows.split(batch) if len(rows) else ():
+        mask = member.expand(len(part), -1)
+        odds.append(model.gate.log_odds(data.features(model, part, mask), mask, model.head))
+    return torch.cat(odds)
+
+
+def lowest_threshold(odds: Tensor, cost: Tensor, budget: float) -> float:
+    """The lowest threshold whose alarms, the frames above it, cost no more than `budget`.
+
+    It is the log odds (N,) of the first frame that is one too many.
+    """
+    highest, order = odds.sort(descending=True)
+    beyond = (cost[order].cumsum(dim=0) > budget).nonzero()
+    return float(highest[beyond[0, 0]]) if len(beyond) else -torch.inf

@@ -209,7 +209,7 @@ def test_a_killed_run_of_two_processes_resumes_to_the_same_bits(together):
 def test_the_tool_trains_by_two_processes_as_by_one(together, training, tmp_path):
     """In single precision, so nearly; systems and gate."""
     assert train_pta.main([*training, "--out", str(tmp_path)]) == 0
-    for name in ("xfi", "pta", "pta_gate"):
+    for name in ("xfi", "pta_ungated", "pta_gate"):
         state = f"seed0/{name}.state.safetensors"
         one, two = history(tmp_path / state), history(together / "tool" / state)
         for a, b in zip(one, two, strict=True):
@@ -220,7 +220,8 @@ def test_the_first_process_alone_speaks_and_writes(together):
     lines = (together / "printed").read_text().splitlines()
     epochs = [line.split(":")[0] for line in lines if line.startswith(("xfi", "pta"))]
     assert epochs == [
-        "xfi epoch 1", "xfi epoch 2", "pta epoch 1", "pta epoch 2", "pta_gate epoch 1",
+        "xfi epoch 1", "xfi epoch 2", "pta_ungated epoch 1", "pta_ungated epoch 2",
+        "pta_gate epoch 1",
     ]  # fmt: skip
     assert len(list((together / "tool/tensorboard").iterdir())) == 1
 
