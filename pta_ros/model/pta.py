@@ -48,10 +48,10 @@ class PTA(Projected):
 
     def complete(self, features: Tensor, mask: Tensor, refine: bool | None = None) -> PTAOutput:
         """From projected features (B, M, L, D) and mask (B, M) to the output; see forward."""
-        weights = self.weigh(features, mask)
+        mask = self.trusted(features, mask)
         if self.config.refine if refine is None else refine:
             features = self.align(features, mask)
-        return self.predict(features, mask, weights)
+        return self.predict(features, mask)
 
     def align(self, features: Tensor, mask: Tensor) -> Tensor:
         """Refined features (B, M, L, D) of projected ones; rows that are absent hold zero."""
@@ -106,16 +106,16 @@ class PTA(Projected):
             if m in inputs and bool(mask[:, i].any())
         }
 
-    def weigh(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Weights (B, M) of projected, unrefined features: the gate's if there is one."""
+    def trusted(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Which of the frames that are there to use, (B, M) bool: all of them without a gate."""
         if self.gate is None:
-            return self.purify(mask)
-        weights: Tensor = self.gate(features, mask, self.head, self.purify.logits)
-        return weights
+            return mask
+        kept: Tensor = self.gate(features, mask, self.head)
+        return kept
 
-    def predict(self, features: Tensor, mask: Tensor, weights: Tensor | None = None) -> PTAOutput:
-        """Fuse features (B, M, L, D) by `weights` (None: the meta-learned ones), and the head."""
-        weights = self.purify(mask) if weights is None else weights
+    def predict(self, features: Tensor, mask: Tensor) -> PTAOutput:
+        """Fuse features (B, M, L, D) by the meta-learned weights, and the head."""
+        weights = self.purify(mask)
         joints, log_std = self.head(fuse(features, weights))
         return PTAOutput(joints, self.calibration(log_std, mask), weights)
 

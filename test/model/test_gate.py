@@ -10,15 +10,17 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from pta_ros import checkpoint
 from pta_ros.frames import Frame, Sample
 from pta_ros.fusion.estimator import Estimator
+from pta_ros.model.baselines import shares
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.gate import ReliabilityGate
 from pta_ros.model.pta import PTA
-from pta_ros.model.purify import ModalityWeights, fuse
+from pta_ros.model.purify import ModalityWeights, fuse, subset_number
 from pta_ros.sensors import sensors_from_config
 from pta_ros.training.purify import draw_subsets
 
 CONFIG = PTAConfig(channels=16, tokens=4, dim=16, latent=8, gate=True)
 SHAPES = {"depth": (96, 128), "lidar": (512, 3), "csi": (3, 114, 10)}
+NAMES = list(SHAPES)
 SUBSETS = [s for n in (1, 2, 3) for s in combinations(SHAPES, n)]
 MASKS = torch.tensor([[m in s for m in SHAPES] for s in SUBSETS])
 LOGITS = torch.tensor([0.7, -0.4, 0.1])
@@ -41,54 +43,78 @@ def features_of(count, seed=0):
     return torch.randn(count, 3, CONFIG.tokens, CONFIG.dim, generator=generator)
 
 
-def test_it_starts_as_the_meta_learned_weights_exactly():
+def test_it_starts_as_no_gate_at_all():
     torch.manual_seed(0)
     model = PTA(CONFIG).eval()
-    with torch.no_grad():
-        model.purify.logits.copy_(LOGITS)
-    features = features_of(len(MASKS))
-    gate = model.gate(features, MASKS, model.head, model.purify.logits)
-    assert torch.equal(gate, model.purify(MASKS))
+    assert torch.equal(model.trusted(features_of(len(MASKS)), MASKS), MASKS)
 
 
 @torch.inference_mode()
-def test_weights_sum_to_one_and_an_absent_modality_gets_none():
-    weights = gated().complete(features_of(len(MASKS)), MASKS).weights
-    torch.testing.assert_close(weights.sum(dim=1), torch.ones(len(MASKS)))
-    assert bool((weights[~MASKS] == 0).all())
-    shares = gated().purify(MASKS)
-    pairs = MASKS.sum(dim=1) > 1
-    assert bool(((weights - shares)[pairs].abs().amax(dim=1) > 1e-3).all())  # it does something
-
-
-def test_a_frame_below_the_threshold_keeps_the_meta_learned_weight_exactly():
+def test_what_is_left_out_has_no_weight_and_the_rest_the_meta_learned_ones():
     model, features = gated(), features_of(len(MASKS))
-    with torch.no_grad():
-        odds = model.gate.log_odds(features, MASKS, model.head)
-        model.gate.threshold.fill_(float(odds[MASKS].max()) + 0.1)
-        weights = model.gate(features, MASKS, model.head, model.purify.logits)
-        assert torch.equal(weights, model.purify(MASKS))
-        model.gate.threshold[3].fill_(float(odds[3, :2].min()))  # depth and LiDAR, one is doubted
-        changed = model.gate(features, MASKS, model.head, model.purify.logits)
-    differs = (changed != weights).any(dim=1)
-    assert differs.tolist() == [names == ("depth", "lidar") for names in SUBSETS]
+    kept = model.trusted(features, MASKS)
+    assert bool((kept <= MASKS).all())
+    assert bool(kept.any(dim=1).all())
+    assert not torch.equal(kept, MASKS)  # it does something
+    gate, model.gate = model.gate, None
+    without = model.complete(features, kept)
+    model.gate = gate
+    for values in zip(model.complete(features, MASKS), without, strict=True):
+        assert torch.equal(*values)
+
+
+def odds_by_subset(gate, by_subset):
+    """Let `gate` say what `by_subset` says of each subset: "depth+lidar" -> log odds (M,)."""
+    said = torch.zeros(8, 3)
+    for name, odds in by_subset.items():
+        said[sum(2 ** NAMES.index(m) for m in name.split("+"))] = torch.tensor(odds)
+    gate._judge = lambda own, joints, mask: said[subset_number(mask)]
+    gate.threshold.zero_()
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ({"depth+lidar+csi": (9.0, 2.0, 1.0)}, (False, True, True)),
+        ({"depth+lidar+csi": (9.0, 2.0, 1.0), "lidar+csi": (0.0, 1.0, 2.0)}, (False, True, False)),
+        ({"depth+lidar+csi": (-1.0, -2.0, 3.0), "depth+lidar": (5.0, 6.0, 0.0)},
+         (True, False, False)),
+        ({"depth+lidar+csi": (-1.0, -2.0, -3.0), "depth+lidar": (5.0, 6.0, 0.0)},
+         (True, True, True)),
+    ],
+    ids=["the worst clears the rest", "two in turn", "one is always kept", "none"],
+)  # fmt: skip
+def test_frames_are_left_out_one_by_one_the_most_doubtful_first(said, kept):
+    gate = ReliabilityGate(CONFIG.dim, 17, 3)
+    odds_by_subset(gate, said)
+    found = gate(features_of(1), torch.ones(1, 3, dtype=torch.bool), head)
+    assert found.tolist() == [list(kept)]
+
+
+def test_each_subset_and_modality_has_a_threshold_of_its_own():
+    gate = ReliabilityGate(CONFIG.dim, 17, 3)
+    odds_by_subset(gate, {"depth+lidar": (2.0, 3.0, 0.0), "depth+csi": (2.0, 0.0, 3.0)})
+    gate.threshold[3] = torch.tensor([1.0, 4.0, 0.0])  # depth and LiDAR
+    masks = torch.tensor([[True, True, False], [True, False, True]])
+    found = gate(features_of(2), masks, head)
+    assert found.tolist() == [[False, True, False], [True, False, False]]
 
 
 @torch.inference_mode()
-def test_absent_features_have_no_influence_on_the_weights_of_the_rest():
+def test_absent_features_have_no_influence_on_what_is_kept():
     model, features = gated(), features_of(len(MASKS))
     other = torch.where(MASKS[..., None, None], features, 50 * features_of(len(MASKS), seed=1))
-    weights = [model.gate(f, MASKS, model.head, LOGITS) for f in (features, other)]
-    assert torch.equal(*weights)
+    odds = [model.gate.log_odds(f, MASKS, model.head)[MASKS] for f in (features, other)]
+    assert torch.equal(*odds)
 
 
 @torch.inference_mode()
-def test_a_sample_s_weights_do_not_depend_on_its_batch():
+def test_a_sample_s_odds_do_not_depend_on_its_batch():
     model, features = gated(), features_of(len(MASKS))
-    together = model.gate(features, MASKS, model.head, LOGITS)
+    together = model.gate.log_odds(features, MASKS, model.head)
     for i in range(len(MASKS)):
-        alone = model.gate(features[i : i + 1], MASKS[i : i + 1], model.head, LOGITS)
-        torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-5, atol=1e-6)
+        alone = model.gate.log_odds(features[i : i + 1], MASKS[i : i + 1], model.head)
+        torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-4, atol=1e-4)
 
 
 WORLD = torch.randn(4, 51, generator=torch.Generator().manual_seed(9))
@@ -142,7 +168,7 @@ def test_it_learns_to_distrust_a_spoilt_modality_where_fixed_weights_cannot(mark
     gate.threshold.zero_()  # more likely corrupted than not
 
     def weigh(features, mask):
-        return gate(features, mask, head, torch.zeros(3))
+        return shares(gate(features, mask, head))
 
     def odds_loss(features, mask, spoilt, _):
         odds = gate.log_odds(features, mask, head)
