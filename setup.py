@@ -16,6 +16,7 @@ NODES = (
 )
 TOOLS = (
     "make_mmfi",
+    "make_xrf55",
     "train_pta",
     "bench_train",
     "evaluate_pta",

@@ -73,6 +73,11 @@ def run_make_mmfi() -> int:
     return _start("pta_ros.cli.make_mmfi")
 
 
+def run_make_xrf55() -> int:
+    """Console script make_xrf55: write a synthetic data set in XRF55's layout."""
+    return _start("pta_ros.cli.make_xrf55")
+
+
 def run_train_pta() -> int:
     """Console script train_pta: train a model."""
     return _start("pta_ros.cli.train_pta")

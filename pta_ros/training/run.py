@@ -28,7 +28,7 @@ from pta_ros.training.prepare import (
     train_encoders,
 )
 from pta_ros.training.pretrain import SingleModality
-from pta_ros.training.systems import SYSTEMS, Bench, make_system
+from pta_ros.training.systems import BY_TASK, SYSTEMS, Bench, make_system
 
 GATED = "pta_gate"
 
@@ -172,11 +172,19 @@ def _spoilt(
 def _write_settings(config: TrainConfig, bench: Bench) -> None:
     """Note what a finished system was trained with; a run that is refused leaves it as it was."""
     _write_json(bench.folder / "config.json", config.to_dict())
-    _write_json(bench.folder / "splits.json", bench.ready.splits._asdict())
+    _write_json(bench.folder / "splits.json", bench.ready.splits)
 
 
 def _write_json(path: Path, value: Any) -> None:
     checkpoint.write_atomically(path, (json.dumps(value, indent=1, default=asdict) + "\n").encode())
 
 
-__all__ = ["SYSTEMS", "make_bench", "read_bench", "seed_folder", "train", "train_systems"]
+__all__ = [
+    "BY_TASK",
+    "SYSTEMS",
+    "make_bench",
+    "read_bench",
+    "seed_folder",
+    "train",
+    "train_systems",
+]
