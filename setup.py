@@ -9,6 +9,7 @@ NODES = (
     "fusion_node",
     "sensor_node",
     "sim_node",
+    "rf_sim_node",
     "monitor_node",
     "player_node",
     "recorder_node",

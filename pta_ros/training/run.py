@@ -93,20 +93,24 @@ def seed_folder(folder: Path, seed: int) -> Path:
     return folder / f"seed{seed}"
 
 
-def read_bench(root: Path, folder: Path, seed: int, watcher: Watcher) -> Bench:
-    """What train_systems left in `folder` for `seed`; nothing is trained.
-
-    Raises CheckpointError when there is nothing, or it is not complete.
-    """
+def read_settings(folder: Path, seed: int) -> TrainConfig:
+    """What train_systems was asked for `seed` in `folder`; CheckpointError when it was not run."""
     path = seed_folder(folder, seed) / "config.json"
     try:
-        config = config_from(json.loads(path.read_text()))
+        return config_from(json.loads(path.read_text()))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CheckpointError(
             f"{path}: {reason}; train seed {seed} first, with train_pta --systems"
         ) from error
-    own = seed_folder(folder, seed)
+
+
+def read_bench(root: Path, folder: Path, seed: int, watcher: Watcher) -> Bench:
+    """What train_systems left in `folder` for `seed`; nothing is trained.
+
+    Raises CheckpointError when there is nothing, or it is not complete.
+    """
+    config, own = read_settings(folder, seed), seed_folder(folder, seed)
     return make_bench(config, root, own, folder / "cache", watcher, spoil=True, train=False)
 
 
