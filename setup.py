@@ -23,6 +23,7 @@ TOOLS = (
     "evaluate_pta",
     "evaluate_bag",
     "bench_bag",
+    "bench_heads",
     "mmfi_to_bag",
     "pta_demo",
 )

@@ -88,6 +88,11 @@ def run_bench_train() -> int:
     return _start("pta_ros.cli.bench_train")
 
 
+def run_bench_heads() -> int:
+    """Console script bench_heads: what the activity costs beside the skeleton."""
+    return _start("pta_ros.cli.bench_heads")
+
+
 def run_evaluate_pta() -> int:
     """Console script evaluate_pta: evaluate a model over all subsets of its sensors."""
     return _start("pta_ros.cli.evaluate_pta")

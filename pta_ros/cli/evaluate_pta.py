@@ -135,6 +135,7 @@ def evaluate(
     import torch
 
     from pta_ros.datasets.features import cache_features
+    from pta_ros.evaluation.activities import evaluate_activities
     from pta_ros.evaluation.poses import evaluate_subsets, mean_pose_error_mm
     from pta_ros.evaluation.report import as_json, markdown_table
 
@@ -152,6 +153,9 @@ def evaluate(
     mean_mm = mean_pose_error_mm(mean_pose, data.joints[rows.numpy()])
     print(markdown_table(refined, plain))
     print(f"\nmean-pose predictor: {mean_mm:.1f} mm; subjects {' '.join(subjects)}")
+    if config.has("activity"):
+        for found in evaluate_activities(loaded.model, features, every):
+            print(f"activity, {found.subset}: {found.accuracy:.1f} % of {found.samples}")
     return as_json(refined, plain, mean_mm, {"model": loaded.name, "subjects": subjects})
 
 

@@ -28,7 +28,7 @@ from pta_ros.training.prepare import (
     train_encoders,
 )
 from pta_ros.training.pretrain import SingleModality
-from pta_ros.training.systems import BY_TASK, SYSTEMS, Bench, make_system
+from pta_ros.training.systems import BY_TASK, SYSTEMS, Bench, add_activity, make_system
 
 GATED = "pta_gate"
 
@@ -44,6 +44,8 @@ def train(
     )
     system = make_system(name, bench)
     assert isinstance(system, PTA)
+    if config.model.tasks[1:]:
+        system = add_activity(system, config, bench)
     if ranks.first:
         _write_settings(config, bench)
         _save(folder / "model", system, bench, config, root, begun)
@@ -151,7 +153,11 @@ def _make_bench(
         progress=watcher.progress("encode frames"), position_points=config.model.tokens,
     )  # fmt: skip
     spoilt = _spoilt(config, ready, singles, folder, watcher) if spoil else {}
-    config = replace(config, model=replace(config.model, gate=False))
+    # The gate and a second head have stages of their own, after everything else.
+    task = config.model.tasks[0]
+    classes = config.model.classes if task == "activity" else ()
+    first = replace(config.model, gate=False, tasks=(task,), classes=classes)
+    config = replace(config, model=first)
     return Bench(config, ready, singles, clean, spoilt, folder, watcher, train)
 
 

@@ -17,6 +17,7 @@ from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi
 from pta_ros.model.heads import PoseHead
 from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA
+from pta_ros.training.activity import activity_stage, with_activity
 from pta_ros.training.calibrate import calibrate
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
@@ -82,6 +83,24 @@ def make_system(name: str, bench: Bench) -> Projected:
     system = known[name](bench)
     calibrate(system, bench.clean, bench.ready.rows["val"])
     return system.eval()
+
+
+def add_activity(model: PTA, config: TrainConfig, bench: Bench) -> PTA:
+    """`model` with a second head, trained or read from `bench.folder`; the rest stays as it is."""
+    seed_everything(config.seed, "activity")
+    both, rows = with_activity(model, config), bench.ready.rows
+
+    def validate() -> Figures:
+        found = evaluate_activities(both, bench.clean, rows["val"])
+        return {f"val_{r.subset}_%": r.accuracy for r in found}
+
+    stage = activity_stage(
+        config, both, bench.clean, torch.cat([rows["train"], rows["meta_val"]]), validate,
+        bench.watcher.progress("activity"),
+    )  # fmt: skip
+    with bench.ranks.one_by_one():
+        _run(stage, "activity", config, bench)
+    return both.eval()
 
 
 def without_diffusion(config: TrainConfig) -> TrainConfig:
