@@ -9,6 +9,7 @@ NODES = (
     "fusion_node",
     "sensor_node",
     "sim_node",
+    "rf_sim_node",
     "monitor_node",
     "player_node",
     "recorder_node",
@@ -16,11 +17,13 @@ NODES = (
 )
 TOOLS = (
     "make_mmfi",
+    "make_xrf55",
     "train_pta",
     "bench_train",
     "evaluate_pta",
     "evaluate_bag",
     "bench_bag",
+    "bench_heads",
     "mmfi_to_bag",
     "pta_demo",
 )

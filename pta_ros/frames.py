@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 
 
+def nothing() -> FloatArray:
+    """No values (0,)."""
+    return np.zeros(0, np.float32)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One reduced sensor reading, ready for the model.
@@ -75,6 +80,8 @@ class Estimate:
     `stamp_ns` is the newest used sensor stamp; `joints_m` (17, 3) metres in the camera frame;
     `std_m` (17,) one standard deviation per joint in metres; `weights` the share of every used
     modality (sums to 1); `stamps_ns` the stamp of each used frame; `timings_ms` per stage.
+    `probabilities` (K,) are of the model's activities, adding up to 1. A model without the task
+    pose tells no joints, (0, 3), one without activity no probabilities, (0,).
     """
 
     stamp_ns: int
@@ -84,3 +91,4 @@ class Estimate:
     stamps_ns: dict[str, int]
     streams: tuple[StreamStatus, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
+    probabilities: FloatArray = field(default_factory=nothing)

@@ -73,6 +73,11 @@ def run_make_mmfi() -> int:
     return _start("pta_ros.cli.make_mmfi")
 
 
+def run_make_xrf55() -> int:
+    """Console script make_xrf55: write a synthetic data set in XRF55's layout."""
+    return _start("pta_ros.cli.make_xrf55")
+
+
 def run_train_pta() -> int:
     """Console script train_pta: train a model."""
     return _start("pta_ros.cli.train_pta")
@@ -81,6 +86,11 @@ def run_train_pta() -> int:
 def run_bench_train() -> int:
     """Console script bench_train: how much faster a training step is with cached features."""
     return _start("pta_ros.cli.bench_train")
+
+
+def run_bench_heads() -> int:
+    """Console script bench_heads: what the activity costs beside the skeleton."""
+    return _start("pta_ros.cli.bench_heads")
 
 
 def run_evaluate_pta() -> int:

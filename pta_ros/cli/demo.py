@@ -16,16 +16,20 @@ import yaml
 from pta_ros.cli import demo_checks
 from pta_ros.cli.demo_files import shipped
 from pta_ros.cli.demo_report import check_report, demo_report, missed, print_bounds
-from pta_ros.cli.demo_run import Plan, Runner
+from pta_ros.cli.demo_run import ACTIVITY, POSE, TASKS, Plan, Runner, Task
 from pta_ros.cli.processes import lock
 from pta_ros.errors import ConfigError
 from pta_ros.simulate.script import Script, load_script
 from pta_ros.view.page import Page
 
 #: Below it the silent phases end before a stream can be called stale.
-MIN_DURATION_S = 12.0
+MIN_DURATION_S = {"pose": 12.0, "activity": 60.0}
 MISSED = 3  # exit code: it ran, and a bound was missed
-DEFAULT_MODEL = "models/mmfi_lite"
+_SIMULATION = {
+    "pose": {"seed", "subject", "scene", "rate_hz"},
+    "activity": {"seed", "subject", "scene", "activity_s", "loss", "jitter_s"},
+}
+_FLOATS = ("rate_hz", "activity_s", "loss", "jitter_s")
 _NEEDED = {
     "rclpy": "ROS 2 cannot be found; source a distribution, or use 'make demo', which brings it",
     "pta_msgs": "pta_msgs is not built or not sourced; in the repository: 'make build', or "
@@ -43,7 +47,13 @@ class _Terminated(Exception):
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     result = argparse.ArgumentParser(prog="pta_demo", description=__doc__)
-    result.add_argument("--duration", type=float, help="seconds that the script lasts (default 30)")
+    result.add_argument(
+        "--task", choices=sorted(TASKS), default="pose", help="pose: depth, LiDAR and CSI to a "
+        "skeleton; activity: radar, Wi-Fi and RFID to an activity",
+    )  # fmt: skip
+    result.add_argument(
+        "--duration", type=float, help="seconds that the script lasts (default: the script's)"
+    )
     result.add_argument("--out", type=Path, help="folder for the results (default results/demo)")
     result.add_argument("--model", type=Path, help="model folder (default: the shipped model)")
     result.add_argument("--params", type=Path, help="parameter file of the fusion node")
@@ -114,17 +124,20 @@ def _folder(path: Path) -> Path:
 
 
 def _plan(options: argparse.Namespace, folder: Path) -> Plan:
-    config = options.config or shipped("config/demo.yaml")
-    script, simulation = _script(options, load_script(config)), _simulation(config)
+    task = TASKS[options.task]
+    config = options.config or shipped(task.config)
+    script, simulation = _script(options, load_script(config)), _simulation(config, options.task)
     if options.seed is not None:
         simulation["seed"] = options.seed
     if options.subject is not None:
         simulation["subject"] = options.subject
+    if task is ACTIVITY and (options.check == "transport" or options.view):
+        raise ConfigError("--check transport and --view are of the task pose")
     if options.check == "transport":
         simulation.update(rate_hz=demo_checks.LOAD_RATE_HZ, prerender=30)
-    model = (options.model or shipped(DEFAULT_MODEL)).expanduser().resolve()
-    _check_model(model)
-    params = options.params or shipped("config/mmfi_live.yaml")
+    model = (options.model or shipped(task.model)).expanduser().resolve()
+    _check_model(model, task)
+    params = options.params or shipped(task.params)
     if not params.is_file():
         raise ConfigError(f"no parameter file {params}; choose --params")
     return Plan(
@@ -136,16 +149,17 @@ def _plan(options: argparse.Namespace, folder: Path) -> Plan:
         fastdds=shipped("config/fastdds.xml").resolve(),
         view=not options.quiet,
         page=Page() if options.view else None,
+        task=task,
     )
 
 
-def _check_model(folder: Path) -> None:
+def _check_model(folder: Path, task: Task) -> None:
     """What would be noticed only after the run, or in another process."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{folder} is not a model folder ({error}); choose --model") from error
-    if "mean_pose_m" not in (config.get("statistics") or {}):
+    if task is POSE and "mean_pose_m" not in (config.get("statistics") or {}):
         raise ConfigError(
             f"{folder}: statistics without mean_pose_m, which the demo compares with; "
             "train the model again"
@@ -158,19 +172,20 @@ def _script(options: argparse.Namespace, script: Script) -> Script:
     if options.check == "memory":
         return demo_checks.memory_script(script, options.duration or demo_checks.MEMORY_S)
     duration_s = script.duration_s if options.duration is None else options.duration
-    if not duration_s >= MIN_DURATION_S:
+    least_s = MIN_DURATION_S[options.task]
+    if not duration_s >= least_s:
         raise ConfigError(
-            f"duration {duration_s:g} s; expected at least {MIN_DURATION_S:g} s, as a stream that "
+            f"duration {duration_s:g} s; expected at least {least_s:g} s, as a stream that "
             "is lost for less than its stale_after cannot be noticed"
         )
     return script.scaled(duration_s)
 
 
-def _simulation(config: Path) -> dict[str, Any]:
+def _simulation(config: Path, task: str) -> dict[str, Any]:
     record = yaml.safe_load(config.read_text()).get("simulation", {})
-    if unknown := set(record) - {"seed", "subject", "scene", "rate_hz"}:
+    if unknown := set(record) - _SIMULATION[task]:
         raise ConfigError(f"{config}: unknown simulation keys {sorted(unknown)}")
-    return {**record, "rate_hz": float(record.get("rate_hz", 10.0))}
+    return {name: float(v) if name in _FLOATS else v for name, v in record.items()}
 
 
 def _announce(plan: Plan) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 import yaml
 
 from pta_ros.cli.demo_checks import LOAD_RATE_HZ, LOADED
-from pta_ros.cli.demo_run import Measured, Plan
+from pta_ros.cli.demo_run import ACTIVITY, Measured, Plan
 from pta_ros.evaluation import demo_bounds as bounds
 from pta_ros.evaluation.demo import SCHEMA, frame_counters, percentiles, summarise
+from pta_ros.evaluation.demo_activity import activity_bounds, summarise_activity
 from pta_ros.evaluation.demo_load import load_summary
 from pta_ros.evaluation.demo_records import Run, load_run
 from pta_ros.fusion.smoothing import SmoothingConfig
@@ -22,6 +23,8 @@ from pta_ros.fusion.smoothing import SmoothingConfig
 
 def demo_report(plan: Plan, measured: Measured) -> dict[str, Any]:
     """Summarise the demo, draw its picture and check its bounds; writes both files."""
+    if plan.task is ACTIVITY:
+        return _activity_report(plan, measured)
     # Late: they load torch and open3d, which must not lie beside the measured processes.
     from pta_ros import checkpoint
     from pta_ros.evaluation.demo_plot import draw
@@ -35,6 +38,17 @@ def demo_report(plan: Plan, measured: Measured) -> dict[str, Any]:
     summary |= _measured(run, measured, plan)
     summary["bounds"] = bounds.as_records(bounds.demo_bounds(summary))
     draw(run, summary, pose, plan.folder / "summary.png")
+    _dump(summary, plan.folder / "summary.json")
+    return summary
+
+
+def _activity_report(plan: Plan, measured: Measured) -> dict[str, Any]:
+    """The same of activities; without a picture."""
+    run = load_run(plan.folder)
+    params = fusion_values(plan.params)
+    stale_after_s = float((params.get("wifi") or {}).get("stale_after_s", 0.8))
+    summary = summarise_activity(run, stale_after_s) | _measured(run, measured, plan)
+    summary["bounds"] = bounds.as_records(activity_bounds(summary))
     _dump(summary, plan.folder / "summary.json")
     return summary
 
@@ -111,12 +125,18 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _as_run(params: Path | None) -> tuple[bool, bool, SmoothingConfig | None]:
-    """`refine`, `gate` and the smoothing that a parameter file asks of the fusion node."""
+def fusion_values(params: Path | None) -> dict[str, Any]:
+    """What a parameter file gives the fusion node."""
     record = yaml.safe_load(params.read_text()) if params else {}
     given: dict[str, Any] = {}
     for node in (record or {}).values():
         given |= node.get("ros__parameters", {})
+    return given
+
+
+def _as_run(params: Path | None) -> tuple[bool, bool, SmoothingConfig | None]:
+    """`refine`, `gate` and the smoothing that a parameter file asks of the fusion node."""
+    given = fusion_values(params)
     default = SmoothingConfig()
     smoothing = SmoothingConfig(
         min_cutoff_hz=given.get("smoothing_min_cutoff_hz", default.min_cutoff_hz),

@@ -23,6 +23,32 @@ _MEMORY_S = 1.0
 
 
 @dataclass(frozen=True)
+class Task:
+    """What a demo is of: the shipped files, the simulator's node, and what the fusion publishes.
+
+    `fusion` are parameters of the fusion node besides the model.
+    """
+
+    name: str
+    model: str
+    config: str
+    params: str
+    simulator: str
+    estimates: str
+    fusion: dict[str, Any] = field(default_factory=dict)
+
+
+POSE = Task(
+    "pose", "models/mmfi_lite", "config/demo.yaml", "config/mmfi_live.yaml", "sim_node", "skeleton"
+)
+ACTIVITY = Task(
+    "activity", "models/xrf55_lite", "config/demo_activity.yaml", "config/xrf55_live.yaml",
+    "rf_sim_node", "activity", {"sensors": "xrf55"},
+)  # fmt: skip
+TASKS = {task.name: task for task in (POSE, ACTIVITY)}
+
+
+@dataclass(frozen=True)
 class Plan:
     """What to run: the script, the simulator's parameters, the fusion node's, and where to.
 
@@ -37,6 +63,7 @@ class Plan:
     fastdds: Path
     view: bool = True
     page: Page | None = None
+    task: Task = POSE
 
 
 @dataclass
@@ -112,11 +139,13 @@ class Runner:
         if plan.page:
             self._show(plan.page)
         monitor = self._start("monitor_node", self._monitor(), terminal=plan.view)
-        simulator = self._start("sim_node", self._simulator(script))
+        simulator = self._start(plan.task.simulator, self._simulator(script))
         self._wait("the simulator's first frame", lambda: _has(plan.folder / TICKS_FILE, "tick"))
         self.measured.fusion_started_ns = time.time_ns()
-        fusion = self._start("fusion_node", {"model": plan.model}, plan.params)
-        self._wait("the first skeleton", lambda: _has(plan.folder / MONITOR_FILE, "skeleton"))
+        given = {"model": plan.model, **plan.task.fusion}
+        fusion = self._start("fusion_node", given, plan.params)
+        kind = plan.task.estimates
+        self._wait(f"the first {kind}", lambda: _has(plan.folder / MONITOR_FILE, kind))
         self._watch(fusion, simulator)
         self._finish(fusion, monitor)
         return self.measured
@@ -133,8 +162,9 @@ class Runner:
 
     def _simulator(self, script: Path) -> dict[str, Any]:
         fixed = {"script": script, "log": self._plan.folder / TICKS_FILE}
-        watchers = 2 if self._plan.page else 1
-        begin = {"wait_for_skeleton": True, "min_watchers": watchers}
+        begin: dict[str, Any] = {f"wait_for_{self._plan.task.estimates}": True}
+        if self._plan.task is POSE:
+            begin["min_watchers"] = 2 if self._plan.page else 1
         return {**self._plan.simulation, **fixed, **begin}
 
     def _start(

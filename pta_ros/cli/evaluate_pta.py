@@ -1,4 +1,4 @@
-"""`evaluate_pta`: the error of a model over all subsets of its modalities, on an MM-Fi tree."""
+"""`evaluate_pta`: the error of a model over all subsets of its modalities, on a data set's tree."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser("evaluate_pta", description=__doc__)
-    parser.add_argument("data", type=Path, help="root of an MM-Fi tree")
+    parser.add_argument("data", type=Path, help="root of an MM-Fi or XRF55 tree")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--model", type=Path, help="model folder")
     what.add_argument(
@@ -50,16 +50,19 @@ def _main(arguments: list[str] | None) -> int:
     if options.table:
         return _compare(options)
     from pta_ros import checkpoint
-    from pta_ros.datasets.mmfi import MmfiTree
-    from pta_ros.datasets.reduced import reduce_tree
+    from pta_ros.datasets.reduced import open_tree, reduce_tree
 
     loaded = checkpoint.load(options.model)
     cache = options.cache or options.data / ".cache"
-    data = reduce_tree(MmfiTree(options.data), loaded.sensors, cache, progress=_progress)
+    tree = open_tree(options.data, loaded.sensors)
+    data = reduce_tree(tree, loaded.sensors, cache, progress=_progress)
     for fault in data.faults:
         print(f"left out: {fault}", file=sys.stderr)
-    subjects = choose_subjects(options.subjects, loaded.provenance, set(data.subject))
-    report = evaluate(loaded, data, subjects, cache)
+    if loaded.model.config.has("pose"):
+        subjects = choose_subjects(options.subjects, loaded.provenance, set(data.subject))
+        report = evaluate(loaded, data, subjects, cache)
+    else:
+        report = _activities(loaded, data, options.subjects, cache, options.out)
     report["data"] = str(options.data)
     report["synthetic"] = (options.data / "SYNTHETIC.json").exists()
     if options.json:
@@ -70,12 +73,22 @@ def _main(arguments: list[str] | None) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     from pta_ros.cli.train_pta import Console
+    from pta_ros.evaluation.activity_systems import compare_activities
     from pta_ros.evaluation.systems import table_records
     from pta_ros.evaluation.table_files import write_docs, write_results
     from pta_ros.evaluation.table_page import report
+    from pta_ros.training.run import read_settings
 
     seeds = " ".join(map(str, options.seeds))
     command = f"evaluate_pta {options.data} --table {options.table} --seeds {seeds}"
+    first = read_settings(options.table, options.seeds[0])
+    if not first.model.has("pose"):
+        given = options.data, options.table, options.seeds, command, options.out, Console()
+        written = compare_activities(*given)
+        print((options.out / "activities.md").read_text(encoding="utf-8"))
+        for path in written:
+            print(path)
+        return 0
     records, context = table_records(options.data, options.table, options.seeds, command, Console())
     print(report(records, context))
     written = write_results(records, context, options.out)
@@ -84,6 +97,18 @@ def _compare(options: argparse.Namespace) -> int:
     for path in written:
         print(path)
     return 0
+
+
+def _activities(
+    loaded: Checkpoint, data: ReducedSet, subjects: list[str] | None, cache: Path, out: Path
+) -> dict[str, Any]:
+    """Evaluate an activity model, print its tables, draw its confusion and return the report."""
+    from pta_ros.evaluation.activity_report import evaluate_model
+
+    out.mkdir(parents=True, exist_ok=True)
+    text, report = evaluate_model(loaded, data, subjects, cache, out, _progress)
+    print(text)
+    return report
 
 
 def choose_subjects(
@@ -110,6 +135,7 @@ def evaluate(
     import torch
 
     from pta_ros.datasets.features import cache_features
+    from pta_ros.evaluation.activities import evaluate_activities
     from pta_ros.evaluation.poses import evaluate_subsets, mean_pose_error_mm
     from pta_ros.evaluation.report import as_json, markdown_table
 
@@ -127,6 +153,9 @@ def evaluate(
     mean_mm = mean_pose_error_mm(mean_pose, data.joints[rows.numpy()])
     print(markdown_table(refined, plain))
     print(f"\nmean-pose predictor: {mean_mm:.1f} mm; subjects {' '.join(subjects)}")
+    if config.has("activity"):
+        for found in evaluate_activities(loaded.model, features, every):
+            print(f"activity, {found.subset}: {found.accuracy:.1f} % of {found.samples}")
     return as_json(refined, plain, mean_mm, {"model": loaded.name, "subjects": subjects})
 
 

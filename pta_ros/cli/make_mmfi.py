@@ -5,32 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pta_ros.errors import ConfigError, PtaError
+from pta_ros.cli.trees import fill, finish, numbers
+from pta_ros.errors import ConfigError
 from pta_ros.simulate.actions import ACTIONS
-from pta_ros.simulate.writer import MARKER, TreePlan, spread_step, write_tree
+from pta_ros.simulate.writer import TreePlan, spread_step
 
 #: Subjects, actions and frames of each preset; tiny has subjects of every scene and every split.
 PRESETS: dict[str, tuple[str, str, int]] = {
     "tiny": ("1,5,12,25,31", "2,12,17", 4),
     "bench": ("1-40", "1-27", 10),
 }
-
-
-def numbers(text: str, most: int, what: str) -> tuple[int, ...]:
-    """Parse "1-3,7" into (1, 2, 3, 7); ConfigError outside 1 to `most`."""
-    found: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise ConfigError(f"--{what} {text!r}: expected numbers and ranges such as 1-3,7")
-        found.extend(range(int(first), int(last if dash else first) + 1))
-    if not found or min(found) < 1 or max(found) > most:
-        raise ConfigError(f"--{what} {text!r}: expected numbers from 1 to {most}")
-    return tuple(dict.fromkeys(found))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,34 +60,15 @@ def plan_of(arguments: argparse.Namespace) -> TreePlan:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write the tree and print progress to stderr, the summary to stdout."""
+    """Write the tree."""
     plan = plan_of(arguments)
     total = len(plan.subjects) * len(plan.actions)
-    began, written = time.monotonic(), 0
-    for done, new in enumerate(write_tree(arguments.out, plan, arguments.jobs), start=1):
-        written += new
-        if sys.stderr.isatty() or done == total or done % 50 == 0:
-            end = "\r" if sys.stderr.isatty() and done < total else "\n"
-            print(f"{done}/{total} clips", end=end, file=sys.stderr, flush=True)
-    seconds = time.monotonic() - began
-    print(
-        f"{arguments.out}: {written} clips of {plan.frames} frames written in {seconds:.0f} s "
-        f"({total - written} were there); synthetic, see {MARKER}"
-    )
+    fill(arguments.out, plan, arguments.jobs, total, f"clips of {plan.frames} frames")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Console entry point; 0 done, 1 failed, 130 interrupted."""
-    arguments = parser().parse_args(argv)
-    try:
-        run(arguments)
-    except (PtaError, OSError) as error:
-        print(f"make_mmfi: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("make_mmfi: interrupted; run it again to add the missing clips", file=sys.stderr)
-        return 130
-    return 0
+    return finish("make_mmfi", lambda: run(parser().parse_args(argv)))
 
 
 if __name__ == "__main__":

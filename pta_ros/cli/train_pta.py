@@ -42,17 +42,18 @@ def _main(arguments: list[str] | None) -> int:
     from pta_ros.training.config import load_config
     from pta_ros.training.distributed import launch_ranks
     from pta_ros.training.prepare import Watcher
-    from pta_ros.training.run import SYSTEMS, train, train_systems
+    from pta_ros.training.run import BY_TASK, train, train_systems
 
     config = load_config(options.config)
     if options.seed is not None:
         config = replace(config, seed=options.seed)
     if options.threads:
         torch.set_num_threads(options.threads)
-    names = list(SYSTEMS) if options.systems == ["all"] else options.systems or []
-    unknown = sorted(set(names) - set(SYSTEMS))
+    known = list(BY_TASK[config.model.tasks[0]])
+    names = known if options.systems == ["all"] else options.systems or []
+    unknown = sorted(set(names) - set(known))
     if unknown:
-        raise ConfigError(f"systems {unknown} are unknown; expected some of {list(SYSTEMS)}")
+        raise ConfigError(f"systems {unknown} are unknown; expected some of {known}")
     ranks = launch_ranks()
     watcher: Watcher = Board(options.out) if ranks.first else Silent()
     if names:

@@ -167,3 +167,12 @@ def _made(folder: Path, read: Callable[[Path], Result], write: Callable[[Path], 
 
 def _bytes(dtype: str, shape: tuple[int, ...]) -> int:
     return int(np.dtype(dtype).itemsize * np.prod(shape, dtype=np.int64))
+
+
+def file_stamp(path: Path) -> str:
+    """Name, size and date (mtime, ns) of a file, or why it cannot be told."""
+    try:
+        stat = path.stat()
+    except OSError as error:  # no ground truth, or a link to nowhere: reading it will tell
+        return f"{path.name} {error.strerror}"
+    return f"{path.name} {stat.st_size} {stat.st_mtime_ns}"

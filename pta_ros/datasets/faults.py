@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pta_ros.datasets.mmfi import Clip, MmfiTree
+from pta_ros.datasets.xrf55 import Xrf55Clip, Xrf55Tree
 from pta_ros.errors import ConfigError, DatasetError
 
 #: What a fault may lead to: its data is left out, or the work stops.
@@ -23,9 +24,12 @@ class Fault:
         return f"{self.kind} {self.what}"
 
 
-def survey(tree: MmfiTree) -> tuple[tuple[Clip, ...], list[Fault]]:
+def survey(
+    tree: MmfiTree | Xrf55Tree,
+) -> tuple[tuple[Clip | Xrf55Clip, ...], list[Fault]]:
     """Return the clips that have usable frames, and the faults of clips; no frame is opened."""
-    usable, faults = [], [Fault("missing clip", name) for name in tree.missing_clips]
+    usable: list[Clip | Xrf55Clip] = []
+    faults = [Fault("missing clip", name) for name in tree.missing_clips]
     for clip in tree.clips:
         try:
             numbers, beyond = clip.frame_numbers, clip.frames_without_truth

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -49,13 +50,21 @@ class View:
 CLEAN = View("clean")
 
 
+class Truth(NamedTuple):
+    """What models are asked for: joints (n, J, 3) metres, classes (n,)."""
+
+    joints: Tensor
+    labels: Tensor
+
+
 @dataclass(frozen=True, eq=False)
 class FeatureSet:
     """Tokens (N, L_m, C) by modality, presence (N, M), joints (N, J, 3) metres, of N frames.
 
     `rows` (N,) are their row numbers in the reduced set. `points` holds what the LiDAR's
     positional code needs, its view's first L points (N, L, 3). Columns of `present` are in the
-    order of the encoders. Tokens and points are mapped from files, copy on write: torch finds them
+    order of the encoders. `labels` (N,) are classes of activities, empty
+    where none are known. Tokens and points are mapped from files, copy on write: torch finds them
     writable and does not warn, and what is written to them never reaches the files. They are for
     reading. Rows of a modality that is not present hold nothing meaningful.
     """
@@ -65,6 +74,11 @@ class FeatureSet:
     present: Tensor
     joints: Tensor
     rows: Tensor
+    labels: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
+
+    def truth(self, rows: Tensor) -> Truth:
+        """What is true of some rows."""
+        return Truth(self.joints[rows], self.labels[rows] if len(self.labels) else self.labels)
 
     def features(
         self, model: Projected, rows: Tensor, mask: Tensor, used: Tensor | None = None
@@ -114,7 +128,8 @@ def cache_features(
     numbers = rows.numpy()
     present = torch.stack([torch.from_numpy(data.present[m][numbers]) for m in encoders], dim=1)
     joints = torch.from_numpy(data.joints[numbers])
-    return FeatureSet(tokens, points, present, joints, rows)
+    labels = torch.from_numpy(data.labels[numbers])
+    return FeatureSet(tokens, points, present, joints, rows, labels)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pta_ros.datasets.arrays import file_stamp
 from pta_ros.datasets.mmfi_files import READERS, read_ground_truth
 from pta_ros.datasets.splits import Pair
 from pta_ros.errors import DatasetError
 from pta_ros.frames import FloatArray
+from pta_ros.skeleton import NUM_JOINTS
 
 #: Frames per second of every modality.
 RATE_HZ = 10.0
@@ -84,10 +86,15 @@ class Clip:
         joints: FloatArray = self.ground_truth[number - 1]
         return joints
 
+    def joints_of(self, numbers: tuple[int, ...]) -> FloatArray:
+        """Return the ground truth (len(numbers), 17, 3) of frame numbers, metres."""
+        joints: FloatArray = self.ground_truth[[n - 1 for n in numbers]]
+        return joints
+
     def stamp(self) -> str:
         """Return sizes and dates (mtime, ns) of the files that are read; it changes as they do."""
         frames = [path for files in self._files.values() for path in files.values()]
-        return "\n".join(_stamp(path) for path in [*frames, self.path / "ground_truth.npy"])
+        return "\n".join(file_stamp(path) for path in [*frames, self.path / "ground_truth.npy"])
 
     @property
     def _listed(self) -> list[int]:
@@ -102,6 +109,8 @@ class Clip:
 
 class MmfiTree:
     """An MM-Fi tree on disk. `clips` are in the order scene, subject, action."""
+
+    joints = NUM_JOINTS
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
@@ -170,11 +179,3 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError as error:
         raise DatasetError(f"{folder}: {error.strerror}; expected a folder of MM-Fi") from error
-
-
-def _stamp(path: Path) -> str:
-    try:
-        stat = path.stat()
-    except OSError as error:  # no ground truth, or a link to nowhere: reading it will tell
-        return f"{path.name} {error.strerror}"
-    return f"{path.name} {stat.st_size} {stat.st_mtime_ns}"

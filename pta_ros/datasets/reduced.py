@@ -9,7 +9,7 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +18,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pta_ros.datasets import xrf55
 from pta_ros.datasets.arrays import ArrayWriter, Layout, read_arrays, read_or_make
 from pta_ros.datasets.faults import Fault, check_policy, stop_if_fatal, survey
 from pta_ros.datasets.mmfi import Clip, MmfiTree
+from pta_ros.datasets.xrf55 import Xrf55Clip, Xrf55Tree
 from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.sensors import sensors_to_config
 from pta_ros.sensors.base import Sensor
-from pta_ros.skeleton import NUM_JOINTS
 
-FORMAT = 2
+FORMAT = 3
+
+#: The data sets that are read; a clip's frames are MM-Fi's frames, or XRF55's repeats.
+Tree = MmfiTree | Xrf55Tree
+AnyClip = Clip | Xrf55Clip
+
+_NAMES = "<U6"
+
+
+def open_tree(root: Path, modalities: Collection[str]) -> Tree:
+    """The data set that has these modalities; raises DatasetError when it is not at `root`."""
+    return Xrf55Tree(root) if set(modalities) <= set(xrf55.FOLDERS) else MmfiTree(root)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,22 +53,34 @@ class ReducedSet:
     inputs: dict[str, NDArray[np.float32]]
     present: dict[str, NDArray[np.bool_]]
     joints: NDArray[np.float32]
+    scene: NDArray[np.str_]
     subject: NDArray[np.str_]
     action: NDArray[np.str_]
+    number: NDArray[np.int32]
     faults: tuple[Fault, ...]
     fingerprint: str
 
     def __len__(self) -> int:
         return len(self.joints)
 
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class of every frame (N,), from 0: the action's number less one."""
+        return np.char.lstrip(self.action, "A").astype(np.int64) - 1
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """Which frames have at least one modality (N,)."""
+        some: NDArray[np.bool_] = np.any(list(self.present.values()), axis=0)
+        return some
+
     def rows_of(self, subjects: tuple[str, ...]) -> NDArray[np.int64]:
-        """Row numbers of the frames of these subjects that have at least one modality."""
-        some = np.any(list(self.present.values()), axis=0)
-        return np.flatnonzero(np.isin(self.subject, subjects) & some)
+        """Row numbers of the usable frames of these subjects."""
+        return np.flatnonzero(np.isin(self.subject, subjects) & self.usable)
 
 
 def reduce_tree(
-    tree: MmfiTree,
+    tree: Tree,
     sensors: dict[str, Sensor],
     cache: Path,
     jobs: int = 0,
@@ -72,7 +96,9 @@ def reduce_tree(
     check_policy(on_fault)
     clips, faults = survey(tree)
     stop_if_fatal(faults, on_fault)
-    work = _Work(clips, faults, sensors, jobs or os.cpu_count() or 1, progress, on_fault)
+    work = _Work(
+        clips, tree.joints, faults, sensors, jobs or os.cpu_count() or 1, progress, on_fault
+    )
     fingerprint = _fingerprint(tree, sensors)
     data = read_or_make(
         cache / f"reduced-{fingerprint}",
@@ -84,7 +110,7 @@ def reduce_tree(
     return data
 
 
-def _fingerprint(tree: MmfiTree, sensors: dict[str, Sensor]) -> str:
+def _fingerprint(tree: Tree, sensors: dict[str, Sensor]) -> str:
     """Changes with the tree's files, their sizes and dates, and with the reduction settings."""
     settings = [FORMAT, str(tree.root.resolve()), sensors_to_config(sensors), tree.missing_clips]
     digest = hashlib.sha256(json.dumps(settings).encode())
@@ -95,9 +121,13 @@ def _fingerprint(tree: MmfiTree, sensors: dict[str, Sensor]) -> str:
 
 @dataclass(frozen=True)
 class _Work:
-    """The usable clips, the faults known before their frames are read, and how to reduce them."""
+    """The usable clips, the faults known before their frames are read, and how to reduce them.
 
-    clips: tuple[Clip, ...]
+    `joints` is their number in the truth of a frame.
+    """
+
+    clips: tuple[AnyClip, ...]
+    joints: int
     faults: list[Fault]
     sensors: dict[str, Sensor]
     jobs: int
@@ -110,14 +140,15 @@ class _Work:
         return {
             **{m: ("<f4", (count, *sensor.shape)) for m, sensor in self.sensors.items()},
             **{f"{m}_present": ("|b1", (count,)) for m in self.sensors},
-            "joints": ("<f4", (count, NUM_JOINTS, 3)),
-            "names": ("<U3", (count, 2)),
+            "joints": ("<f4", (count, self.joints, 3)),
+            "names": (_NAMES, (count, 3)),
+            "number": ("<i4", (count,)),
         }
 
 
 @dataclass(frozen=True)
 class _Job:
-    clip: Clip
+    clip: AnyClip
     sensors: dict[str, Sensor]
 
 
@@ -140,8 +171,9 @@ def _reduce_clip(job: _Job) -> tuple[dict[str, NDArray[Any]], list[Fault]]:
     arrays: dict[str, NDArray[Any]] = {
         **inputs,
         **{f"{m}_present": flags for m, flags in present.items()},
-        "joints": clip.ground_truth[[n - 1 for n in numbers]],
-        "names": np.asarray([clip.pair] * len(numbers), "<U3"),
+        "joints": clip.joints_of(numbers),
+        "names": np.asarray([(clip.scene, *clip.pair)] * len(numbers), _NAMES),
+        "number": np.asarray(numbers, "<i4"),
     }
     return arrays, faults
 
@@ -181,8 +213,10 @@ def _read(folder: Path, work: _Work, fingerprint: str) -> ReducedSet:
         inputs={m: arrays[m] for m in work.sensors},
         present={m: arrays[f"{m}_present"] for m in work.sensors},
         joints=arrays["joints"],
-        subject=arrays["names"][:, 0],
-        action=arrays["names"][:, 1],
+        scene=arrays["names"][:, 0],
+        subject=arrays["names"][:, 1],
+        action=arrays["names"][:, 2],
+        number=arrays["number"],
         faults=tuple(faults),
         fingerprint=fingerprint,
     )

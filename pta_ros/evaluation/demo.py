@@ -130,7 +130,7 @@ def summarise(
         "synthetic": True,
         "phases": [phase_summary(run, span, mean_pose_m) for span in run.spans],
         "latency_ms": percentiles([s.latency_ms for s in scripted]),
-        "lost_stream_detected_s": _rounded(demo_faults.lost_stream_detected_s(run)),
+        "lost_stream_detected_s": rounded(demo_faults.lost_stream_detected_s(run)),
         "recovered_s": _round(demo_faults.recovered_s(run)),
         "frames": frame_counters(run),
         "mean_pose_mpjpe_mm": _mean(mean_pose_errors_mm(run, scripted, mean_pose_m)),
@@ -144,7 +144,7 @@ def summarise(
             s.name: compare(run, s, reference[s.name]) for s in run.spans if s.name in reference
         },
         "unmatched_estimates": sum(s.stamp_ns not in run.truth for s in run.skeletons),
-        "simulator": _simulator(run),
+        "simulator": simulator_summary(run),
     }
 
 
@@ -152,11 +152,12 @@ def _round(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def _rounded(values: Mapping[str, float | None]) -> dict[str, float | None]:
+def rounded(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """The values rounded to 0.0001."""
     return {name: _round(value) for name, value in values.items()}
 
 
-def _simulator(run: Run) -> dict[str, Any]:
+def simulator_summary(run: Run) -> dict[str, Any]:
     """What was simulated and whether the simulator kept its own pace."""
     scripted = [tick for tick in run.ticks if tick.phase is not None]
     session = {n: run.session.get(n) for n in ("seed", "subject", "scene", "rate_hz")}

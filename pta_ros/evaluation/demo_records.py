@@ -27,7 +27,8 @@ MONITOR_FILE = "monitor.jsonl"
 class Tick:
     """One instant of the simulated session; `phase` is None before the script begins.
 
-    `faults` maps modality to none, silent, garbage or frozen; `joints_m` (17, 3) is the truth.
+    `faults` maps modality to none, silent, garbage or frozen; `joints_m` (17, 3) is the truth, or
+    `activity` the class of the window that ends here, -1 when it holds more than one.
     """
 
     index: int
@@ -37,6 +38,7 @@ class Tick:
     joints_m: Joints
     render_ms: float = 0.0
     late_ms: float = 0.0
+    activity: int = -1
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,10 @@ class StreamEntry:
 
 @dataclass(frozen=True, eq=False)
 class SkeletonEntry:
-    """One estimate: its stamp, when it arrived, and how late it was published."""
+    """One estimate: its stamp, when it arrived, and how late it was published.
+
+    Of an activity: no joints, and `class_id`.
+    """
 
     stamp_ns: int
     received_ns: int
@@ -60,6 +65,7 @@ class SkeletonEntry:
     std_m: Joints
     streams: dict[str, StreamEntry]
     model: str = ""
+    class_id: int = -1
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,7 @@ def _tick(record: dict[str, Any]) -> Tick:
     joints = np.asarray(record["joints"], dtype=np.float64)
     timing = record["render_ms"], record["late_ms"]
     place = record["index"], record["stamp_ns"], record["phase"], record["faults"]
-    return Tick(*place, joints, *timing)
+    return Tick(*place, joints, *timing, record.get("activity", -1))
 
 
 def _skeleton(record: dict[str, Any]) -> SkeletonEntry:
@@ -151,10 +157,11 @@ def _skeleton(record: dict[str, Any]) -> SkeletonEntry:
         record["stamp_ns"],
         record["received_ns"],
         record["latency_ms"],
-        np.asarray(record["joints"], dtype=np.float64),
-        np.asarray(record["std"], dtype=np.float64),
+        np.asarray(record.get("joints", []), dtype=np.float64).reshape(-1, 3),
+        np.asarray(record.get("std", []), dtype=np.float64),
         _streams(record),
         record.get("model", ""),
+        record.get("class_id", -1),
     )
 
 
@@ -186,6 +193,6 @@ def load_run(folder: Path) -> Run:
     return Run(
         session,
         tuple(_tick(r) for r in told if r["type"] == "tick"),
-        tuple(_skeleton(r) for r in heard if r["type"] == "skeleton"),
+        tuple(_skeleton(r) for r in heard if r["type"] == session.get("estimates", "skeleton")),
         tuple(_report(r) for r in heard if r["type"] == "diagnostics"),
     )

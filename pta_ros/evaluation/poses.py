@@ -12,6 +12,7 @@ from torch import Tensor
 from pta_ros.datasets.features import FeatureSet
 from pta_ros.evaluation.metrics import joint_errors, pa_mpjpe
 from pta_ros.evaluation.subsets import subset_name, subsets
+from pta_ros.model.heads import PTAOutput
 from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA
 
@@ -63,19 +64,32 @@ def predict_subset(
     batch: int = 256,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Joints (N, J, 3), deviations (N, J) and true joints, of the frames that have all members."""
+    out, kept = outputs_of(model, data, rows, subset, refine, unused, batch)
+    return out.joints, out.log_std.exp(), data.joints[kept]
+
+
+@torch.inference_mode()
+def outputs_of(
+    model: Projected,
+    data: FeatureSet,
+    rows: Tensor,
+    subset: tuple[str, ...],
+    refine: bool | None = None,
+    unused: Tensor | None = None,
+    batch: int = 256,
+) -> tuple[PTAOutput, Tensor]:
+    """What the model says of the rows that have all members of `subset`, and those rows (N,)."""
     model.eval()
     members = torch.tensor([m in subset for m in model.config.modalities])
     rows = rows[data.present[rows][:, members].all(dim=1)]
-    joints, deviations = [data.joints[:0]], [data.joints[:0, :, 0]]
-    for part in rows.split(batch) if len(rows) else ():
+    parts = []
+    for part in rows.split(batch):  # one empty part where there is no row
         mask = members.expand(len(part), -1)
         mask = mask if unused is None else mask & ~unused[part]
         features = data.features(model, part, mask)
         choice = {"refine": refine} if isinstance(model, PTA) else {}
-        out = model.complete(features, mask, **choice)
-        joints.append(out.joints)
-        deviations.append(out.log_std.exp())
-    return torch.cat(joints), torch.cat(deviations), data.joints[rows]
+        parts.append(model.complete(features, mask, **choice))
+    return PTAOutput(*(torch.cat(values) for values in zip(*parts, strict=True))), rows
 
 
 def _summary(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ FRAMES = 1024
 class EncodingSet(FeatureSet):
     """The frames of a FeatureSet, encoded by the model's own encoders whenever they are used."""
 
-    data: ReducedSet
+    data: ReducedSet = field(kw_only=True)
 
     def features(
         self, model: Projected, rows: Tensor, mask: Tensor, used: Tensor | None = None
@@ -110,9 +110,9 @@ def random_frames(sensors: Mapping[str, Sensor], count: int = 256) -> ReducedSet
         for m, sensor in sensors.items()
     }
     joints = generator.standard_normal((count, NUM_JOINTS, 3), dtype=np.float32)
-    name = np.full(count, "random")
+    name, number = np.full(count, "A01"), np.arange(count, dtype=np.int32)
     present = {m: np.ones(count, dtype=bool) for m in sensors}
-    return ReducedSet(inputs, present, joints, name, name, (), f"random {count}")
+    return ReducedSet(inputs, present, joints, name, name, name, number, (), f"random {count}")
 
 
 def bench_step(
@@ -141,7 +141,7 @@ def bench_step(
         dict(model.encoders.items()), config.model.channels, data, cache, rows,
         position_points=config.model.tokens,
     )  # fmt: skip
-    encoding = EncodingSet({}, {}, clean.present, clean.joints, clean.rows, data)
+    encoding = EncodingSet({}, {}, clean.present, clean.joints, clean.rows, clean.labels, data=data)
     steps = [_Timed(MetaTrainer(config, deepcopy(model), frames)) for frames in (clean, encoding)]
     for number in range(warm_up + repeats):
         seed_everything(config.seed, "bench", number)

@@ -124,7 +124,7 @@ def _context(
         machine=Machine(os.cpu_count() or 1, platform.machine(), torch.__version__),
         wall_s=wall_s,
         seeds=tuple(seeds),
-        subjects=tuple(bench.ready.splits.test),
+        subjects=tuple(bench.ready.splits["test"]),
         frames=len(rows),
         mean_pose_mm=mean_pose_error_mm(np.asarray(mean_pose, np.float32), joints[rows]),
         histories=histories,

@@ -14,7 +14,9 @@ from pta_ros.fusion.params import FusionParams, StreamParams
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.smoothing import OneEuroFilter, SmoothingConfig
 from pta_ros.fusion.streams import Stream
+from pta_ros.fusion.windows import WindowedPipeline
 from pta_ros.sensors.base import Sensor
+from pta_ros.sensors.window import WindowSensor
 
 
 def resolve_device(asked: str) -> str:
@@ -95,6 +97,9 @@ class Engine:
         )
         self.smoother = SwitchedSmoother(smoothing, self.params.smoothing)
         streams = {m: Stream(m, given.config()) for m, given in self.streams.items()}
+        windows = {m: s for m, s in self.sensors.items() if isinstance(s, WindowSensor)}
+        if windows:
+            return WindowedPipeline(streams, self.estimator, windows, self.params.windows())
         return FusionPipeline(streams, self.estimator, self.smoother)
 
     def stop(self) -> None:

@@ -105,6 +105,7 @@ class Estimator:
             joints_m=output.joints[0].float().cpu().numpy(),
             std_m=output.log_std[0].float().exp().cpu().numpy(),
             weights={name: shares[name] for name in sample.frames},
+            probabilities=output.logits[0].float().softmax(dim=0).cpu().numpy(),
         )
 
     def warm_up(self, shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -52,7 +52,7 @@ class Intake:
             array = self.sensor.decode(msg, self.topic)
             if self._moves:
                 array = self._moved(array, msg)
-            array = self.sensor.prepare(array, self.topic)
+            array = self.sensor.receive(array, self.topic)
             stamp = msg.header.stamp
             return Frame(self.modality, int(stamp.sec) * _NS + int(stamp.nanosec), array, now_ns)
         except DecodeError:

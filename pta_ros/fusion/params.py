@@ -15,16 +15,27 @@ from pta_ros.fusion.config import STAMP_POLICIES, StreamConfig
 from pta_ros.fusion.smoothing import SmoothingConfig
 from pta_ros.fusion.specs import LIVE, START, Group, Spec, param, specs
 from pta_ros.fusion.transforms import pose_form
+from pta_ros.fusion.windows import WindowConfig
 
 #: Relative default topic of every modality.
 TOPICS = {"depth": "depth/image", "lidar": "lidar/points", "csi": "wifi/csi"}
+
+#: The same of the sensors whose packets are seen through windows.
+WINDOW_TOPICS = {"radar": "radar/heatmap", "wifi": "wifi/csi", "rfid": "rfid/phase"}
+#: Sets of sensors that a fusion node can read.
+SETS = {"mmfi": TOPICS, "xrf55": WINDOW_TOPICS}
 
 #: Message type of every modality's topic, and of a depth topic that is not raw.
 TYPES = {
     "depth": "sensor_msgs/msg/Image",
     "lidar": "sensor_msgs/msg/PointCloud2",
     "csi": "pta_msgs/msg/CsiFrame",
+    "radar": "pta_msgs/msg/RadarHeatmap",
+    "wifi": "pta_msgs/msg/CsiFrame",
+    "rfid": "pta_msgs/msg/RfidPhases",
 }
+#: Defaults of a stream of windows: one comes at every hop, none repeats.
+_WINDOWED = {"stale_after_s": 0.8, "recover_frames": 1, "qos_depth": 20}
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
 
 RAW = "raw"
@@ -56,7 +67,9 @@ class StreamParams(Group):
     transport: str = _transport()
     frame: str = _frame()
     extrinsic: str = _extrinsic()
-    qos_depth: int = param(5, "messages kept while a callback runs; the newest wins", low=1, high=5)
+    qos_depth: int = param(
+        5, "messages kept while a callback runs; the newest wins", low=1, high=50
+    )
     qos_reliability: str = param(
         "best_effort",
         "reliability that is asked of the publisher; best_effort fits every publisher",
@@ -144,6 +157,12 @@ class StreamParams(Group):
 class FusionParams(Group):
     """The fusion node: the model, the moment of an estimate, what is published, and how."""
 
+    sensors: str = param(
+        "mmfi",
+        "sensors to read: depth, lidar, csi (mmfi), or windows of radar, wifi, rfid (xrf55)",
+        choices=tuple(SETS),
+        change=START,
+    )
     model: str = param("", "model folder; empty takes the default model that is shipped")
     device: str = param("auto", "where the model runs: cpu, cuda, cuda:N, or auto (cuda if usable)")
     num_threads: int = param(1, "threads of the model on the CPU", low=1, high=64)
@@ -166,6 +185,22 @@ class FusionParams(Group):
     max_wait_s: float = param(
         0.02, "longest wait for the other LIVE streams' new frames", unit="s", low=0.0, high=1.0
     )
+    window_hop_s: float = param(
+        WindowConfig.hop_s, "time between two windows of packets", unit="s", low=0.1, high=5.0
+    )
+    window_grace_s: float = param(
+        WindowConfig.grace_s,
+        "wait for late packets after a window's end; below the hop",
+        unit="s",
+        low=0.0,
+        high=1.0,
+    )
+    window_max_missing: float = param(
+        WindowConfig.max_missing,
+        "share of a window's packets that may be missing; smaller gaps are interpolated",
+        low=0.0,
+        high=0.9,
+    )
     frame_id: str = param("depth_optical_frame", "frame of the published joints")
     diagnostics_period_s: float = param(
         1.0,
@@ -182,6 +217,10 @@ class FusionParams(Group):
     autostart: bool = param(
         True, "configure and activate without being asked; a failure ends the process", change=START
     )
+
+    def windows(self) -> WindowConfig:
+        """The settings of windows; raises ConfigError when they contradict each other."""
+        return WindowConfig(self.window_hop_s, self.window_grace_s, self.window_max_missing)
 
 
 @dataclass(frozen=True)
@@ -212,9 +251,13 @@ class SensorParams(Group):
         return given
 
 
-def fusion_specs() -> tuple[Spec, ...]:
+def fusion_specs(sensors: str = "mmfi") -> tuple[Spec, ...]:
     """Every parameter of the fusion node, its own first, then `<modality>.<name>`."""
-    streams = [specs(StreamParams, f"{name}.", topic=topic) for name, topic in TOPICS.items()]
+    changed = _WINDOWED if sensors == "xrf55" else {}
+    streams = [
+        specs(StreamParams, f"{name}.", topic=topic, **changed)
+        for name, topic in SETS[sensors].items()
+    ]
     return specs(FusionParams) + sum(streams, ())
 
 
@@ -222,12 +265,15 @@ def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, Stre
     """Build the groups from parameter values by name; raises ConfigError naming what is wrong."""
     own = FusionParams(**{s.name: values[s.name] for s in specs(FusionParams)})
     names = [spec.name for spec in specs(StreamParams)]
-    streams = {m: StreamParams(**{n: values[f"{m}.{n}"] for n in names}) for m in TOPICS}
+    streams = {m: StreamParams(**{n: values[f"{m}.{n}"] for n in names}) for m in SETS[own.sensors]}
     topics = [stream.topic for stream in streams.values()]
     if "" in topics or len(set(topics)) < len(topics):
         raise ConfigError(
             f"topics are {topics}; expected one non-empty topic per modality, no two alike"
         )
+    if own.sensors == "xrf55" and not own.composed:
+        raise ConfigError("composed is false; packets are decoded in the fusion node: use true")
+    own.windows()
     for modality, stream in streams.items():
         stream.check(modality)
         elsewhere = stream.transport != RAW or stream.frame

@@ -17,7 +17,15 @@ from time import perf_counter
 import numpy as np
 
 from pta_ros.errors import ConfigError
-from pta_ros.frames import Estimate, FloatArray, Frame, Sample, StreamState, StreamStatus
+from pta_ros.frames import (
+    Estimate,
+    FloatArray,
+    Frame,
+    Sample,
+    StreamState,
+    StreamStatus,
+    nothing,
+)
 from pta_ros.fusion.rates import ClockWatch
 from pta_ros.fusion.smoothing import OneEuroFilter
 from pta_ros.fusion.streams import Stream
@@ -32,13 +40,16 @@ class Prediction:
     std_m: FloatArray
     weights: dict[str, float]
     timings_ms: dict[str, float] = field(default_factory=dict)
+    probabilities: FloatArray = field(default_factory=nothing)
 
     def is_sound(self) -> bool:
-        """Whether shapes fit and every number is finite."""
+        """Whether shapes fit, something is told, and every number is finite."""
+        numbers = (self.joints_m, self.std_m, self.probabilities)
         return (
-            self.joints_m.shape == (NUM_JOINTS, 3)
-            and self.std_m.shape == (NUM_JOINTS,)
-            and bool(np.isfinite(self.joints_m).all() and np.isfinite(self.std_m).all())
+            self.joints_m.shape in ((NUM_JOINTS, 3), (0, 3))
+            and self.std_m.shape == self.joints_m.shape[:1]
+            and len(self.joints_m) + len(self.probabilities) > 0
+            and all(bool(np.isfinite(array).all()) for array in numbers)
         )
 
 
@@ -111,6 +122,10 @@ class FusionPipeline:
             for name, stamp in newest.items()
         )
 
+    def next_due_ns(self) -> int | None:
+        """When something happens without a new message; None: never."""
+        return None
+
     def _newest(self, now_ns: int) -> dict[str, int]:
         """The newest stamp of each LIVE stream."""
         self._tick(now_ns)
@@ -178,7 +193,7 @@ class FusionPipeline:
             return None
         self._weights = dict(prediction.weights)
         joints = prediction.joints_m
-        if self._smoother is not None:
+        if self._smoother is not None and len(joints):
             joints = self._smoother(joints, prediction.std_m, sample.stamp_ns)
         streams = self.statuses(now_ns)
         stages = {"sample": self._sample_ms, **prediction.timings_ms, "finish": _since_ms(begin)}
@@ -190,6 +205,7 @@ class FusionPipeline:
             stamps_ns={name: frame.stamp_ns for name, frame in sample.frames.items()},
             streams=streams,
             timings_ms=stages,
+            probabilities=prediction.probabilities,
         )
 
     def reset(self) -> None:

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from pta_ros.model.config import PTAConfig
-from pta_ros.model.heads import PoseHead, PTAOutput
-from pta_ros.model.projector import Projected
+from pta_ros.model.heads import Answer, PTAOutput, answer
+from pta_ros.model.projector import Projected, main_head
+from pta_ros.model.purify import fuse
 
 
 def shares(mask: Tensor) -> Tensor:
@@ -16,7 +17,7 @@ def shares(mask: Tensor) -> Tensor:
 
 
 class ConcatenateMlp(Projected):
-    """Base.1: features pooled over tokens, concatenated, a perceptron, the pose head.
+    """Base.1: features pooled over tokens, concatenated, a perceptron, the head.
 
     A modality that is absent is replaced by a learned vector of its own.
     """
@@ -30,35 +31,39 @@ class ConcatenateMlp(Projected):
             nn.ReLU(),
             nn.Linear(2 * config.dim, config.dim),
         )
-        self.head = PoseHead(config.dim, config.joints)
+        self.head = main_head(config)
 
     def complete(self, features: Tensor, mask: Tensor) -> PTAOutput:
         """Projected features (B, M, L, D) and mask (B, M) to the output."""
         pooled = torch.where(mask[..., None], features.mean(dim=2), self.absent)
-        joints, log_std = self.head(self.mlp(pooled.flatten(1))[:, None])
-        return PTAOutput(joints, self.calibration(log_std, mask), shares(mask))
+        said = answer(self.head, self.mlp(pooled.flatten(1))[:, None])
+        return self.output(said, mask, shares(mask))
 
 
 class MeanOfPredictions(Projected):
-    """Base.2: the mean of what the single-modality models predict, and of their variances."""
+    """Base.2: the mean of what the single-modality models predict, and of their variances.
+
+    For activities it is the mean of their probabilities. Trained together, by mutual learning
+    (training/mutual.py), these models are XRF55's own system.
+    """
 
     def __init__(self, config: PTAConfig) -> None:
         super().__init__(config)
         # Their projections are those of the single-modality models, which know no positional code.
         self.position = None
-        self.heads = nn.ModuleDict(
-            {m: PoseHead(config.dim, config.joints) for m in config.modalities}
-        )
+        self.heads = nn.ModuleDict({m: main_head(config) for m in config.modalities})
+
+    def each(self, features: Tensor) -> list[Answer]:
+        """What every modality's own model says of projected features (B, M, L, D)."""
+        return [answer(head, features[:, i]) for i, head in enumerate(self.heads.values())]
 
     def complete(self, features: Tensor, mask: Tensor) -> PTAOutput:
         """Projected features (B, M, L, D) and mask (B, M) to the output."""
-        each = [head(features[:, i]) for i, head in enumerate(self.heads.values())]
-        weights = shares(mask)
-        joints = torch.stack([joints for joints, _ in each], dim=1)
-        variance = torch.stack([(2 * log_std).exp() for _, log_std in each], dim=1)
-        joints = torch.einsum("bmjc,bm->bjc", joints, weights)
-        variance = torch.einsum("bmj,bm->bj", variance, weights)
-        return PTAOutput(joints, self.calibration(0.5 * variance.log(), mask), weights)
+        each, weights = self.each(features), shares(mask)
+        joints = fuse(torch.stack([said.joints for said in each], dim=1), weights)
+        variance = fuse(torch.stack([(2 * said.log_std).exp() for said in each], dim=1), weights)
+        chances = fuse(torch.stack([said.logits.softmax(dim=1) for said in each], dim=1), weights)
+        return self.output(Answer(joints, 0.5 * variance.log(), chances.log()), mask, weights)
 
 
 class XFi(Projected):
@@ -78,7 +83,7 @@ class XFi(Projected):
         self.mix = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
         self.key_value = nn.ModuleDict({m: nn.Linear(dim, 2 * dim) for m in config.modalities})
         self.blocks = nn.ModuleList(CrossBlock(dim, heads) for _ in range(depth))
-        self.head = PoseHead(dim, config.joints)
+        self.head = main_head(config)
 
     def complete(self, features: Tensor, mask: Tensor) -> PTAOutput:
         """Projected features (B, M, L, D) and mask (B, M) to the output."""
@@ -93,8 +98,7 @@ class XFi(Projected):
         keys, values = (torch.cat(parts, dim=1) for parts in zip(*pairs, strict=True))
         for block in self.blocks:
             x = block(x, keys, values, missing)
-        joints, log_std = self.head(x)
-        return PTAOutput(joints, self.calibration(log_std, mask), shares(mask))
+        return self.output(answer(self.head, x), mask, shares(mask))
 
 
 class CrossBlock(nn.Module):

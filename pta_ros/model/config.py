@@ -7,6 +7,9 @@ from typing import Any
 
 from pta_ros.errors import ConfigError
 
+#: What a model can tell of a sample.
+TASKS = ("pose", "activity")
+
 #: What compares a refined latent with the teacher's: the paper's example, and the release's.
 DISTILLATIONS = ("mse", "dist")
 
@@ -56,9 +59,11 @@ class PTAConfig:
     """One model: L = `tokens`, D = `dim`, d = `latent`, C = `channels` of the encoders' tokens.
 
     `encoders` names the encoder family. `refine` selects refined (True) or plain student features
-    where the caller of the model does not say. `mixers` is how many blocks the head has before it
-    pools the tokens (0: the paper's head). `gate` adds the per-sample reliability to the
-    meta-learned weights (beyond the paper).
+    where the caller of the model does not say. `mixers` is how many blocks the pose head has before
+    it pools the tokens (0: the paper's head), `gate` adds per-sample reliability to the meta-learned
+    weights (both beyond the paper). `tasks` are what the model tells, from one encoding: the first
+    is trained with everything else, a second one on the finished features. `classes` names the
+    activities.
     """
 
     modalities: tuple[str, ...] = ("depth", "lidar", "csi")
@@ -67,6 +72,8 @@ class PTAConfig:
     tokens: int = 16
     dim: int = 128
     latent: int = 64
+    tasks: tuple[str, ...] = ("pose",)
+    classes: tuple[str, ...] = ()
     joints: int = 17
     mixers: int = 0
     refine: bool = True
@@ -76,6 +83,12 @@ class PTAConfig:
     def __post_init__(self) -> None:
         if not self.modalities or len(set(self.modalities)) != len(self.modalities):
             raise ConfigError(f"modalities are {self.modalities}; expected one or more, each once")
+        if self.tasks not in (("pose",), ("activity",), ("pose", "activity")):
+            raise ConfigError(
+                f"tasks are {list(self.tasks)}; expected [pose], [activity] or [pose, activity]"
+            )
+        if self.gate and not self.has("pose"):
+            raise ConfigError("gate is true without the task pose; the gate compares poses")
         for name in ("channels", "tokens", "dim", "latent", "joints"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
@@ -85,6 +98,15 @@ class PTAConfig:
             raise ConfigError(
                 f"latent is {self.latent}; expected a multiple of 8 (noise adapter's bottleneck)"
             )
+
+    def has(self, task: str) -> bool:
+        """Whether the model tells this."""
+        return task in self.tasks
+
+    @property
+    def told_joints(self) -> int:
+        """Joints of the output: 0 without the task pose."""
+        return self.joints if self.has("pose") else 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers, for JSON."""
@@ -99,8 +121,9 @@ class PTAConfig:
             raise ConfigError(f"unknown model options {unknown}; expected some of {sorted(known)}")
         given = dict(values)
         try:
-            if "modalities" in given:
-                given["modalities"] = tuple(given["modalities"])
+            for name in ("modalities", "tasks", "classes"):
+                if name in given:
+                    given[name] = tuple(given[name])
             if "diffusion" in given:
                 given["diffusion"] = DiffusionConfig(**given["diffusion"])
             return cls(**given)

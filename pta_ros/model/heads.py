@@ -13,12 +13,14 @@ from pta_ros.model.purify import subset_number
 class PTAOutput(NamedTuple):
     """Joints (B, J, 3) metres, log of the per-axis deviation (B, J), weights (B, M).
 
-    The modalities' order is that of config.modalities.
+    The modalities' order is that of config.modalities. `logits` (B, K) are of the activity's
+    classes. Without the task pose J is 0, without the task activity K is.
     """
 
     joints: Tensor
     log_std: Tensor
     weights: Tensor
+    logits: Tensor
 
 
 class MixerBlock(nn.Module):
@@ -69,6 +71,37 @@ class PoseHead(nn.Module):
         pooled = self.norm(self.mix(fused).mean(dim=1))
         # Detached: how sure the model is must not bend where it puts the joints.
         return self.position(pooled).unflatten(1, (-1, 3)), self.spread(pooled.detach())
+
+
+class ActivityHead(nn.Module):
+    """Scores of the activity's classes: mean over tokens, LayerNorm, linear."""
+
+    def __init__(self, dim: int, classes: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        self.score = nn.Linear(dim, classes)
+
+    def forward(self, fused: Tensor) -> Tensor:
+        """`fused` (B, L, D) -> logits (B, K)."""
+        logits: Tensor = self.score(self.norm(fused.mean(dim=1)))
+        return logits
+
+
+class Answer(NamedTuple):
+    """What a head says, as in PTAOutput."""
+
+    joints: Tensor
+    log_std: Tensor
+    logits: Tensor
+
+
+def answer(head: nn.Module, fused: Tensor) -> Answer:
+    """Run a PoseHead or an ActivityHead, traced or not, on `fused` (B, L, D)."""
+    said = head(fused)
+    if isinstance(said, tuple):
+        joints, log_std = said
+        return Answer(joints, log_std, fused.new_zeros(len(fused), 0))
+    return Answer(fused.new_zeros(len(fused), 0, 3), fused.new_zeros(len(fused), 0), said)
 
 
 class Calibration(nn.Module):

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from pta_ros.model.diffusion import Aligner
-from pta_ros.model.heads import PoseHead
+from pta_ros.model.heads import ActivityHead, PoseHead
 from pta_ros.model.pta import PTA
 
 T = TypeVar("T", bound=nn.Module)
@@ -38,6 +38,8 @@ def trace_parts(model: PTA, shapes: Mapping[str, tuple[int, ...]]) -> None:
     else:
         model.aligner = cast(Aligner, _freeze(model.aligner, features))
     model.head = cast(PoseHead, _freeze(model.head, features[:1]))
+    if model.activity is not None:
+        model.activity = cast(ActivityHead, _freeze(model.activity, features[:1]))
 
 
 def _freeze(module: nn.Module, example: torch.Tensor) -> nn.Module:

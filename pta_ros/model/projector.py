@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from pta_ros.errors import ConfigError
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
-from pta_ros.model.heads import Calibration, PTAOutput
+from pta_ros.model.heads import ActivityHead, Answer, Calibration, PoseHead, PTAOutput
 from pta_ros.model.layers import TokenConv, TokenNorm
 
 
@@ -49,7 +50,7 @@ class Projected(nn.Module):
             }
         )
         self.position = PositionalCode(config.dim) if "lidar" in config.modalities else None
-        self.calibration = Calibration(len(config.modalities), config.joints)
+        self.calibration = Calibration(len(config.modalities), config.told_joints)
 
     def features(
         self, tokens: Mapping[str, Tensor], inputs: Mapping[str, Tensor], mask: Tensor
@@ -76,12 +77,34 @@ class Projected(nn.Module):
         """From projected features (B, M, L, D) and mask (B, M) to the output."""
         raise NotImplementedError
 
+    def output(self, said: Answer, mask: Tensor, weights: Tensor) -> PTAOutput:
+        """What is told of `said` by the modalities in `mask` (B, M), deviations calibrated."""
+        log_std = self.calibration(said.log_std, mask)
+        return PTAOutput(said.joints, log_std, weights, said.logits)
+
     def project(self, modality: str, tokens: Tensor, x: Tensor) -> Tensor:
         """Features (B, L, D) of one modality's tokens (B, L_m, C) and reduced frames `x`."""
         rows: Tensor = self.projectors[modality](tokens)
         if modality == "lidar" and self.position is not None:
             rows = rows + self.position(x[:, : self.config.tokens])
         return rows
+
+
+def main_head(config: PTAConfig, mixers: int = 0) -> PoseHead | ActivityHead:
+    """The head of the model's first task; raises ConfigError for activities without names.
+
+    `mixers`: blocks of a pose head.
+    """
+    if config.tasks[0] == "pose":
+        return PoseHead(config.dim, config.joints, config.tokens, mixers)
+    return activity_head(config)
+
+
+def activity_head(config: PTAConfig) -> ActivityHead:
+    """A head over the model's classes; raises ConfigError when none are named."""
+    if len(config.classes) < 2:
+        raise ConfigError(f"classes are {list(config.classes)}; expected the names of 2 or more")
+    return ActivityHead(config.dim, len(config.classes))
 
 
 def _put(absent: Tensor, real: Tensor, rows: Tensor) -> Tensor:

@@ -13,8 +13,8 @@ from pta_ros.model.config import PTAConfig
 from pta_ros.model.diffusion import Aligner
 from pta_ros.model.encoders import make_encoder
 from pta_ros.model.gate import ReliabilityGate
-from pta_ros.model.heads import PoseHead, PTAOutput
-from pta_ros.model.projector import Projected
+from pta_ros.model.heads import PTAOutput, answer
+from pta_ros.model.projector import Projected, activity_head, main_head
 from pta_ros.model.purify import ModalityWeights, fuse
 
 
@@ -28,7 +28,8 @@ class PTA(Projected):
         )
         self.purify = ModalityWeights(len(config.modalities))
         self.aligner = _make_aligner(config)
-        self.head = PoseHead(config.dim, config.joints, config.tokens, config.mixers)
+        self.head = main_head(config, config.mixers)
+        self.activity = activity_head(config) if config.tasks[1:] else None
         self.gate = _make_gate(config)
 
     def forward(
@@ -114,10 +115,13 @@ class PTA(Projected):
         return kept
 
     def predict(self, features: Tensor, mask: Tensor) -> PTAOutput:
-        """Fuse features (B, M, L, D) by the meta-learned weights, and the head."""
+        """Fuse features (B, M, L, D) by the meta-learned weights, and the heads."""
         weights = self.purify(mask)
-        joints, log_std = self.head(fuse(features, weights))
-        return PTAOutput(joints, self.calibration(log_std, mask), weights)
+        fused = fuse(features, weights)
+        said = answer(self.head, fused)
+        if self.activity is not None:
+            said = said._replace(logits=self.activity(fused))
+        return self.output(said, mask, weights)
 
 
 def _make_gate(config: PTAConfig) -> ReliabilityGate | None:

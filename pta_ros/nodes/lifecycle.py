@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from pta_msgs.msg import Skeleton
+from pta_msgs.msg import Activity, Skeleton
 from rclpy._rclpy_pybind11 import RCLError
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -18,11 +18,11 @@ from visualization_msgs.msg import MarkerArray
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Estimate, Frame, StreamStatus
-from pta_ros.fusion.params import TOPICS, FusionParams, StreamParams, fusion_from, fusion_specs
+from pta_ros.fusion.params import SETS, FusionParams, StreamParams, fusion_from, fusion_specs
 from pta_ros.nodes import runtime
 from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.markers import to_markers
-from pta_ros.nodes.messages import to_skeleton
+from pta_ros.nodes.messages import to_activity, to_skeleton
 from pta_ros.nodes.subscriber import REDUCED, SensorNode, check_topic, composed_options, sensor_qos
 from pta_ros.nodes.tf_listener import tf_message
 from pta_ros.nodes.watch import Watch, logged
@@ -54,15 +54,27 @@ class FusionNode(LifecycleNode):
         super().__init__("fusion")
         self._engine: Engine | None = None
         self._worker: Worker | None = None
+        sensors = self._asked_sensors()
         self.sensor_nodes = {
-            m: SensorNode(f"{self.get_name()}_{m}", self, **composed_options()) for m in TOPICS
+            m: SensorNode(f"{self.get_name()}_{m}", self, **composed_options())
+            for m in SETS[sensors]
         }
-        self._given = Parameters(self, fusion_specs(), self._is_configured, self._on_change)
+        listed = fusion_specs(sensors)
+        self._given = Parameters(self, listed, self._is_configured, self._on_change)
         self._skeletons = self.create_lifecycle_publisher(Skeleton, "skeleton", 5)
+        self._activities = self.create_lifecycle_publisher(Activity, "activity", 5)
         self._markers = self.create_lifecycle_publisher(MarkerArray, "skeleton_markers", 5)
         self.watch = Watch(self, self._statuses, self._identity)
         self.create_timer(_TICK_S, self._tick, clock=STEADY)
         self._answer_invalid_requests()
+
+    def _asked_sensors(self) -> str:
+        """The set of sensors: it says which parameters there are, so it is read before them.
+
+        A wrong name is told by the parameter itself, when the node is configured.
+        """
+        given = self._parameter_overrides.get("sensors")
+        return given.value if given is not None and given.value in SETS else FusionParams.sensors
 
     # -- lifecycle ----------------------------------------------------------------------------
 
@@ -194,13 +206,19 @@ class FusionNode(LifecycleNode):
     def publish(self, estimate: Estimate) -> None:
         """Publish one estimate."""
         engine = self._engine
-        msg = to_skeleton(estimate, engine.params.frame_id, engine.loaded.name)
-        msg.latency_ms = (self._now_ns() - estimate.stamp_ns) / 1e6
-        self._skeletons.publish(msg)
+        names = engine.params.frame_id, engine.loaded.name
+        if len(estimate.probabilities):
+            msg = to_activity(estimate, engine.loaded.model.config.classes, *names)
+            msg.latency_ms = (self._now_ns() - estimate.stamp_ns) / 1e6
+            self._activities.publish(msg)
+        if len(estimate.joints_m):
+            msg = to_skeleton(estimate, *names)
+            msg.latency_ms = (self._now_ns() - estimate.stamp_ns) / 1e6
+            self._skeletons.publish(msg)
+            if self._markers.get_subscription_count():
+                self._markers.publish(to_markers(msg))
         self.watch.meter.add(time.monotonic_ns(), msg.latency_ms)
         self.watch.faults.clear()
-        if self._markers.get_subscription_count():
-            self._markers.publish(to_markers(msg))
 
     def failed(self, error: Exception) -> None:
         """Count and report an estimate that could not be made or published."""

@@ -6,12 +6,20 @@ Buffers go over as array.array: a list or an ndarray costs milliseconds for one 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point
-from pta_msgs.msg import CsiFrame, ModalityState, Skeleton
+from pta_msgs.msg import (
+    Activity,
+    CsiFrame,
+    ModalityState,
+    RadarHeatmap,
+    RfidPhases,
+    Skeleton,
+)
 from sensor_msgs.msg import Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
@@ -19,7 +27,14 @@ from pta_ros.frames import Estimate, StreamStatus
 from pta_ros.skeleton import CONVENTION, JOINT_NAMES
 
 #: Message type of every modality's topic.
-MESSAGE_TYPES = {"depth": Image, "lidar": PointCloud2, "csi": CsiFrame}
+MESSAGE_TYPES = {
+    "depth": Image,
+    "lidar": PointCloud2,
+    "csi": CsiFrame,
+    "radar": RadarHeatmap,
+    "wifi": CsiFrame,
+    "rfid": RfidPhases,
+}
 
 _NS = 1_000_000_000
 _XYZ = [
@@ -93,6 +108,26 @@ def to_csi(amplitude: np.ndarray, header: Header) -> CsiFrame:
     )
 
 
+def to_wifi(packets: np.ndarray, header: Header, links: int = 9) -> CsiFrame:
+    """Packets (n, links * subcarriers) of linear amplitude; the header is the last one's."""
+    return to_csi(packets.T.reshape(links, -1, len(packets)), header)
+
+
+def to_radar(power: np.ndarray, header: Header) -> RadarHeatmap:
+    """One pair of heat maps (rows, columns)."""
+    rows, columns = power.shape
+    values = buffer(power.astype(np.float32, copy=False), "f")
+    return RadarHeatmap(header=header, rows=rows, columns=columns, power=values)
+
+
+def to_rfid(phase: np.ndarray, header: Header) -> RfidPhases:
+    """Phases of all tags (n,), radians."""
+    return RfidPhases(header=header, phase=buffer(phase.astype(np.float32, copy=False), "f"))
+
+
+#: How a packet of each sensor becomes its message.
+PACKET_MESSAGES = {"radar": to_radar, "wifi": to_wifi, "rfid": to_rfid}
+
 #: How every modality's reduced array goes back into the message type it came from.
 TO_MESSAGE = {"depth": to_image, "lidar": to_cloud, "csi": to_csi}
 
@@ -124,6 +159,20 @@ def to_skeleton(estimate: Estimate, frame_id: str, model: str) -> Skeleton:
         joint_names=list(JOINT_NAMES),
         positions=[Point(x=x, y=y, z=z) for x, y, z in estimate.joints_m.tolist()],
         std_dev=buffer(estimate.std_m.astype(np.float32, copy=False), "f"),
+        modalities=[to_modality_state(s, used.get(s.modality, 0)) for s in estimate.streams],
+        model=model,
+    )
+
+
+def to_activity(estimate: Estimate, classes: Sequence[str], frame_id: str, model: str) -> Activity:
+    """One estimate's activity; `latency_ms` is left for the publisher."""
+    best, used = int(estimate.probabilities.argmax()), estimate.stamps_ns
+    return Activity(
+        header=to_header(estimate.stamp_ns, frame_id),
+        label=classes[best],
+        class_id=best,
+        confidence=float(estimate.probabilities[best]),
+        probabilities=buffer(estimate.probabilities.astype(np.float32, copy=False), "f"),
         modalities=[to_modality_state(s, used.get(s.modality, 0)) for s in estimate.streams],
         model=model,
     )

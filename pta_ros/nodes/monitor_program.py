@@ -1,7 +1,7 @@
 """Records what the fusion says (JSON lines) and shows it live in the terminal.
 
-It only listens: `skeleton`, `ground_truth` and `/diagnostics`. Every record has the time of
-receipt on the system clock, so that delays are measured outside the process that is judged.
+It only listens: `skeleton`, `activity`, `ground_truth` and `/diagnostics`. Every record has the
+time of receipt on the system clock, so that delays are measured outside the process judged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TextIO
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
-from pta_msgs.msg import Skeleton
+from pta_msgs.msg import Activity, Skeleton
 from rclpy.node import Node
 
 from pta_ros.errors import ConfigError
@@ -57,6 +57,7 @@ class MonitorNode(Node):
         self._view = StatusView(self._board) if params.view else None
         self._truths: dict[int, list] = {}
         self.create_subscription(Skeleton, "skeleton", self._on_skeleton, _DEPTH)
+        self.create_subscription(Activity, "activity", self._on_activity, _DEPTH)
         self.create_subscription(Skeleton, "ground_truth", self._on_truth, _DEPTH)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, _DEPTH)
         if self._view:
@@ -71,6 +72,11 @@ class MonitorNode(Node):
         record = records.skeleton_record(msg, time.time_ns())
         self._write(record)
         self._board.skeleton(record, self._error_mm(record))
+
+    def _on_activity(self, msg: Activity) -> None:
+        record = records.activity_record(msg, time.time_ns())
+        self._write(record)
+        self._board.activity(record)
 
     def _error_mm(self, record: dict) -> float | None:
         truth = self._truths.get(record["stamp_ns"])

@@ -35,6 +35,21 @@ def skeleton_record(msg: Any, received_ns: int) -> dict[str, Any]:
     }
 
 
+def activity_record(msg: Any, received_ns: int) -> dict[str, Any]:
+    """One activity as it arrived at `received_ns`."""
+    return {
+        "type": "activity",
+        "stamp_ns": stamp_ns(msg.header.stamp),
+        "received_ns": received_ns,
+        "latency_ms": _number(msg.latency_ms),
+        "model": msg.model,
+        "label": msg.label,
+        "class_id": int(msg.class_id),
+        "confidence": _number(msg.confidence),
+        "streams": {state.modality: _stream(state) for state in msg.modalities},
+    }
+
+
 def _stream(state: Any) -> dict[str, Any]:
     return {
         "state": StreamState(state.state).name,

@@ -1,6 +1,6 @@
-"""Write config/mmfi_live.yaml and docs/parameters.md from the dataclasses in params.py.
+"""Write config/*_live.yaml and docs/parameters.md from the dataclasses in params.py.
 
-`python -m pta_ros.nodes.params_doc` rewrites both in the repository; a test compares them.
+`python -m pta_ros.nodes.params_doc` rewrites them in the repository; a test compares them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,14 @@ from typing import Any
 
 import yaml
 
-from pta_ros.fusion.params import TOPICS, SensorParams, StreamParams, fusion_specs
+from pta_ros.fusion.params import (
+    SETS,
+    TOPICS,
+    WINDOW_TOPICS,
+    SensorParams,
+    StreamParams,
+    fusion_specs,
+)
 from pta_ros.fusion.specs import Spec, specs
 
 _YAML_HEAD = """\
@@ -37,6 +44,9 @@ YAML, makes the configure transition fail with the reason and, for a typo, the n
 
 `<modality>` is {modalities}. The default topics are {topics}.
 
+With `sensors: xrf55` it is {windowed}, on {window_topics}: packets, seen through sliding windows
+of five seconds. Their defaults differ (`config/xrf55_live.yaml`): a window comes at every hop.
+
 {stream}
 
 **Compressed depth.** `depth.transport: compressedDepth` reads `<topic>/compressedDepth` (16UC1 or
@@ -57,15 +67,15 @@ reason in the stream's status. Angles turn about the fixed axes, roll first, as 
 """
 
 
-def as_yaml() -> str:
-    """The parameter file with every default of the fusion node."""
+def as_yaml(sensors: str = "mmfi") -> str:
+    """The parameter file with every default of the fusion node for a set of sensors."""
     tree: dict[str, Any] = {}
-    for spec in fusion_specs():
+    for spec in fusion_specs(sensors):
         *groups, name = spec.name.split(".")
         branch = tree
         for group in groups:
             branch = branch.setdefault(group, {})
-        branch[name] = spec.default
+        branch[name] = sensors if spec.name == "sensors" else spec.default
     body = {"/**/fusion": {"ros__parameters": tree}}
     return _YAML_HEAD + yaml.safe_dump(body, sort_keys=False, default_flow_style=False)
 
@@ -91,13 +101,17 @@ def as_markdown() -> str:
         sensor=as_table(specs(SensorParams)),
         modalities=", ".join(f"`{name}`" for name in TOPICS),
         topics=", ".join(f"`{topic}`" for topic in TOPICS.values()),
+        windowed=", ".join(f"`{name}`" for name in WINDOW_TOPICS),
+        window_topics=", ".join(f"`{topic}`" for topic in WINDOW_TOPICS.values()),
     )
 
 
 def main() -> None:
-    """Rewrite both files of the repository this package is run from."""
+    """Rewrite the files of the repository this package is run from."""
     root = Path(__file__).resolve().parents[2]
-    (root / "config" / "mmfi_live.yaml").write_text(as_yaml(), encoding="utf-8")
+    for sensors in SETS:
+        file = root / "config" / f"{sensors}_live.yaml"
+        file.write_text(as_yaml(sensors), encoding="utf-8")
     (root / "docs" / "parameters.md").write_text(as_markdown(), encoding="utf-8")
 
 

@@ -21,6 +21,7 @@ class Scoreboard:
     message: str = "waiting for the fusion node"
     recent: deque[tuple[int, float, float | None]] = field(default_factory=deque)
     skeletons: int = 0
+    label: str = ""
     began_ns: int = 0
 
     def skeleton(self, record: dict[str, Any], error_mm: float | None) -> None:
@@ -28,6 +29,11 @@ class Scoreboard:
         self.skeletons += 1
         self.streams = record["streams"]
         self.recent.append((record["received_ns"], record["latency_ms"] or 0.0, error_mm))
+
+    def activity(self, record: dict[str, Any]) -> None:
+        """Take one activity's record."""
+        self.streams, self.label = record["streams"], record["label"]
+        self.recent.append((record["received_ns"], record["latency_ms"] or 0.0, None))
 
     def diagnostics(self, record: dict[str, Any]) -> None:
         """Take one report of the fusion node."""
@@ -50,6 +56,14 @@ def _text(value: float | None, form: str) -> str:
     return "–" if value is None else format(value, form)
 
 
+def _kind(board: Scoreboard) -> str:
+    return "activities" if board.label else "skeletons"
+
+
+def _told(board: Scoreboard, figures: dict[str, float | None]) -> str:
+    return board.label or f"MPJPE {_text(figures['mpjpe_mm'], '.0f')} mm"
+
+
 def line(board: Scoreboard, now_ns: int) -> str:
     """The whole state in one line of plain text."""
     figures = board.figures(now_ns)
@@ -59,9 +73,9 @@ def line(board: Scoreboard, now_ns: int) -> str:
     )
     return (
         f"[{(now_ns - board.began_ns) / 1e9:5.1f} s] {streams or board.message} | "
-        f"{_text(figures['rate_hz'], '.1f')} skeletons/s, "
+        f"{_text(figures['rate_hz'], '.1f')} {_kind(board)}/s, "
         f"latency {_text(figures['latency_ms'], '.0f')} ms, "
-        f"MPJPE {_text(figures['mpjpe_mm'], '.0f')} mm"
+        f"{_told(board, figures)}"
     )
 
 
@@ -73,9 +87,9 @@ def table(board: Scoreboard, now_ns: int) -> Any:
     figures = board.figures(now_ns)
     caption = (
         f"{(now_ns - board.began_ns) / 1e9:.0f} s   "
-        f"{_text(figures['rate_hz'], '.1f')} skeletons/s   "
+        f"{_text(figures['rate_hz'], '.1f')} {_kind(board)}/s   "
         f"latency {_text(figures['latency_ms'], '.0f')} ms   "
-        f"MPJPE {_text(figures['mpjpe_mm'], '.0f')} mm (synthetic)\n{escape(board.message)}"
+        f"{_told(board, figures)} (synthetic)\n{escape(board.message)}"
     )
     result = Table(title="pta_ros live fusion", caption=caption, min_width=78)
     for name in ("stream", "state", "age s", "rate Hz", "weight", "corrupt", "why"):

@@ -107,13 +107,17 @@ class Worker:
         with self._changed:
             while not self._stopping:
                 if not self._pipeline.pending(self._now_ns()):
-                    self._changed.wait()
+                    self._changed.wait(self._until_due_s())
                     continue
                 self._await_ready()
                 sample = None if self._stopping else self._pipeline.sample(self._now_ns())
                 if sample is not None:
                     return sample
         return None
+
+    def _until_due_s(self) -> float | None:
+        due_ns = self._pipeline.next_due_ns()
+        return None if due_ns is None else max((due_ns - self._now_ns()) / 1e9, 0.0) + 0.001
 
     def _await_ready(self) -> None:
         limit = time.monotonic() + self._max_wait_s

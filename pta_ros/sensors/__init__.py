@@ -6,14 +6,22 @@ from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.csi import CsiSensor
 from pta_ros.sensors.depth import DepthSensor
 from pta_ros.sensors.lidar import LidarSensor
+from pta_ros.sensors.radar import RadarSensor
+from pta_ros.sensors.rfid import RfidSensor
 from pta_ros.sensors.settings import from_config, to_config
+from pta_ros.sensors.wifi import WifiSensor
+from pta_ros.sensors.window import WindowSensor
 
 __all__ = [
     "SENSORS",
     "CsiSensor",
     "DepthSensor",
     "LidarSensor",
+    "RadarSensor",
+    "RfidSensor",
     "Sensor",
+    "WifiSensor",
+    "WindowSensor",
     "sensors_from_config",
     "sensors_to_config",
 ]
@@ -22,6 +30,9 @@ SENSORS: dict[str, type[Sensor]] = {
     "depth": DepthSensor,
     "lidar": LidarSensor,
     "csi": CsiSensor,
+    "radar": RadarSensor,
+    "wifi": WifiSensor,
+    "rfid": RfidSensor,
 }
 
 sensors_to_config = to_config

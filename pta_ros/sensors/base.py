@@ -43,7 +43,11 @@ class Sensor(ABC):
 
     def process(self, msg: Any, source: str) -> FloatArray:
         """Decode, check and reduce one message."""
-        return self.prepare(self.decode(msg, source), source)
+        return self.receive(self.decode(msg, source), source)
+
+    def receive(self, array: FloatArray, source: str) -> FloatArray:
+        """Check and reduce what one message held."""
+        return self.prepare(array, source)
 
     def prepare(self, array: FloatArray, source: str) -> FloatArray:
         """Check and reduce one physical array (a data set's frame, or a decoded message's)."""

@@ -10,7 +10,7 @@ import numpy as np
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
 from pta_ros.sensors.base import Sensor
-from pta_ros.sensors.wire import read, read_size
+from pta_ros.sensors.wire import as_floats, read, read_size
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,9 @@ class CsiSensor(Sensor):
         shape = tuple(read_size(msg, name, source) for name in names)
         if shape != self.shape:
             raise DecodeError(source, f"antennas, subcarriers, packets = {shape}", str(self.shape))
-        amplitude = _floats(msg, "amplitude", source)
-        phase = _floats(msg, "phase", source)
+        amplitude, phase = (
+            as_floats(read(msg, name, source), name, source) for name in ("amplitude", "phase")
+        )
         count = int(np.prod(self.shape))
         if amplitude.size != count or phase.size not in (0, count):
             reason = f"{amplitude.size} amplitudes and {phase.size} phases"
@@ -115,13 +116,3 @@ def coherence_of(amplitude: FloatArray) -> float:
     a, b = profile[:, :-1], profile[:, 1:]
     energy = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / energy if energy > 0 else 0.0
-
-
-def _floats(msg: Any, name: str, source: str) -> FloatArray:
-    """Read a float sequence attribute as one flat float32 array."""
-    value = read(msg, name, source)
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray(value, dtype=np.float32).reshape(-1)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DecodeError(source, f"{name}: {error}", "a sequence of floats") from None

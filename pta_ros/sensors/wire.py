@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.errors import DecodeError
+from pta_ros.frames import FloatArray
 
 
 def read(msg: Any, name: str, source: str) -> Any:
@@ -61,3 +62,12 @@ def grid(
     The caller has checked that the last cell ends inside `data`.
     """
     return np.ndarray(shape, dtype, buffer=data, offset=offset, strides=strides)
+
+
+def as_floats(value: Any, name: str, source: str) -> FloatArray:
+    """A float sequence attribute of a message as one flat float32 array; raises DecodeError."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(value, dtype=np.float32).reshape(-1)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DecodeError(source, f"{name}: {error}", "a sequence of floats") from None

@@ -17,7 +17,6 @@ from pta_ros.simulate.kinematics import Array
 from pta_ros.skeleton import BONES
 
 _LIGHT = 299_792_458.0
-_PER_BONE = 3
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class RadioChannel:
         self._antennas = room.RECEIVER + self.model.antenna_step_m * steps[:, None] * along
         self._legs, self._strength = _static_paths(scene, self.model.mirror)
         self._static = self._static_response()
-        self._weights, self._radius, self._echo = _body_points()
+        self._weights, self._radius, self._echo = body_points()
         self._card = _card_response(self.model)
 
     def amplitude(self, joints: Array, seed: list[int]) -> NDArray[np.float64]:
@@ -151,14 +150,14 @@ def _bounce(tx: Array, rx: Array, axis: int, wall: float) -> tuple[Array, float]
     return image + share * (rx - image), float(np.linalg.norm(rx - image))
 
 
-def _body_points() -> tuple[Array, Array, Array]:
+def body_points(per_bone: int = 3) -> tuple[Array, Array, Array]:
     """Weights (S, 17) that make S points of 17 joints, their radii (S,) and echo shares (S,)."""
     weights, radius = [], []
     for parent, child in BONES:
         size = _BONE_RADIUS.get((parent, child), 0.05)
-        for k in range(_PER_BONE):
+        for k in range(per_bone):
             row = np.zeros(17)
-            row[child] = (k + 0.5) / _PER_BONE
+            row[child] = (k + 0.5) / per_bone
             row[parent] = 1.0 - row[child]
             weights.append(row)
             radius.append(size)

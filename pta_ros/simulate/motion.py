@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pta_ros.simulate import kinematics
-from pta_ros.simulate.actions import action
+from pta_ros.simulate.actions import Action
 from pta_ros.simulate.body import Subject
 from pta_ros.simulate.kinematics import CHANNELS, INDEX, Array
 
@@ -51,9 +51,8 @@ class Variation:
         )
 
 
-def channels(subject: Subject, number: int, time_s: Array, variation: Variation) -> Array:
-    """Motion channels (T, C) of action `number` at times (T,) in seconds."""
-    act = action(number)
+def channels(subject: Subject, act: Action, time_s: Array, variation: Variation) -> Array:
+    """Motion channels (T, C) of an action at times (T,) in seconds."""
     rate, amplitude = variation.drift
     wander = np.sin(2.0 * np.pi * np.outer(time_s, rate) + amplitude)
     speed = subject.tempo * variation.tempo / act.period_s
@@ -89,7 +88,7 @@ _SWAY_SIZE = np.array(
 )
 
 
-def pose(subject: Subject, number: int, time_s: float, variation: Variation) -> Array:
+def pose(subject: Subject, act: Action, time_s: float, variation: Variation) -> Array:
     """Joints (17, 3) in the body frame (x left, y up from the floor, z forward), metres."""
     times = np.array([time_s])
-    return np.asarray(kinematics.solve(subject, channels(subject, number, times, variation))[0])
+    return np.asarray(kinematics.solve(subject, channels(subject, act, times, variation))[0])

@@ -8,13 +8,13 @@ import numpy as np
 
 from pta_ros.errors import ConfigError
 from pta_ros.simulate import kinematics, motion
-from pta_ros.simulate.actions import action as check_action
+from pta_ros.simulate.actions import action as act
 from pta_ros.simulate.body import Subject
 from pta_ros.simulate.kinematics import Array
-from pta_ros.simulate.lab import Lab, Placement, SimFrame
+from pta_ros.simulate.lab import Lab, SimFrame
 from pta_ros.simulate.motion import Variation
+from pta_ros.simulate.placement import Placement, body_to_camera
 from pta_ros.simulate.room import SCENES, check_scene
-from pta_ros.simulate.scene import body_to_camera
 from pta_ros.simulate.session import SESSION_CLIP, Segments
 
 __all__ = ["Recording", "Session", "SimFrame", "scene_of"]
@@ -55,7 +55,7 @@ class Recording:
         put = object.__setattr__  # the fields that follow from the others
         put(self, "scene", self.scene or scene_of(self.subject_index))
         _check(self.seed, self.subject_index, self.scene)
-        check_action(self.action)
+        act(self.action)
         rng = np.random.default_rng([*self._seed(), _STREAM])
         put(self, "subject", Subject.from_seed(self.seed, self.subject_index))
         put(self, "variation", Variation.draw(*self._seed()))
@@ -63,7 +63,7 @@ class Recording:
 
     def joints(self, time_s: Array) -> Array:
         """Joints (T, 17, 3) in metres, camera frame, at times (T,) from the clip's start."""
-        channels = motion.channels(self.subject, self.action, time_s, self.variation)
+        channels = motion.channels(self.subject, act(self.action), time_s, self.variation)
         body = kinematics.solve(self.subject, channels)
         return body_to_camera(body, self.placement.at(time_s))
 

@@ -10,7 +10,7 @@ import open3d as o3d
 from numpy.typing import NDArray
 
 from pta_ros.simulate import room
-from pta_ros.simulate.kinematics import Array, rotation
+from pta_ros.simulate.kinematics import Array
 from pta_ros.simulate.surface import FACES
 
 Float32 = NDArray[np.float32]
@@ -91,19 +91,6 @@ def camera_to_lidar(points: Points) -> Points:
     """Points (..., 3) from the camera frame to the LiDAR frame."""
     x, y, z = points[..., 0], points[..., 1], points[..., 2]
     return np.stack([z, -x, -y - room.LIDAR_ABOVE_CAMERA], axis=-1)
-
-
-def body_to_camera(joints: Array, place: Array) -> Array:
-    """Joints (T, J, 3) of the body frame of a person at `place` (T, 3): x, z metres, yaw degrees.
-
-    At yaw 0 the person faces the camera; a positive yaw turns to the person's left.
-    """
-    turned = joints @ np.swapaxes(rotation(1, place[:, 2]), 1, 2)
-    out = turned * np.array([1.0, -1.0, -1.0])
-    out[..., 0] += place[:, 0, None]
-    out[..., 1] += room.CAMERA_HEIGHT
-    out[..., 2] += place[:, 1, None]
-    return np.asarray(out)
 
 
 class World:

@@ -14,6 +14,8 @@ import yaml
 from pta_ros.errors import ConfigError
 
 MODALITIES = ("depth", "lidar", "csi")
+#: Sensors of the scripts by the name of their set.
+SETS = {"mmfi": MODALITIES, "xrf55": ("radar", "wifi", "rfid")}
 
 
 class Fault(str, Enum):
@@ -33,6 +35,7 @@ class Phase:
     start_s: float
     end_s: float
     faults: Mapping[str, Fault] = field(default_factory=dict)
+    modalities: tuple[str, ...] = MODALITIES
 
     def fault(self, modality: str) -> Fault:
         """The fault of `modality` in this phase."""
@@ -41,7 +44,7 @@ class Phase:
     @property
     def available(self) -> tuple[str, ...]:
         """The modalities that publish good new data in this phase."""
-        return tuple(m for m in MODALITIES if self.fault(m) is Fault.NONE)
+        return tuple(m for m in self.modalities if self.fault(m) is Fault.NONE)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Script:
         return next((p for p in self.phases if p.start_s <= t_s + 5e-7 < p.end_s), None)
 
 
-def _phase(record: Any) -> Phase:
+def _phase(record: Any, modalities: tuple[str, ...]) -> Phase:
     expected = "expected {name, start_s, end_s, faults: {modality: fault}}"
     if not isinstance(record, dict) or not {"name", "start_s", "end_s"} <= set(record):
         raise ConfigError(f"phase {record!r}; {expected}")
@@ -101,8 +104,8 @@ def _phase(record: Any) -> Phase:
         )
     faults = {}
     for modality, fault in (record.get("faults") or {}).items():
-        if modality not in MODALITIES:
-            raise ConfigError(f"unknown modality {modality!r}; expected one of {list(MODALITIES)}")
+        if modality not in modalities:
+            raise ConfigError(f"unknown modality {modality!r}; expected one of {list(modalities)}")
         try:
             faults[modality] = Fault(fault)
         except ValueError:
@@ -114,14 +117,17 @@ def _phase(record: Any) -> Phase:
         start_s, end_s = float(record["start_s"]), float(record["end_s"])
     except (TypeError, ValueError):
         raise ConfigError(f"times of phase {record!r}; expected seconds as numbers") from None
-    return Phase(str(record["name"]), start_s, end_s, faults)
+    return Phase(str(record["name"]), start_s, end_s, faults, modalities)
 
 
 def parse_script(record: Any) -> Script:
-    """Build a script from its YAML mapping {duration_s, phases: [...]}; raises ConfigError."""
+    """Build a script from its mapping {duration_s, sensors, phases: [...]}; raises ConfigError."""
     if not isinstance(record, dict) or not isinstance(record.get("phases"), list):
         raise ConfigError(f"script {record!r}; expected a mapping with a list `phases`")
-    script = Script(tuple(_phase(p) for p in record["phases"]))
+    sensors = record.get("sensors", "mmfi")
+    if sensors not in SETS:
+        raise ConfigError(f"script: sensors {sensors!r}; expected one of {list(SETS)}")
+    script = Script(tuple(_phase(p, SETS[sensors]) for p in record["phases"]))
     stated = record.get("duration_s", script.duration_s)
     if stated != script.duration_s:
         raise ConfigError(
@@ -153,4 +159,7 @@ def save_script(script: Script, path: Path) -> None:
         }
         for p in script.phases
     ]
-    path.write_text(yaml.safe_dump({"script": {"phases": phases}}, sort_keys=False))
+    own = script.phases[0].modalities
+    sensors = next(name for name, listed in SETS.items() if listed == own)
+    record = {"script": {"sensors": sensors, "phases": phases}}
+    path.write_text(yaml.safe_dump(record, sort_keys=False))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pta_ros.simulate import motion
-from pta_ros.simulate.actions import ACTIONS
+from pta_ros.simulate.actions import ACTIONS, action
 from pta_ros.simulate.body import Subject
 from pta_ros.simulate.kinematics import CHANNELS, INDEX, Array
-from pta_ros.simulate.lab import Placement
 from pta_ros.simulate.motion import Variation
+from pta_ros.simulate.placement import Placement
 
 SESSION_CLIP = 100_000  # clip numbers from here on belong to sessions
 _STREAM = 404
@@ -68,7 +68,7 @@ class Segments:
 
     def _pure(self, k: int, time_s: Array) -> tuple[Array, Array]:
         made = self._made[k]
-        channels = motion.channels(self._subject, made.action, time_s, made.variation)
+        channels = motion.channels(self._subject, action(made.action), time_s, made.variation)
         return channels, made.placement.at(time_s)
 
     def _index(self, time_s: float) -> int:

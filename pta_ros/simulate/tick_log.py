@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.errors import ConfigError
-from pta_ros.simulate.script import MODALITIES, Phase
+from pta_ros.simulate.script import Phase
 
 
 class TickLog:
@@ -37,9 +37,13 @@ class TickLog:
         joints_m: NDArray[np.floating],
         render_ms: float,
         late_ms: float,
+        activity: int = -1,
     ) -> None:
-        """Record one tick; `phase` is None for the ticks before the script begins."""
-        faults = {m: phase.fault(m).value for m in MODALITIES} if phase else {}
+        """Record one tick; `phase` is None for the ticks before the script begins.
+
+        `activity` is the class of the window that ends at the tick, -1 for none or more than one.
+        """
+        faults = {m: phase.fault(m).value for m in phase.modalities} if phase else {}
         self._write(
             {
                 "type": "tick",
@@ -50,6 +54,7 @@ class TickLog:
                 "joints": np.round(np.asarray(joints_m, dtype=float), 5).tolist(),
                 "render_ms": round(render_ms, 2),
                 "late_ms": round(late_ms, 2),
+                "activity": activity,
             }
         )
 

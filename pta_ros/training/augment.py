@@ -1,6 +1,7 @@
 """Random changes of single-modality batches while an encoder is trained.
 
-Each takes inputs and joints (B, 17, 3) in the camera frame and returns both, changed alike.
+Each takes inputs and joints (B, J, 3) in the camera frame and returns both, changed alike. Those of
+XRF55's sensors leave the activity what it is.
 """
 
 from __future__ import annotations
@@ -71,4 +72,41 @@ def csi(amplitude: Tensor, joints: Tensor) -> Pair:
     return amplitude + torch.randn(amplitude.shape) * 0.01, joints
 
 
-AUGMENT: dict[str, Callable[[Tensor, Tensor], Pair]] = {"depth": depth, "lidar": lidar, "csi": csi}
+def radar(maps: Tensor, joints: Tensor) -> Pair:
+    """Roll in time; move up to two rows nearer or farther; noise of a fifth of the deviation."""
+    maps = _rolled(maps, 1, maps.shape[1])
+    maps = _rolled(maps, 2, 3)
+    return maps + 0.2 * torch.randn(maps.shape), joints
+
+
+def wifi(change: Tensor, joints: Tensor) -> Pair:
+    """Roll in time; scale every link; receiver noise."""
+    change = _rolled(change, 2, change.shape[2])
+    scale = 1 + 0.2 * torch.randn(*change.shape[:2], 1)
+    return change * scale + 0.02 * torch.randn(change.shape), joints
+
+
+def rfid(phases: Tensor, joints: Tensor) -> Pair:
+    """Roll in time; phase noise; lose a tenth of the tags."""
+    phases = _rolled(phases, 2, phases.shape[2])
+    lost = torch.rand(*phases.shape[:2], 1) < 0.1
+    return (phases + 0.1 * torch.randn(phases.shape)).masked_fill(lost, 0.0), joints
+
+
+def _rolled(x: Tensor, axis: int, most: int) -> Tensor:
+    """Each row rolled along `axis` by less than `most` either way."""
+    shifts = torch.randint(-most + 1, most, (len(x),))
+    place = (torch.arange(x.shape[axis]) - shifts[:, None]) % x.shape[axis]
+    shape = [len(x)] + [1] * (x.dim() - 1)
+    shape[axis] = x.shape[axis]
+    return x.gather(axis, place.view(shape).expand(x.shape))
+
+
+AUGMENT: dict[str, Callable[[Tensor, Tensor], Pair]] = {
+    "depth": depth,
+    "lidar": lidar,
+    "csi": csi,
+    "radar": radar,
+    "wifi": wifi,
+    "rfid": rfid,
+}

@@ -28,6 +28,8 @@ def calibrate(model: Projected, data: FeatureSet, rows: Tensor) -> None:
     coordinates of `rows`, which must not be training rows (Kuleshov et al., 2018, for a normal).
     """
     model.eval().calibration.log_factor.zero_()
+    if not model.config.has("pose"):
+        return
     for subset in subsets(model.config.modalities):
         joints, deviation, truth = predict_subset(model, data, rows, subset)
         if len(joints):

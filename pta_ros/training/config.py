@@ -9,11 +9,15 @@ from typing import Any, TypeVar
 
 import yaml
 
+from pta_ros.datasets.classes import class_names
 from pta_ros.errors import ConfigError
 from pta_ros.model.config import PTAConfig
-from pta_ros.training.losses import TASK_LOSSES
+from pta_ros.training.losses import LOSSES_OF
 
 T = TypeVar("T")
+
+#: How theta's learning rate goes over a run.
+SCHEDULES = ("constant", "one_cycle", "polynomial")
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,13 @@ class MetaConfig:
     (released), `unrolled` (through one inner step, as Eq. 3 is written) or `none` (uniform).
     `outer_every` counts inner steps between two outer steps (0: one at the end of each epoch, as
     released). `schedule` is theta's learning rate over the run: `constant`, or `one_cycle` (up for
-    a tenth, then cosine down).
+    a tenth, then cosine down), or `polynomial` (down, power 0.9).
     """
 
     epochs: int = 40
     batch: int = 64
     learning_rate: float = 5e-4
+    weight_decay: float = 0.0
     meta_learning_rate: float = 1e-2
     align_weight: float = 0.1
     plain_share: float = 0.5
@@ -55,10 +60,17 @@ class MetaConfig:
             )
         if not 0 <= self.plain_share <= 1:
             raise ConfigError(f"meta.plain_share is {self.plain_share}; expected 0 to 1")
-        if self.schedule not in ("constant", "one_cycle"):
-            raise ConfigError(
-                f"meta.schedule is {self.schedule!r}; expected 'constant' or 'one_cycle'"
-            )
+        if self.schedule not in SCHEDULES:
+            raise ConfigError(f"meta.schedule is {self.schedule!r}; expected one of {SCHEDULES}")
+
+
+@dataclass(frozen=True)
+class ActivityConfig:
+    """The stage of a second head, on the finished features of the first; batch as in MetaConfig."""
+
+    epochs: int = 20
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-3
 
 
 @dataclass(frozen=True)
@@ -76,12 +88,19 @@ class GateConfig:
 
 @dataclass(frozen=True)
 class SplitConfig:
-    """Shares of the subjects in meta-train (the rest), meta-validation, validation and test."""
+    """Shares of the subjects in meta-train (the rest), meta-validation, validation and test.
+
+    For XRF55, `meta_val` and `val` are shares of the training repeats, 1 to `train_repeats`, and
+    `test` is the share of subjects who are held out entirely. Scenes are lists with commas.
+    """
 
     seed: int = 0
     meta_val: float = 0.1
     val: float = 0.05
     test: float = 0.15
+    train_repeats: int = 14
+    train_scenes: str = "Scene1"
+    test_scenes: str = "Scene1"
 
     def fractions(self) -> tuple[float, float, float, float]:
         """Shares in the order of datasets.splits.SubjectSplits; they sum to 1."""
@@ -117,12 +136,15 @@ class TrainConfig:
     pretrain: dict[str, PretrainConfig] = field(default_factory=dict)
     meta: MetaConfig = field(default_factory=MetaConfig)
     gate: GateConfig = field(default_factory=GateConfig)
+    activity: ActivityConfig = field(default_factory=ActivityConfig)
     widths: WidthConfig = field(default_factory=WidthConfig)
 
     def __post_init__(self) -> None:
-        if self.task_loss not in TASK_LOSSES:
+        losses = LOSSES_OF[self.model.tasks[0]]
+        if self.task_loss not in losses:
             raise ConfigError(
-                f"task_loss is {self.task_loss!r}; expected one of {sorted(TASK_LOSSES)}"
+                f"task_loss is {self.task_loss!r} for {self.model.tasks[0]}; "
+                f"expected one of {sorted(losses)}"
             )
 
         unknown = sorted(set(self.pretrain) - set(self.model.modalities))
@@ -140,7 +162,13 @@ class TrainConfig:
         return asdict(self)
 
 
-_GROUPS = {"split": SplitConfig, "meta": MetaConfig, "gate": GateConfig, "widths": WidthConfig}
+_GROUPS = {
+    "split": SplitConfig,
+    "meta": MetaConfig,
+    "gate": GateConfig,
+    "activity": ActivityConfig,
+    "widths": WidthConfig,
+}
 
 
 def load_config(path: Path) -> TrainConfig:
@@ -166,8 +194,15 @@ def config_from(values: Any) -> TrainConfig:
     if "pretrain" in given:
         given["pretrain"] = _pretrain(given["pretrain"])
     if "model" in given:
-        given["model"] = PTAConfig.from_dict(_checked(PTAConfig, given["model"], "model"))
+        given["model"] = _named(PTAConfig.from_dict(_checked(PTAConfig, given["model"], "model")))
     return _build(TrainConfig, given, "the configuration")
+
+
+def _named(model: PTAConfig) -> PTAConfig:
+    """With the data set's names of activities, where none are given."""
+    if not model.has("activity") or model.classes:
+        return model
+    return replace(model, classes=class_names(model.modalities))
 
 
 def _pretrain(values: Any) -> dict[str, PretrainConfig]:

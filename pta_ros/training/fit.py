@@ -15,7 +15,7 @@ from pta_ros.model.heads import PTAOutput
 from pta_ros.training.config import MetaConfig, TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.loop import Figures, Stage, batches
-from pta_ros.training.losses import TASK_LOSSES, spread_loss
+from pta_ros.training.losses import task_loss
 from pta_ros.training.pretrain import one_cycle
 from pta_ros.training.purify import draw_subsets
 
@@ -53,9 +53,11 @@ def fit_stage(
 
 
 def _set_rate(theta: torch.optim.Optimizer, settings: MetaConfig, position: float) -> None:
-    if settings.schedule == "one_cycle":
-        for group in theta.param_groups:
-            group["lr"] = settings.learning_rate * one_cycle(position)
+    if settings.schedule == "constant":
+        return
+    share = one_cycle(position) if settings.schedule == "one_cycle" else (1 - position) ** 0.9
+    for group in theta.param_groups:
+        group["lr"] = settings.learning_rate * share
 
 
 def supervised_stage(
@@ -71,7 +73,9 @@ def supervised_stage(
 
     `ranks` are the processes that make each step together.
     """
-    theta = torch.optim.Adam(model.parameters(), config.meta.learning_rate)
+    theta = torch.optim.Adam(
+        model.parameters(), config.meta.learning_rate, weight_decay=config.meta.weight_decay
+    )
     ranks.join_norms(model)
 
     def predict(rows: Tensor, mask: Tensor, used: Tensor) -> PTAOutput:
@@ -81,18 +85,12 @@ def supervised_stage(
         model.train()
         mask = draw_subsets(data.present[part])
         out = ranks.share(partial(predict, used=mask.any(dim=0)), part, mask)
-        loss = task_loss(config, PTAOutput(*out), data.joints[part])
+        loss = task_loss(config.task_loss, PTAOutput(*out), data.truth(part))
         ranks.step(theta, loss)
         return {"loss_task": float(loss.detach())}
 
     stage = fit_stage("fit", config, model, {"theta": theta}, rows, step, validate, progress)
     return replace(stage, ranks=ranks)
-
-
-def task_loss(config: TrainConfig, out: PTAOutput, joints: Tensor) -> Tensor:
-    """L_task, and the likelihood of the deviations; these are detached from all but their layer."""
-    task = TASK_LOSSES[config.task_loss](out.joints, joints)
-    return task + 1e-3 * spread_loss(out.log_std, out.joints, joints)
 
 
 def endless(rows: Tensor, size: int) -> Iterator[Tensor]:

@@ -1,4 +1,4 @@
-"""Losses: of the pose task (joints in metres, (B, J, 3)) and of the alignment (Eq. 6 and 7)."""
+"""Losses: of the tasks (joints in metres, (B, J, 3); classes) and of the alignment (Eq. 6, 7)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from pta_ros.datasets.features import Truth
 from pta_ros.model.diffusion import Aligner
+from pta_ros.model.heads import Answer, PTAOutput
 from pta_ros.training.distributed import ALONE, Ranks
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -22,8 +24,30 @@ def mean_joint_distance(estimate: Tensor, truth: Tensor) -> Tensor:
     return torch.linalg.vector_norm(estimate - truth, dim=-1).mean()
 
 
-#: Task losses by the name a configuration uses; the paper's is mse.
+#: Pose losses by the name a configuration uses; the paper's is mse.
 TASK_LOSSES: dict[str, Loss] = {"mse": nn.functional.mse_loss, "mpjpe": mean_joint_distance}
+#: The activity's.
+CROSS_ENTROPY = "cross_entropy"
+#: Names of the task losses of each task.
+LOSSES_OF: dict[str, tuple[str, ...]] = {
+    "pose": tuple(TASK_LOSSES),
+    "activity": (CROSS_ENTROPY,),
+}
+
+
+def task_error(name: str, said: Answer | PTAOutput, truth: Truth) -> Tensor:
+    """The task loss `name` of what a head or a model says."""
+    if name == CROSS_ENTROPY:
+        return nn.functional.cross_entropy(said.logits, truth.labels)
+    return TASK_LOSSES[name](said.joints, truth.joints)
+
+
+def task_loss(name: str, said: Answer | PTAOutput, truth: Truth) -> Tensor:
+    """L_task, and the likelihood of the deviations; these are detached from all but their layer."""
+    task = task_error(name, said, truth)
+    if name == CROSS_ENTROPY:
+        return task
+    return task + 1e-3 * spread_loss(said.log_std, said.joints, truth.joints)
 
 
 def spread_loss(log_std: Tensor, estimate: Tensor, truth: Tensor) -> Tensor:

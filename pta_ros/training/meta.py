@@ -10,16 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.features import FeatureSet, Truth
 from pta_ros.errors import ConfigError
 from pta_ros.model.diffusion import Aligner
+from pta_ros.model.heads import PTAOutput
 from pta_ros.model.pta import PTA, scatter_rows
 from pta_ros.model.purify import fuse
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
-from pta_ros.training.fit import endless, fit_stage, task_loss
+from pta_ros.training.fit import endless, fit_stage
 from pta_ros.training.loop import Figures, Stage
-from pta_ros.training.losses import TASK_LOSSES, alignment
+from pta_ros.training.losses import alignment, task_error, task_loss
 from pta_ros.training.purify import draw_subsets
 
 __all__ = ["MetaTrainer", "draw_subsets", "meta_stage"]
@@ -39,7 +40,6 @@ class MetaTrainer:
     ) -> None:
         self.config, self.model, self.data, self.ranks = config, model, data, ranks
         ranks.join_norms(model)
-        self.task_loss = TASK_LOSSES[config.task_loss]
         # With neither, nothing depends on the aligner: PTA without diffusion.
         self.aligns = config.meta.align_weight > 0 or model.config.refine
         model.encoders.requires_grad_(False)
@@ -47,7 +47,9 @@ class MetaTrainer:
             n: p for n, p in model.named_parameters()
             if p.requires_grad and not n.startswith("purify.")
         }  # fmt: skip
-        self.theta = torch.optim.Adam(self.trained.values(), config.meta.learning_rate)
+        self.theta = torch.optim.Adam(
+            self.trained.values(), config.meta.learning_rate, weight_decay=config.meta.weight_decay
+        )
         self.a = torch.optim.Adam(model.purify.parameters(), config.meta.meta_learning_rate)
         self._train_rows: Tensor | None = None
 
@@ -70,20 +72,19 @@ class MetaTrainer:
         mask = draw_subsets(self.data.present[rows])
         project = partial(self._project, used=mask.any(dim=0))
         (features,) = self.ranks.share(project, rows, mask)
-        joints = self.data.joints[rows]
-        plain = self._task(features, mask, joints)
+        truth = self.data.truth(rows)
+        plain = self._task(features, mask, truth)
         if not self.aligns:
             return plain, features.new_zeros(())
         refined, align = self._aligned(features, mask)
         share = self.config.meta.plain_share
-        return share * plain + (1 - share) * self._task(refined, mask, joints), align
+        return share * plain + (1 - share) * self._task(refined, mask, truth), align
 
     def _project(self, rows: Tensor, mask: Tensor, used: Tensor) -> tuple[Tensor]:
         return (self.data.features(self.model, rows, mask, used),)
 
-    def _task(self, features: Tensor, mask: Tensor, joints: Tensor) -> Tensor:
-        out = self.model.predict(features, mask)
-        return task_loss(self.config, out, joints)
+    def _task(self, features: Tensor, mask: Tensor, truth: Truth) -> Tensor:
+        return task_loss(self.config.task_loss, self.model.predict(features, mask), truth)
 
     def _aligned(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Refined features (B, M, L, D) from random start noise; L_align, the modules' mean."""
@@ -126,13 +127,13 @@ class MetaTrainer:
     def _meta_loss(self, rows: Tensor) -> Tensor:
         self.model.eval()
         mask = draw_subsets(self.data.present[rows])
-        estimate = partial(self._joints, used=mask.any(dim=0))
-        (joints,) = self.ranks.share(estimate, rows, mask)
-        return self.task_loss(joints, self.data.joints[rows])
+        estimate = partial(self._estimate, used=mask.any(dim=0))
+        said = PTAOutput(*self.ranks.share(estimate, rows, mask))
+        return task_error(self.config.task_loss, said, self.data.truth(rows))
 
-    def _joints(self, rows: Tensor, mask: Tensor, used: Tensor) -> tuple[Tensor]:
+    def _estimate(self, rows: Tensor, mask: Tensor, used: Tensor) -> PTAOutput:
         (features,) = self._project(rows, mask, used)
-        return (self.model.complete(features, mask).joints,)
+        return self.model.complete(features, mask)
 
     def _look_ahead(self) -> dict[str, Tensor]:
         """Theta after one more inner step, on the last batch, as a function of the weights.

@@ -15,14 +15,15 @@ from torch import Tensor
 
 from pta_ros import __version__
 from pta_ros.datasets.faults import fault_summary
-from pta_ros.datasets.mmfi import MmfiTree
-from pta_ros.datasets.reduced import ReducedSet, reduce_tree
-from pta_ros.datasets.splits import SubjectSplits, subject_splits
+from pta_ros.datasets.reduced import ReducedSet, open_tree, reduce_tree
+from pta_ros.datasets.splits import subject_splits
+from pta_ros.datasets.xrf55_splits import repeat_split
 from pta_ros.errors import DatasetError
 from pta_ros.sensors import sensors_from_config
 from pta_ros.sensors.base import Sensor
-from pta_ros.training.config import TrainConfig
+from pta_ros.training.config import SplitConfig, TrainConfig
 from pta_ros.training.loop import Figures, read_stage, run_stage
+from pta_ros.training.losses import CROSS_ENTROPY
 from pta_ros.training.pretrain import SingleModality, pretrain_stage
 
 
@@ -41,11 +42,15 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Data of a run: reduced frames, the sensors that made them, rows of each split."""
+    """Data of a run: reduced frames, the sensors that made them, rows and subjects of each split.
+
+    The splits are train, meta_val, val and test; for XRF55 test holds other repeats of the same
+    subjects, and unseen the subjects who are in no other split.
+    """
 
     data: ReducedSet
     sensors: dict[str, Sensor]
-    splits: SubjectSplits
+    splits: dict[str, tuple[str, ...]]
     rows: dict[str, Tensor]
 
 
@@ -53,7 +58,7 @@ def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> P
     """Reduce the tree and split its subjects; raises DatasetError when a split has no frame."""
     given = {m: config.sensors.get(m, {}) for m in config.model.modalities}
     sensors = sensors_from_config(given)
-    tree = MmfiTree(root)
+    tree = open_tree(root, sensors)
     data = reduce_tree(
         tree, sensors, cache, progress=watcher.progress("reduce frames"), on_fault=config.on_fault
     )
@@ -61,14 +66,29 @@ def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> P
         watcher.note(f"left out: {fault}")
     for line in fault_summary(data.faults):
         watcher.note(line)
-    splits = subject_splits(set(data.subject), config.split.seed, config.split.fractions())
-    rows = {n: torch.from_numpy(data.rows_of(s)) for n, s in splits._asdict().items()}
+    rows, splits = split_rows(config.split, data)
     for name, found in rows.items():
         if not len(found):
-            raise DatasetError(
-                f"{root}: no usable frame of {name} subjects {splits._asdict()[name]}"
-            )
+            raise DatasetError(f"{root}: no usable frame of {name}; its subjects: {splits[name]}")
     return Prepared(data, sensors, splits, rows)
+
+
+def split_rows(
+    settings: SplitConfig, data: ReducedSet
+) -> tuple[dict[str, Tensor], dict[str, tuple[str, ...]]]:
+    """Rows and subjects of every split, by subject or, for XRF55, by repeat."""
+    if data.joints.shape[1]:
+        groups = subject_splits(set(data.subject), settings.seed, settings.fractions())._asdict()
+        return {n: torch.from_numpy(data.rows_of(s)) for n, s in groups.items()}, groups
+    scenes = (tuple(text.split(",")) for text in (settings.train_scenes, settings.test_scenes))
+    split = repeat_split(
+        data, settings.seed, settings.meta_val, settings.val, settings.test,
+        settings.train_repeats, *scenes,
+    )._asdict()  # fmt: skip
+    if not settings.test:
+        del split["unseen"]
+    people = {n: tuple(np.unique(data.subject[rows]).tolist()) for n, rows in split.items()}
+    return {n: torch.from_numpy(rows) for n, rows in split.items()}, people
 
 
 def train_encoders(
@@ -95,18 +115,21 @@ def _encoder_identity(config: TrainConfig, ready: Prepared, modality: str) -> st
     values, sized = config.to_dict(), config.sized("single")
     sizes = {n: getattr(sized, n) for n in ("encoders", "channels", "tokens", "dim", "joints")}
     settings = [values[n].get(modality) for n in ("pretrain", "sensors")]
-    return identity_of(ready, [config.seed, config.task_loss, sizes, settings])
+    named = [] if config.task_loss != CROSS_ENTROPY else [list(config.model.classes)]
+    return identity_of(ready, [config.seed, config.task_loss, sizes, settings, *named])
 
 
 def identity_of(ready: Prepared, settings: Any) -> str:
     """Tells the data and settings of one run from those of another."""
     joints = hashlib.sha256(np.ascontiguousarray(ready.data.joints).tobytes()).hexdigest()
-    text = json.dumps([settings, ready.splits._asdict(), joints], sort_keys=True)
+    text = json.dumps([settings, ready.splits, joints], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def statistics_of(ready: Prepared) -> dict[str, Any]:
     """What a checkpoint keeps of the training data: its mean pose (J, 3) and number of frames."""
+    if not ready.data.joints.shape[1]:
+        return {"frames": len(ready.rows["train"])}
     train_joints = ready.data.joints[ready.rows["train"].numpy()]
     return {"mean_pose_m": train_joints.mean(axis=0).tolist(), "frames": len(train_joints)}
 
@@ -121,7 +144,7 @@ def provenance_of(
         "torch": torch.__version__,
         "synthetic": json.loads(marker.read_text()) if marker.exists() else False,
         "training": config.to_dict(),
-        "splits": ready.splits._asdict(),
+        "splits": ready.splits,
         "rows": {name: len(rows) for name, rows in ready.rows.items()},
         "seconds_of_last_session": round(seconds),
     }

@@ -8,31 +8,31 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from pta_ros.datasets.features import Truth
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import make_encoder, token_count
-from pta_ros.model.heads import PoseHead
-from pta_ros.model.projector import Projector
+from pta_ros.model.heads import Answer, PoseHead, answer
+from pta_ros.model.projector import Projector, main_head
 from pta_ros.training.augment import AUGMENT
 from pta_ros.training.config import PretrainConfig, TrainConfig
 from pta_ros.training.loop import Figures, Stage, batches, seed_everything
-from pta_ros.training.losses import TASK_LOSSES, spread_loss
+from pta_ros.training.losses import task_loss
 
 
 class SingleModality(nn.Module):
-    """An encoder with a projection and a pose head of its own."""
+    """An encoder with a projection and a head of its own."""
 
     def __init__(self, config: PTAConfig, modality: str) -> None:
         super().__init__()
         self.encoder = make_encoder(config.encoders, modality, config.channels)
         tokens = token_count(config.encoders, modality)
         self.projector = Projector(tokens, config.channels, config.tokens, config.dim)
-        self.head = PoseHead(config.dim, config.joints)
+        self.head = main_head(config)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Reduced frames (B, *shape) -> joints (B, J, 3) metres, log deviation (B, J)."""
-        both: tuple[Tensor, Tensor] = self.head(self.projector(self.encoder(x)))
-        return both
+    def forward(self, x: Tensor) -> Answer:
+        """Reduced frames (B, *shape) -> what the head says."""
+        return answer(self.head, self.projector(self.encoder(x)))
 
 
 def pretrain_stage(
@@ -47,13 +47,13 @@ def pretrain_stage(
     settings = config.pretrain.get(modality, PretrainConfig())
     seed_everything(config.seed, "pretrain", modality)
     model = SingleModality(config.sized("single"), modality)
-    model.head.start_at(torch.from_numpy(data.joints[train_rows.numpy()].mean(axis=0)))
+    if isinstance(model.head, PoseHead):
+        model.head.start_at(torch.from_numpy(data.joints[train_rows.numpy()].mean(axis=0)))
     optimizer = torch.optim.AdamW(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
     present = torch.from_numpy(data.present[modality].copy())
     train_rows, val_rows = train_rows[present[train_rows]], val_rows[present[val_rows]]
-    loss_of = TASK_LOSSES[config.task_loss]
 
     def epoch(number: int) -> Figures:
         model.train()
@@ -62,28 +62,36 @@ def pretrain_stage(
             position = (number + i / len(plan)) / max(settings.epochs, 1)
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * one_cycle(position)
-            x, joints = AUGMENT[modality](*take(data, modality, rows))
-            estimate, log_std = model(x)
-            loss = loss_of(estimate, joints) + 1e-3 * spread_loss(log_std, estimate, joints)
+            x, truth = take(data, modality, rows)
+            x, joints = AUGMENT[modality](x, truth.joints)
+            loss = task_loss(config.task_loss, model(x), truth._replace(joints=joints))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             total += float(loss.detach()) * len(rows)
             progress(i + 1, len(plan))
-        return {"loss": total / max(len(train_rows), 1), "val_mpjpe_mm": _validate(val_rows)}
+        return {"loss": total / max(len(train_rows), 1), **_validate(val_rows)}
 
     @torch.inference_mode()
-    def _validate(rows: Tensor) -> float:
+    def _validate(rows: Tensor) -> Figures:
         model.eval()
-        total = 0.0
+        sums: Figures = {}
         for part in rows.split(256):
-            x, joints = take(data, modality, part)
-            total += float((model(x)[0] - joints).norm(dim=-1).mean(dim=1).sum())
-        return 1000 * total / max(len(rows), 1)
+            x, truth = take(data, modality, part)
+            for name, value in _figure(model(x), truth).items():
+                sums[name] = sums.get(name, 0.0) + value * len(part)
+        return {f"val_{name}": value / len(rows) for name, value in sums.items()}
 
     return Stage(
         f"pretrain_{modality}", model, {"theta": optimizer}, settings.epochs, epoch, config.seed
     )
+
+
+def _figure(said: Answer, truth: Truth) -> Figures:
+    """How good an answer is, by its name: accuracy in percent, or MPJPE in millimetres."""
+    if said.logits.shape[1]:
+        return {"accuracy": 100 * float((said.logits.argmax(dim=1) == truth.labels).float().mean())}
+    return {"mpjpe_mm": 1000 * float((said.joints - truth.joints).norm(dim=-1).mean())}
 
 
 def one_cycle(position: float) -> float:
@@ -93,7 +101,8 @@ def one_cycle(position: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (position - 0.1) / 0.9))
 
 
-def take(data: ReducedSet, modality: str, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Copies of inputs and joints of some rows."""
+def take(data: ReducedSet, modality: str, rows: Tensor) -> tuple[Tensor, Truth]:
+    """Copies of inputs and truth of some rows."""
     index = rows.numpy()
-    return torch.from_numpy(data.inputs[modality][index]), torch.from_numpy(data.joints[index])
+    truth = Truth(torch.from_numpy(data.joints[index]), torch.from_numpy(data.labels[index]))
+    return torch.from_numpy(data.inputs[modality][index]), truth

@@ -28,7 +28,14 @@ from pta_ros.training.prepare import (
     train_encoders,
 )
 from pta_ros.training.pretrain import SingleModality
-from pta_ros.training.systems import SYSTEMS, UNGATED, Bench, make_system
+from pta_ros.training.systems import (
+    BY_TASK,
+    SYSTEMS,
+    UNGATED,
+    Bench,
+    add_activity,
+    make_system,
+)
 
 GATED = "pta_gate"
 
@@ -44,6 +51,8 @@ def train(
     )
     system = make_system(name, bench)
     assert isinstance(system, PTA)
+    if config.model.tasks[1:]:
+        system = add_activity(system, config, bench)
     if ranks.first:
         _write_settings(config, bench)
         _save(folder / "model", system, bench, config, root, begun)
@@ -93,20 +102,24 @@ def seed_folder(folder: Path, seed: int) -> Path:
     return folder / f"seed{seed}"
 
 
-def read_bench(root: Path, folder: Path, seed: int, watcher: Watcher) -> Bench:
-    """What train_systems left in `folder` for `seed`; nothing is trained.
-
-    Raises CheckpointError when there is nothing, or it is not complete.
-    """
+def read_settings(folder: Path, seed: int) -> TrainConfig:
+    """What train_systems was asked for `seed` in `folder`; CheckpointError when it was not run."""
     path = seed_folder(folder, seed) / "config.json"
     try:
-        config = config_from(json.loads(path.read_text()))
+        return config_from(json.loads(path.read_text()))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CheckpointError(
             f"{path}: {reason}; train seed {seed} first, with train_pta --systems"
         ) from error
-    own = seed_folder(folder, seed)
+
+
+def read_bench(root: Path, folder: Path, seed: int, watcher: Watcher) -> Bench:
+    """What train_systems left in `folder` for `seed`; nothing is trained.
+
+    Raises CheckpointError when there is nothing, or it is not complete.
+    """
+    config, own = read_settings(folder, seed), seed_folder(folder, seed)
     return make_bench(config, root, own, folder / "cache", watcher, spoil=True, train=False)
 
 
@@ -147,7 +160,11 @@ def _make_bench(
         progress=watcher.progress("encode frames"), position_points=config.model.tokens,
     )  # fmt: skip
     spoilt = _spoilt(config, ready, singles, folder, watcher) if spoil else {}
-    config = replace(config, model=replace(config.model, gate=False))
+    # The gate and a second head have stages of their own, after everything else.
+    task = config.model.tasks[0]
+    classes = config.model.classes if task == "activity" else ()
+    first = replace(config.model, gate=False, tasks=(task,), classes=classes)
+    config = replace(config, model=first)
     return Bench(config, ready, singles, clean, spoilt, folder, watcher, train)
 
 
@@ -172,11 +189,19 @@ def _spoilt(
 def _write_settings(config: TrainConfig, bench: Bench) -> None:
     """Note what a finished system was trained with; a run that is refused leaves it as it was."""
     _write_json(bench.folder / "config.json", config.to_dict())
-    _write_json(bench.folder / "splits.json", bench.ready.splits._asdict())
+    _write_json(bench.folder / "splits.json", bench.ready.splits)
 
 
 def _write_json(path: Path, value: Any) -> None:
     checkpoint.write_atomically(path, (json.dumps(value, indent=1, default=asdict) + "\n").encode())
 
 
-__all__ = ["SYSTEMS", "make_bench", "read_bench", "seed_folder", "train", "train_systems"]
+__all__ = [
+    "BY_TASK",
+    "SYSTEMS",
+    "make_bench",
+    "read_bench",
+    "seed_folder",
+    "train",
+    "train_systems",
+]

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pta_ros.datasets.features import FeatureSet
 from pta_ros.errors import ConfigError
+from pta_ros.evaluation.activities import evaluate_activities
 from pta_ros.evaluation.poses import evaluate_subsets
 from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi
+from pta_ros.model.heads import PoseHead
 from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA
+from pta_ros.training.activity import activity_stage, with_activity
 from pta_ros.training.calibrate import calibrate, calibrate_gate
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.corrupt import FROZEN
@@ -23,6 +26,7 @@ from pta_ros.training.fit import supervised_stage
 from pta_ros.training.gate import Spoilt, gate_stage
 from pta_ros.training.loop import Figures, Stage, read_stage, run_stage, seed_everything
 from pta_ros.training.meta import meta_stage
+from pta_ros.training.mutual import mutual_stage
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
 from pta_ros.training.pretrain import SingleModality
 
@@ -62,6 +66,14 @@ SYSTEMS: dict[str, Callable[[Bench], Projected]] = {
 
 #: PTA as configured, before its gate.
 UNGATED = "pta_ungated"
+#: The same by task: for activities the paper's Base. is XRF55's mutual learning.
+BY_TASK: dict[str, dict[str, Callable[[Bench], Projected]]] = {
+    "pose": SYSTEMS,
+    "activity": {
+        "mutual": lambda bench: _mutual(bench),
+        **{name: SYSTEMS[name] for name in ("xfi", "pta_no_diffusion", "pta_no_meta", "pta")},
+    },
+}
 
 
 def make_system(name: str, bench: Bench) -> Projected:
@@ -69,9 +81,10 @@ def make_system(name: str, bench: Bench) -> Projected:
 
     Raises ConfigError for an unknown name.
     """
-    if name not in SYSTEMS:
-        raise ConfigError(f"system {name!r} is unknown; expected some of {list(SYSTEMS)}")
-    system = SYSTEMS[name](bench)
+    known = BY_TASK[bench.config.model.tasks[0]]
+    if name not in known:
+        raise ConfigError(f"system {name!r} is unknown; expected some of {list(known)}")
+    system = known[name](bench)
     calibrate(system, bench.clean, bench.ready.rows["val"])
     return system.eval()
 
@@ -79,6 +92,24 @@ def make_system(name: str, bench: Bench) -> Projected:
 def with_paper_head(config: TrainConfig) -> TrainConfig:
     """PTA as published: the head is linear on pooled tokens."""
     return replace(config, model=replace(config.model, mixers=0))
+
+
+def add_activity(model: PTA, config: TrainConfig, bench: Bench) -> PTA:
+    """`model` with a second head, trained or read from `bench.folder`; the rest stays as it is."""
+    seed_everything(config.seed, "activity")
+    both, rows = with_activity(model, config), bench.ready.rows
+
+    def validate() -> Figures:
+        found = evaluate_activities(both, bench.clean, rows["val"])
+        return {f"val_{r.subset}_%": r.accuracy for r in found}
+
+    stage = activity_stage(
+        config, both, bench.clean, torch.cat([rows["train"], rows["meta_val"]]), validate,
+        bench.watcher.progress("activity"),
+    )  # fmt: skip
+    with bench.ranks.one_by_one():
+        _run(stage, "activity", config, bench)
+    return both.eval()
 
 
 def without_diffusion(config: TrainConfig) -> TrainConfig:
@@ -98,7 +129,7 @@ def without_meta_weights(config: TrainConfig) -> TrainConfig:
 def _supervised(name: str, bench: Bench, make: Callable[[], ConcatenateMlp | XFi]) -> Projected:
     seed_everything(bench.config.seed, name)
     model = make()
-    model.head.start_at(_mean_pose(bench))
+    _start_head(model.head, bench)
     _take_projections(model, bench)
     stage = supervised_stage(
         bench.config, model, bench.clean, bench.ready.rows["train"], _validate(bench, model),
@@ -108,7 +139,7 @@ def _supervised(name: str, bench: Bench, make: Callable[[], ConcatenateMlp | XFi
     return model
 
 
-def _mean_of_predictions(bench: Bench) -> Projected:
+def _mean_of_predictions(bench: Bench) -> MeanOfPredictions:
     model = MeanOfPredictions(bench.config.sized("single"))
     _take_projections(model, bench)
     for modality, single in bench.singles.items():
@@ -120,7 +151,7 @@ def _pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Bench) 
     config = change(bench.config)
     seed_everything(config.seed, "model")
     model = PTA(config.model)
-    model.head.start_at(_mean_pose(bench))
+    _start_head(model.head, bench)
     _take_projections(model, bench)
     for modality, single in bench.singles.items():
         model.encoders[modality].load_state_dict(single.encoder.state_dict())
@@ -161,6 +192,24 @@ def _one_frame(spoilt: Spoilt) -> Spoilt:
     }
 
 
+def _mutual(bench: Bench) -> MeanOfPredictions:
+    model = _mean_of_predictions(bench)
+    seed_everything(bench.config.seed, "mutual")
+    stage = mutual_stage(
+        bench.config, model, bench.clean, bench.ready.rows["train"], _validate(bench, model),
+        bench.watcher.progress("mutual"),
+    )  # fmt: skip
+    with bench.ranks.one_by_one():
+        _run(stage, "mutual", bench.config, bench)
+    return model
+
+
+def _start_head(head: nn.Module, bench: Bench) -> None:
+    """A pose head begins at the mean pose."""
+    if isinstance(head, PoseHead):
+        head.start_at(bench.clean.joints[bench.ready.rows["train"]].mean(dim=0))
+
+
 def _take_projections(model: Projected, bench: Bench) -> None:
     """A system as wide as the single-modality models begins with their projections."""
     if model.config.dim != bench.config.sized("single").dim:
@@ -188,13 +237,13 @@ def _run(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> None:
     bench.histories[name] = stage.history
 
 
-def _mean_pose(bench: Bench) -> Tensor:
-    return bench.clean.joints[bench.ready.rows["train"]].mean(dim=0)
-
-
 def _validate(bench: Bench, model: Projected) -> Callable[[], Figures]:
     def validate() -> Figures:
-        results = evaluate_subsets(model, bench.clean, bench.ready.rows["val"])
-        return {f"val_{r.subset}_mm": r.mpjpe_mm for r in results}
+        rows = bench.ready.rows["val"]
+        if bench.config.model.has("pose"):
+            poses = evaluate_subsets(model, bench.clean, rows)
+            return {f"val_{r.subset}_mm": r.mpjpe_mm for r in poses}
+        activities = evaluate_activities(model, bench.clean, rows)
+        return {f"val_{r.subset}_%": r.accuracy for r in activities}
 
     return validate

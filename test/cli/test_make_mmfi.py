@@ -10,7 +10,7 @@ import pytest
 
 from pta_ros.cli.make_mmfi import PRESETS, main, numbers
 from pta_ros.errors import ConfigError
-from pta_ros.simulate.writer import MARKER
+from pta_ros.simulate.tree import MARKER
 
 SMALL = ["--subjects", "1", "--actions", "2", "--frames", "1", "--jobs", "1"]
 

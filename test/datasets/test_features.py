@@ -30,8 +30,10 @@ def some_frames(count=11):
     present = {m: rng.random(count) < 0.7 for m in SHAPES}
     inputs = {m: rng.uniform(0.5, 2, (count, *s)).astype(np.float32) for m, s in SHAPES.items()}
     joints = rng.normal(0, 1, (count, 17, 3)).astype(np.float32)
-    names = np.array(["S01"] * count)
-    return ReducedSet(inputs, present, joints, names, names, (), "fingerprint of frames")
+    names, numbers = np.array(["A01"] * count), np.arange(count, dtype=np.int32)
+    return ReducedSet(
+        inputs, present, joints, names, names, names, numbers, (), "fingerprint of frames"
+    )
 
 
 ENCODERS, DATA = some_encoders(), some_frames()

@@ -14,7 +14,7 @@ from pta_ros.sensors import (
 
 
 def test_every_sensor_is_listed_under_its_modality():
-    assert list(SENSORS) == ["depth", "lidar", "csi"]
+    assert list(SENSORS) == ["depth", "lidar", "csi", "radar", "wifi", "rfid"]
     assert all(kind.modality == name for name, kind in SENSORS.items())
 
 

@@ -12,7 +12,7 @@ TIMES = np.arange(0.0, 12.0, 0.01)
 
 def clip(number: int, subject: int = 2, clip_number: int = 5) -> np.ndarray:
     person = Subject.from_seed(9, subject)
-    moves = motion.channels(person, number, TIMES, Variation.draw(9, subject, clip_number))
+    moves = motion.channels(person, action(number), TIMES, Variation.draw(9, subject, clip_number))
     return kinematics.solve(person, moves)
 
 
@@ -63,7 +63,9 @@ def test_clips_differ_in_phase_size_and_tempo_but_not_when_repeated():
 
 def test_one_pose_is_the_trajectory_at_that_time():
     person, liberties = Subject.from_seed(9, 2), Variation.draw(9, 2, 5)
-    np.testing.assert_allclose(motion.pose(person, 12, 3.0, liberties), clip(12)[300], atol=1e-9)
+    np.testing.assert_allclose(
+        motion.pose(person, action(12), 3.0, liberties), clip(12)[300], atol=1e-9
+    )
 
 
 def test_unknown_actions_are_refused_by_number():

@@ -38,8 +38,10 @@ def frames_of(clips, present=1.0, inputs=True):
         inputs={m: a.astype(np.float32) for m, a in arrays.items()},
         present={m: rng.random(count) < present for m in SHAPES},
         joints=np.zeros((count, 17, 3), np.float32),
+        scene=np.array(["E01"] * count),
         subject=np.array([s for s, _ in names]),
         action=np.array([a for _, a in names]),
+        number=np.arange(count, dtype=np.int32),
         faults=(),
         fingerprint="random",
     )

@@ -10,6 +10,7 @@ from pta_ros.evaluation.faults import Fault
 from pta_ros.evaluation.replay_records import Change, Moment, Replayed
 from pta_ros.frames import StreamState, StreamStatus
 from pta_ros.simulate import motion
+from pta_ros.simulate.actions import action
 from pta_ros.simulate.body import Subject
 from pta_ros.simulate.kinematics import solve
 from pta_ros.skeleton import BONES
@@ -26,7 +27,7 @@ def walk(times_s):
     """Joints (N, 17, 3) in the camera frame, metres: a person of the simulator moves its arms."""
     subject = Subject.from_seed(7, 3)
     varied = motion.Variation.draw(7, 3, 1)
-    joints = solve(subject, motion.channels(subject, 13, times_s, varied))
+    joints = solve(subject, motion.channels(subject, action(13), times_s, varied))
     return (joints * [1.0, -1.0, -1.0] + [0.1, 1.0, 3.0]).astype(np.float32)
 
 

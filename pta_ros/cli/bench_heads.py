@@ -1,0 +1,46 @@
+"""`bench_heads`: skeleton and activity from one encoding, against the skeleton alone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from pta_ros.cli import run
+
+MISSED = 3  # exit code: it ran, and the bound was missed
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser("bench_heads", description=__doc__)
+    parser.add_argument("--model", default="", help="model folder (default: the shipped model)")
+    parser.add_argument("--rounds", type=int, default=200, help="estimates of each kind")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    return parser.parse_args(arguments)
+
+
+def _main(arguments: list[str] | None) -> int:
+    options = parse(arguments)
+    from pta_ros import checkpoint
+    from pta_ros.evaluation.heads_bench import LIMIT, bench_heads
+
+    loaded = checkpoint.load(checkpoint.model_folder(options.model))
+    times = bench_heads(loaded.model, loaded.sensors, options.rounds)
+    print(
+        f"{loaded.name}: pose {times.pose_ms:.2f} ms, pose and activity {times.both_ms:.2f} ms: "
+        f"{times.ratio:.3f} times (at most {LIMIT:g}; medians of {times.rounds})"
+    )
+    if options.json:
+        options.json.write_text(json.dumps({**asdict(times), "ratio": times.ratio}, indent=1))
+    return 0 if times.ratio <= LIMIT else MISSED
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Console script; returns the exit code."""
+    return run(lambda: _main(arguments))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

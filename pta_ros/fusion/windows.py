@@ -1,0 +1,249 @@
+"""Streams of packets seen through sliding windows: the pipeline of radar, Wi-Fi and RFID.
+
+Every `hop_s` (on multiples of it, on the clock of the stamps) a window ends, and `grace_s` later it
+is closed: late packets are there by then. A window is usable when no more than `max_missing` of its
+packets are missing and the newest is fresh; smaller gaps are interpolated. Usable windows are the
+frames of the ordinary pipeline. Bad packets are counted and are missing from their windows; a
+sensor that sends nothing else turns CORRUPT at the next hop.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.frames import FloatArray, Frame, Sample, StreamState, StreamStatus
+from pta_ros.fusion.config import StreamConfig
+from pta_ros.fusion.pipeline import FusionPipeline, Prediction
+from pta_ros.fusion.rates import NS, RATE_WINDOW_NS, to_ns
+from pta_ros.fusion.streams import Stream
+from pta_ros.sensors.window import WindowSensor
+
+#: A packet stands for a moment this many periods away, so much jitter is forgiven.
+_REACH = 0.75
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """When windows end and when they count; raises ConfigError for values that cannot work."""
+
+    hop_s: float = 0.5
+    grace_s: float = 0.03
+    max_missing: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not (self.hop_s > 0 and 0 <= self.grace_s < self.hop_s and 0 <= self.max_missing < 1):
+            raise ConfigError(
+                f"window hop_s {self.hop_s}, grace_s {self.grace_s}, max_missing "
+                f"{self.max_missing}; expected 0 <= grace_s < hop_s and a share below 1"
+            )
+
+
+class PacketRing:
+    """The last packets of one sensor, by their stamps; what is older than a window goes."""
+
+    def __init__(self, sensor: WindowSensor, config: StreamConfig) -> None:
+        self.sensor, self._config = sensor, config
+        self.received = self.dropped = self.bad = 0
+        #: The last bad message since the last window, and whether a good one came after it.
+        self.error: DecodeError | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget every packet; the counters stay."""
+        self._stamps: list[int] = []
+        self._packets: list[FloatArray] = []
+        self._last: FloatArray | None = None
+        self._repeats = 0
+
+    def add(self, frame: Frame, now_ns: int) -> None:
+        """Take the packets of one message, the last of them at the frame's stamp."""
+        self.received += 1
+        stamp = self._placed(frame.stamp_ns, now_ns)
+        if stamp is None or self._is_frozen(frame.array):
+            self.dropped += 1
+            return
+        period, count = to_ns(self.sensor.period_s), len(frame.array)
+        kept = False
+        for k, packet in enumerate(frame.array):
+            kept |= self._insert(stamp - (count - 1 - k) * period, packet)
+        self.dropped += not kept
+        self._trim(now_ns)
+
+    def spoil(self, error: DecodeError) -> None:
+        """Note a message that cannot be used."""
+        self.received += 1
+        self.bad += 1
+        self.error = error
+
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest packet."""
+        return self._stamps[-1] if self._stamps else None
+
+    def rate_hz(self, now_ns: int) -> float:
+        """Packets per second over the last 2 s."""
+        return (len(self._stamps) - bisect_left(self._stamps, now_ns - RATE_WINDOW_NS)) / (
+            RATE_WINDOW_NS / NS
+        )
+
+    def window(self, end_ns: int) -> tuple[FloatArray | None, float]:
+        """Packets at the window's own moments, oldest first, gaps interpolated; missing share."""
+        count, period = self.sensor.packets, to_ns(self.sensor.period_s)
+        if not self._stamps:
+            return None, 1.0
+        moments = end_ns - to_ns(self.sensor.window_s) + period // 2 + period * np.arange(count)
+        stamps = np.asarray(self._stamps, dtype=np.int64)
+        right = np.clip(np.searchsorted(stamps, moments), 1, len(stamps) - 1)
+        if len(stamps) == 1:
+            right[:] = 0
+        left = np.maximum(right - 1, 0)
+        before, after = np.abs(moments - stamps[left]), np.abs(stamps[right] - moments)
+        nearest = np.where(before <= after, left, right)
+        known = np.minimum(before, after) <= _REACH * period
+        if not known.any():
+            return None, 1.0
+        used = np.stack([self._packets[i] for i in nearest[known]])
+        return _filled(used, np.flatnonzero(known), count), 1.0 - float(known.mean())
+
+    def _placed(self, stamp_ns: int, now_ns: int) -> int | None:
+        """The stamp on the common clock; None when the policy rules it out."""
+        stamp = stamp_ns + to_ns(self._config.offset_s)
+        if stamp_ns > 0 and stamp - now_ns <= to_ns(self._config.future_tolerance_s):
+            return stamp
+        return now_ns if self._config.stamp_policy == "receive" else None
+
+    def _is_frozen(self, packets: FloatArray) -> bool:
+        """Whether the same content came `freeze_frames` times in a row: real packets have noise."""
+        same = self._last is not None and np.array_equal(packets, self._last, equal_nan=True)
+        self._last, self._repeats = packets, self._repeats + 1 if same else 0
+        return same and 0 < self._config.freeze_frames <= self._repeats
+
+    def _insert(self, stamp: int, packet: FloatArray) -> bool:
+        place = bisect_left(self._stamps, stamp)
+        if place < len(self._stamps) and self._stamps[place] == stamp:
+            return False
+        self._stamps.insert(place, stamp)
+        self._packets.insert(place, packet)
+        return True
+
+    def _trim(self, now_ns: int) -> None:
+        """Drop what no window will hold again, and all that is beyond twice a window's packets."""
+        oldest = now_ns - to_ns(self.sensor.window_s + 2.0)
+        keep = max(bisect_left(self._stamps, oldest), len(self._stamps) - 2 * self.sensor.packets)
+        if keep > 0:
+            del self._stamps[:keep], self._packets[:keep]
+
+
+def _filled(used: FloatArray, places: np.ndarray, count: int) -> FloatArray:
+    """A window of `count` packets of those at `places`; the others lie between their neighbours."""
+    if len(places) == count:
+        return used
+    moments = np.arange(count)
+    right = np.clip(np.searchsorted(places, moments), 0, len(places) - 1)
+    left = np.maximum(right - (places[right] > moments), 0)
+    span = np.maximum(places[right] - places[left], 1)
+    share = np.clip((moments - places[left]) / span, 0.0, 1.0).astype(np.float32)
+    share = share.reshape(-1, *[1] * (used.ndim - 1))
+    filled: FloatArray = used[left] * (1 - share) + used[right] * share
+    return filled
+
+
+class WindowedPipeline(FusionPipeline):
+    """The pipeline whose frames are windows; `push` and `reject` take packets.
+
+    In `statuses`, received, corrupt and the rate are those of the packets' messages; used and
+    dropped count windows.
+    """
+
+    def __init__(
+        self,
+        streams: Mapping[str, Stream],
+        estimator: Callable[[Sample], Prediction],
+        sensors: Mapping[str, WindowSensor],
+        config: WindowConfig,
+    ) -> None:
+        super().__init__(streams, estimator)
+        self._rings = {m: PacketRing(sensors[m], s.config) for m, s in self.streams.items()}
+        self._config, self._hop_ns = config, to_ns(config.hop_s)
+        self._end_ns: int | None = None  # of the next window
+        self._why: dict[str, str] = {}
+
+    def push(self, frame: Frame, now_ns: int) -> bool:
+        """Take one message's packets (n, ...); True when a window was closed."""
+        self._ring(frame.modality).add(frame, now_ns)
+        return self._close_due(now_ns)
+
+    def reject(self, modality: str, error: Exception, now_ns: int) -> None:
+        """Take note of a message that cannot be used; it is missing from its windows."""
+        bad = error if isinstance(error, DecodeError) else DecodeError(modality, str(error), "data")
+        self._ring(modality).spoil(bad)
+        self._close_due(now_ns)
+
+    def next_due_ns(self) -> int | None:
+        """When the next window closes."""
+        return None if self._end_ns is None else self._end_ns + to_ns(self._config.grace_s)
+
+    def pending(self, now_ns: int) -> bool:
+        """As in FusionPipeline; closes the window that is due."""
+        self._close_due(now_ns)
+        return super().pending(now_ns)
+
+    def statuses(self, now_ns: int) -> tuple[StreamStatus, ...]:
+        """Every stream's status, with the packets' counters."""
+        self._close_due(now_ns)
+        return tuple(self._told(status, now_ns) for status in super().statuses(now_ns))
+
+    def _told(self, status: StreamStatus, now_ns: int) -> StreamStatus:
+        ring, why = self._rings[status.modality], self._why.get(status.modality, "")
+        ailing = status.state in (StreamState.MISSING, StreamState.STALE)
+        return replace(
+            status,
+            rate_hz=ring.rate_hz(now_ns),
+            received=ring.received,
+            dropped=status.dropped + ring.dropped,
+            corrupt=ring.bad,
+            reason=": ".join(filter(None, (status.reason, why))) if ailing else status.reason,
+        )
+
+    def _ring(self, modality: str) -> PacketRing:
+        self._stream(modality)  # raises for an unknown one
+        return self._rings[modality]
+
+    def _close_due(self, now_ns: int) -> bool:
+        """Close the newest window that is due; older ones that nobody asked for are let go."""
+        self._tick(now_ns)
+        due = (now_ns - to_ns(self._config.grace_s)) // self._hop_ns * self._hop_ns
+        if self._end_ns is None:
+            self._end_ns = due + self._hop_ns
+        if due < self._end_ns:
+            return False
+        self._end_ns = due + self._hop_ns
+        for modality, ring in self._rings.items():
+            self._close(modality, ring, due, now_ns)
+        return True
+
+    def _close(self, modality: str, ring: PacketRing, end_ns: int, now_ns: int) -> None:
+        window, missing = ring.window(end_ns)
+        error, ring.error = ring.error, None
+        newest = ring.newest_ns()
+        late_ns = to_ns(max(self._config.hop_s, 2 * ring.sensor.period_s))
+        fresh = newest is not None and newest > end_ns - late_ns
+        self._why[modality] = f"{missing:.0%} of the window is missing" if missing else ""
+        if window is not None and fresh and missing <= self._config.max_missing:
+            try:
+                array = ring.sensor.complete(window, modality)
+                super().push(Frame(modality, end_ns, array, now_ns), now_ns)
+            except DecodeError as fault:
+                super().reject(modality, fault, now_ns)
+        elif error is not None:
+            super().reject(modality, error, now_ns)
+
+    def _restart(self) -> None:
+        super()._restart()
+        self._end_ns = None
+        for ring in self._rings.values():
+            ring.clear()
