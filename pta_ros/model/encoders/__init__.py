@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from pta_ros.errors import ConfigError
-from pta_ros.model.encoders import lite
+from pta_ros.model.encoders import lite, xfi
 
 
 class Encoder(Protocol):
@@ -19,7 +19,7 @@ class Encoder(Protocol):
         """Encode a batch."""
 
 
-ENCODERS: dict[str, dict[str, type[nn.Module]]] = {"lite": lite.ENCODERS}
+ENCODERS: dict[str, dict[str, type[nn.Module]]] = {"lite": lite.ENCODERS, "xfi": xfi.ENCODERS}
 
 
 def make_encoder(family: str, modality: str, channels: int) -> nn.Module:
