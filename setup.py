@@ -18,6 +18,8 @@ TOOLS = (
     "make_mmfi",
     "train_pta",
     "bench_train",
+    "bench_pta",
+    "import_xfi",
     "evaluate_pta",
     "evaluate_bag",
     "bench_bag",

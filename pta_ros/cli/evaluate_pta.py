@@ -58,7 +58,8 @@ def _main(arguments: list[str] | None) -> int:
     data = reduce_tree(MmfiTree(options.data), loaded.sensors, cache, progress=_progress)
     for fault in data.faults:
         print(f"left out: {fault}", file=sys.stderr)
-    subjects = choose_subjects(options.subjects, loaded.provenance, set(data.subject))
+    present = {*data.subject.tolist(), *data.clips.tolist()}
+    subjects = choose_subjects(options.subjects, loaded.provenance, present)
     report = evaluate(loaded, data, subjects, cache)
     report["data"] = str(options.data)
     report["synthetic"] = (options.data / "SYNTHETIC.json").exists()
@@ -89,15 +90,18 @@ def _compare(options: argparse.Namespace) -> int:
 def choose_subjects(
     asked: list[str] | None, provenance: dict[str, Any], present: set[str]
 ) -> tuple[str, ...]:
-    """Subjects to evaluate on; raises DatasetError when one of them is not in the tree."""
+    """Subjects (S01) or clips (S01/A02) to evaluate on, of those `present`.
+
+    Raises DatasetError when one of them is not in the tree.
+    """
     wanted = asked or provenance.get("splits", {}).get("test", [])
     if wanted == ["all"]:
-        return tuple(sorted(present))
+        return tuple(sorted(name for name in present if "/" not in name))
     missing = sorted(set(wanted) - present)
     if missing or not wanted:
         raise DatasetError(
             f"subjects {missing or 'none given'} are not in the tree; expected some of "
-            f"{sorted(present)}, or --subjects all"
+            f"{sorted(name for name in present if '/' not in name)}, or --subjects all"
         )
     return tuple(sorted(set(wanted)))
 

@@ -1,4 +1,4 @@
-"""What every training run begins with: reduced frames, split by subject, and trained encoders."""
+"""What every training run begins with: reduced frames, their split, and trained encoders."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from pta_ros import __version__
 from pta_ros.datasets.faults import fault_summary
 from pta_ros.datasets.mmfi import MmfiTree
 from pta_ros.datasets.reduced import ReducedSet, reduce_tree
-from pta_ros.datasets.splits import SubjectSplits, subject_splits
+from pta_ros.datasets.splits import SubjectSplits, published_splits, subject_splits
 from pta_ros.errors import DatasetError
+from pta_ros.imported.xfi import load_encoder
 from pta_ros.sensors import sensors_from_config
 from pta_ros.sensors.base import Sensor
-from pta_ros.training.config import TrainConfig
-from pta_ros.training.loop import Figures, read_stage, run_stage
+from pta_ros.training.config import SplitConfig, TrainConfig
+from pta_ros.training.loop import Figures, read_stage, run_stage, seed_everything
 from pta_ros.training.pretrain import SingleModality, pretrain_stage
 
 
@@ -61,20 +62,33 @@ def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> P
         watcher.note(f"left out: {fault}")
     for line in fault_summary(data.faults):
         watcher.note(line)
-    splits = subject_splits(set(data.subject), config.split.seed, config.split.fractions())
+    splits = split_of(config.split, data)
     rows = {n: torch.from_numpy(data.rows_of(s)) for n, s in splits._asdict().items()}
     for name, found in rows.items():
         if not len(found):
             raise DatasetError(
-                f"{root}: no usable frame of {name} subjects {splits._asdict()[name]}"
+                f"{root}: no usable frame of {name} group {splits._asdict()[name]}"
             )
     return Prepared(data, sensors, splits, rows)
+
+
+def split_of(split: SplitConfig, data: ReducedSet) -> SubjectSplits:
+    """The groups that a configuration asks for, of what is there."""
+    if not split.published:
+        return subject_splits(set(data.subject), split.seed, split.fractions())
+    pairs = set(zip(data.subject.tolist(), data.action.tolist(), strict=True))
+    return published_splits(pairs, split.protocol, split.published, split.seed, split.meta_val)
 
 
 def train_encoders(
     config: TrainConfig, ready: Prepared, folder: Path, watcher: Watcher, train: bool = True
 ) -> dict[str, SingleModality]:
-    """Every encoder as a single-modality model, trained or read from `folder`, in eval mode."""
+    """Every encoder as a single-modality model, trained or read from `folder`, in eval mode.
+
+    Imported encoders are taken as they are, behind a projection and a head that are not trained.
+    """
+    if config.imported:
+        return {m: imported_encoder(config, m) for m in config.model.modalities}
     models = {}
     for modality in config.model.modalities:
         stage = pretrain_stage(
@@ -88,6 +102,15 @@ def train_encoders(
             read_stage(stage, folder, identity)
         models[modality] = stage.module.eval()
     return models  # type: ignore[return-value]
+
+
+def imported_encoder(config: TrainConfig, modality: str) -> SingleModality:
+    """A single-modality model around an encoder that import_xfi converted."""
+    seed_everything(config.seed, "imported", modality)
+    model = SingleModality(config.sized("single"), modality)
+    encoder = load_encoder(Path(config.imported).expanduser(), modality)
+    model.encoder.load_state_dict(encoder.state_dict())
+    return model.eval()
 
 
 def _encoder_identity(config: TrainConfig, ready: Prepared, modality: str) -> str:
