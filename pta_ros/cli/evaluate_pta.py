@@ -31,6 +31,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="S",
         help="subjects to evaluate on, S01 ...; 'all'; without it the model's own test subjects",
     )
+    parser.add_argument(
+        "--paper", action="store_true", help="with --model: the paper's table 1, its numbers beside"
+    )
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parser.add_argument("--cache", type=Path, help="folder of reduced frames (DATA/.cache)")
     parser.add_argument(
@@ -60,9 +63,10 @@ def _main(arguments: list[str] | None) -> int:
         print(f"left out: {fault}", file=sys.stderr)
     present = {*data.subject.tolist(), *data.clips.tolist()}
     subjects = choose_subjects(options.subjects, loaded.provenance, present)
-    report = evaluate(loaded, data, subjects, cache)
+    synthetic = (options.data / "SYNTHETIC.json").exists()
+    report = evaluate(loaded, data, subjects, cache, synthetic if options.paper else None)
     report["data"] = str(options.data)
-    report["synthetic"] = (options.data / "SYNTHETIC.json").exists()
+    report["synthetic"] = synthetic
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(report, indent=1) + "\n")
@@ -107,13 +111,21 @@ def choose_subjects(
 
 
 def evaluate(
-    loaded: Checkpoint, data: ReducedSet, subjects: tuple[str, ...], cache: Path
+    loaded: Checkpoint,
+    data: ReducedSet,
+    subjects: tuple[str, ...],
+    cache: Path,
+    beside_paper: bool | None = None,
 ) -> dict[str, Any]:
-    """Evaluate, print the table and return the report."""
+    """Evaluate, print the table and return the report.
+
+    `beside_paper`: print the paper's table, too; its value says whether the data is synthetic.
+    """
     import numpy as np
     import torch
 
     from pta_ros.datasets.features import cache_features
+    from pta_ros.evaluation.paper_compare import paper_table
     from pta_ros.evaluation.poses import evaluate_subsets, mean_pose_error_mm
     from pta_ros.evaluation.report import as_json, markdown_table
 
@@ -130,7 +142,9 @@ def evaluate(
     mean_pose = np.asarray(loaded.statistics["mean_pose_m"], np.float32)
     mean_mm = mean_pose_error_mm(mean_pose, data.joints[rows.numpy()])
     print(markdown_table(refined, plain))
-    print(f"\nmean-pose predictor: {mean_mm:.1f} mm; subjects {' '.join(subjects)}")
+    if beside_paper is not None:
+        print(f"\n{paper_table(refined if config.refine else plain, beside_paper)}")
+    print(f"\nmean-pose predictor: {mean_mm:.1f} mm; on {' '.join(subjects)}")
     return as_json(refined, plain, mean_mm, {"model": loaded.name, "subjects": subjects})
 
 
