@@ -20,6 +20,8 @@ TOOLS = (
     "make_xrf55",
     "train_pta",
     "bench_train",
+    "bench_pta",
+    "import_xfi",
     "evaluate_pta",
     "evaluate_bag",
     "bench_bag",

@@ -12,7 +12,7 @@ LEVELS = {
     "": 0,  # the package itself: its version
     **dict.fromkeys(("errors", "skeleton", "frames", "home", "lifeline"), 0),
     **dict.fromkeys(("sensors", "model"), 1),
-    **dict.fromkeys(("checkpoint", "fusion", "datasets", "simulate", "view"), 2),
+    **dict.fromkeys(("checkpoint", "imported", "fusion", "datasets", "simulate", "view"), 2),
     **dict.fromkeys(("training", "evaluation"), 3),
     "cli": 4,
 }
@@ -33,6 +33,7 @@ ROS_BRIDGES = {"cv_bridge", "sensor_msgs_py"}
 TORCH_HOMES = (
     "model/",
     "checkpoint.py",
+    "imported/",
     "fusion/estimator.py",
     "fusion/engine.py",  # the live model's device, threads and memory
     "datasets/features.py",  # the cache of encoder features

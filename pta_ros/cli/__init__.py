@@ -116,3 +116,13 @@ def run_mmfi_to_bag() -> int:
 def run_bench_bag() -> int:
     """Console script bench_bag: speed and memory of a replay."""
     return _start("pta_ros.cli.bench_bag")
+
+
+def run_import_xfi() -> int:
+    """Console script import_xfi: convert X-Fi's published encoders."""
+    return _start("pta_ros.cli.import_xfi")
+
+
+def run_bench_pta() -> int:
+    """Console script bench_pta: speed of the models, plain against fast, and of the node."""
+    return _start("pta_ros.cli.bench_pta")

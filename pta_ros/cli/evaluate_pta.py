@@ -31,6 +31,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="S",
         help="subjects to evaluate on, S01 ...; 'all'; without it the model's own test subjects",
     )
+    parser.add_argument(
+        "--paper", action="store_true", help="with --model: the paper's table 1, its numbers beside"
+    )
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parser.add_argument("--cache", type=Path, help="folder of reduced frames (DATA/.cache)")
     parser.add_argument(
@@ -58,13 +61,15 @@ def _main(arguments: list[str] | None) -> int:
     data = reduce_tree(tree, loaded.sensors, cache, progress=_progress)
     for fault in data.faults:
         print(f"left out: {fault}", file=sys.stderr)
+    synthetic = (options.data / "SYNTHETIC.json").exists()
     if loaded.model.config.has("pose"):
-        subjects = choose_subjects(options.subjects, loaded.provenance, set(data.subject))
-        report = evaluate(loaded, data, subjects, cache)
+        present = {*data.subject.tolist(), *data.clips.tolist()}
+        subjects = choose_subjects(options.subjects, loaded.provenance, present)
+        report = evaluate(loaded, data, subjects, cache, synthetic if options.paper else None)
     else:
         report = _activities(loaded, data, options.subjects, cache, options.out)
     report["data"] = str(options.data)
-    report["synthetic"] = (options.data / "SYNTHETIC.json").exists()
+    report["synthetic"] = synthetic
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(report, indent=1) + "\n")
@@ -114,28 +119,39 @@ def _activities(
 def choose_subjects(
     asked: list[str] | None, provenance: dict[str, Any], present: set[str]
 ) -> tuple[str, ...]:
-    """Subjects to evaluate on; raises DatasetError when one of them is not in the tree."""
+    """Subjects (S01) or clips (S01/A02) to evaluate on, of those `present`.
+
+    Raises DatasetError when one of them is not in the tree.
+    """
     wanted = asked or provenance.get("splits", {}).get("test", [])
     if wanted == ["all"]:
-        return tuple(sorted(present))
+        return tuple(sorted(name for name in present if "/" not in name))
     missing = sorted(set(wanted) - present)
     if missing or not wanted:
         raise DatasetError(
             f"subjects {missing or 'none given'} are not in the tree; expected some of "
-            f"{sorted(present)}, or --subjects all"
+            f"{sorted(name for name in present if '/' not in name)}, or --subjects all"
         )
     return tuple(sorted(set(wanted)))
 
 
 def evaluate(
-    loaded: Checkpoint, data: ReducedSet, subjects: tuple[str, ...], cache: Path
+    loaded: Checkpoint,
+    data: ReducedSet,
+    subjects: tuple[str, ...],
+    cache: Path,
+    beside_paper: bool | None = None,
 ) -> dict[str, Any]:
-    """Evaluate, print the table and return the report."""
+    """Evaluate, print the table and return the report.
+
+    `beside_paper`: print the paper's table, too; its value says whether the data is synthetic.
+    """
     import numpy as np
     import torch
 
     from pta_ros.datasets.features import cache_features
     from pta_ros.evaluation.activities import evaluate_activities
+    from pta_ros.evaluation.paper_compare import paper_table
     from pta_ros.evaluation.poses import evaluate_subsets, mean_pose_error_mm
     from pta_ros.evaluation.report import as_json, markdown_table
 
@@ -152,7 +168,9 @@ def evaluate(
     mean_pose = np.asarray(loaded.statistics["mean_pose_m"], np.float32)
     mean_mm = mean_pose_error_mm(mean_pose, data.joints[rows.numpy()])
     print(markdown_table(refined, plain))
-    print(f"\nmean-pose predictor: {mean_mm:.1f} mm; subjects {' '.join(subjects)}")
+    if beside_paper is not None:
+        print(f"\n{paper_table(refined if config.refine else plain, beside_paper)}")
+    print(f"\nmean-pose predictor: {mean_mm:.1f} mm; on {' '.join(subjects)}")
     if config.has("activity"):
         for found in evaluate_activities(loaded.model, features, every):
             print(f"activity, {found.subset}: {found.accuracy:.1f} % of {found.samples}")

@@ -29,6 +29,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seeds", nargs="+", type=int, metavar="N", default=[0, 1, 2], help="with --systems"
     )
+    parser.add_argument(
+        "--imported", metavar="FOLDER", help="import_xfi's folder, instead of the configuration's"
+    )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: torch's choice)")
     return parser.parse_args(arguments)
 
@@ -47,6 +50,8 @@ def _main(arguments: list[str] | None) -> int:
     config = load_config(options.config)
     if options.seed is not None:
         config = replace(config, seed=options.seed)
+    if options.imported is not None:
+        config = replace(config, imported=options.imported)
     if options.threads:
         torch.set_num_threads(options.threads)
     known = list(BY_TASK[config.model.tasks[0]])

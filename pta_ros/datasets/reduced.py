@@ -9,7 +9,7 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,16 +41,48 @@ def open_tree(root: Path, modalities: Collection[str]) -> Tree:
     return Xrf55Tree(root) if set(modalities) <= set(xrf55.FOLDERS) else MmfiTree(root)
 
 
+#: Frames of more values than this are not stored: a data set of full depth images would take
+#: hundreds of gigabytes for the one time that a frozen encoder needs each of them.
+LARGE = 200_000
+
+
+class FramesOfTree:
+    """Frames (N, *shape) of one modality, read and reduced anew whenever rows are asked for."""
+
+    def __init__(
+        self,
+        modality: str,
+        sensor: Sensor,
+        clips: tuple[AnyClip, ...],
+        present: NDArray[np.bool_],
+    ) -> None:
+        self._modality, self._sensor, self._present = modality, sensor, present
+        self._frames = [(clip, number) for clip in clips for number in clip.frame_numbers]
+        self.shape = (len(self._frames), *sensor.shape)
+
+    def __getitem__(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Frames of row numbers (B,); those that are not present hold zero."""
+        frames = np.zeros((len(rows), *self._sensor.shape), np.float32)
+        for frame, row in zip(frames, rows.tolist(), strict=True):
+            if self._present[row]:
+                clip, number = self._frames[row]
+                array = clip.read(self._modality, number)
+                assert array is not None
+                frame[:] = self._sensor.prepare(array, str(clip.file(self._modality, number)))
+        return frames
+
+
 @dataclass(frozen=True, eq=False)
 class ReducedSet:
     """N frames: inputs (N, *shape) and presence (N,) by modality, joints (N, 17, 3) metres.
 
     Rows of a modality that are not present hold nothing meaningful. `subject` and `action` are
     named as in the data set (S01, A01); `faults` names all that could not be used. `fingerprint`
-    stands for the inputs: it changes when they do.
+    stands for the inputs: it changes when they do. Inputs take an array of row numbers; those of
+    large frames are read from the tree each time.
     """
 
-    inputs: dict[str, NDArray[np.float32]]
+    inputs: Mapping[str, NDArray[np.float32] | FramesOfTree]
     present: dict[str, NDArray[np.bool_]]
     joints: NDArray[np.float32]
     scene: NDArray[np.str_]
@@ -74,9 +106,15 @@ class ReducedSet:
         some: NDArray[np.bool_] = np.any(list(self.present.values()), axis=0)
         return some
 
-    def rows_of(self, subjects: tuple[str, ...]) -> NDArray[np.int64]:
-        """Row numbers of the usable frames of these subjects."""
-        return np.flatnonzero(np.isin(self.subject, subjects) & self.usable)
+    @property
+    def clips(self) -> NDArray[np.str_]:
+        """The clip of every frame, S01/A02, (N,)."""
+        return np.char.add(np.char.add(self.subject, "/"), self.action)
+
+    def rows_of(self, group: tuple[str, ...]) -> NDArray[np.int64]:
+        """Row numbers of the usable frames of these subjects (S01) or clips (S01/A02)."""
+        member = np.isin(self.subject, group) | np.isin(self.clips, group)
+        return np.flatnonzero(member & self.usable)
 
 
 def reduce_tree(
@@ -138,7 +176,7 @@ class _Work:
     def layout(self) -> Layout:
         count = sum(len(clip.frame_numbers) for clip in self.clips)
         return {
-            **{m: ("<f4", (count, *sensor.shape)) for m, sensor in self.sensors.items()},
+            **{m: ("<f4", (count, *sensor.shape)) for m, sensor in _stored(self.sensors).items()},
             **{f"{m}_present": ("|b1", (count,)) for m in self.sensors},
             "joints": ("<f4", (count, self.joints, 3)),
             "names": (_NAMES, (count, 3)),
@@ -157,14 +195,17 @@ def _reduce_clip(job: _Job) -> tuple[dict[str, NDArray[Any]], list[Fault]]:
     clip, sensors, faults = job.clip, job.sensors, []
     numbers = clip.frame_numbers
     present = {m: np.zeros(len(numbers), bool) for m in sensors}
-    inputs = {m: np.zeros((len(numbers), *s.shape), np.float32) for m, s in sensors.items()}
+    stored = _stored(sensors)
+    inputs = {m: np.zeros((len(numbers), *s.shape), np.float32) for m, s in stored.items()}
     for row, number in enumerate(numbers):
         for modality, sensor in sensors.items():
             try:
                 array = clip.read(modality, number)
                 if array is not None:
                     source = str(clip.file(modality, number))
-                    inputs[modality][row] = sensor.prepare(array, source)
+                    reduced = sensor.prepare(array, source)
+                    if modality in stored:
+                        inputs[modality][row] = reduced
                     present[modality][row] = True
             except DecodeError as error:
                 faults.append(Fault(f"unusable {modality} file", str(error)))
@@ -176,6 +217,11 @@ def _reduce_clip(job: _Job) -> tuple[dict[str, NDArray[Any]], list[Fault]]:
         "number": np.asarray(numbers, "<i4"),
     }
     return arrays, faults
+
+
+def _stored(sensors: dict[str, Sensor]) -> dict[str, Sensor]:
+    """The sensors whose reduced frames are small enough to be kept."""
+    return {m: s for m, s in sensors.items() if np.prod(s.shape) <= LARGE}
 
 
 def _write(folder: Path, work: _Work, root: Path) -> None:
@@ -209,8 +255,13 @@ def _read(folder: Path, work: _Work, fingerprint: str) -> ReducedSet:
         raise DatasetError(
             f"{folder / 'faults.json'}: {error}; expected a list of pairs"
         ) from error
+    large = {
+        m: FramesOfTree(m, sensor, work.clips, arrays[f"{m}_present"])
+        for m, sensor in work.sensors.items()
+        if m not in arrays
+    }
     return ReducedSet(
-        inputs={m: arrays[m] for m in work.sensors},
+        inputs={m: large[m] if m in large else arrays[m] for m in work.sensors},
         present={m: arrays[f"{m}_present"] for m in work.sensors},
         joints=arrays["joints"],
         scene=arrays["names"][:, 0],

@@ -34,7 +34,10 @@ class Split(NamedTuple):
 
 
 class SubjectSplits(NamedTuple):
-    """Four groups of subjects that share nobody, each in ascending order."""
+    """Four groups of subjects (S01) or of clips (S01/A02), each in ascending order.
+
+    Groups of subjects share nobody. Of a published split `val` is `meta_val`; the rest is disjoint.
+    """
 
     train: tuple[str, ...]
     meta_val: tuple[str, ...]
@@ -88,6 +91,28 @@ def subject_splits(
     starts = [0, *ends[:-1]]
     groups = (tuple(sorted(shuffled[a:b])) for a, b in zip(starts, ends, strict=True))
     return SubjectSplits(*groups)
+
+
+def published_splits(
+    pairs: Iterable[Pair], protocol: str, split: str, seed: int, meta_val: float
+) -> SubjectSplits:
+    """A published split of the clips that are there: its training clips dealt for meta-learning.
+
+    A share `meta_val` of them, drawn at random but repeatably, is meta-validation and, as nothing
+    else is left, validation too. Raises DatasetError when a group would be empty.
+    """
+    whole, present = mmfi_split(protocol, split), set(pairs)
+    train, test = (sorted(f"{s}/{a}" for s, a in group & present) for group in whole)
+    if len(train) < 2 or not test:
+        raise DatasetError(
+            f"{len(train)} training and {len(test)} validation clips of {protocol} {split}; "
+            "expected two and one at least"
+        )
+    count = min(max(1, round(meta_val * len(train))), len(train) - 1)
+    order = np.random.default_rng(seed).permutation(len(train))
+    held_out = tuple(sorted(train[i] for i in order[:count]))
+    kept = tuple(sorted(train[i] for i in order[count:]))
+    return SubjectSplits(kept, held_out, held_out, tuple(test))
 
 
 def _random_split(actions: Sequence[str]) -> set[Pair]:

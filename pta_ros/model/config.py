@@ -60,7 +60,7 @@ class PTAConfig:
 
     `encoders` names the encoder family. `refine` selects refined (True) or plain student features
     where the caller of the model does not say. `mixers` is how many blocks the pose head has before
-    it pools the tokens (0: the paper's head), `gate` adds per-sample reliability to the meta-learned
+    it pools the tokens (0: the paper's head), `gate` adds per-sample reliability to the learned
     weights (both beyond the paper). `tasks` are what the model tells, from one encoding: the first
     is trained with everything else, a second one on the finished features. `classes` names the
     activities.

@@ -39,7 +39,11 @@ class Sensor(ABC):
 
     @abstractmethod
     def reduce(self, array: FloatArray) -> FloatArray:
-        """Bring a checked array to the model's input: float32, of shape `shape`, no NaN."""
+        """Bring a checked array to the model's input: float32, of shape `shape`, `usable`."""
+
+    def usable(self, reduced: FloatArray) -> bool:
+        """Whether a reduced array holds nothing but finite values."""
+        return bool(np.isfinite(reduced).all())
 
     def process(self, msg: Any, source: str) -> FloatArray:
         """Decode, check and reduce one message."""
@@ -53,7 +57,7 @@ class Sensor(ABC):
         """Check and reduce one physical array (a data set's frame, or a decoded message's)."""
         self.check(array, source)
         reduced = self.reduce(array)
-        if reduced.shape != self.shape or not np.isfinite(reduced).all():
+        if reduced.shape != self.shape or not self.usable(reduced):
             raise DecodeError(
                 source, f"reduced to {reduced.shape}", f"finite values in {self.shape}"
             )

@@ -40,6 +40,8 @@ class DepthSensor(Sensor):
 
     height: int = 96
     width: int = 128
+    #: Pixels per side of what becomes one reading: 5 (see `reduce`), or 1, which keeps every pixel.
+    cell: int = _CELL
     min_m: float = 0.5
     max_m: float = 4.5
     fx: float = 570.0
@@ -60,6 +62,8 @@ class DepthSensor(Sensor):
                 f"depth: size {self.height}x{self.width}, range {self.min_m}..{self.max_m} m; "
                 "expected a positive size and 0 <= min_m < max_m"
             )
+        if self.cell not in (1, _CELL):
+            raise ConfigError(f"depth: cell {self.cell}; expected 1 or {_CELL} pixels")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -101,7 +105,10 @@ class DepthSensor(Sensor):
         Each cell takes the median of five of its pixels that lie in the sensing volume (the nearer
         middle one of an even count), so an edge stays an edge; a cell without any becomes 0.
         """
-        native = _nearest(array, (self.height * _CELL, self.width * _CELL))
+        native = _nearest(array, (self.height * self.cell, self.width * self.cell))
+        if self.cell == 1:
+            within = (native >= self.min_m) & (native <= self.max_m)
+            return np.where(within, native, np.float32(0))
         votes = []
         for row, column in _VOTERS:
             pixels = native[row::_CELL, column::_CELL]

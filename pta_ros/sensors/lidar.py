@@ -32,6 +32,9 @@ class LidarSensor(Sensor):
     points: int = 512
     #: The first rows are the cloud's exact farthest-point sequence: group centres for an encoder.
     centres: int = 32
+    #: A smaller crop is filled up with rows of NaN, and keeps its exact repeats: what an encoder
+    #: needs to which the number of points matters. Without it rows are repeated.
+    pad: bool = False
     x_m: Range = (1.5, 4.5)
     y_m: Range = (-1.5, 1.5)
     z_m: Range = (-1.05, 1.3)
@@ -52,6 +55,11 @@ class LidarSensor(Sensor):
                 f"lidar: points {self.points}, centres {self.centres}, min_points "
                 f"{self.min_points}, max_points {self.max_points}; expected "
                 "1 <= min_points <= max_points and 1 <= centres <= points"
+            )
+        if self.pad and self.min_points < self.centres:
+            raise ConfigError(
+                f"lidar: min_points {self.min_points}, centres {self.centres}; "
+                "with pad expected min_points >= centres: every centre is a point"
             )
 
     @property
@@ -82,9 +90,12 @@ class LidarSensor(Sensor):
         """Crop a checked cloud and keep exactly `points` rows, spread by farthest-point sampling.
 
         Deterministic, and reducing again changes nothing. Behind the `centres` the rows are a set;
-        a smaller crop repeats its rows cyclically, which a max-pooling encoder cannot notice.
+        a smaller crop repeats its rows cyclically, which a max-pooling encoder cannot notice, or
+        has NaN in the rows that are left (`pad`).
         """
-        crop = _distinct(array[self._inside(array)].astype(np.float32, copy=False))
+        crop = array[self._inside(array)].astype(np.float32, copy=False)
+        if not self.pad:
+            crop = _distinct(crop)
         if len(crop) > self.points:
             rows = fpsample.bucket_fps_kdline_sampling(crop, self.points, _TREE_HEIGHT, start_idx=0)
             crop = crop[rows.astype(np.intp)]
@@ -92,8 +103,19 @@ class LidarSensor(Sensor):
         first = fpsample.fps_sampling(crop, count, start_idx=0).astype(np.intp)
         rest = np.delete(np.arange(len(crop)), first)
         order = np.concatenate([first, rest])
+        if self.pad:
+            missing = ((0, self.points - len(order)), (0, 0))
+            return np.pad(crop[order], missing, constant_values=np.nan)
         reduced: FloatArray = crop[order[np.arange(self.points) % len(order)]]
         return reduced
+
+    def usable(self, reduced: FloatArray) -> bool:
+        """Whether all rows are points, or with `pad` enough of them, before those of NaN."""
+        if not self.pad:
+            return super().usable(reduced)
+        points = np.isfinite(reduced).all(axis=1)
+        count = int(np.count_nonzero(points))
+        return count >= self.min_points and bool(points[:count].all())
 
     def _inside(self, array: FloatArray) -> NDArray[np.bool_]:
         """Mark the points inside the region of interest, bounds included."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import yaml
 
 from pta_ros.datasets.classes import class_names
+from pta_ros.datasets.splits import PROTOCOLS
 from pta_ros.errors import ConfigError
 from pta_ros.model.config import PTAConfig
 from pta_ros.training.losses import LOSSES_OF
@@ -90,17 +91,30 @@ class GateConfig:
 class SplitConfig:
     """Shares of the subjects in meta-train (the rest), meta-validation, validation and test.
 
+    `published` takes MM-Fi's own split of `protocol` (P1, P2, P3) instead: S1 at random, S2 across
+    subjects, S3 across scenes. Then `meta_val` is a share of its training clips, which are the
+    validation data too; its validation clips are the test.
+
     For XRF55, `meta_val` and `val` are shares of the training repeats, 1 to `train_repeats`, and
     `test` is the share of subjects who are held out entirely. Scenes are lists with commas.
     """
 
     seed: int = 0
+    protocol: str = "P3"
+    published: str = ""
     meta_val: float = 0.1
     val: float = 0.05
     test: float = 0.15
     train_repeats: int = 14
     train_scenes: str = "Scene1"
     test_scenes: str = "Scene1"
+
+    def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS or self.published not in ("", "S1", "S2", "S3"):
+            raise ConfigError(
+                f"split is {self.protocol!r}, {self.published!r}; expected protocol P1, P2 or P3, "
+                "published S1, S2 or S3, or none"
+            )
 
     def fractions(self) -> tuple[float, float, float, float]:
         """Shares in the order of datasets.splits.SubjectSplits; they sum to 1."""
@@ -125,11 +139,13 @@ class TrainConfig:
     """One training run; `pretrain` by modality, defaults where one is not named.
 
     `on_fault`: a file that cannot be used is left out and named (`skip`) or ends the run (`fatal`).
+    `imported` is a folder that import_xfi wrote: its encoders are taken as they are, none is trained.
     """
 
     seed: int = 0
     task_loss: str = "mse"
     on_fault: str = "skip"
+    imported: str = ""
     model: PTAConfig = field(default_factory=PTAConfig)
     sensors: dict[str, dict[str, Any]] = field(default_factory=dict)
     split: SplitConfig = field(default_factory=SplitConfig)
@@ -147,6 +163,16 @@ class TrainConfig:
                 f"expected one of {sorted(losses)}"
             )
 
+        if self.imported and self.model.encoders != "xfi":
+            raise ConfigError(
+                f"imported is {self.imported!r}, but model.encoders is {self.model.encoders!r}; "
+                "expected 'xfi': those are what import_xfi converts"
+            )
+        if self.imported and self.pretrain:
+            raise ConfigError(
+                f"imported is {self.imported!r}, and pretrain names {sorted(self.pretrain)}; "
+                "expected one of them: imported encoders are not trained"
+            )
         unknown = sorted(set(self.pretrain) - set(self.model.modalities))
         if unknown:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""What every training run begins with: reduced frames, split by subject, and trained encoders."""
+"""What every training run begins with: reduced frames, their split, and trained encoders."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from torch import Tensor
 from pta_ros import __version__
 from pta_ros.datasets.faults import fault_summary
 from pta_ros.datasets.reduced import ReducedSet, open_tree, reduce_tree
-from pta_ros.datasets.splits import subject_splits
+from pta_ros.datasets.splits import published_splits, subject_splits
 from pta_ros.datasets.xrf55_splits import repeat_split
 from pta_ros.errors import DatasetError
+from pta_ros.imported.xfi import load_encoder
 from pta_ros.sensors import sensors_from_config
 from pta_ros.sensors.base import Sensor
 from pta_ros.training.config import SplitConfig, TrainConfig
-from pta_ros.training.loop import Figures, read_stage, run_stage
+from pta_ros.training.loop import Figures, read_stage, run_stage, seed_everything
 from pta_ros.training.losses import CROSS_ENTROPY
 from pta_ros.training.pretrain import SingleModality, pretrain_stage
 
@@ -69,16 +70,16 @@ def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> P
     rows, splits = split_rows(config.split, data)
     for name, found in rows.items():
         if not len(found):
-            raise DatasetError(f"{root}: no usable frame of {name}; its subjects: {splits[name]}")
+            raise DatasetError(f"{root}: no usable frame of {name} group {splits[name]}")
     return Prepared(data, sensors, splits, rows)
 
 
 def split_rows(
     settings: SplitConfig, data: ReducedSet
 ) -> tuple[dict[str, Tensor], dict[str, tuple[str, ...]]]:
-    """Rows and subjects of every split, by subject or, for XRF55, by repeat."""
+    """Rows and members of every split, by subject or clip or, for XRF55, by repeat."""
     if data.joints.shape[1]:
-        groups = subject_splits(set(data.subject), settings.seed, settings.fractions())._asdict()
+        groups = _groups(settings, data)
         return {n: torch.from_numpy(data.rows_of(s)) for n, s in groups.items()}, groups
     scenes = (tuple(text.split(",")) for text in (settings.train_scenes, settings.test_scenes))
     split = repeat_split(
@@ -91,10 +92,25 @@ def split_rows(
     return {n: torch.from_numpy(rows) for n, rows in split.items()}, people
 
 
+def _groups(split: SplitConfig, data: ReducedSet) -> dict[str, tuple[str, ...]]:
+    """Subjects of every split, or clips where the published split is asked for."""
+    if not split.published:
+        return subject_splits(set(data.subject), split.seed, split.fractions())._asdict()
+    pairs = set(zip(data.subject.tolist(), data.action.tolist(), strict=True))
+    return published_splits(
+        pairs, split.protocol, split.published, split.seed, split.meta_val
+    )._asdict()
+
+
 def train_encoders(
     config: TrainConfig, ready: Prepared, folder: Path, watcher: Watcher, train: bool = True
 ) -> dict[str, SingleModality]:
-    """Every encoder as a single-modality model, trained or read from `folder`, in eval mode."""
+    """Every encoder as a single-modality model, trained or read from `folder`, in eval mode.
+
+    Imported encoders are taken as they are, behind a projection and a head that are not trained.
+    """
+    if config.imported:
+        return {m: imported_encoder(config, m) for m in config.model.modalities}
     models = {}
     for modality in config.model.modalities:
         stage = pretrain_stage(
@@ -108,6 +124,15 @@ def train_encoders(
             read_stage(stage, folder, identity)
         models[modality] = stage.module.eval()
     return models  # type: ignore[return-value]
+
+
+def imported_encoder(config: TrainConfig, modality: str) -> SingleModality:
+    """A single-modality model around an encoder that import_xfi converted."""
+    seed_everything(config.seed, "imported", modality)
+    model = SingleModality(config.sized("single"), modality)
+    encoder = load_encoder(Path(config.imported).expanduser(), modality)
+    model.encoder.load_state_dict(encoder.state_dict())
+    return model.eval()
 
 
 def _encoder_identity(config: TrainConfig, ready: Prepared, modality: str) -> str:

@@ -13,7 +13,7 @@ from torch import nn
 
 from pta_ros import checkpoint
 from pta_ros.datasets.features import FeatureSet, cache_features
-from pta_ros.errors import CheckpointError
+from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.model.pta import PTA
 from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.corrupt import corrupted_view, kinds
@@ -151,6 +151,11 @@ def _make_bench(
     spoil: bool,
     train: bool,
 ) -> Bench:
+    if spoil and config.model.encoders != "lite":
+        raise ConfigError(
+            f"model.encoders is {config.model.encoders!r}; the gate and tests with corrupted frames "
+            "are made for 'lite': set model.gate to false and train one model"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     ready = prepare(config, root, cache, watcher)
     singles = train_encoders(config, ready, folder, watcher, train)

@@ -229,6 +229,10 @@ def _run(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> None:
     settings = config.to_dict()
     if not config.model.gate:
         del settings["gate"]  # the gate is trained after PTA, which does not depend on it
+    if not config.split.published:
+        del settings["split"]["published"], settings["split"]["protocol"]
+    if not config.imported:
+        del settings["imported"]
     identity = identity_of(bench.ready, settings)
     if bench.train:
         run_stage(stage, bench.folder, identity, bench.watcher.epoch)

@@ -200,3 +200,13 @@ def test_check_forgives_saturated_pixels_and_a_few_strays():
 def test_settings_that_cannot_work_are_refused(fields):
     with pytest.raises(ConfigError, match="depth"):
         DepthSensor(**fields)
+
+
+def test_a_cell_of_one_keeps_every_pixel_of_the_volume():
+    rng = np.random.default_rng(0)
+    sensor = DepthSensor(height=480, width=640, cell=1, min_m=0.0, max_m=65.6)
+    image = rng.uniform(0, 9, (480, 640)).astype(np.float32)
+    reduced = sensor.reduce(image)
+    assert np.array_equal(reduced, image)
+    with pytest.raises(ConfigError, match="cell 3"):
+        DepthSensor(cell=3)

@@ -127,3 +127,25 @@ def test_ten_times_the_expected_points_is_an_error(cloud_message):
 def test_settings_that_cannot_work_are_refused(fields):
     with pytest.raises(ConfigError, match="lidar"):
         LidarSensor(**fields)
+
+
+PADDED = LidarSensor(
+    points=400, pad=True, min_points=32, x_m=(-99.0, 99.0), y_m=(-99.0, 99.0), z_m=(-99.0, 99.0)
+)
+
+
+def test_padding_keeps_every_point_and_marks_the_rest():
+    rng = np.random.default_rng(0)
+    cloud = rng.uniform(-5, 5, (300, 3)).astype(np.float32)
+    cloud[10] = cloud[20]  # exact repeats count, too
+    reduced = PADDED.prepare(cloud, "topic")
+    assert np.isnan(reduced[300:]).all()
+    assert sorted(map(tuple, reduced[:300])) == sorted(map(tuple, cloud))
+    assert np.array_equal(reduced[0], cloud[0])
+    again = PADDED.prepare(reduced[:300], "topic")
+    assert np.array_equal(again, reduced, equal_nan=True)
+
+
+def test_padding_needs_as_many_points_as_centres():
+    with pytest.raises(ConfigError, match=r"min_points 16, centres 32"):
+        LidarSensor(pad=True)

@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from pta_ros.errors import ConfigError
-from pta_ros.model.encoders import lite, lite_rf
+from pta_ros.model.encoders import lite, lite_rf, xfi
 
 
 class Encoder(Protocol):
@@ -21,6 +21,7 @@ class Encoder(Protocol):
 
 ENCODERS: dict[str, dict[str, type[nn.Module]]] = {
     "lite": {**lite.ENCODERS, **lite_rf.ENCODERS},
+    "xfi": xfi.ENCODERS,
 }
 
 

@@ -1,0 +1,140 @@
+"""X-Fi's published encoders, converted once to folders of safetensors, and read from there.
+
+One folder per modality: `model.safetensors` and `config.json`, which says what it is and from
+which file it came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pta_ros import __version__
+from pta_ros.checkpoint import (
+    CONFIG,
+    WEIGHTS,
+    load_into,
+    load_tensors,
+    save_tensors,
+    write_atomically,
+)
+from pta_ros.errors import CheckpointError
+from pta_ros.imported.archive import read_state
+from pta_ros.model.encoders import make_encoder
+from pta_ros.model.encoders.xfi import ENCODERS
+from pta_ros.model.encoders.xfi_blocks import CHANNELS, XfiEncoder
+
+FORMAT = 1
+FAMILY = "xfi"
+ENDINGS = (".pt", ".pth", ".pkl")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """One file that was converted: its modality, number of tensors, and those left out."""
+
+    source: Path
+    folder: Path
+    modality: str
+    tensors: int
+    unused: int
+
+
+def sources(given: Path) -> list[Path]:
+    """The files to convert: `given` itself, or those of a folder; CheckpointError for none."""
+    if not given.is_dir():
+        return [given]
+    found = sorted(p for p in given.iterdir() if p.suffix in ENDINGS and p.is_file())
+    if not found:
+        raise CheckpointError(f"{given}: no file ends with {', '.join(ENDINGS)}; name X-Fi's files")
+    return found
+
+
+def import_file(source: Path, out: Path) -> Imported:
+    """Convert one published file to `out`/<modality>; which modality, its tensors tell.
+
+    Raises CheckpointError when it is not exactly one of X-Fi's networks; nothing is written then.
+    """
+    state = read_state(source)
+    modality, names = recognise(state, source)
+    folder = out / modality
+    folder.mkdir(parents=True, exist_ok=True)
+    save_tensors(folder / WEIGHTS, {name: state[name].clone() for name in names})
+    about = {
+        "format": FORMAT,
+        "encoder": {"family": FAMILY, "modality": modality, "channels": CHANNELS},
+        "provenance": {
+            "pta_ros": __version__,
+            "file": source.name,
+            "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+            "unused": sorted(set(state) - set(names)),
+        },
+    }
+    write_atomically(folder / CONFIG, (json.dumps(about, indent=1) + "\n").encode())
+    return Imported(source, folder, modality, len(names), len(state) - len(names))
+
+
+def recognise(state: dict[str, Tensor], source: Path) -> tuple[str, list[str]]:
+    """The modality of a published state dict, and the names of the tensors that are used.
+
+    Every tensor must be one that the network has, of its shape, and none may be missing.
+    """
+    faults = {modality: _faults(state, modality) for modality in ENCODERS}
+    best = min(faults, key=lambda m: len(faults[m]))
+    if faults[best]:
+        raise CheckpointError(
+            f"{source}: none of X-Fi's networks; nearest is {best}, but {'; '.join(faults[best][:3])}"
+            f" ({len(faults[best])} differences)"
+        )
+    return best, list(_expected(best).state_dict())
+
+
+def _faults(state: dict[str, Tensor], modality: str) -> list[str]:
+    encoder = _expected(modality)
+    expected = {name: tuple(t.shape) for name, t in encoder.state_dict().items()}
+    known = {n: tuple(t.shape) for n, t in state.items() if not n.startswith(encoder.unused)}
+    missing = [f"{name} is missing" for name in expected if name not in state]
+    other = [f"{name} is not of it" for name in known if name not in expected]
+    shapes = [
+        f"{name} is {known[name]} instead of {shape}"
+        for name, shape in expected.items()
+        if name in known and known[name] != shape
+    ]
+    return missing + other + shapes
+
+
+def _expected(modality: str) -> XfiEncoder:
+    """The encoder without memory for its weights."""
+    with torch.device("meta"):
+        encoder = make_encoder(FAMILY, modality, CHANNELS)
+    assert isinstance(encoder, XfiEncoder)
+    return encoder
+
+
+def load_encoder(folder: Path, modality: str) -> nn.Module:
+    """The encoder of one modality in eval mode, from what import_file wrote to `folder`.
+
+    Raises CheckpointError when it is not there, or not whole.
+    """
+    path = folder / modality / CONFIG
+    try:
+        about: Any = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(
+            f"{path}: {reason}; convert X-Fi's files first: import_xfi FILES {folder}"
+        ) from error
+    encoder = about.get("encoder") if isinstance(about, dict) else None
+    expected = {"family": FAMILY, "modality": modality, "channels": CHANNELS}
+    if encoder != expected or about.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: describes {encoder}; expected {expected}, format {FORMAT}")
+    module = make_encoder(FAMILY, modality, CHANNELS)
+    weights = folder / modality / WEIGHTS
+    load_into(module, load_tensors(weights), weights)
+    return module.eval()
