@@ -15,9 +15,9 @@ from pta_ros.model.purify import subset_number
 #: Share of a normal variable within one standard deviation.
 WITHIN_ONE = 0.6827
 #: False alarms of the gate may raise the error of a subset by so much, for each modality in it.
-FALSE_ALARMS = 0.002
-#: The least log odds at which a frame is doubted: more likely corrupted than not, in training.
-LEAST_ODDS = 0.0
+FALSE_ALARMS = 0.0005
+#: The least log odds at which a frame is doubted; corrupted frames are common in training alone.
+LEAST_ODDS = 1.0
 
 
 @torch.inference_mode()

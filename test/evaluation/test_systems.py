@@ -134,7 +134,7 @@ def raw(bench, modality):
     return torch.from_numpy(bench.ready.data.inputs[modality][bench.ready.rows["test"].numpy()])
 
 
-@pytest.mark.parametrize("name", ["pta", "pta_gate"])
+@pytest.mark.parametrize("name", TESTED_BROKEN)
 def test_a_record_is_what_the_whole_model_gives_on_the_raw_frames(bench, records, name):
     model = make_system(name, bench)
     for subset in subsets(NAMES):
