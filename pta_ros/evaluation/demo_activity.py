@@ -46,7 +46,7 @@ def phase_summary(run: Run, span: Span) -> dict[str, Any]:
     entries = run.skeletons_in(span)
     live_ns = live_from_ns(run, span)
     live_s, begin_ns = (span.end_ns - live_ns) / 1e9, run.spans[0].start_ns
-    counted = [entry for entry in entries if entry.stamp_ns >= live_ns]
+    counted = [entry for entry in entries if entry.received_ns >= live_ns]
     return {
         "name": span.name,
         "start_s": round((span.start_ns - begin_ns) / 1e9, 3),

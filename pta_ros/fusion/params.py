@@ -253,12 +253,14 @@ class SensorParams(Group):
 
 def fusion_specs(sensors: str = "mmfi") -> tuple[Spec, ...]:
     """Every parameter of the fusion node, its own first, then `<modality>.<name>`."""
-    changed = _WINDOWED if sensors == "xrf55" else {}
+    windowed = sensors == "xrf55"
+    changed = _WINDOWED if windowed else {}
+    own = {"sensors": sensors, "frame_id": "radar_frame"} if windowed else {}
     streams = [
         specs(StreamParams, f"{name}.", topic=topic, **changed)
         for name, topic in SETS[sensors].items()
     ]
-    return specs(FusionParams) + sum(streams, ())
+    return specs(FusionParams, **own) + sum(streams, ())
 
 
 def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, StreamParams]]:

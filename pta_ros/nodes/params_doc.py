@@ -75,7 +75,7 @@ def as_yaml(sensors: str = "mmfi") -> str:
         branch = tree
         for group in groups:
             branch = branch.setdefault(group, {})
-        branch[name] = sensors if spec.name == "sensors" else spec.default
+        branch[name] = spec.default
     body = {"/**/fusion": {"ros__parameters": tree}}
     return _YAML_HEAD + yaml.safe_dump(body, sort_keys=False, default_flow_style=False)
 

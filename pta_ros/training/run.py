@@ -120,7 +120,8 @@ def read_bench(root: Path, folder: Path, seed: int, watcher: Watcher) -> Bench:
     Raises CheckpointError when there is nothing, or it is not complete.
     """
     config, own = read_settings(folder, seed), seed_folder(folder, seed)
-    return make_bench(config, root, own, folder / "cache", watcher, spoil=True, train=False)
+    spoil = config.model.has("pose")
+    return make_bench(config, root, own, folder / "cache", watcher, spoil, train=False)
 
 
 def make_bench(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pta_ros.fusion.params import TOPICS, SensorParams, fusion_specs, specs
+from pta_ros.fusion.params import TOPICS, WINDOW_TOPICS, SensorParams, fusion_specs, specs
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "launch" / "mmfi_live.launch.py"
@@ -64,6 +64,23 @@ def test_files_that_it_names_exist():
     assert files == {"mmfi_live.yaml", "fastdds.xml", "mmfi_live.rviz"}
     for name in files:
         assert (ROOT / "config" / name).is_file()
+
+
+def test_the_activity_launch_file_names_what_exists():
+    text = (ROOT / "launch" / "xrf55_live.launch.py").read_text(encoding="utf-8")
+    nodes = ast.parse(text).body
+    topics = next(
+        ast.literal_eval(node.value)
+        for node in nodes
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TOPICS"
+    )
+    assert topics == WINDOW_TOPICS
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    for executable in ("fusion_node", "rf_sim_node"):
+        assert f'"{executable}"' in text
+        assert f'"{executable}"' in setup
+    known = {spec.name for spec in fusion_specs("xrf55")}
+    assert {"sensors", "model", "device", "window_hop_s", "wifi.topic"} <= known
 
 
 @pytest.fixture

@@ -102,6 +102,8 @@ def test_every_setting_of_a_stream_is_a_parameter():
 
 
 def test_shipped_yaml_is_the_defaults():
+    windows = (ROOT / "config" / "xrf55_live.yaml").read_text(encoding="utf-8")
+    assert windows == params_doc.as_yaml("xrf55"), "run python -m pta_ros.nodes.params_doc"
     text = (ROOT / "config" / "mmfi_live.yaml").read_text(encoding="utf-8")
     assert text == params_doc.as_yaml(), "run python -m pta_ros.nodes.params_doc"
     tree = yaml.safe_load(text)["/**/fusion"]["ros__parameters"]
