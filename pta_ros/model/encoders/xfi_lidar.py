@@ -48,8 +48,6 @@ class PointAttention(nn.Module):
 class _Grouping(nn.Module):
     """Two shared layers on every group of neighbours, then the largest value of each channel."""
 
-    norm_pairs = ()
-
     def __init__(self, inside: int, outside: int) -> None:
         super().__init__()
         sizes = ((inside, outside), (outside, outside))
