@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -78,8 +79,10 @@ class Speed:
         ]
 
 
-def measure(device: str, repeats: int, note: Callable[[str], None]) -> Speed:
-    """Both families, plain and fast, batch 1 and 16, on one device.
+def measure(
+    device: str, repeats: int, batches: Sequence[int], note: Callable[[str], None]
+) -> Speed:
+    """Both families, plain and fast, on one device; batches beyond 1 have a seventh of `repeats`.
 
     Variants run in turn within every repeat, so that what disturbs one disturbs all.
     """
@@ -89,7 +92,7 @@ def measure(device: str, repeats: int, note: Callable[[str], None]) -> Speed:
     error = fit_head(reference, frames, joints)
     plain = {"xfi": reference.to(device), "lite": model_of("lite").to(device)}
     change = {}
-    for batch in (1, 16):
+    for batch in batches:
         calls: dict[tuple[str, str, str], Call] = {}
         for family, variants in (("xfi", ("plain", "fast", "bf16")), ("lite", ("plain", "fast"))):
             inputs = {m: x.to(device) for m, x in rooms(family, batch, seed=1)[0].items()}
@@ -99,7 +102,8 @@ def measure(device: str, repeats: int, note: Callable[[str], None]) -> Speed:
                     change[variant] = _change_mm(reference, model, device)
                 calls |= {(family, variant, s): c for s, c in _stages(model, inputs).items()}
         note(f"{device}, batch {batch}: {len(calls)} stages")
-        times = _in_turn(calls, repeats if batch == 1 else max(3, repeats // 5), device)
+        warm_up, count = (3, repeats) if batch == 1 else (1, max(1, repeats // 7))
+        times = _in_turn(calls, warm_up, count, device)
         series += [Series(f, v, device, batch, s, ms) for (f, v, s), ms in times.items()]
     return Speed(tuple(series), change, error)
 
@@ -131,9 +135,7 @@ def _stages(model: PTA, inputs: dict[str, Tensor]) -> dict[str, Call]:
     mask = model.mask(inputs, None)
     parts = {m: model.encode_one(m, inputs[m]) for m in MODALITIES}
     features = torch.stack(list(parts.values()), dim=1)
-    calls: dict[str, Call] = {
-        m: (lambda m=m: model.encode_one(m, inputs[m])) for m in MODALITIES
-    }
+    calls: dict[str, Call] = {m: partial(model.encode_one, m, inputs[m]) for m in MODALITIES}
     calls["refine"] = lambda: model.align(features, mask)
     calls["head"] = lambda: model.predict(features, mask)
     calls["end to end"] = lambda: model(inputs, refine=True)
@@ -142,10 +144,9 @@ def _stages(model: PTA, inputs: dict[str, Tensor]) -> dict[str, Call]:
 
 @torch.inference_mode()
 def _in_turn(
-    calls: Mapping[tuple[str, str, str], Call], repeats: int, device: str
+    calls: Mapping[tuple[str, str, str], Call], warm_up: int, repeats: int, device: str
 ) -> dict[tuple[str, str, str], tuple[float, ...]]:
     times: dict[tuple[str, str, str], list[float]] = {key: [] for key in calls}
-    warm_up = 3
     for number in range(warm_up + repeats):
         for key, call in calls.items():
             _wait(device)

@@ -42,7 +42,7 @@ def model_of(family: str) -> PTA:
 
 
 def rooms(family: str, count: int, seed: int = 0) -> tuple[dict[str, Tensor], Tensor]:
-    """`count` synthetic frames of a person in a room, and poses (count, 17, 3) that move with it."""
+    """`count` synthetic frames of a person in a room, and poses (count, 17, 3) that move along."""
     rng = np.random.default_rng(seed)
     places = np.stack([rng.uniform(2.5, 3.5, count), rng.uniform(-0.8, 0.8, count)], axis=1)
     large = family == "xfi"

@@ -33,7 +33,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
         data = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror}; expected a readable file") from error
-    stored = _read_zip(data, path) if zipfile.is_zipfile(io.BytesIO(data)) else _read_old(data, path)
+    stored = (
+        _read_zip(data, path) if zipfile.is_zipfile(io.BytesIO(data)) else _read_old(data, path)
+    )
     tensors = _state_of(stored, "", path, 0) if isinstance(stored, StoredModule) else stored
     if not isinstance(tensors, Mapping) or not tensors:
         raise CheckpointError(

@@ -46,13 +46,9 @@ def trace_parts(
             tokens = torch.zeros(batch, fast.tokens, config.channels, device=device)
             model.encoders[modality], model.projectors[modality] = fast, _freeze(projector, tokens)
         else:
-            model.encoders[modality] = _freeze(
-                nn.Sequential(fast, projector).eval(), example
-            )
+            model.encoders[modality] = _freeze(nn.Sequential(fast, projector).eval(), example)
             model.projectors[modality] = nn.Identity()
-    features = torch.zeros(
-        batch * len(config.modalities), config.tokens, config.dim, device=device
-    )
+    features = torch.zeros(batch * len(config.modalities), config.tokens, config.dim, device=device)
     if isinstance(model.aligner, nn.ModuleDict):
         for modality, aligner in list(model.aligner.items()):
             model.aligner[modality] = _freeze(aligner, features[:batch])
@@ -84,7 +80,7 @@ def _fast_encoder(encoder: nn.Module, dtype: torch.dtype) -> nn.Module:
     encoder = encoder.to(dtype)
     for layer in encoder.modules():
         if isinstance(layer, nn.Conv2d):
-            layer.to(memory_format=torch.channels_last)
+            layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
     return nn.Sequential(encoder, _Float32()).eval()
 
 

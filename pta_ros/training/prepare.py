@@ -66,9 +66,7 @@ def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> P
     rows = {n: torch.from_numpy(data.rows_of(s)) for n, s in splits._asdict().items()}
     for name, found in rows.items():
         if not len(found):
-            raise DatasetError(
-                f"{root}: no usable frame of {name} group {splits._asdict()[name]}"
-            )
+            raise DatasetError(f"{root}: no usable frame of {name} group {splits._asdict()[name]}")
     return Prepared(data, sensors, splits, rows)
 
 

@@ -50,7 +50,6 @@ def test_every_fast_encoder_gives_the_plain_ones_features(model, precision, larg
         expected = model.encode_one(modality, x)
         errors[modality] = relative_error(fast.encode_one(modality, x), expected)
         assert torch.equal(fast.encode_one(modality, x), fast.encode_one(modality, x)), modality
-    print(precision, errors)
     assert max(errors.values()) <= largest, errors
 
 

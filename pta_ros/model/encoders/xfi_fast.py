@@ -152,7 +152,9 @@ def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Linear:
     weight, bias = conv.weight.detach().double()[:, :, 0, 0], conv.bias.detach().double()  # type: ignore[union-attr]
     scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()  # type: ignore[union-attr]
     shift = norm.bias.double() - norm.running_mean.double() * scale  # type: ignore[union-attr]
-    return _linear((weight * scale[:, None]).detach(), (bias * scale + shift).detach(), torch.float32)
+    return _linear(
+        (weight * scale[:, None]).detach(), (bias * scale + shift).detach(), torch.float32
+    )
 
 
 def _nearest(queries: Tensor, points: Tensor) -> Tensor:
