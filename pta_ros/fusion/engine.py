@@ -84,7 +84,11 @@ class Engine:
         """Put a copy of the model on its device, warm it up and make a fresh pipeline."""
         torch.set_num_threads(self.params.num_threads)
         self.estimator = Estimator(
-            self.loaded.model, self.device, self.params.refine, self.params.gate
+            self.loaded.model,
+            self.device,
+            self.params.refine,
+            self.params.gate,
+            self.params.precision,
         )
         self.estimator.warm_up({m: sensor.shape for m, sensor in self.sensors.items()})
         return self.pipeline()

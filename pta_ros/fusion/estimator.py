@@ -22,7 +22,8 @@ class Estimator:
 
     Puts the model on `device` in evaluation mode. `refine` selects refined or plain features;
     None leaves it to the model's configuration. Without `gate` the meta-learned weights alone
-    count, whatever the model has. Raises ConfigError for a device that is not there.
+    count, whatever the model has. `precision` is that of encoders `xfi` once it is warmed up (see
+    model.inference). Raises ConfigError for a device that is not there.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Estimator:
         device: str | torch.device = "cpu",
         refine: bool | None = None,
         gate: bool = True,
+        precision: str = "float32",
     ) -> None:
         try:
             self.device = torch.device(device)
@@ -40,7 +42,7 @@ class Estimator:
                 f"device {str(device)!r} cannot be used ({error}); expected cpu, or cuda on a "
                 "machine with a working GPU and a torch build for it"
             ) from error
-        self.refine = refine
+        self.refine, self.precision = refine, precision
         if not gate:
             self.model.gate = None
         self._shape = (model.config.tokens, model.config.dim)
@@ -113,7 +115,7 @@ class Estimator:
 
         `shapes`: the reduced shape of each modality (`Sensor.shape`). Call it once.
         """
-        trace_parts(self.model, shapes)
+        trace_parts(self.model, shapes, self.precision)
         frames = {name: Frame(name, 0, np.zeros(s, np.float32)) for name, s in shapes.items()}
         sizes = range(1, len(frames) + 1)
         for subset in chain.from_iterable(combinations(frames, size) for size in sizes):

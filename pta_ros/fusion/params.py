@@ -166,6 +166,11 @@ class FusionParams(Group):
     model: str = param("", "model folder; empty takes the default model that is shipped")
     device: str = param("auto", "where the model runs: cpu, cuda, cuda:N, or auto (cuda if usable)")
     num_threads: int = param(1, "threads of the model on the CPU", low=1, high=64)
+    precision: str = param(
+        "float32",
+        "precision of the layers of encoders xfi; bfloat16 is faster, joints move by millimetres",
+        choices=("float32", "bfloat16"),
+    )
     refine: bool = param(True, "refine features by diffusion before the head", change=LIVE)
     gate: bool = param(True, "judge every sensor by each frame, if the model has learned to")
     smoothing: bool = param(False, "one-euro filter on the joints", change=LIVE)

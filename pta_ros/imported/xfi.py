@@ -89,8 +89,8 @@ def recognise(state: dict[str, Tensor], source: Path) -> tuple[str, list[str]]:
     best = min(faults, key=lambda m: len(faults[m]))
     if faults[best]:
         raise CheckpointError(
-            f"{source}: none of X-Fi's networks; nearest is {best}, but {'; '.join(faults[best][:3])}"
-            f" ({len(faults[best])} differences)"
+            f"{source}: none of X-Fi's networks; nearest is {best}, but "
+            f"{'; '.join(faults[best][:3])} ({len(faults[best])} differences)"
         )
     return best, list(_expected(best).state_dict())
 

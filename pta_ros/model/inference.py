@@ -12,34 +12,78 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from pta_ros.model.diffusion import Aligner
+from pta_ros.model.encoders.xfi_blocks import XfiEncoder
+from pta_ros.model.encoders.xfi_fast import FastLidarEncoder
+from pta_ros.model.encoders.xfi_lidar import LidarEncoder
+from pta_ros.model.encoders.xfi_mmfi import DepthEncoder
 from pta_ros.model.heads import ActivityHead, PoseHead
 from pta_ros.model.pta import PTA
 
 T = TypeVar("T", bound=nn.Module)
 
+#: Of the layers of encoders `xfi`; everything else is computed in float32.
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
 
 @torch.inference_mode()
-def trace_parts(model: PTA, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Replace the parts of `model`, in eval mode, by traced graphs for batches of one.
+def trace_parts(
+    model: PTA,
+    shapes: Mapping[str, tuple[int, ...]],
+    precision: str = "float32",
+    batch: int = 1,
+) -> None:
+    """Replace the parts of `model`, in eval mode, by traced graphs for batches of `batch`.
 
     `shapes` are those of the reduced frames. At batch 1 a third of the time goes into calls between
-    small layers, and eager convolutions take torch's slow path.
+    small layers, and eager convolutions take torch's slow path. `precision` is one of PRECISIONS.
     """
     config, device = model.config, model.purify.logits.device
     for modality, shape in shapes.items():
-        example = torch.zeros(1, *shape, device=device)
-        both = nn.Sequential(model.encoders[modality], model.projectors[modality]).eval()
-        model.encoders[modality] = _freeze(both, example)
-        model.projectors[modality] = nn.Identity()
-    features = torch.zeros(len(config.modalities), config.tokens, config.dim, device=device)
+        example = torch.zeros(batch, *shape, device=device)
+        encoder, projector = model.encoders[modality].eval(), model.projectors[modality].eval()
+        fast = _fast_encoder(encoder, PRECISIONS[precision]).to(device)
+        if isinstance(fast, FastLidarEncoder):  # its steps depend on the cloud
+            tokens = torch.zeros(batch, fast.tokens, config.channels, device=device)
+            model.encoders[modality], model.projectors[modality] = fast, _freeze(projector, tokens)
+        else:
+            model.encoders[modality] = _freeze(nn.Sequential(fast, projector).eval(), example)
+            model.projectors[modality] = nn.Identity()
+    features = torch.zeros(batch * len(config.modalities), config.tokens, config.dim, device=device)
     if isinstance(model.aligner, nn.ModuleDict):
         for modality, aligner in list(model.aligner.items()):
-            model.aligner[modality] = _freeze(aligner, features[:1])
+            model.aligner[modality] = _freeze(aligner, features[:batch])
     else:
         model.aligner = cast(Aligner, _freeze(model.aligner, features))
-    model.head = cast(PoseHead, _freeze(model.head, features[:1]))
+    model.head = cast(PoseHead, _freeze(model.head, features[:batch]))
     if model.activity is not None:
-        model.activity = cast(ActivityHead, _freeze(model.activity, features[:1]))
+        model.activity = cast(ActivityHead, _freeze(model.activity, features[:batch]))
+
+
+class _Float32(nn.Module):
+    """What follows an encoder of lower precision is computed in float32."""
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return tokens.float()
+
+
+def _fast_encoder(encoder: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """An encoder, whose norms are folded, that gives the same tokens sooner.
+
+    Convolutions see channels last. The three channels of a depth image are alike: one is convolved
+    with the sum of their weights.
+    """
+    if isinstance(encoder, LidarEncoder):
+        return FastLidarEncoder(encoder, dtype).eval()
+    if not isinstance(encoder, XfiEncoder):
+        return encoder
+    if isinstance(encoder, DepthEncoder):
+        first = cast(nn.Conv2d, encoder.reshape[0])
+        first.weight.data, first.in_channels = first.weight.data.sum(dim=1, keepdim=True), 1
+    encoder = encoder.to(dtype)
+    for layer in encoder.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
+    return nn.Sequential(encoder, _Float32()).eval()
 
 
 def _freeze(module: nn.Module, example: torch.Tensor) -> nn.Module:
@@ -50,9 +94,16 @@ def _freeze(module: nn.Module, example: torch.Tensor) -> nn.Module:
 
 
 def fold_norms(model: T) -> T:
-    """Copy of `model` in eval mode; a norm that follows its layer in a Sequential is folded in."""
+    """Copy of `model` in eval mode; a norm that follows its layer is folded in.
+
+    In a Sequential it does by its place, elsewhere where the module says so (`norm_pairs`).
+    """
     folded = copy.deepcopy(model).eval()
     for module in folded.modules():
+        for layer, norm in getattr(module, "norm_pairs", ()):
+            conv = fuse_conv_bn_eval(getattr(module, layer), getattr(module, norm))
+            setattr(module, layer, conv)
+            setattr(module, norm, nn.Identity())
         if isinstance(module, nn.Sequential):
             for name, norm in list(module.named_children()):
                 if name.isdigit() and isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d)):

@@ -81,7 +81,7 @@ def to_image(depth: np.ndarray, header: Header) -> Image:
 
 
 def to_cloud(points_m: np.ndarray, header: Header) -> PointCloud2:
-    """Points (N, 3) in metres as an unordered cloud of x, y, z float32; rows of NaN are left out."""
+    """Points (N, 3) in metres as an unordered cloud of x, y, z float32, without rows of NaN."""
     points_m = points_m[np.isfinite(points_m).all(axis=1)]
     count = len(points_m)
     return PointCloud2(

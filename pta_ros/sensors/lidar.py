@@ -113,7 +113,7 @@ class LidarSensor(Sensor):
         """Whether all rows are points, or with `pad` enough of them, before those of NaN."""
         if not self.pad:
             return super().usable(reduced)
-        points = np.isfinite(reduced).all(axis=1)
+        points = np.asarray(np.isfinite(reduced).all(axis=1))
         count = int(np.count_nonzero(points))
         return count >= self.min_points and bool(points[:count].all())
 

@@ -139,7 +139,7 @@ class TrainConfig:
     """One training run; `pretrain` by modality, defaults where one is not named.
 
     `on_fault`: a file that cannot be used is left out and named (`skip`) or ends the run (`fatal`).
-    `imported` is a folder that import_xfi wrote: its encoders are taken as they are, none is trained.
+    `imported` is a folder that import_xfi wrote: its encoders are taken as they are.
     """
 
     seed: int = 0

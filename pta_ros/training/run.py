@@ -154,8 +154,8 @@ def _make_bench(
 ) -> Bench:
     if spoil and config.model.encoders != "lite":
         raise ConfigError(
-            f"model.encoders is {config.model.encoders!r}; the gate and tests with corrupted frames "
-            "are made for 'lite': set model.gate to false and train one model"
+            f"model.encoders is {config.model.encoders!r}; the gate and tests with corrupted "
+            "frames are made for 'lite': set model.gate to false and train one model"
         )
     folder.mkdir(parents=True, exist_ok=True)
     ready = prepare(config, root, cache, watcher)

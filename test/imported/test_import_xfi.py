@@ -22,7 +22,7 @@ from pta_ros.model.encoders import make_encoder
 FORMATS = {"zip": True, "old": False}
 
 
-class posenet(nn.Module):  # noqa: N801 - the published class's name
+class posenet(nn.Module):
     """Stands for the published CSI network: the encoder's children, and a head."""
 
     def __init__(self, encoder):

@@ -18,7 +18,7 @@ from pta_ros.model.purify import ModalityWeights, fuse, subset_number
 from pta_ros.sensors import sensors_from_config
 from pta_ros.training.purify import draw_subsets
 
-CONFIG = PTAConfig(channels=16, tokens=4, dim=16, latent=8, gate=True)
+CONFIG = PTAConfig(channels=16, tokens=4, dim=16, latent=8, gate=True, mixers=1)
 SHAPES = {"depth": (96, 128), "lidar": (512, 3), "csi": (3, 114, 10)}
 NAMES = list(SHAPES)
 SUBSETS = [s for n in (1, 2, 3) for s in combinations(SHAPES, n)]

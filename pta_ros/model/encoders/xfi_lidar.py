@@ -48,8 +48,6 @@ class PointAttention(nn.Module):
 class _Grouping(nn.Module):
     """Two shared layers on every group of neighbours, then the largest value of each channel."""
 
-    norm_pairs = ()
-
     def __init__(self, inside: int, outside: int) -> None:
         super().__init__()
         sizes = ((inside, outside), (outside, outside))
@@ -116,7 +114,7 @@ class LidarEncoder(XfiEncoder):
         return torch.cat([self._encode(*chunk) for chunk in chunks])
 
     def _encode(self, points: Tensor, valid: Tensor) -> Tensor:
-        xyz = points.masked_fill(~valid[..., None], 0.0).to(self.backbone.fc1[0].weight.dtype)
+        xyz = points.masked_fill(~valid[..., None], 0.0)
         net = self.backbone
         features = net.transformer1(xyz, net.fc1(xyz), valid)
         centres, features = net.transition_downs[0](xyz, features, valid)

@@ -48,10 +48,8 @@ class DepthEncoder(XfiEncoder):
     def forward(self, depth: Tensor) -> Tensor:
         """`depth` (B, 480, 640) metres -> tokens (B, 49, 512)."""
         levels = depth_levels(depth).to(self.conv1.weight.dtype)
-        return self.encode(levels[:, None].expand(-1, 3, -1, -1))
-
-    def encode(self, images: Tensor) -> Tensor:
-        """`images` (B, C, 480, 640) levels -> tokens (B, 49, 512)."""
+        channels: int = self.reshape[0].in_channels  # type: ignore[assignment]
+        images = levels[:, None].expand(-1, channels, -1, -1)
         x = self.batch_norm1(self.conv1(self.reshape(images))).relu()
         x = nn.functional.max_pool2d(x, 3, stride=2, padding=1)
         return as_tokens(self.layer4(self.layer3(self.layer2(self.layer1(x)))))
