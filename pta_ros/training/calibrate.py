@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.stats import nct, norm
 from torch import Tensor
 
 from pta_ros.datasets.features import FeatureSet
@@ -18,6 +21,9 @@ WITHIN_ONE = 0.6827
 FALSE_ALARMS = 0.0005
 #: The least log odds at which a frame is doubted; corrupted frames are common in training alone.
 LEAST_ODDS = 1.0
+#: A sensor carries a subset when its loss raises the error by this factor. It is then left out
+#: only beyond what a share of all people would reach, with a confidence of as much.
+CARRIES, PEOPLE = 2.0, 0.95
 
 
 @torch.inference_mode()
@@ -40,12 +46,13 @@ def calibrate(model: Projected, data: FeatureSet, rows: Tensor) -> None:
 
 
 @torch.inference_mode()
-def calibrate_gate(model: PTA, data: FeatureSet, rows: Tensor) -> None:
+def calibrate_gate(model: PTA, data: FeatureSet, rows: Tensor, people: NDArray[np.str_]) -> None:
     """Set the gate's thresholds by what its false alarms cost, on the good frames `rows`.
 
     One for each subset of the modalities and modality in it, as low as FALSE_ALARMS allows: to
-    doubt a good sensor is cheap beside one that is as good, dear beside a poor one. `rows` must not
-    be training rows.
+    doubt a good sensor is cheap beside one that is as good, dear beside a poor one, where it must
+    hold for people who are like none of `people` (N,), whom `rows` show. `rows` must not be
+    training rows.
     """
     gate = model.eval().gate
     assert gate is not None, "a model with config.gate"
@@ -53,13 +60,16 @@ def calibrate_gate(model: PTA, data: FeatureSet, rows: Tensor) -> None:
     names, found = model.config.modalities, torch.full_like(gate.threshold, LEAST_ODDS)
     for subset in (s for s in subsets(names) if len(s) > 1):
         member = torch.tensor([m in subset for m in names])
-        whole = rows[data.present[rows][:, member].all(dim=1)]
+        there = data.present[rows][:, member].all(dim=1)
+        whole, whom = rows[there], people[there.numpy()]
         kept, odds = _errors(model, data, whole, subset), _odds(model, data, whole, member)
         for modality in subset:
             rest = tuple(m for m in subset if m != modality)
             cost = _errors(model, data, whole, rest) - kept
             column = names.index(modality)
             limit = lowest_threshold(odds[:, column], cost, FALSE_ALARMS * float(kept.sum()))
+            if float((cost + kept).sum()) > CARRIES * float(kept.sum()):
+                limit = max(limit, beyond_people(odds[:, column], whom))
             found[subset_number(member[None])[0], column] = max(limit, LEAST_ODDS)
     gate.threshold.copy_(found)
 
@@ -88,3 +98,16 @@ def lowest_threshold(odds: Tensor, cost: Tensor, budget: float) -> float:
     highest, order = odds.sort(descending=True)
     beyond = (cost[order].cumsum(dim=0) > budget).nonzero()
     return float(highest[beyond[0, 0]]) if len(beyond) else -torch.inf
+
+
+def beyond_people(odds: Tensor, people: NDArray[np.str_]) -> float:
+    """Log odds that good frames of hardly any person reach, from those (N,) of some `people` (N,).
+
+    The upper tolerance bound of a normal over each person's highest; of one person nothing follows.
+    """
+    highest = [float(odds[torch.from_numpy(people == name)].max()) for name in np.unique(people)]
+    count = len(highest)
+    if count < 2:
+        return float("inf")
+    factor = nct.ppf(PEOPLE, count - 1, norm.ppf(PEOPLE) * count**0.5) / count**0.5
+    return float(np.mean(highest) + factor * np.std(highest, ddof=1))

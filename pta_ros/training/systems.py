@@ -180,7 +180,8 @@ def _gated(bench: Bench) -> PTA:
     )  # fmt: skip
     with bench.ranks.one_by_one():  # the gate is small: sharing it would cost more than it saves
         _run(stage, "pta_gate", config, bench)
-    calibrate_gate(model, bench.clean, _unseen(bench))
+    rows = _unseen(bench)
+    calibrate_gate(model, bench.clean, rows, bench.ready.data.subject[rows.numpy()])
     return model
 
 

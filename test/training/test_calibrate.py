@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,6 +17,7 @@ from pta_ros.model.purify import subset_number
 from pta_ros.training.calibrate import (
     FALSE_ALARMS,
     LEAST_ODDS,
+    beyond_people,
     calibrate,
     calibrate_gate,
     lowest_threshold,
@@ -24,6 +26,7 @@ from pta_ros.training.calibrate import (
 CONFIG = PTAConfig(channels=8, tokens=4, dim=16, latent=8)
 COUNT = 3000
 FITTED, FRESH = torch.arange(COUNT), torch.arange(COUNT, 2 * COUNT)
+PEOPLE = np.repeat(["S01", "S02", "S03"], COUNT // 3)
 TRUE_STD_M = torch.linspace(0.02, 0.1, 17)
 #: What a modality claims of its error, as a multiple of the truth.
 CLAIMS = {"depth": 0.5, "lidar": 3.0, "csi": 1.7}
@@ -164,7 +167,7 @@ def test_false_alarms_cost_no_more_than_their_share_in_any_subset(doubtful):
     gate, doubtful.gate = doubtful.gate, None
     before = {r.subset: r.mpjpe_mm for r in evaluate_subsets(doubtful, data, FITTED, only=every)}
     doubtful.gate = gate
-    calibrate_gate(doubtful, data, FITTED)
+    calibrate_gate(doubtful, data, FITTED, PEOPLE)
     for result in evaluate_subsets(doubtful, data, FITTED, only=every):
         allowed = 1 + FALSE_ALARMS * (1 + result.subset.count("+"))
         assert result.mpjpe_mm <= allowed * before[result.subset], result.subset
@@ -174,15 +177,23 @@ def test_false_alarms_cost_no_more_than_their_share_in_any_subset(doubtful):
 def test_where_no_alarm_costs_too_much_what_is_more_likely_corrupted_is_doubted(doubtful):
     for layer in (doubtful.head.position, doubtful.head.spread):
         layer.weight.zero_()  # whatever it sees: nothing is lost with a sensor
-    calibrate_gate(doubtful, noise(), FITTED)
+    calibrate_gate(doubtful, noise(), FITTED, PEOPLE)
     assert bool((doubtful.gate.threshold == LEAST_ODDS).all())
 
 
 def test_the_gate_is_calibrated_on_the_rows_that_it_is_told_alone(doubtful):
     data = noise()
-    calibrate_gate(doubtful, data, FITTED)
+    calibrate_gate(doubtful, data, FITTED, PEOPLE)
     first = doubtful.gate.threshold.clone()
     for tokens in data.tokens.values():
         tokens[FRESH] = torch.nan
-    calibrate_gate(doubtful, data, FITTED)
+    calibrate_gate(doubtful, data, FITTED, PEOPLE)
     assert torch.equal(doubtful.gate.threshold, first)
+
+
+def test_a_bound_for_all_people_lies_beyond_those_who_were_seen():
+    people = np.repeat(["S01", "S02", "S03", "S04", "S05", "S06"], 2)
+    odds = torch.tensor([1.0, -9.0, 2.0, -9.0, 3.0, 0.0, 4.0, 1.0, 5.0, 2.0, 6.0, 3.0])
+    # Mean 3.5, deviation 1.8708; factor of six people, 95 % with 95 %: 3.708 (NIST handbook).
+    assert beyond_people(odds, people) == pytest.approx(3.5 + 3.708 * 1.8708, abs=0.005)
+    assert beyond_people(odds[:2], people[:2]) == float("inf")
