@@ -16,10 +16,10 @@ from zlib import crc32
 import numpy as np
 
 from pta_ros.errors import ConfigError
-from pta_ros.sensors import SENSORS
+from pta_ros.fusion.params import TOPICS
 
 #: The sensors that can have faults.
-MODALITIES = tuple(SENSORS)
+MODALITIES = tuple(TOPICS)
 #: What a depth image can lose, by `axis`.
 AXES = ("rows", "columns")
 

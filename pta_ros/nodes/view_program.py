@@ -19,6 +19,7 @@ from rclpy.node import Node
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame
+from pta_ros.fusion.params import TOPICS
 from pta_ros.fusion.params_file import read_params
 from pta_ros.fusion.specs import START, param, specs
 from pta_ros.fusion.transforms import pose_form
@@ -100,7 +101,7 @@ class ViewNode(Node):
     def _open_scene(self) -> LiveScene:
         p = self.params
         page = Page(p.address, p.web_port, p.data_port, p.memory_mb)
-        scene = LiveScene(page, tuple(SENSORS), "live fusion", p.lidar_pose)
+        scene = LiveScene(page, tuple(TOPICS), "live fusion", p.lidar_pose)
         self.get_logger().info(f"live view: {page.url}")
         if p.open_browser and not webbrowser.open(page.url):
             self.get_logger().warning("no browser could be opened here")

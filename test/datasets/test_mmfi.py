@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from pta_ros.datasets.mmfi import MmfiTree
+from pta_ros.datasets.mmfi import FOLDERS, MmfiTree
 from pta_ros.errors import DatasetError, DecodeError
-from pta_ros.sensors import SENSORS
 
 
 @pytest.fixture
@@ -33,9 +32,9 @@ def test_select_keeps_the_clips_that_match_every_criterion(root):
 
 
 def test_every_modality_reads_as_its_sensors_physical_array(clip):
-    shapes = {m: clip.read(m, 2).shape for m in SENSORS}
+    shapes = {m: clip.read(m, 2).shape for m in FOLDERS}
     assert shapes == {"depth": (480, 640), "lidar": (102, 3), "csi": (3, 114, 10)}
-    assert {clip.read(m, 2).dtype for m in SENSORS} == {np.dtype(np.float32)}
+    assert {clip.read(m, 2).dtype for m in FOLDERS} == {np.dtype(np.float32)}
 
 
 def test_frame_numbers_start_at_one_and_name_ground_truth_rows(clip):

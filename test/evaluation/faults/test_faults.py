@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pta_ros.evaluation.faults import KINDS, Fault, FaultPlan, Injector
 from pta_ros.evaluation.faults_copies import CSI_AXES
 from pta_ros.evaluation.faults_kinds import CONTENT, TRANSPORT
-from pta_ros.sensors import SENSORS
+from pta_ros.fusion.params import TOPICS
 
 PAIRS = [(kind, modality) for kind, known in KINDS.items() for modality in known.modalities]
 NS = 1_000_000_000
@@ -40,7 +40,7 @@ plans = st.lists(faults(), max_size=6).map(lambda found: FaultPlan("drawn", tupl
 def carried_all(kit, plan, modalities):
     """Messages of several sensors through one injector: what arrives of each."""
     injector = Injector(plan, kit.BEGIN_NS)
-    found = {modality: [] for modality in SENSORS}
+    found = {modality: [] for modality in TOPICS}
     for raw in kit.raws(40):
         for modality in modalities:
             found[modality] += injector.transport(modality, raw)
@@ -50,7 +50,7 @@ def carried_all(kit, plan, modalities):
 
 def changed_all(kit, plan, modalities):
     injector = Injector(plan, kit.BEGIN_NS)
-    found = {modality: [] for modality in SENSORS}
+    found = {modality: [] for modality in TOPICS}
     for n in range(0, 40, 8):
         for modality in modalities:
             msg = kit.MAKERS[modality](n, stamp_ns=kit.at(n / 10))
@@ -60,20 +60,20 @@ def changed_all(kit, plan, modalities):
 
 @given(plan=plans)
 def test_the_same_plan_does_the_same(kit, plan):
-    assert carried_all(kit, plan, SENSORS) == carried_all(kit, plan, SENSORS)
-    one, other = changed_all(kit, plan, SENSORS), changed_all(kit, plan, SENSORS)
-    for modality in SENSORS:
+    assert carried_all(kit, plan, TOPICS) == carried_all(kit, plan, TOPICS)
+    one, other = changed_all(kit, plan, TOPICS), changed_all(kit, plan, TOPICS)
+    for modality in TOPICS:
         assert all(map(kit.same, one[modality], other[modality]))
 
 
-@given(plan=plans, modality=st.sampled_from(list(SENSORS)))
+@given(plan=plans, modality=st.sampled_from(list(TOPICS)))
 def test_other_sensors_messages_and_faults_play_no_part(kit, plan, modality):
     own = FaultPlan("own", tuple(f for f in plan.faults if f.modality == modality))
     assert (
-        carried_all(kit, plan, SENSORS)[0][modality]
+        carried_all(kit, plan, TOPICS)[0][modality]
         == carried_all(kit, own, [modality])[0][modality]
     )
-    together, alone = changed_all(kit, plan, SENSORS), changed_all(kit, own, [modality])
+    together, alone = changed_all(kit, plan, TOPICS), changed_all(kit, own, [modality])
     assert all(map(kit.same, together[modality], alone[modality]))
 
 
@@ -122,8 +122,8 @@ def vars_of(msg):
 
 @given(plan=plans)
 def test_only_a_drop_or_a_rate_loses_messages(kit, plan):
-    found, rest = carried_all(kit, plan, SENSORS)
-    for modality in SENSORS:
+    found, rest = carried_all(kit, plan, TOPICS)
+    for modality in TOPICS:
         kinds = {fault.kind for fault in plan.faults if fault.modality == modality}
         if not kinds & {"drop", "rate", "truncated"}:
             came = {raw.data for raw in (*found[modality], *rest)}
@@ -133,7 +133,7 @@ def test_only_a_drop_or_a_rate_loses_messages(kit, plan):
 @given(plan=plans)
 def test_nothing_arrives_before_it_was_sent(kit, plan):
     plan = FaultPlan("whole", tuple(f for f in plan.faults if f.kind != "truncated"))
-    found, _ = carried_all(kit, plan, SENSORS)
+    found, _ = carried_all(kit, plan, TOPICS)
     sent = {raw.data: raw.time_ns for raw in kit.raws(40)}
     assert all(raw.time_ns >= sent[raw.data] for came in found.values() for raw in came)
 
@@ -168,5 +168,5 @@ def test_every_fault_does_something_inside_its_window(kit, kind, modality):
 
 def test_two_sensors_with_the_same_seed_fail_independently(kit):
     plan = FaultPlan("two", tuple(kit.a_fault("drop", m, 0.5) for m in ("depth", "csi")))
-    found, _ = carried_all(kit, plan, SENSORS)
+    found, _ = carried_all(kit, plan, TOPICS)
     assert found["depth"] != found["csi"]

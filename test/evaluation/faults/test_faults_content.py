@@ -6,10 +6,10 @@ import pytest
 
 from pta_ros.datasets.bag_types import header, message
 from pta_ros.errors import DecodeError
-from pta_ros.sensors import SENSORS
+from pta_ros.fusion.params import TOPICS
 
 
-@pytest.mark.parametrize("modality", list(SENSORS))
+@pytest.mark.parametrize("modality", list(TOPICS))
 def test_frozen_content_repeats_the_last_good_one_and_stamps_go_on(kit, modality):
     injector = kit.an_injector(kit.a_fault("freeze", modality))
     made = [kit.MAKERS[modality](n, stamp_ns=kit.at(n / 10)) for n in range(30)]
@@ -46,7 +46,7 @@ def test_a_frozen_sensor_stays_frozen_under_noise(kit):
 
 
 @pytest.mark.parametrize("jump_s", [-0.25, 0.75, 86_400.0, -999_999.0])
-@pytest.mark.parametrize("modality", list(SENSORS))
+@pytest.mark.parametrize("modality", list(TOPICS))
 def test_a_clock_jump_shifts_the_stamp_alone(kit, modality, jump_s):
     clean = kit.MAKERS[modality](stamp_ns=kit.at(1.5))
     found = kit.spoil(clean, "clock_jump", modality, strength=jump_s)
@@ -65,14 +65,14 @@ def test_a_jump_before_the_epoch_is_a_legal_stamp(kit):
 
 
 @pytest.mark.parametrize("strength", [0.001, 0.5, 1.0])
-@pytest.mark.parametrize("modality", list(SENSORS))
+@pytest.mark.parametrize("modality", list(TOPICS))
 def test_short_data_is_refused(kit, modality, strength):
     found = kit.spoil(kit.MAKERS[modality](), "short_data", modality, strength=strength)
     with pytest.raises(DecodeError, match=r"bytes|amplitudes"):
         kit.decoded(modality, found)
 
 
-@pytest.mark.parametrize("modality", list(SENSORS))
+@pytest.mark.parametrize("modality", list(TOPICS))
 def test_a_wrong_encoding_is_refused(kit, modality):
     found = kit.spoil(kit.MAKERS[modality](), "wrong_encoding", modality)
     with pytest.raises(DecodeError, match=r"encoding|datatype|subcarriers"):
