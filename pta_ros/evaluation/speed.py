@@ -18,7 +18,7 @@ from pta_ros.model.inference import fold_norms, trace_parts
 from pta_ros.model.pta import PTA
 
 #: Frames that the head is fitted to, and that joints are compared on.
-FITTED, COMPARED = 24, 8
+FITTED, COMPARED = 16, 6
 STAGES = ("depth", "lidar", "csi", "refine", "head", "end to end")
 Call = Callable[[], Any]
 
@@ -90,8 +90,9 @@ def measure(
     frames, joints = rooms("xfi", FITTED)
     reference = model_of("xfi")
     error = fit_head(reference, frames, joints)
+    note(f"{device}: head fitted, {error:.1f} mm")
     plain = {"xfi": reference.to(device), "lite": model_of("lite").to(device)}
-    change = {}
+    change, expected = {}, _joints(reference, device)
     for batch in batches:
         calls: dict[tuple[str, str, str], Call] = {}
         for family, variants in (("xfi", ("plain", "fast", "bf16")), ("lite", ("plain", "fast"))):
@@ -99,7 +100,7 @@ def measure(
             for variant in variants:
                 model = _variant(plain[family], variant, inputs, batch)
                 if batch == 1 and family == "xfi" and variant != "plain":
-                    change[variant] = _change_mm(reference, model, device)
+                    change[variant] = _change_mm(expected, _joints(model, device))
                 calls |= {(family, variant, s): c for s, c in _stages(model, inputs).items()}
         note(f"{device}, batch {batch}: {len(calls)} stages")
         warm_up, count = (3, repeats) if batch == 1 else (1, max(1, repeats // 7))
@@ -118,15 +119,16 @@ def _variant(model: PTA, variant: str, inputs: Mapping[str, Tensor], batch: int)
 
 
 @torch.inference_mode()
-def _change_mm(plain: PTA, fast: PTA, device: str) -> float:
-    """Largest distance of a joint between both, over frames that the head was not fitted to."""
-    largest = 0.0
+def _joints(model: PTA, device: str) -> Tensor:
+    """Joints (frames, 17, 3) of frames that the head was not fitted to, one by one."""
     frames, _ = rooms("xfi", COMPARED, seed=2)
-    for row in range(COMPARED):
-        one = {m: x[row : row + 1].to(device) for m, x in frames.items()}
-        moved = (fast(one, refine=True).joints - plain(one, refine=True).joints).norm(dim=-1)
-        largest = max(largest, 1000 * float(moved.max()))
-    return largest
+    rows = [{m: x[i : i + 1].to(device) for m, x in frames.items()} for i in range(COMPARED)]
+    return torch.cat([model(row, refine=True).joints for row in rows])
+
+
+def _change_mm(expected: Tensor, found: Tensor) -> float:
+    """Largest distance of a joint between both, in mm."""
+    return 1000 * float((found - expected).norm(dim=-1).max())
 
 
 @torch.inference_mode()

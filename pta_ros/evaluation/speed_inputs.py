@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pta_ros.model.config import DiffusionConfig, PTAConfig
+from pta_ros.model.heads import PoseHead
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import fuse
 
@@ -97,14 +98,16 @@ def fit_head(model: PTA, inputs: dict[str, Tensor], joints: Tensor) -> float:
     model.requires_grad_(False)
     mask = model.mask(inputs, None)
     features = model.align(model.features(model.encode(inputs, mask), inputs, mask), mask)
-    pooled = model.head.norm(fuse(features, model.purify(mask)).mean(dim=1))
+    head = model.head
+    assert isinstance(head, PoseHead)
+    pooled = head.norm(fuse(features, model.purify(mask)).mean(dim=1))
     middle, target = pooled.mean(dim=0), joints.flatten(1)
     centred = (pooled - middle).double()
     gram = centred.T @ centred
     ridge = 1e-3 * gram.diagonal().mean() * torch.eye(len(gram), dtype=torch.float64)
     moved = (target - target.mean(dim=0)).double()
     weight = torch.linalg.solve(gram + ridge, centred.T @ moved).T.float()
-    layer = model.head.position
+    layer = head.position
     layer.weight.data.copy_(weight)
     layer.bias.data.copy_(target.mean(dim=0) - weight @ middle)
     error = (layer(pooled).view_as(joints) - joints).norm(dim=-1).mean()
