@@ -86,7 +86,7 @@ def outputs_of(
     for part in rows.split(batch):  # one empty part where there is no row
         mask = members.expand(len(part), -1)
         mask = mask if unused is None else mask & ~unused[part]
-        features = data.features(model, part, mask)
+        features = data.features(model, part, mask, members)
         choice = {"refine": refine} if isinstance(model, PTA) else {}
         parts.append(model.complete(features, mask, **choice))
     return PTAOutput(*(torch.cat(values) for values in zip(*parts, strict=True))), rows

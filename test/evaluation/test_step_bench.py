@@ -35,7 +35,7 @@ def test_encoding_first_gives_the_features_that_the_cache_gives(frames, tmp_path
     clean = cache_features(
         dict(model.encoders.items()), 16, frames, tmp_path, chosen, position_points=4
     )
-    encoding = EncodingSet({}, {}, clean.present, clean.joints, clean.rows, frames)
+    encoding = EncodingSet({}, {}, clean.present, clean.joints, clean.rows, data=frames)
     rows, mask = torch.tensor([7, 0, 19]), torch.tensor([[1, 1, 0], [0, 1, 1], [1, 1, 1]]).bool()
     expected = clean.features(model, rows, mask)
     assert expected.abs().max() > 0
