@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.features import FeatureSet, Truth
 from pta_ros.model.baselines import ConcatenateMlp, XFi
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
@@ -104,14 +104,15 @@ def test_a_resumed_epoch_has_the_rate_that_belongs_to_it():
 def test_the_task_loss_is_the_chosen_one_and_a_thousandth_of_the_deviations():
     torch.manual_seed(0)
     joints, truth, log_std = torch.randn(5, 17, 3), torch.randn(5, 17, 3), torch.randn(5, 17)
-    out = PTAOutput(joints, log_std, torch.ones(5, 3) / 3)
+    out = PTAOutput(joints, log_std, torch.ones(5, 3) / 3, torch.zeros(5, 0))
+    asked = Truth(truth, torch.zeros(5, dtype=torch.int64))
     spread = 1e-3 * spread_loss(log_std, joints, truth)
     squares = (joints - truth).square().mean()
     config = config_of()
-    torch.testing.assert_close(task_loss(config, out, truth), squares + spread)
+    torch.testing.assert_close(task_loss(config.task_loss, out, asked), squares + spread)
     config = TrainConfig(model=SMALL, task_loss="mpjpe")
     expected = mean_joint_distance(joints, truth) + spread
-    torch.testing.assert_close(task_loss(config, out, truth), expected)
+    torch.testing.assert_close(task_loss(config.task_loss, out, asked), expected)
 
 
 @pytest.mark.parametrize("kind", [ConcatenateMlp, XFi])
