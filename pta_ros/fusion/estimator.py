@@ -116,6 +116,10 @@ class Estimator:
         `shapes`: the reduced shape of each modality (`Sensor.shape`). Call it once.
         """
         trace_parts(self.model, shapes, self.precision)
+        gate = self.model.gate
+        learned = None if gate is None else gate.threshold.clone()
+        if gate is not None:
+            gate.threshold.fill_(torch.inf)  # blank frames look corrupted: it would leave them out
         frames = {name: Frame(name, 0, np.zeros(s, np.float32)) for name, s in shapes.items()}
         sizes = range(1, len(frames) + 1)
         for subset in chain.from_iterable(combinations(frames, size) for size in sizes):
@@ -123,3 +127,5 @@ class Estimator:
                 self._encoded.clear()
                 self(Sample(0, {name: frames[name] for name in subset}))
         self._encoded.clear()
+        if gate is not None and learned is not None:
+            gate.threshold.copy_(learned)

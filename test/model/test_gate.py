@@ -223,6 +223,18 @@ def test_the_traced_estimator_gives_what_the_untraced_gives(estimators, names):
     assert traced.weights == pytest.approx(plain.weights, rel=1e-4)
 
 
+def test_the_warm_up_uses_every_frame_whatever_the_gate_thinks_of_blank_ones():
+    model = gated()
+    model.gate.threshold.fill_(-1e9)  # it would leave out all but one
+    estimator, used = Estimator(model), []
+    gate = estimator.model.gate
+    gate.register_forward_hook(lambda module, given, kept: used.append((given[1], kept)))
+    estimator.warm_up(SHAPES)
+    assert len(used) == 3 * len(SUBSETS)
+    assert all(torch.equal(there, kept) for there, kept in used)
+    assert torch.equal(gate.threshold, model.gate.threshold)
+
+
 def test_an_estimator_without_the_gate_uses_the_meta_learned_weights_alone():
     model = gated()
     rng = np.random.default_rng(0)
