@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, default=Path("results/table"), help="with --table: folder for results"
     )
-    parser.add_argument("--docs", type=Path, help="with --table: write results.md here as well")
+    parser.add_argument("--docs", type=Path, help="with --table: write the page here as well")
     return parser.parse_args(arguments)
 
 
@@ -88,8 +89,10 @@ def _compare(options: argparse.Namespace) -> int:
     command = f"evaluate_pta {options.data} --table {options.table} --seeds {seeds}"
     first = read_settings(options.table, options.seeds[0])
     if not first.model.has("pose"):
-        given = options.data, options.table, options.seeds, command, options.out, Console()
-        written = compare_activities(*given)
+        where = options.out, options.docs
+        written = compare_activities(
+            options.data, options.table, options.seeds, command, *where, Console()
+        )
         print((options.out / "activities.md").read_text(encoding="utf-8"))
         for path in written:
             print(path)
@@ -153,7 +156,7 @@ def evaluate(
     from pta_ros.evaluation.activities import evaluate_activities
     from pta_ros.evaluation.paper_compare import paper_table
     from pta_ros.evaluation.poses import evaluate_subsets, mean_pose_error_mm
-    from pta_ros.evaluation.report import as_json, markdown_table
+    from pta_ros.evaluation.report import activity_table, as_json, markdown_table
 
     config = loaded.model.config
     rows = torch.from_numpy(data.rows_of(subjects))
@@ -171,10 +174,11 @@ def evaluate(
     if beside_paper is not None:
         print(f"\n{paper_table(refined if config.refine else plain, beside_paper)}")
     print(f"\nmean-pose predictor: {mean_mm:.1f} mm; on {' '.join(subjects)}")
+    said = as_json(refined, plain, mean_mm, {"model": loaded.name, "subjects": subjects})
     if config.has("activity"):
-        for found in evaluate_activities(loaded.model, features, every):
-            print(f"activity, {found.subset}: {found.accuracy:.1f} % of {found.samples}")
-    return as_json(refined, plain, mean_mm, {"model": loaded.name, "subjects": subjects})
+        said["activities"] = [asdict(r) for r in evaluate_activities(loaded.model, features, every)]
+        print(f"\n{activity_table(said['activities'])}")
+    return said
 
 
 def _progress(done: int, total: int) -> None:

@@ -16,7 +16,7 @@ from pta_ros.simulate.xrf55_writer import Xrf55Plan
 #: Subjects, actions and repeats of each preset; repeats from 15 on are the published test part.
 PRESETS: dict[str, tuple[str, str, str]] = {
     "tiny": ("1-4", "1,23,39", "1-4,15,16"),
-    "bench": ("1-8", "1-55", "1-7,15-17"),
+    "bench": ("1-12", "1-55", "1-10,15-18"),
 }
 
 

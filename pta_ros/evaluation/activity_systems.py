@@ -22,9 +22,17 @@ from pta_ros.training.systems import BY_TASK, Bench, make_system
 
 
 def compare_activities(
-    root: Path, folder: Path, seeds: Sequence[int], command: str, out: Path, watcher: Watcher
+    root: Path,
+    folder: Path,
+    seeds: Sequence[int],
+    command: str,
+    out: Path,
+    docs: Path | None,
+    watcher: Watcher,
 ) -> list[Path]:
     """Test every system of every seed in `folder` and write the table and PTA's confusion.
+
+    With `docs` the page is written there, too, as activities.md.
 
     A compared system that is not trained to its end is left out and noted. Raises CheckpointError
     when a seed was not begun, or PTA itself is not there.
@@ -66,9 +74,13 @@ def compare_activities(
         ),
         "activities.md": page(table, context, synthetic),
     }
-    for name, content in text.items():
-        (out / name).write_text(content + "\n" * (not content.endswith("\n")), encoding="utf-8")
-    return [out / name for name in text]
+    written = {out / name: content for name, content in text.items()}
+    if docs is not None:
+        written[docs / "activities.md"] = text["activities.md"]
+    for path, content in written.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content.rstrip() + "\n", encoding="utf-8")
+    return list(written)
 
 
 def _test(name: str, seed: int, bench: Bench, out: Path | None) -> list[AccuracyRecord]:

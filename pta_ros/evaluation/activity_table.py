@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, pstdev
 
 from pta_ros.errors import ConfigError
+from pta_ros.evaluation import activity_paper as paper
 from pta_ros.evaluation.demo_bounds import Bound, at_least, at_most
 from pta_ros.evaluation.subsets import subset_name, subsets
 from pta_ros.evaluation.table_text import bold, grid, spaced
@@ -39,10 +40,11 @@ class AccuracyRecord:
 
 @dataclass(frozen=True)
 class AccuracyTable:
-    """Means over the seeds: (system, split, subset) -> percent; raises ConfigError for gaps."""
+    """Means and standard deviations over the seeds: (system, split, subset) -> percent."""
 
     modalities: tuple[str, ...]
     means: dict[tuple[str, str, str], float]
+    deviations: dict[tuple[str, str, str], float]
 
     @property
     def subsets(self) -> list[str]:
@@ -81,7 +83,8 @@ def tabulate(records: Sequence[AccuracyRecord], modalities: tuple[str, ...]) -> 
     cells: dict[tuple[str, str, str], list[float]] = {}
     for record in records:
         cells.setdefault((record.system, record.split, record.subset), []).append(record.accuracy)
-    table = AccuracyTable(modalities, {key: fmean(values) for key, values in cells.items()})
+    means = {key: fmean(values) for key, values in cells.items()}
+    table = AccuracyTable(modalities, means, {key: pstdev(v) for key, v in cells.items()})
     for system in table.systems:
         for split in table.splits:
             missing = [n for n in table.subsets if (system, split, n) not in cells]
@@ -107,7 +110,11 @@ def bounds(table: AccuracyTable) -> list[tuple[Bound, str]]:
 def page(table: AccuracyTable, context: Iterable[tuple[str, str]], synthetic: bool) -> str:
     """The comparison as Markdown."""
     kind = "synthetic data" if synthetic else "recorded data"
-    parts = ["# Activity recognition compared", f"**Measured on {kind}.** Accuracy in percent."]
+    parts = [
+        "# Activity recognition compared",
+        f"**Measured on {kind}.** Accuracy in percent, "
+        "mean ± standard deviation over the seeds; bold: the best mean of a row.",
+    ]
     parts.append(grid(["made with", ""], [list(row) for row in context]))
     verdicts = [
         [b.name, f"{b.sense} {b.limit:g} {b.unit}", f"{b.value:g}", where or "–",
@@ -117,6 +124,8 @@ def page(table: AccuracyTable, context: Iterable[tuple[str, str]], synthetic: bo
     parts += ["## Bounds", grid(["bound", "limit", "measured", "where", ""], verdicts)]
     for split in table.splits:
         parts += [f"## {SPLITS[split].capitalize()}", _accuracies(table, split)]
+    if table.modalities == paper.MODALITIES:
+        parts += ["## The paper's own numbers, on recordings of XRF55", _papers()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -124,8 +133,20 @@ def _accuracies(table: AccuracyTable, split: str) -> str:
     rows = []
     for name in table.subsets:
         best = table.best(split, name)
-        cells = {s: f"{table.means[s, split, name]:.1f}" for s in table.systems}
+        cells = {s: _cell(table, (s, split, name)) for s in table.systems}
         rows.append([spaced(name), *(bold(text, s in best) for s, text in cells.items())])
     wins = [str(sum(s in table.best(split, n) for n in table.subsets)) for s in table.systems]
     header = ["subset", *(TITLES[s] for s in table.systems)]
     return grid(header, [*rows, ["*best count*", *wins]])
+
+
+def _cell(table: AccuracyTable, key: tuple[str, str, str]) -> str:
+    return f"{table.means[key]:.1f} ± {table.deviations[key]:.1f}"
+
+
+def _papers() -> str:
+    rows = [
+        [spaced(name), *(f"{values[number]:g}" for values in paper.ACCURACY.values())]
+        for number, name in enumerate(paper.SUBSETS)
+    ]
+    return grid(["subset", *(TITLES[system] for system in paper.ACCURACY)], rows)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pta_ros.evaluation.poses import SubsetResult
+from pta_ros.evaluation.table_text import grid, spaced
 
 
 def markdown_table(refined: Sequence[SubsetResult], plain: Sequence[SubsetResult]) -> str:
@@ -37,3 +38,9 @@ def as_json(
         for r in part
     ]  # fmt: skip
     return {"schema": 1, **context, "mean_pose_mpjpe_mm": mean_pose_mm, "results": results}
+
+
+def activity_table(results: Sequence[dict[str, Any]]) -> str:
+    """One row per subset: a second head's accuracy; `results` are ActivityResults as containers."""
+    rows = [[spaced(r["subset"]), f"{r['accuracy']:.1f}", str(r["samples"])] for r in results]
+    return grid(["subset", "activity, accuracy %", "frames"], rows)

@@ -21,8 +21,8 @@ class RfidModel:
     wavelength_m: float = 0.325
     tags: int = 23
     echo: float = 0.3
-    noise_rad: float = 0.7
-    miss: float = 0.4
+    noise_rad: float = 0.4
+    miss: float = 0.3
 
 
 class Rfid:

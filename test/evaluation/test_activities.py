@@ -1,5 +1,7 @@
 """Accuracy, confusion, and the bounds of the activity comparison."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -58,3 +60,18 @@ def test_a_lost_subset_and_a_costly_sensor_are_named_by_split():
 def test_a_gap_is_not_compared():
     with pytest.raises(ConfigError, match="rfid"):
         tabulate([r for r in records() if r.subset != "rfid" or r.system != "xfi"], NAMES)
+
+
+def test_the_spread_over_the_seeds_is_beside_the_mean():
+    more = [replace(r, seed=1, accuracy=r.accuracy + 4.0) for r in records()]
+    text = page(tabulate([*records(), *more], NAMES), [], synthetic=True)
+    assert "| radar | 52.0 ± 2.0 | 52.0 ± 2.0 | 52.0 ± 2.0 | 52.0 ± 2.0 | **57.0 ± 2.0** |" in text
+
+
+def test_the_papers_numbers_are_set_apart_and_only_for_its_sensors():
+    text = page(tabulate(records(), NAMES), [], synthetic=True)
+    measured, _, papers = text.partition("## The paper's own numbers")
+    assert "| radar + wifi + rfid | 70.6 | 89.8 | 95.59 | 95.07 | 95.87 |" in papers
+    assert "95.87" not in measured
+    fewer = [r for r in records() if "rfid" not in r.subset]
+    assert "paper" not in page(tabulate(fewer, NAMES[:2]), [], synthetic=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 
@@ -53,21 +54,34 @@ class WifiEncoder(nn.Module):
 
 
 class RfidEncoder(nn.Module):
-    """(B, 23, 148) unwrapped phases, radians -> 10 tokens: 1-D convolutions."""
+    """(B, 23, 148) phases, radians -> 10 tokens: 1-D convolutions.
+
+    A phase enters as a point on the unit circle, turned so that its tag's mean over the window is
+    at angle 0: neither a tag's offset nor a turn too many by noisy unwrapping says anything.
+    """
 
     tokens = 10
 
-    def __init__(self, channels: int, inside: int = 23) -> None:
+    def __init__(self, channels: int, tags: int = 23) -> None:
         super().__init__()
         self.stages = nn.Sequential(
-            *_stage_1d(inside, 48, 7, 2), *_stage_1d(48, 64, 5, 2), nn.Dropout(0.2),
-            *_stage_1d(64, 96, 5, 2), nn.Dropout(0.2), *_stage_1d(96, channels, 3, 2),
+            *_stage_1d(2 * tags, 64, 9, 2), *_stage_1d(64, 96, 7, 2), nn.Dropout(0.2),
+            *_stage_1d(96, 128, 5, 2), nn.Dropout(0.2), *_stage_1d(128, channels, 3, 2),
         )  # fmt: skip
 
     def forward(self, phases: Tensor) -> Tensor:
         """`phases` (B, tags, packets) -> tokens (B, 10, C)."""
-        tokens: Tensor = self.stages(phases.clamp(-10.0, 10.0))
+        tokens: Tensor = self.stages(_centred(phases))
         return tokens.transpose(1, 2)
+
+
+def _centred(phases: Tensor) -> Tensor:
+    """Cosines, then sines (B, 2 tags, packets) of phases without each tag's mean direction."""
+    cosine, sine = phases.cos(), phases.sin()
+    x, y = cosine.mean(dim=2, keepdim=True), sine.mean(dim=2, keepdim=True)
+    length = (x.square() + y.square()).sqrt().clamp(min=1e-6)
+    x, y = x / length, y / length
+    return torch.cat([cosine * x + sine * y, sine * x - cosine * y], dim=1)
 
 
 def _stage_2d(inside: int, outside: int) -> tuple[nn.Module, ...]:
