@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -176,7 +175,8 @@ def evaluate(
     print(f"\nmean-pose predictor: {mean_mm:.1f} mm; on {' '.join(subjects)}")
     said = as_json(refined, plain, mean_mm, {"model": loaded.name, "subjects": subjects})
     if config.has("activity"):
-        said["activities"] = [asdict(r) for r in evaluate_activities(loaded.model, features, every)]
+        heard = evaluate_activities(loaded.model, features, every)
+        said["activities"] = [r.figures() for r in heard]
         print(f"\n{activity_table(said['activities'])}")
     return said
 

@@ -25,6 +25,10 @@ class ActivityResult:
     accuracy: float
     confusion: tuple[tuple[int, ...], ...]
 
+    def figures(self) -> dict[str, str | int | float]:
+        """Plain values, without the confusion."""
+        return {"subset": self.subset, "samples": self.samples, "accuracy": self.accuracy}
+
 
 def evaluate_activities(
     model: Projected, data: FeatureSet, rows: Tensor, refine: bool | None = None

@@ -1,7 +1,8 @@
-"""Pictures of confusion: which activities are taken for which."""
+"""Confusion as a picture and as a table: which activities are taken for which."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,3 +28,11 @@ def draw_confusion(result: ActivityResult, classes: Sequence[str], title: str, p
     axis.set_title(f"{title}\n{result.subset}, {result.accuracy:.1f} % of {result.samples}")
     figure.colorbar(image, ax=axis, shrink=0.6, label="share of the true class")
     figure.savefig(path, dpi=110)
+
+
+def write_confusion(result: ActivityResult, classes: Sequence[str], path: Path) -> None:
+    """Write one subset's confusion as CSV: counts, a row per true class, a column per answer."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["truth", *classes])
+        rows.writerows([name, *row] for name, row in zip(classes, result.confusion, strict=True))

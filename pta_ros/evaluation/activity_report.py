@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from pta_ros.datasets.features import cache_features
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import DatasetError
 from pta_ros.evaluation.activities import evaluate_activities
-from pta_ros.evaluation.activity_plot import draw_confusion
+from pta_ros.evaluation.activity_plot import draw_confusion, write_confusion
 from pta_ros.evaluation.activity_table import SPLITS
 from pta_ros.evaluation.table_text import grid, spaced
 from pta_ros.training.config import config_from
@@ -52,8 +51,9 @@ def evaluate_model(
         ]
         text.append(f"{title}\n\n" + grid(["subset", "accuracy %", "plain %", "samples"], lines))
         draw_confusion(refined[-1], config.classes, title, out / f"confusion_{split}.png")
+        write_confusion(refined[-1], config.classes, out / f"confusion_{split}.csv")
         results += [
-            {"split": split, "refined": name, **asdict(r)}
+            {"split": split, "refined": name, **r.figures()}
             for name, part in ((True, refined), (False, plain))
             for r in part
         ]
