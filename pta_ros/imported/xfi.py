@@ -162,6 +162,23 @@ def load_encoder(folder: Path, modality: str) -> nn.Module:
 
     Raises CheckpointError when it is not there, or not whole.
     """
+    weights = _weights(folder, modality)
+    module = make_encoder(FAMILY, modality, CHANNELS)
+    load_into(module, load_tensors(weights), weights)
+    return module.eval()
+
+
+def weights_sha256(folder: Path, modality: str) -> str:
+    """SHA-256 of the weights that load_encoder reads, wherever they lie; CheckpointError as it."""
+    weights = _weights(folder, modality)
+    try:
+        return _sha256(weights)
+    except OSError as error:
+        raise CheckpointError(f"{weights}: {error.strerror}; import the file again") from error
+
+
+def _weights(folder: Path, modality: str) -> Path:
+    """Where the weights of one modality lie; CheckpointError when it was not imported."""
     path = folder / modality / CONFIG
     try:
         about: Any = json.loads(path.read_text())
@@ -174,7 +191,4 @@ def load_encoder(folder: Path, modality: str) -> nn.Module:
     expected = {"family": FAMILY, "modality": modality, "channels": CHANNELS}
     if encoder != expected or about.get("format") != FORMAT:
         raise CheckpointError(f"{path}: describes {encoder}; expected {expected}, format {FORMAT}")
-    module = make_encoder(FAMILY, modality, CHANNELS)
-    weights = folder / modality / WEIGHTS
-    load_into(module, load_tensors(weights), weights)
-    return module.eval()
+    return folder / modality / WEIGHTS
