@@ -55,7 +55,7 @@ class StoredModule:
 class Reader(pickle.Unpickler):
     """Reads one pickle of `source`; raises CheckpointError naming what is not admitted."""
 
-    def __init__(self, data: io.BufferedIOBase, source: str, values: Values) -> None:
+    def __init__(self, data: io.BytesIO, source: str, values: Values) -> None:
         super().__init__(data, encoding="latin1")
         self._data, self._source, self._values = data, source, values
 
@@ -78,7 +78,7 @@ class Reader(pickle.Unpickler):
         size = len(self._data.read())
         self._data.seek(begin)
         for code, argument, _ in pickletools.genops(self._data):
-            if code.name in _MEMO and argument > size:
+            if code.name in _MEMO and int(argument or 0) > size:
                 raise ValueError(f"{code.name} of place {argument} in {size} bytes")
         self._data.seek(begin)
 
