@@ -36,11 +36,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
-    if options.repeats < 1 or 1 not in options.batches or min(options.batches) < 1:
-        raise ConfigError(
-            f"--repeats {options.repeats} --batches {options.batches}; expected 1 or more, "
-            "and batch 1 among the batches"
-        )
+    _check(options)
     import torch
 
     from pta_ros.evaluation.demo_bounds import at_least, at_most
@@ -48,7 +44,7 @@ def _main(arguments: list[str] | None) -> int:
     from pta_ros.evaluation.speed_page import page
 
     torch.set_num_threads(options.threads)
-    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    devices = _devices()
     speeds = {d: measure(d, options.repeats, options.batches, _say) for d in devices}
     bounds: list[Bound] = speeds["cpu"].bounds()
     notes = [] if len(devices) > 1 else ["No GPU at hand: nothing was measured on one."]
@@ -73,13 +69,33 @@ def _main(arguments: list[str] | None) -> int:
     return 0 if all(bound.ok for bound in bounds) else 1
 
 
+def _check(options: argparse.Namespace) -> None:
+    """Raise ConfigError before minutes are spent."""
+    counts = options.repeats, options.threads, *options.batches
+    if min(counts) < 1 or 1 not in options.batches:
+        raise ConfigError(
+            f"--repeats {options.repeats} --threads {options.threads} --batches "
+            f"{options.batches}; expected 1 or more, and batch 1 among the batches"
+        )
+    if options.json and options.json.is_dir():
+        raise ConfigError(f"--json {options.json}: not a file; expected one to write")
+    if options.docs and options.docs.exists() and not options.docs.is_dir():
+        raise ConfigError(f"--docs {options.docs}: not a folder; expected one to write to")
+
+
+def _devices() -> list[str]:
+    import torch
+
+    return ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
 def _figures(speeds: dict[str, Any], bounds: list[Bound], machine: str) -> dict[str, Any]:
     return {
-        "schema": 1,
+        "schema": 2,
         "machine": machine,
         "series": [s.to_dict() for speed in speeds.values() for s in speed.series],
         "change_mm": {device: speed.change_mm for device, speed in speeds.items()},
