@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pta_ros.cli import run
 from pta_ros.errors import ConfigError
-from pta_ros.home import shipped
 
 if TYPE_CHECKING:
     from pta_ros.evaluation.demo_bounds import Bound
-
-#: Frames of the training step's comparison; its encoders are the slow part of this command.
-_STEP_FRAMES, _STEP_REPEATS = 32, 3
-_NODE_S = 120.0
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -44,11 +36,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
-    if options.repeats < 1 or 1 not in options.batches or min(options.batches) < 1:
-        raise ConfigError(
-            f"--repeats {options.repeats} --batches {options.batches}; expected 1 or more, "
-            "and batch 1 among the batches"
-        )
+    _check(options)
     import torch
 
     from pta_ros.evaluation.demo_bounds import at_least, at_most
@@ -56,24 +44,23 @@ def _main(arguments: list[str] | None) -> int:
     from pta_ros.evaluation.speed_page import page
 
     torch.set_num_threads(options.threads)
-    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    devices = _devices()
     speeds = {d: measure(d, options.repeats, options.batches, _say) for d in devices}
     bounds: list[Bound] = speeds["cpu"].bounds()
     notes = [] if len(devices) > 1 else ["No GPU at hand: nothing was measured on one."]
-    if options.no_step:
-        notes.append("The training step was left out.")
-    else:
-        ratio = _step_ratio()
-        bounds.append(at_least("training step, cached / encoding, batch 16", ratio, 30.0, "x"))
-    if options.no_node:
-        notes.append("The node was left out.")
-    else:
-        bounds.append(at_most("node: overhead p50", _node_overhead_ms(), 3.0, "ms"))
+    step, node = _step(options.no_step, notes), _node(options.no_node, notes)
+    if not options.no_step:
+        value = step["ratio"]["median"]
+        bounds.append(at_least("training step, cached / encoding, batch 16", value, 30.0, "x"))
+    if not options.no_node:
+        value = node["overhead_ms"]["median"] if node else None
+        bounds.append(at_most("node: overhead p50", value, 3.0, "ms"))
     machine = f"{options.threads} threads of {platform.machine()}, torch {torch.__version__}"
-    text = page(speeds, bounds, machine, notes)
+    text = page(speeds, bounds, machine, notes, step, node)
     print(text)
     if options.json:
-        _write(options.json, json.dumps(_figures(speeds, bounds, machine), indent=1) + "\n")
+        figures = _figures(speeds, bounds, machine) | {"step": step, "node": node}
+        _write(options.json, json.dumps(figures, indent=1) + "\n")
     if options.docs:
         _write(options.docs / "performance.md", text)
     for bound in bounds:
@@ -82,13 +69,33 @@ def _main(arguments: list[str] | None) -> int:
     return 0 if all(bound.ok for bound in bounds) else 1
 
 
+def _check(options: argparse.Namespace) -> None:
+    """Raise ConfigError before minutes are spent."""
+    counts = options.repeats, options.threads, *options.batches
+    if min(counts) < 1 or 1 not in options.batches:
+        raise ConfigError(
+            f"--repeats {options.repeats} --threads {options.threads} --batches "
+            f"{options.batches}; expected 1 or more, and batch 1 among the batches"
+        )
+    if options.json and options.json.is_dir():
+        raise ConfigError(f"--json {options.json}: not a file; expected one to write")
+    if options.docs and options.docs.exists() and not options.docs.is_dir():
+        raise ConfigError(f"--docs {options.docs}: not a folder; expected one to write to")
+
+
+def _devices() -> list[str]:
+    import torch
+
+    return ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
 def _figures(speeds: dict[str, Any], bounds: list[Bound], machine: str) -> dict[str, Any]:
     return {
-        "schema": 1,
+        "schema": 2,
         "machine": machine,
         "series": [s.to_dict() for speed in speeds.values() for s in speed.series],
         "change_mm": {device: speed.change_mm for device, speed in speeds.items()},
@@ -101,38 +108,29 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def _step_ratio() -> float:
-    """How many times as fast the paper's training step is with cached features, median."""
-    from dataclasses import replace
+def _step(left_out: bool, notes: list[str]) -> dict[str, Any]:
+    from pta_ros.evaluation.speed_runs import step_figures
 
-    from pta_ros.evaluation.step_bench import bench_step, random_frames, spread
-    from pta_ros.sensors import sensors_from_config
-    from pta_ros.training.config import load_config
-
-    place = shipped("config/mmfi_paper.yaml")
-    if place is None:
-        raise ConfigError("config/mmfi_paper.yaml is not installed; run from the repository")
-    config = replace(load_config(place), imported="")
+    if left_out:
+        notes.append("The training step was left out.")
+        return {}
     _say("training step")
-    with TemporaryDirectory() as cache:
-        frames = random_frames(sensors_from_config(config.sensors), _STEP_FRAMES)
-        bench = bench_step(config, frames, Path(cache), 16, _STEP_REPEATS, warm_up=1)
-    return spread(bench.ratio)["median"]
+    return step_figures()
 
 
-def _node_overhead_ms() -> float | None:
-    """Median time from a message to its published skeleton, less the model's own; None: no ROS."""
+def _node(left_out: bool, notes: list[str]) -> dict[str, Any]:
+    """Empty where the node was left out, or could not be run: `notes` tell why."""
+    from pta_ros.evaluation.speed_runs import node_figures
+
+    if left_out:
+        notes.append("The node was left out.")
+        return {}
     _say("node")
-    with TemporaryDirectory() as folder:
-        out = Path(folder) / "overhead.json"
-        command = [sys.executable, "-m", "pta_ros.nodes.overhead_node"]
-        arguments = ["--ros-args", "-p", f"overhead_node:out:={out}"]
-        try:
-            subprocess.run([*command, *arguments], check=True, timeout=_NODE_S, env=os.environ)
-            return float(json.loads(out.read_text())["overhead_p50_ms"])
-        except (OSError, subprocess.SubprocessError, ValueError) as error:
-            _say(f"the node could not be measured: {error}")
-            return None
+    try:
+        return node_figures()
+    except ConfigError as error:
+        notes.append(f"{error}.")
+        return {}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pta_ros.cli import run
-from pta_ros.errors import DatasetError
+from pta_ros.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
     from pta_ros.checkpoint import Checkpoint
@@ -51,6 +51,8 @@ def _main(arguments: list[str] | None) -> int:
     if not options.data.is_dir():
         raise DatasetError(f"{options.data}: no such folder; expected the root of an MM-Fi tree")
     if options.table:
+        if options.paper:
+            raise ConfigError("--paper beside --table; expected it with --model")
         return _compare(options)
     from pta_ros import checkpoint
     from pta_ros.datasets.reduced import open_tree, reduce_tree

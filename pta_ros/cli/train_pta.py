@@ -6,9 +6,13 @@ import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pta_ros.cli import run
 from pta_ros.errors import ConfigError, DatasetError
+
+if TYPE_CHECKING:
+    from pta_ros.training.config import TrainConfig
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -40,18 +44,15 @@ def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
     if not options.data.is_dir():
         raise DatasetError(f"{options.data}: no such folder; expected the root of an MM-Fi tree")
+    if options.out.exists() and not options.out.is_dir():
+        raise ConfigError(f"{options.out}: not a folder; expected a run folder or a new one")
     import torch
 
-    from pta_ros.training.config import load_config
     from pta_ros.training.distributed import launch_ranks
     from pta_ros.training.prepare import Watcher
     from pta_ros.training.run import BY_TASK, train, train_systems
 
-    config = load_config(options.config)
-    if options.seed is not None:
-        config = replace(config, seed=options.seed)
-    if options.imported is not None:
-        config = replace(config, imported=options.imported)
+    config = _config(options)
     if options.threads:
         torch.set_num_threads(options.threads)
     known = list(BY_TASK[config.model.tasks[0]])
@@ -68,6 +69,20 @@ def _main(arguments: list[str] | None) -> int:
     train(config, options.data, options.out, watcher, ranks)
     watcher.note(f"model: {options.out / 'model'}")
     return 0
+
+
+def _config(options: argparse.Namespace) -> TrainConfig:
+    """The configuration's file, but for what the command line says instead."""
+    from pta_ros.training.config import load_config
+
+    config = load_config(options.config)
+    if options.seed is not None:
+        config = replace(config, seed=options.seed)
+    if options.imported is not None:
+        if not options.imported:
+            raise ConfigError("--imported names nothing; expected import_xfi's folder")
+        config = replace(config, imported=options.imported)
+    return config
 
 
 class Silent:

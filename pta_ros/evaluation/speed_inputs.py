@@ -104,7 +104,7 @@ def fit_head(model: PTA, inputs: dict[str, Tensor], joints: Tensor) -> float:
     middle, target = pooled.mean(dim=0), joints.flatten(1)
     centred = (pooled - middle).double()
     gram = centred.T @ centred
-    ridge = 1e-3 * gram.diagonal().mean() * torch.eye(len(gram), dtype=torch.float64)
+    ridge = 1e-3 * gram.diagonal().mean() * torch.eye(len(gram)).to(gram)
     moved = (target - target.mean(dim=0)).double()
     weight = torch.linalg.solve(gram + ridge, centred.T @ moved).T.float()
     layer = head.position

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pta_ros.evaluation.demo_bounds import Bound
 from pta_ros.evaluation.speed import STAGES, Series, Speed
@@ -10,6 +11,7 @@ from pta_ros.evaluation.step_bench import spread
 from pta_ros.evaluation.table_text import NOTHING, grid
 
 _VARIANTS = {"plain": "plain", "fast": "fast, float32", "bf16": "fast, bfloat16"}
+_STEPS = {"cached": "from cached features", "encoding": "encoding its frames"}
 _HEAD = """\
 # Performance
 
@@ -26,15 +28,32 @@ units of `fc_delta` that no offset in the cloud switches.
 
 
 def page(
-    speeds: Mapping[str, Speed], bounds: Sequence[Bound], machine: str, notes: Sequence[str]
+    speeds: Mapping[str, Speed],
+    bounds: Sequence[Bound],
+    machine: str,
+    notes: Sequence[str],
+    step: Mapping[str, Any],
+    node: Mapping[str, Any],
 ) -> str:
-    """Markdown of everything measured; `speeds` by device."""
+    """Markdown of everything measured; `speeds` by device.
+
+    `step` and `node` are what speed_runs gives; empty: not measured.
+    """
     first = next(iter(speeds.values()))
     head = _HEAD.format(fitted="synthetic frames", error=first.head_error_mm, machine=machine)
     parts = [head, "## Bounds\n", _bounds(bounds), ""]
     for device, speed in speeds.items():
         for batch in sorted({s.batch for s in speed.series}):
             parts += [f"## {device}, batch {batch}\n", _table(speed, device, batch), ""]
+    if step:
+        rows = [[_STEPS[name], _spread(ms)] for name, ms in step["step_ms"].items()]
+        title = f"## Training step, batch {step['batch']}, on the CPU\n"
+        parts += [title, grid(["step", "ms"], rows), ""]
+    if node:
+        names = {"latency_ms": "message to skeleton", "model_ms": "of it the model's"}
+        rows = [[n, _spread(node[k])] for k, n in (names | {"overhead_ms": "the rest"}).items()]
+        title = f"## Live node, {node['estimates']} estimates from CSI alone\n"
+        parts += [title, grid(["part", "ms"], rows), ""]
     parts += [f"- {note}" for note in notes]
     return "\n".join(parts).rstrip() + "\n"
 
@@ -68,5 +87,8 @@ def _table(speed: Speed, device: str, batch: int) -> str:
 def _cell(series: Series | None) -> str:
     if series is None:
         return NOTHING
-    ms = spread(series.ms)
+    return _spread(spread(series.ms))
+
+
+def _spread(ms: Mapping[str, float]) -> str:
     return f"{ms['median']:.1f} [{ms['p10']:.1f} {ms['p90']:.1f}]"

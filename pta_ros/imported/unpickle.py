@@ -7,7 +7,9 @@ never imported; any other is refused. Stored modules become inert records of the
 from __future__ import annotations
 
 import io
+import math
 import pickle
+import pickletools
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -31,6 +33,9 @@ STORAGES = {
     "BoolStorage": torch.bool,
 }
 
+#: Instructions that name a place in the reader's memo, which grows up to it.
+_MEMO = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
+
 #: Classes of X-Fi's stored networks; where their code lay when they were saved does not matter.
 NETWORKS = frozenset({"posenet", "ResNet", "BasicBlock", "Bottleneck"})
 
@@ -50,21 +55,32 @@ class StoredModule:
 class Reader(pickle.Unpickler):
     """Reads one pickle of `source`; raises CheckpointError naming what is not admitted."""
 
-    def __init__(self, data: io.BufferedIOBase, source: str, values: Values) -> None:
+    def __init__(self, data: io.BytesIO, source: str, values: Values) -> None:
         super().__init__(data, encoding="latin1")
-        self._source, self._values = source, values
+        self._data, self._source, self._values = data, source, values
 
     def read(self) -> Any:
         """The object; whatever is wrong with the pickle is one CheckpointError."""
         try:
+            self._look_through()
             return self.load()
         except CheckpointError:
             raise
         except Exception as error:  # damage and malice take the machine anywhere
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            reason = f"{type(error).__name__}: {' '.join(str(error).split()):.160}"
             raise CheckpointError(
                 f"{self._source}: {reason}; expected a file that torch.save wrote"
             ) from error
+
+    def _look_through(self) -> None:
+        """Raise ValueError for a pickle that makes its reader fill the memory: a few bytes can."""
+        begin = self._data.tell()
+        size = len(self._data.read())
+        self._data.seek(begin)
+        for code, argument, _ in pickletools.genops(self._data):
+            if code.name in _MEMO and int(argument or 0) > size:
+                raise ValueError(f"{code.name} of place {argument} in {size} bytes")
+        self._data.seek(begin)
 
     def find_class(self, module: str, name: str) -> Any:
         """Our stand-in for a name; raises CheckpointError for one that has none."""
@@ -82,7 +98,8 @@ class Reader(pickle.Unpickler):
             ("torch._utils", "_rebuild_parameter"): _parameter,
         }
         if (module, name) not in admitted:
-            self._refuse(f"it names {module}.{name}")
+            full = f"{module}.{name}"
+            self._refuse(f"it names {full if full.isprintable() else ascii(full):.120}")
         return admitted[module, name]
 
     def persistent_load(self, pid: Any) -> Any:
@@ -111,11 +128,13 @@ def _stand_in(name: str) -> type[StoredModule]:
 def _tensor(values: Tensor, offset: int, size: Any, stride: Any, *_: Any) -> Tensor:
     """A view of stored values, copied nowhere; ValueError when it would reach outside of them."""
     numbers = (offset, *size, *stride)
-    if any(type(n) is not int or n < 0 for n in numbers) or len(size) != len(stride):
+    sane = all(type(n) is int and 0 <= n < 2**48 for n in numbers)
+    if not sane or len(size) != len(stride):
         raise ValueError(f"a tensor of size {size!r:.80}, stride {stride!r:.80}")
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    if 0 not in size and last >= len(values):
-        raise ValueError(f"a tensor of {last + 1} values, of {len(values)} that are stored")
+    needed = 0 if 0 in size else max(last + 1, math.prod(size))
+    if needed > len(values):
+        raise ValueError(f"a tensor of {needed} values, of {len(values)} that are stored")
     return values.as_strided(tuple(size), tuple(stride), offset)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from pta_ros import __version__
@@ -33,6 +34,7 @@ from pta_ros.model.encoders.xfi_blocks import CHANNELS, XfiEncoder
 FORMAT = 1
 FAMILY = "xfi"
 ENDINGS = (".pt", ".pth", ".pkl")
+_WRAPPED = "module."
 
 
 @dataclass(frozen=True)
@@ -59,25 +61,50 @@ def sources(given: Path) -> list[Path]:
 def import_file(source: Path, out: Path) -> Imported:
     """Convert one published file to `out`/<modality>; which modality, its tensors tell.
 
-    Raises CheckpointError when it is not exactly one of X-Fi's networks; nothing is written then.
+    Raises CheckpointError when it is not exactly one of X-Fi's networks, or another one is there
+    already; nothing is written then.
     """
     state = read_state(source)
     modality, names = recognise(state, source)
-    folder = out / modality
-    folder.mkdir(parents=True, exist_ok=True)
-    save_tensors(folder / WEIGHTS, {name: state[name].clone() for name in names})
+    folder, digest = out / modality, _sha256(source)
+    _refuse_another(folder, digest, source)
     about = {
         "format": FORMAT,
         "encoder": {"family": FAMILY, "modality": modality, "channels": CHANNELS},
         "provenance": {
             "pta_ros": __version__,
             "file": source.name,
-            "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+            "sha256": digest,
             "unused": sorted(set(state) - set(names)),
         },
     }
-    write_atomically(folder / CONFIG, (json.dumps(about, indent=1) + "\n").encode())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_tensors(folder / WEIGHTS, {name: state[name].clone() for name in names})
+        write_atomically(folder / CONFIG, (json.dumps(about, indent=1) + "\n").encode())
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{folder}: {getattr(error, 'strerror', None) or error}; expected a folder to write to"
+        ) from error
     return Imported(source, folder, modality, len(names), len(state) - len(names))
+
+
+def _refuse_another(folder: Path, digest: str, source: Path) -> None:
+    """Raise CheckpointError when `folder` holds what another file than `source` was made into."""
+    try:
+        there = json.loads((folder / CONFIG).read_text())["provenance"]
+        same, name = there["sha256"] == digest, there["file"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return  # nothing, or nothing whole
+    if not same:
+        raise CheckpointError(
+            f"{folder}: made from another file, {name!r:.80}; {source} would replace it: "
+            "remove the folder or choose another one"
+        )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def recognise(state: dict[str, Tensor], source: Path) -> tuple[str, list[str]]:
@@ -85,6 +112,11 @@ def recognise(state: dict[str, Tensor], source: Path) -> tuple[str, list[str]]:
 
     Every tensor must be one that the network has, of its shape, and none may be missing.
     """
+    if all(name.startswith(_WRAPPED) for name in state):
+        raise CheckpointError(
+            f"{source}: every name begins with {_WRAPPED!r}, as of a network within "
+            "DataParallel; expected that of the network itself: save its .module"
+        )
     faults = {modality: _faults(state, modality) for modality in ENCODERS}
     best = min(faults, key=lambda m: len(faults[m]))
     if faults[best]:
@@ -92,7 +124,15 @@ def recognise(state: dict[str, Tensor], source: Path) -> tuple[str, list[str]]:
             f"{source}: none of X-Fi's networks; nearest is {best}, but "
             f"{'; '.join(faults[best][:3])} ({len(faults[best])} differences)"
         )
-    return best, list(_expected(best).state_dict())
+    expected = _expected(best).state_dict()
+    for name, tensor in expected.items():
+        if state[name].is_floating_point() != tensor.is_floating_point():
+            raise CheckpointError(
+                f"{source}: {name} is {state[name].dtype}; expected {tensor.dtype}"
+            )
+        if not bool(state[name].isfinite().all()):
+            raise CheckpointError(f"{source}: {name} holds NaN or infinity; expected finite values")
+    return best, list(expected)
 
 
 def _faults(state: dict[str, Tensor], modality: str) -> list[str]:
@@ -122,6 +162,23 @@ def load_encoder(folder: Path, modality: str) -> nn.Module:
 
     Raises CheckpointError when it is not there, or not whole.
     """
+    weights = _weights(folder, modality)
+    module = make_encoder(FAMILY, modality, CHANNELS)
+    load_into(module, load_tensors(weights), weights)
+    return module.eval()
+
+
+def weights_sha256(folder: Path, modality: str) -> str:
+    """SHA-256 of the weights that load_encoder reads, wherever they lie; CheckpointError as it."""
+    weights = _weights(folder, modality)
+    try:
+        return _sha256(weights)
+    except OSError as error:
+        raise CheckpointError(f"{weights}: {error.strerror}; import the file again") from error
+
+
+def _weights(folder: Path, modality: str) -> Path:
+    """Where the weights of one modality lie; CheckpointError when it was not imported."""
     path = folder / modality / CONFIG
     try:
         about: Any = json.loads(path.read_text())
@@ -134,7 +191,4 @@ def load_encoder(folder: Path, modality: str) -> nn.Module:
     expected = {"family": FAMILY, "modality": modality, "channels": CHANNELS}
     if encoder != expected or about.get("format") != FORMAT:
         raise CheckpointError(f"{path}: describes {encoder}; expected {expected}, format {FORMAT}")
-    module = make_encoder(FAMILY, modality, CHANNELS)
-    weights = folder / modality / WEIGHTS
-    load_into(module, load_tensors(weights), weights)
-    return module.eval()
+    return folder / modality / WEIGHTS

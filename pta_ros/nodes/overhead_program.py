@@ -1,8 +1,7 @@
 """The fusion node beside a sensor that publishes CSI frames: what it adds to the model's time.
 
 Only one stream is LIVE, so that no wait for others is in the latency. The model's time is taken
-around the node's own calls of it, and subtracted estimate by estimate: two medians of different
-moments would say nothing, and can even differ by less than nothing.
+around the node's own calls of it. Both are written for every estimate but the first ones.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -27,14 +25,19 @@ from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.fusion_node import FusionProgram
 from pta_ros.nodes.messages import stamp_ns, to_csi, to_header
 
-_MESSAGES, _SKIPPED, _PERIOD_S = 120, 20, 0.05
+#: The share of the first messages that is left out: the machine warms up.
+_SKIPPED, _PERIOD_S = 1 / 6, 0.05
 
 
 @dataclass(frozen=True)
 class OverheadParams:
     """The node's parameters."""
 
-    out: str = param("", "JSON file for the result", change=START)
+    out: str = param(
+        "", "JSON file for the result", change=START,
+        form=lambda value: "" if value else "the name of a file",
+    )  # fmt: skip
+    messages: int = param(120, "skeletons to wait for", low=6, high=100_000, change=START)
 
 
 class ModelTime:
@@ -72,7 +75,7 @@ class OverheadProgram(FusionProgram):
         given = Parameters(self._node, specs(OverheadParams))
         if given.problems():
             raise ConfigError("; ".join(given.problems()))
-        self._out = Path(OverheadParams(**given.values()).out)
+        self._params = OverheadParams(**given.values())
         self._model = ModelTime()
         super().__init__()
         self._rng = np.random.default_rng(0)
@@ -97,13 +100,8 @@ class OverheadProgram(FusionProgram):
         spent = self._model.ms.get(stamp_ns(msg.header.stamp))
         assert spent is not None, "an estimate that no model made"
         self._pairs.append((float(msg.latency_ms), spent))
-        if len(self._pairs) == _MESSAGES:
-            kept = self._pairs[_SKIPPED:]
-            figures = {
-                "latency_p50_ms": median(latency for latency, _ in kept),
-                "model_p50_ms": median(model for _, model in kept),
-                "overhead_p50_ms": median(latency - model for latency, model in kept),
-                "overhead_least_ms": min(latency - model for latency, model in kept),
-            }
-            self._out.write_text(json.dumps(figures) + "\n")
+        if len(self._pairs) == self._params.messages:
+            latency, model = zip(*self._pairs[round(_SKIPPED * len(self._pairs)) :], strict=True)
+            figures = {"latency_ms": latency, "model_ms": model}
+            Path(self._params.out).write_text(json.dumps(figures) + "\n")
             self.exit_code = 0

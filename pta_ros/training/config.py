@@ -163,6 +163,8 @@ class TrainConfig:
                 f"expected one of {sorted(losses)}"
             )
 
+        if not isinstance(self.imported, str):
+            raise ConfigError(f"imported is {self.imported!r}; expected import_xfi's folder")
         if self.imported and self.model.encoders != "xfi":
             raise ConfigError(
                 f"imported is {self.imported!r}, but model.encoders is {self.model.encoders!r}; "

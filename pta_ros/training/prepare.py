@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from pta_ros.datasets.reduced import ReducedSet, open_tree, reduce_tree
 from pta_ros.datasets.splits import published_splits, subject_splits
 from pta_ros.datasets.xrf55_splits import repeat_split
 from pta_ros.errors import DatasetError
-from pta_ros.imported.xfi import load_encoder
+from pta_ros.imported.xfi import load_encoder, weights_sha256
 from pta_ros.sensors import sensors_from_config
 from pta_ros.sensors.base import Sensor
 from pta_ros.training.config import SplitConfig, TrainConfig
@@ -46,17 +46,23 @@ class Prepared:
     """Data of a run: reduced frames, the sensors that made them, rows and subjects of each split.
 
     The splits are train, meta_val, val and test; for XRF55 test holds other repeats of the same
-    subjects, and unseen the subjects who are in no other split.
+    subjects, and unseen the subjects who are in no other split. `imported` tells which weights the
+    imported encoders have, SHA-256 by modality; empty without them.
     """
 
     data: ReducedSet
     sensors: dict[str, Sensor]
     splits: dict[str, tuple[str, ...]]
     rows: dict[str, Tensor]
+    imported: dict[str, str] = field(default_factory=dict)
 
 
 def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> Prepared:
-    """Reduce the tree and split its subjects; raises DatasetError when a split has no frame."""
+    """Reduce the tree and split its subjects; raises DatasetError when a split has no frame.
+
+    Imported encoders that are not there raise CheckpointError first: reducing may take hours.
+    """
+    imported = _imported_sha256(config)
     given = {m: config.sensors.get(m, {}) for m in config.model.modalities}
     sensors = sensors_from_config(given)
     tree = open_tree(root, sensors)
@@ -71,7 +77,17 @@ def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> P
     for name, found in rows.items():
         if not len(found):
             raise DatasetError(f"{root}: no usable frame of {name} group {splits[name]}")
-    return Prepared(data, sensors, splits, rows)
+    return Prepared(data, sensors, splits, rows, imported)
+
+
+def _imported_sha256(config: TrainConfig) -> dict[str, str]:
+    if not config.imported:
+        return {}
+    return {m: weights_sha256(_imported_folder(config), m) for m in config.model.modalities}
+
+
+def _imported_folder(config: TrainConfig) -> Path:
+    return Path(config.imported).expanduser()
 
 
 def split_rows(
@@ -130,7 +146,7 @@ def imported_encoder(config: TrainConfig, modality: str) -> SingleModality:
     """A single-modality model around an encoder that import_xfi converted."""
     seed_everything(config.seed, "imported", modality)
     model = SingleModality(config.sized("single"), modality)
-    encoder = load_encoder(Path(config.imported).expanduser(), modality)
+    encoder = load_encoder(_imported_folder(config), modality)
     model.encoder.load_state_dict(encoder.state_dict())
     return model.eval()
 

@@ -232,8 +232,9 @@ def _run(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> None:
         del settings["gate"]  # the gate is trained after PTA, which does not depend on it
     if not config.split.published:
         del settings["split"]["published"], settings["split"]["protocol"]
-    if not config.imported:
-        del settings["imported"]
+    del settings["imported"]  # a folder; what counts is what lies in it
+    if bench.ready.imported:
+        settings["imported"] = bench.ready.imported
     identity = identity_of(bench.ready, settings)
     if bench.train:
         run_stage(stage, bench.folder, identity, bench.watcher.epoch)

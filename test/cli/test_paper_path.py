@@ -1,6 +1,7 @@
 """The paper's setting from files as published to its table: a dry run on a tiny synthetic tree."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -64,6 +65,54 @@ def test_the_encoders_leave_training_as_they_were_published(run, files):
         published = torch.load(files / f"{modality}.pt", weights_only=True)
         trained = model.encoders[modality].state_dict()
         assert all(trained[name].equal(t) for name, t in published.items()), modality
+
+
+def again(run, tree, imported):
+    """The same run once more, with encoders of another folder."""
+    config = ["--config", str(run.parent / "dry.yaml")]
+    arguments = [str(tree), *config, "--out", str(run), "--imported", str(imported)]
+    return train_pta.main(arguments)
+
+
+def test_imported_weights_are_known_by_what_they_are_and_not_by_where(run, tree, tmp_path, capsys):
+    moved = shutil.copytree(run.parent / "xfi", tmp_path / "moved")
+    features = sorted(p.name for p in (run / "features").iterdir())
+    assert again(run, tree, moved) == 0
+    assert " epoch " not in capsys.readouterr().out  # nothing is trained again
+    assert sorted(p.name for p in (run / "features").iterdir()) == features
+    weights = moved / "csi/model.safetensors"
+    state = checkpoint.load_tensors(weights)
+    state["encoder_bn1.bias"] += 1.0
+    checkpoint.save_tensors(weights, state)
+    assert again(run, tree, moved) == 1
+    assert "another configuration or data set" in capsys.readouterr().err
+    added = {p.name for p in (run / "features").iterdir()} - set(features)
+    assert {name.partition("-")[0] for name in added} == {"csi"}
+
+
+@pytest.mark.parametrize("given", ["none", "empty", "wrong", ""])
+def test_encoders_that_are_not_there_are_one_line_before_anything_is_read(
+    given, tmp_path, capsys, request
+):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "wrong/depth").mkdir(parents=True)
+    (tmp_path / "wrong/depth/config.json").write_text('{"format": 1}')
+    config = ["--config", str(request.config.rootpath / CONFIG), "--out", str(tmp_path / "out")]
+    imported = str(tmp_path / given) if given else ""
+    assert train_pta.main([str(tmp_path), *config, "--imported", imported]) == 1
+    told = capsys.readouterr().err
+    words = {"wrong": "describes None", "": "--imported names nothing"}
+    assert words.get(given, "convert X-Fi's files first: import_xfi FILES") in told
+    assert told.count("\n") == 1
+    assert not (tmp_path / "out/cache").exists()
+
+
+def test_the_papers_table_needs_a_model(tmp_path, capsys):
+    for given in (["--table", str(tmp_path)], ["--model", str(tmp_path / "none")]):
+        assert evaluate_pta.main([str(tmp_path), *given, "--paper"]) == 1
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1
+        assert "--paper beside --table" in told or "expected a model folder" in told
 
 
 def test_the_table_has_the_papers_rows_and_numbers(run, tree, capsys):

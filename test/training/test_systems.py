@@ -1,18 +1,22 @@
 """The compared systems as they are trained: alike but for what is compared, and never twice."""
 
+import json
 import shutil
 from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from pta_ros.checkpoint import load_tensors
 from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.training.config import TrainConfig, config_from
+from pta_ros.training.prepare import identity_of
 from pta_ros.training.run import read_bench, train_systems
 from pta_ros.training.systems import (
     SYSTEMS,
     make_system,
+    with_paper_head,
     without_diffusion,
     without_meta_weights,
 )
@@ -140,6 +144,17 @@ def test_a_run_of_another_configuration_is_refused_and_left_as_it_was(run, synth
     with pytest.raises(CheckpointError, match="another configuration"):
         train_systems(other, synthetic_tree, run, SYSTEMS, [0], Witness())
     assert contents() == before
+
+
+def test_a_run_without_imported_encoders_is_known_by_what_it_always_was(run, bench):
+    settings = with_paper_head(bench.config).to_dict()
+    for name in ("gate", "imported"):
+        del settings[name]
+    for name in ("published", "protocol"):
+        del settings["split"][name]
+    with safe_open(run / "seed0/pta.state.safetensors", "pt") as file:
+        note = json.loads(file.metadata()["state"])
+    assert note["identity"] == identity_of(bench.ready, settings)
 
 
 def test_a_seed_that_was_never_trained_is_named_with_the_remedy(run, synthetic_tree):
