@@ -18,7 +18,7 @@ MMFI: tuple[str, ...] = (
 )  # fmt: skip
 
 #: In the five groups of the publication: objects, other people, fitness, body motion, gestures.
-#: The number of a class is the data set's; check the names against your copy's documentation.
+#: The number of a class is the data set's. Public lists agree but for the names of 3 to 15.
 XRF55: tuple[str, ...] = (
     "carrying weight", "mopping the floor", "using a phone", "throwing something",
     "picking something up", "putting something on a table", "cutting something",
