@@ -115,6 +115,7 @@ def definitions() -> Markup:
         _hatch("missing", 6, "missing", ("M3 3h.01",)),
         _hatch("disabled", 6, "disabled", ("M0 3H6",)),
         _hatch("fault", 5, "fault", ("M0 0L5 5",)),
+        _hatch("wrong", 5, "wrong", ("M0 5L5 0",)),
     ]
     return el("svg", el("defs", *parts), width="0", height="0", class_="definitions")
 
