@@ -16,7 +16,7 @@ from pta_ros.frames import StreamState
 Array = NDArray[np.floating]
 
 #: The demo's, and those of sensors that it does not have.
-_COLOURS = {**COLOURS, "radar": "#CC79A7", "rfid": "#56B4E9"}
+_COLOURS = {**COLOURS, "radar": "#CC79A7", "wifi": "#009E73", "rfid": "#56B4E9"}
 _OTHER = "#999999"
 #: Each state has a pattern of its own, so that colour is not all that tells them apart.
 PATTERNS = {s.name: f"url(#{s.name.lower()})" for s in StreamState if s is not StreamState.LIVE}
