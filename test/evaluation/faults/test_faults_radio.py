@@ -7,20 +7,13 @@ from pta_ros.errors import DecodeError
 from pta_ros.evaluation.faults import KINDS
 from pta_ros.evaluation.faults_kinds import CONTENT, strength_text
 from pta_ros.fusion.params import WINDOW_TOPICS
-from pta_ros.simulate.rf_session import Packet
-from pta_ros.simulate.xrf55_bag import packet_message
 
-SHAPES = {"radar": (256, 128), "wifi": (10, 270), "rfid": (23,)}
 OWN = [(k, m) for k in CONTENT for m in KINDS[k].modalities if m in WINDOW_TOPICS]
 
 
 @pytest.fixture
 def clean(kit):
-    def make(modality, seed=0):
-        values = np.random.default_rng(seed).uniform(1, 3, SHAPES[modality])
-        return packet_message(Packet(modality, 0.0, values), kit.BEGIN_NS)
-
-    return make
+    return lambda modality, seed=0: kit.MAKERS[modality](seed)
 
 
 @pytest.mark.parametrize(("kind", "modality"), OWN)
@@ -40,7 +33,7 @@ def test_every_kind_changes_a_copy_or_is_refused_by_the_decoder(kit, clean, kind
         assert not kit.same(found, clean(modality))
 
 
-@pytest.mark.parametrize("modality", list(SHAPES))
+@pytest.mark.parametrize("modality", list(WINDOW_TOPICS))
 def test_noise_and_lost_values_are_as_strong_as_told(kit, clean, modality):
     before = kit.decoded(modality, clean(modality))
     noisy = kit.decoded(modality, kit.spoil(clean(modality), "noise", modality, strength=0.1))
