@@ -37,8 +37,12 @@ $(REPLAY): | setup
 	@$(ENV) make_mmfi data/replay --subjects 6 --actions 14 --frames 600 --step 1 --seed 0
 	@$(ENV) mmfi_to_bag data/replay E01 S06 A14 $@
 
-replay: setup $(REPLAY) ## Replay a synthetic recording with every fault (results/replay/report.html)
-	@$(ENV) evaluate_bag $(REPLAY) --faults suite --out results/replay --check $(ARGS)
+ACTIVITIES := data/replay_activity/bag
+$(ACTIVITIES): | setup
+	@$(ENV) mkdir -p $(@D) && make_xrf55_bag $@ --seconds 120 --seed 0 --subject 41
+
+replay: setup $(if $(filter activity,$(TASK)),$(ACTIVITIES),$(REPLAY)) ## Replay a synthetic recording of TASK with every fault (results/replay/report.html)
+	@$(ENV) evaluate_bag $(if $(filter activity,$(TASK)),$(ACTIVITIES) --model models/xrf55_lite --out results/replay_activity,$(REPLAY) --out results/replay --check) --faults suite $(ARGS)
 
 bounds: setup $(REPLAY) ## Measure what takes longer: 60 s at 30 Hz, memory over 10 minutes, replays
 	@$(ENV) pta_demo --check transport --quiet && pta_demo --check memory --quiet

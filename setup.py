@@ -27,6 +27,7 @@ TOOLS = (
     "bench_bag",
     "bench_heads",
     "mmfi_to_bag",
+    "make_xrf55_bag",
     "pta_demo",
 )
 

@@ -96,6 +96,15 @@ def load(folder: Path | str) -> Checkpoint:
     return Checkpoint(model.eval(), sensors, *context, name=folder.name)
 
 
+def modalities_of(folder: Path) -> tuple[str, ...]:
+    """The modalities of a model folder, without its weights; raises CheckpointError."""
+    config = _read_config(folder)
+    try:
+        return tuple(config["model"]["modalities"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder / CONFIG}: {error!r}; train the model again") from error
+
+
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     try:

@@ -113,6 +113,11 @@ def run_mmfi_to_bag() -> int:
     return _start("pta_ros.cli.mmfi_to_bag")
 
 
+def run_make_xrf55_bag() -> int:
+    """Console script make_xrf55_bag: write a synthetic session of XRF55's sensors as a bag."""
+    return _start("pta_ros.cli.make_xrf55_bag")
+
+
 def run_bench_bag() -> int:
     """Console script bench_bag: speed and memory of a replay."""
     return _start("pta_ros.cli.bench_bag")

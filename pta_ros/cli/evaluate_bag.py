@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pta_ros.fusion.engine import Engine
 
 SUITE = "suite"
+#: The folder of the suite for each set of sensors.
+SUITES = {"mmfi": "config/faults", "xrf55": "config/faults_xrf55"}
 MISSED = 3
 
 
@@ -33,7 +35,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--faults", nargs="+", default=[], metavar="PLAN",
-        help=f"YAML plans or folders of them; '{SUITE}' is the shipped config/faults",
+        help=f"YAML plans or folders of them; '{SUITE}' is the one shipped for the model's sensors",
     )  # fmt: skip
     parser.add_argument("--model", default="", help="model folder (the parameters', or default)")
     parser.add_argument("--params", type=Path, help="the fusion node's parameter file")
@@ -56,14 +58,15 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
-    plans = list(read_plans(options.faults))
     from pta_ros.datasets.bag import Bag
     from pta_ros.evaluation.bag import find_source
     from pta_ros.evaluation.bag_report import write_report
 
     engine = _engine(options)
+    plans = list(read_plans(options.faults, engine.params.sensors))
     given = _topics(options.topic, engine)
     with Bag(options.bag) as bag:
+        _check_watching(options, engine)
         source = find_source(bag, engine, given, given.pop("truth", None), options.clock)
         engine.start()
         replays = list(_replays(engine, bag, source, plans, options.rrd))
@@ -74,25 +77,44 @@ def _main(arguments: list[str] | None) -> int:
     return MISSED if options.check and missed else 0
 
 
-def read_plans(names: list[str]) -> Iterator[FaultPlan]:
-    """The plans of files, of all YAML files of folders, and of the shipped suite."""
+def _check_watching(options: argparse.Namespace, engine: Engine) -> None:
+    """Raise ConfigError when the replay cannot be drawn for the viewer."""
+    if options.rrd and engine.params.sensors != "mmfi":
+        raise ConfigError(
+            f"--rrd {options.rrd}: the viewer shows depth, lidar and csi, the model has "
+            f"{', '.join(engine.sensors)}; go without, report.html has the timelines"
+        )
+
+
+def read_plans(names: list[str], sensors: str) -> Iterator[FaultPlan]:
+    """The plans of files, of all YAML files of folders, and of the suite for a set of sensors.
+
+    Raises ConfigError for a plan that no sensor of the set could have.
+    """
     from pta_ros.evaluation.faults import read_faults
+    from pta_ros.fusion.params import SETS
     from pta_ros.home import shipped
 
     for name in names:
-        path = (shipped("config/faults") or Path(SUITE)) if name == SUITE else Path(name)
+        path = (shipped(SUITES[sensors]) or Path(SUITE)) if name == SUITE else Path(name)
         files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
         if not files:
             raise ConfigError(f"{path}: no .yaml file in it; expected plans of faults")
         for file in files:
-            yield read_faults(file)
+            plan = read_faults(file)
+            if strange := sorted({f.modality for f in plan.faults} - set(SETS[sensors])):
+                expected = ", ".join(SETS[sensors])
+                raise ConfigError(f"{file}: faults of {strange}; the model's sensors: {expected}")
+            yield plan
 
 
 def _engine(options: argparse.Namespace) -> Engine:
+    from pta_ros.checkpoint import modalities_of, model_folder
     from pta_ros.fusion.engine import Engine
-    from pta_ros.fusion.params_file import read_params
+    from pta_ros.fusion.params_file import read_params, sensor_set
 
-    params, streams = read_params(options.params)
+    sensors = sensor_set(modalities_of(model_folder(options.model)))
+    params, streams = read_params(options.params, sensors)
     params = changed(
         params, model=options.model or params.model, device=options.device or params.device
     )

@@ -12,13 +12,19 @@ from pta_ros.datasets.bag import Bag, Topic
 from pta_ros.errors import ConfigError, DatasetError, DecodeError
 from pta_ros.evaluation.faults import Fault, FaultPlan, Injector
 from pta_ros.evaluation.replay import Observer, Replay
+from pta_ros.evaluation.replay_activity import Activities
 from pta_ros.evaluation.replay_queue import Decoder, ahead
 from pta_ros.evaluation.replay_records import Replayed
 from pta_ros.fusion.engine import Engine
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.transforms import Transforms
+from pta_ros.sensors.window import WindowSensor
 
-TRUTH_TOPIC, TRUTH_TYPE = "ground_truth", "pta_msgs/msg/Skeleton"
+#: Topic and type of the truth that a task is judged by.
+TRUTHS = {
+    "pose": ("ground_truth", "pta_msgs/msg/Skeleton"),
+    "activity": ("ground_truth_activity", "pta_msgs/msg/Activity"),
+}
 TF_TOPIC, TF_TYPE = "/tf_static", "tf2_msgs/msg/TFMessage"
 CLOCKS = ("auto", "receipt", "stamps")
 FAULT_FREE = FaultPlan("fault-free")
@@ -73,7 +79,7 @@ def find_source(
         wanted = ", ".join(Intake(engine.sensors[m], p).topic for m, p in engine.streams.items())
         raise DatasetError(f"no topic of a sensor in the bag ({wanted}); it has {_listed(bag)}")
     if truth != "":
-        name = _find(bag, TRUTH_TOPIC, TRUTH_TYPE, truth)
+        name = _find(bag, *TRUTHS[judged_task(engine)], truth)
         topics.update({name: ""} if name else {})
     tf = bag.topics.get(TF_TOPIC)
     shift_ns = _shift_ns(bag, list(topics), clock)
@@ -82,6 +88,19 @@ def find_source(
         notes.append(told)
     tf_topic = TF_TOPIC if tf and tf.type == TF_TYPE else ""
     return Source(topics, tf_topic, shift_ns, tuple(notes), _is_synthetic(bag, topics))
+
+
+def judged_task(engine: Engine) -> str:
+    """What a model is judged by: its pose, or its activities when it tells no pose."""
+    return engine.loaded.model.config.tasks[0]
+
+
+def activities(engine: Engine) -> Activities | None:
+    """What is judged of a model of activities; None for one that is judged by its pose."""
+    if judged_task(engine) != "activity":
+        return None
+    windows = [s.window_s for s in engine.sensors.values() if isinstance(s, WindowSensor)]
+    return Activities(engine.loaded.model.config.classes, max(windows, default=0.0))
 
 
 def replay(
@@ -94,12 +113,13 @@ def replay(
         for topic, modality in source.topics.items()
         if modality
     }
+    told = activities(engine)
     decoder = Decoder(
         bag, intakes, source.topics, Injector(plan, bag.begin_ns), transforms, source.tf_topic,
-        source.shift_ns,
+        source.shift_ns, told.truth_of if told else None,
     )  # fmt: skip
     begin_ns, end_ns = bag.begin_ns + source.shift_ns, bag.end_ns + source.shift_ns
-    run = Replay(engine.pipeline(), engine.params.max_wait_s, source.judged, observer)
+    run = Replay(engine.pipeline(), engine.params.max_wait_s, source.judged, observer, told)
     run.run(ahead(decoder.arrivals()), begin_ns, end_ns)
     losses = [*source.notes, *bag.losses, *decoder.losses]
     return run.result(plan, begin_ns, end_ns, losses)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pta_ros.evaluation.bag_scores import Errors, Mask, Scored, shift_mm
+from pta_ros.evaluation.bag_scores import Judged, Mask, Scored, changed_percent, shift_mm
 from pta_ros.evaluation.bag_states import LIVE, Span, duration_s, inside, spans, window
 from pta_ros.evaluation.faults import Fault
 
@@ -20,7 +20,8 @@ class FaultSeen:
     LIVE again, None when it never was. `out_s` counts the seconds not LIVE up to then.
     `outlasts`: the bag ends before the fault does.
     `used` is the share of the window's estimates that used the sensor, `weight` its mean weight in
-    those, `free_weight` the same without the fault. Errors are means over the window.
+    those, `free_weight` the same without the fault. Errors are means over the estimates that look
+    into the window, as are `shift_mm` (poses) and `changed_percent` (activities).
     """
 
     kind: str
@@ -37,10 +38,11 @@ class FaultSeen:
     used: float | None
     weight: float | None
     free_weight: float | None
-    errors: Errors | None
-    free: Errors | None
-    dropped: Errors | None
+    errors: Judged | None
+    free: Judged | None
+    dropped: Judged | None
     shift_mm: float | None
+    changed_percent: float | None
 
 
 def look(fault: Fault, run: Scored, free: Scored, dropped: Scored | None) -> FaultSeen:
@@ -71,6 +73,7 @@ def look(fault: Fault, run: Scored, free: Scored, dropped: Scored | None) -> Fau
         free=free.errors(free_chosen),
         dropped=dropped.errors(inside(dropped.run, [fault], dropped.seconds)) if dropped else None,
         shift_mm=shift_mm(run, free, chosen),
+        changed_percent=changed_percent(run, free, chosen),
     )
 
 

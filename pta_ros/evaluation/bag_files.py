@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pta_ros.evaluation.bag_context import Context
-from pta_ros.evaluation.bag_measures import LIMIT, Measured
+from pta_ros.evaluation.bag_measures import Measured
 from pta_ros.evaluation.bag_scores import Scored
 from pta_ros.evaluation.bag_states import seconds, states_at
 from pta_ros.evaluation.bag_text import verdict
@@ -37,7 +37,7 @@ def replay_record(seen: Measured, run: Replayed, files: Sequence[str]) -> dict[s
         for m in run.moments
     ]
     record = asdict(seen) | {"verdict": verdict(seen), "ratio": seen.ratio, "kept": seen.kept}
-    record |= {"limit": LIMIT if seen.ratio is not None else None}
+    record |= {"gain_points": seen.gain_points, "limit": seen.limit}
     record |= {"changes": changes, "moments": moments, "losses": list(run.losses)}
     return {**_rounded(record), "files": list(files)}
 
@@ -84,12 +84,17 @@ def write_json(record: dict[str, Any], path: Path) -> None:
 
 
 def write_estimates(scored: Scored, path: Path) -> None:
-    """One row per estimate: joints (metres), weights, states; empty weight: not used."""
+    """One row per estimate: answer, weights, states; empty weight: not used.
+
+    The answer is the joints (metres), or the activity: class, its probability, the true class (-1:
+    none that the whole window lies in).
+    """
     run = scored.run
     head = ["time_s", "stamp_ns"]
     head += [f"weight_{name}" for name in run.modalities]
     head += [f"state_{name}" for name in run.modalities]
-    head += [f"{joint}_{axis}" for joint in JOINT_NAMES for axis in "xyz"]
+    joints = [f"{joint}_{axis}" for joint in JOINT_NAMES for axis in "xyz"]
+    head += ["class_id", "label", "confidence", "true_class_id"] if run.classes else joints
     states = [states_at(run, name, scored.seconds) for name in run.modalities]
     _write_csv(path, head, (_estimate(scored, row, states) for row in range(len(run.stamp_ns))))
 
@@ -98,9 +103,12 @@ def _estimate(scored: Scored, row: int, states: Sequence[Sequence[str]]) -> list
     run = scored.run
     shares = zip(run.weights[row].tolist(), run.used[row].tolist(), strict=True)
     weights = [f"{weight:.4f}" if used else "" for weight, used in shares]
-    pose = [f"{value:.4f}" for value in run.joints_m[row].flatten().tolist()]
     told = [state[row] for state in states]
-    return [f"{scored.seconds[row]:.4f}", str(run.stamp_ns[row]), *weights, *told, *pose]
+    answer = [f"{value:.4f}" for value in run.joints_m[row].flatten().tolist()]
+    if run.classes:
+        said, true = int(run.class_id[row]), int(run.true_class[row])
+        answer = [str(said), run.classes[said], f"{run.confidence[row]:.4f}", str(true)]
+    return [f"{scored.seconds[row]:.4f}", str(run.stamp_ns[row]), *weights, *told, *answer]
 
 
 def write_errors(replays: Iterable[Scored], path: Path) -> None:

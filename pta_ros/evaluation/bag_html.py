@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from pta_ros.evaluation import bag_svg as svg
 from pta_ros.evaluation import bag_tables as tables
+from pta_ros.evaluation import bag_terms as terms
 from pta_ros.evaluation import bag_text as words
 from pta_ros.evaluation.bag_context import Context
 from pta_ros.evaluation.bag_markup import Markup, el, join
-from pta_ros.evaluation.bag_measures import LIMIT, Measured
+from pta_ros.evaluation.bag_measures import Measured
 from pta_ros.evaluation.bag_section import Part, keys, section
 from pta_ros.evaluation.bag_style import POLICY, style
 from pta_ros.evaluation.bag_timeline import strip, strip_axis
@@ -79,12 +80,13 @@ def _missed(parts: Sequence[Part]) -> list[Markup]:
     missed = [seen.name for seen in judged if not seen.kept]
     if not judged:
         return []
+    limit = f"limit {terms.limit(judged[0])}"
     if missed:
-        said = f"{len(missed)} of {len(judged)} plans cost more than ×{LIMIT:g} of doing without "
-        told, kind = said + f"the sensor: {words.listed(_few(missed))}", "badge bad"
+        said = f"{len(missed)} of {len(judged)} plans cost more than doing without the sensor"
+        told, kind = f"{said} ({limit}): {words.listed(_few(missed))}", "badge bad"
     else:
         kind = "badge good"
-        told = f"no fault costs more than ×{LIMIT:g} of doing without the sensor ({len(judged)})"
+        told = f"no fault costs more than doing without the sensor ({limit}, {len(judged)} plans)"
     return [el("p", el("span", told, class_=kind))]
 
 
@@ -97,11 +99,13 @@ def _few(names: Sequence[str]) -> list[str]:
 def _heads(parts: Sequence[Part]) -> Markup:
     """What the overview's columns are, and the time axis of its strips."""
     axis = el("div", el("span"), strip_axis(parts[0].seen), class_="strips")
-    told = "estimates"
+    told, activities = "estimates", bool(parts[0].series.run.run.classes)
     if any(part.seen.whole for part in parts):
-        told = "mean error in the faults' windows: fault-free → with fault"
+        mean = "accuracy" if activities else "mean error"
+        told = f"{mean} in the faults' windows: fault-free → with fault"
     elif len(parts) > 1:
         told = "how far joints move from the fault-free replay"
+        told = "share of answers unlike the fault-free replay's" if activities else told
     return el("div", el("div", "replay"), axis, el("div", told), class_="row heads")
 
 
@@ -125,25 +129,28 @@ def _row(part: Part) -> Markup:
 
 def _cost(seen: Measured) -> list[Markup]:
     if seen.faults and seen.window and seen.free:
-        change = f"{words.mm(seen.free.mpjpe_mm)} → {words.mm(seen.window.mpjpe_mm)}"
-        found = [el("div", change, el("small", " mm"), class_="cost")]
+        change = f"{terms.figure(seen.free)} → {terms.figure(seen.window)}"
+        found = [el("div", change, el("small", f" {terms.unit(seen.window)}"), class_="cost")]
         return found + _beside_dropped(seen)
     if not seen.faults and seen.whole:
-        error = words.mm(seen.whole.mpjpe_mm)
-        return [el("div", error, el("small", " mm, whole bag"), class_="cost")]
+        told = f" {terms.unit(seen.whole)}, whole bag"
+        return [el("div", terms.figure(seen.whole), el("small", told), class_="cost")]
+    if seen.changed_percent is not None:
+        changed = terms.points(seen.changed_percent)
+        return [el("div", changed, el("small", " % changed"), class_="cost")]
     if seen.shift_mm is not None:
-        moved = words.mm(seen.shift_mm)
+        moved = terms.mm(seen.shift_mm)
         return [el("div", moved, el("small", " mm"), class_="cost")]
     rate = words.number(seen.rate_hz)
     return [el("div", rate, el("small", " estimates per s"), class_="cost")]
 
 
 def _beside_dropped(seen: Measured) -> list[Markup]:
-    if seen.dropped is None or seen.ratio is None:
+    if seen.dropped is None or seen.kept is None:
         return []
     mark, kind = ("✓", "badge good") if seen.kept else ("✗", "badge bad")
-    without = f" without sensor {words.mm(seen.dropped.mpjpe_mm)} mm"
-    badge = el("span", f"{mark} {words.ratio(seen)}", class_=kind)
+    without = f" without sensor {terms.figure(seen.dropped)} {terms.unit(seen.dropped)}"
+    badge = el("span", f"{mark} {terms.beside_dropped(seen)}", class_=kind)
     return [el("div", badge, el("span", without, class_="soft"))]
 
 

@@ -9,7 +9,15 @@ import numpy as np
 
 from pta_ros.evaluation import bag_motion as motion
 from pta_ros.evaluation.bag_faults_seen import FaultSeen, look
-from pta_ros.evaluation.bag_scores import Errors, Mask, Scored, shift_mm
+from pta_ros.evaluation.bag_scores import (
+    Accuracy,
+    Errors,
+    Judged,
+    Mask,
+    Scored,
+    changed_percent,
+    shift_mm,
+)
 from pta_ros.evaluation.bag_states import LIVE, duration_s, inside, seconds_in, spans
 from pta_ros.evaluation.replay_records import Replayed
 from pta_ros.evaluation.subsets import subset_name, subsets
@@ -18,6 +26,8 @@ from pta_ros.skeleton import BONES, JOINT_NAMES
 
 #: A faulty sensor may cost this many times what it costs to do without the sensor.
 LIMIT = 1.05
+#: The same of activities: so many points of accuracy (percent) below doing without it.
+LIMIT_POINTS = 5.0
 #: Stages that the stage `infer` is made of: they do not add to the whole.
 _PARTS = ("encode", "model")
 
@@ -58,18 +68,19 @@ class SubsetSeen:
 
     name: str
     estimates: int
-    errors: Errors | None
+    errors: Judged | None
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One replay in numbers. Errors are None without ground truth.
+    """One replay in numbers. Errors (of activities: accuracies) are None without ground truth.
 
     `whole` is over all estimates; `window`, `free` and `dropped` over those inside the windows of
     the faults: in this replay, in the fault-free one and in that without the sensor. Values per
     joint are of the windows where there are faults, of all else; `jitter` is RMS acceleration in
     m/s² per joint (`truth_jitter` that of the ground truth), `bones_percent` the coefficient of
-    variation of each bone's length.
+    variation of each bone's length. A replay that is judged by its activities has no joints:
+    `changed_percent` stands in place of `shift_mm`.
     """
 
     name: str
@@ -79,11 +90,12 @@ class Measured:
     silent_s: float
     sensors: tuple[SensorSeen, ...]
     faults: tuple[FaultSeen, ...]
-    whole: Errors | None
-    window: Errors | None
-    free: Errors | None
-    dropped: Errors | None
+    whole: Judged | None
+    window: Judged | None
+    free: Judged | None
+    dropped: Judged | None
     shift_mm: float | None
+    changed_percent: float | None
     subsets: tuple[SubsetSeen, ...]
     joints_mm: dict[str, float] | None
     free_joints_mm: dict[str, float] | None
@@ -94,14 +106,30 @@ class Measured:
     @property
     def ratio(self) -> float | None:
         """Error with the fault over error without the sensor; None when one is not known."""
-        if self.window is None or self.dropped is None or self.dropped.mpjpe_mm <= 0:
+        if not (isinstance(self.window, Errors) and isinstance(self.dropped, Errors)):
             return None
-        return self.window.mpjpe_mm / self.dropped.mpjpe_mm
+        return self.window.mpjpe_mm / self.dropped.mpjpe_mm if self.dropped.mpjpe_mm > 0 else None
+
+    @property
+    def gain_points(self) -> float | None:
+        """Accuracy with the fault less that without the sensor; None when one is not known."""
+        if not (isinstance(self.window, Accuracy) and isinstance(self.dropped, Accuracy)):
+            return None
+        return self.window.accuracy_percent - self.dropped.accuracy_percent
 
     @property
     def kept(self) -> bool | None:
-        """Whether the ratio keeps LIMIT; None when there is no ratio."""
+        """Whether the ratio or the gain keeps its limit; None when there is neither."""
+        if self.gain_points is not None:
+            return self.gain_points >= -LIMIT_POINTS
         return None if self.ratio is None else self.ratio <= LIMIT
+
+    @property
+    def limit(self) -> float | None:
+        """The limit that `kept` is about; None when there is nothing to hold against it."""
+        if self.kept is None:
+            return None
+        return LIMIT if self.gain_points is None else LIMIT_POINTS
 
 
 def measure(run: Scored, free: Scored, dropped: Scored | None = None) -> Measured:
@@ -127,6 +155,7 @@ def measure(run: Scored, free: Scored, dropped: Scored | None = None) -> Measure
         free=free.errors(free_chosen) if faulty else None,
         dropped=without,
         shift_mm=shift_mm(run, free, chosen) if faulty else None,
+        changed_percent=changed_percent(run, free, chosen) if faulty else None,
         subsets=_subsets(run),
         joints_mm=_by_joint(run.joint_errors_mm(chosen if faulty else everything)),
         free_joints_mm=_by_joint(free.joint_errors_mm(free_chosen)) if faulty else None,
@@ -185,16 +214,17 @@ def _by_joint(values: FloatArray | None) -> dict[str, float] | None:
 
 
 def _named(names: Sequence[str], values: FloatArray | None) -> dict[str, float] | None:
-    if values is None or not np.isfinite(values).all():
+    if values is None or not values.size or not np.isfinite(values).all():
         return None
     return dict(zip(names, values.tolist(), strict=True))
 
 
 def _truth_jitter(run: Scored) -> dict[str, float] | None:
-    known = np.isfinite(run.error_mm)
-    return _by_joint(motion.jitter(run.seconds[known], run.run.truth_m[known]))
+    return _by_joint(motion.jitter(run.seconds[run.known], run.run.truth_m[run.known]))
 
 
 def _bones(run: Replayed) -> dict[str, float] | None:
+    if not run.joints_m.shape[1]:
+        return None
     names = [f"{JOINT_NAMES[a]}-{JOINT_NAMES[b]}" for a, b in BONES]
     return _named(names, 100.0 * motion.bone_variation(run.joints_m))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pta_ros.evaluation import bag_charts as charts
+from pta_ros.evaluation import bag_terms as terms
 from pta_ros.evaluation.bag_markup import Markup, el
 from pta_ros.evaluation.bag_measures import Measured, Stages
 
@@ -32,13 +33,13 @@ def panels(seen: Measured, stages: Stages, free: Measured | None) -> Markup:
 
 
 def _subsets(seen: Measured) -> list[Markup]:
-    listed = [
-        charts.Bar(s.name.replace("+", " + "), s.errors.mpjpe_mm, None, f" ({s.estimates})")
-        for s in seen.subsets
-        if s.errors
-    ]
+    known = [(s.name.replace("+", " + "), s.errors) for s in seen.subsets if s.errors]
+    listed = [charts.Bar(name, terms.value(e), None, f" ({e.estimates})") for name, e in known]
+    if not listed:
+        return []
+    what = "Error" if terms.unit(known[0][1]) == "mm" else "Accuracy"
     note = "in brackets: how many estimates"
-    return [_chart("Error by sensors used", note, listed, "mm")] if listed else []
+    return [_chart(f"{what} by sensors used", note, listed, terms.unit(known[0][1]))]
 
 
 def _latency(stages: Stages) -> list[Markup]:

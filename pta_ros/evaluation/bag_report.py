@@ -22,7 +22,7 @@ def write_report(folder: Path, cases: Sequence[Case], context: Context) -> list[
     """Write report.html, report.json and the CSV files; returns their paths.
 
     The first case is the fault-free replay. `estimates_<replay>.csv` holds every estimate,
-    errors.csv the errors of all replays, and is only there with ground truth.
+    errors.csv the errors of all replays, and is only there with ground truth of poses.
     Raises ConfigError when there is no fault-free replay to begin with.
     """
     if not cases or cases[0].run.faults:
@@ -60,7 +60,7 @@ def _write_csv(
     for run, path in zip(scored, written, strict=True):
         files.write_estimates(run, path)
     errors = folder / "errors.csv"
-    if any(run.has_truth for run in scored):
+    if any(run.has_truth and not run.run.classes for run in scored):
         files.write_errors([*scored, *references], errors)
         return [*written, errors]
     errors.unlink(missing_ok=True)  # of an earlier report, on other data

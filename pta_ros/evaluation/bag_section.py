@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pta_ros.evaluation import bag_answers
 from pta_ros.evaluation import bag_pictures as pictures
 from pta_ros.evaluation import bag_svg as svg
 from pta_ros.evaluation import bag_tables as tables
+from pta_ros.evaluation import bag_terms as terms
 from pta_ros.evaluation import bag_text as words
 from pta_ros.evaluation.bag_context import Context
 from pta_ros.evaluation.bag_markup import Markup, el, join
@@ -16,6 +18,8 @@ from pta_ros.evaluation.bag_panels import panels
 from pta_ros.evaluation.bag_states import LIVE, seconds
 from pta_ros.evaluation.bag_timeline import Series, timeline
 from pta_ros.evaluation.replay_records import Moment
+
+_TITLE = "Sensors, error, latency, jitter, bones"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +47,8 @@ def section(part: Part, first: Part, context: Context, unfolded: bool) -> Markup
     if run.moments:
         blocks.append(_fold(_moments_title(part), _moments(part, context), unfolded))
     numbers = [tables.sensors(seen.sensors), panels(seen, part.stages, free)]
-    blocks.append(_fold("Sensors, error, latency, jitter, bones", join(numbers), unfolded))
+    title = "Sensors, accuracy, latency" if run.classes else _TITLE
+    blocks.append(_fold(title, join(numbers), unfolded))
     if run.changes:
         title = f"Changes of state ({len(run.changes)})"
         blocks.append(_fold(title, tables.changes(run), False))
@@ -61,7 +66,9 @@ def keys(part: Part | None, modalities: tuple[str, ...] = ()) -> Markup:
     found = [_key(svg.colour(name), f"{name} {LIVE}") for name in shown]
     found += [_key(pattern, state) for state, pattern in svg.PATTERNS.items()]
     found.append(_key("url(#fault)", "fault injected"))
-    if part and part.series.run.has_truth:
+    if part and part.series.run.run.classes:
+        found += [_answer_key(kind, told) for kind, told in bag_answers.MEANINGS.items()]
+    elif part and part.series.run.has_truth:
         found.append(_line_key("this", "error of this replay"))
         if part.series.free and part.series.free.has_truth:
             found.append(_line_key("free", "fault-free"))
@@ -75,6 +82,11 @@ def _key(fill: str, name: str) -> Markup:
     return el("span", el("svg", swatch, viewBox="0 0 26 12", aria_hidden="true"), name)
 
 
+def _answer_key(kind: str, told: str) -> Markup:
+    swatch = svg.box(0.5, 0.5, 25, 11, class_=f"answer {kind}")
+    return el("span", el("svg", swatch, viewBox="0 0 26 12", aria_hidden="true"), told)
+
+
 def _line_key(kind: str, name: str) -> Markup:
     drawn = svg.line(1, 6, 25, 6, f"error {kind}")
     return el("span", el("svg", drawn, viewBox="0 0 26 12", aria_hidden="true"), name)
@@ -86,7 +98,7 @@ def _moments_title(part: Part) -> str:
     if not known:
         return "Least certain moments"
     worst = max(known, key=lambda moment: moment.error_mm)
-    return f"Worst moments: {words.mm(worst.error_mm)} mm at {_when(part, worst)}"
+    return f"Worst moments: {terms.mm(worst.error_mm)} mm at {_when(part, worst)}"
 
 
 def _when(part: Part, moment: Moment) -> str:
@@ -101,7 +113,7 @@ def _moments(part: Part, context: Context) -> Markup:
 
 
 def _moment(part: Part, moment: Moment, context: Context) -> Markup:
-    wrong = "" if moment.truth_m is None else f", {words.mm(moment.error_mm)} mm"
+    wrong = "" if moment.truth_m is None else f", {terms.mm(moment.error_mm)} mm"
     used = ", ".join(f"{name} {weight:.2f}" for name, weight in moment.weights.items() if weight)
     shown = []
     if "depth" in moment.frames:

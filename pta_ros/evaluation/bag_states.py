@@ -81,9 +81,9 @@ def window(run: Replayed, fault: Fault) -> tuple[float, float]:
 
 
 def inside(run: Replayed, faults: Iterable[Fault], times_s: Seconds) -> NDArray[np.bool_]:
-    """Which times lie in the window of any of the faults."""
+    """Which estimates, made at these times, look into the window of any of the faults."""
     found = np.zeros(len(times_s), np.bool_)
     for fault in faults:
         begin, end = window(run, fault)
-        found |= (times_s >= begin) & (times_s < end)
+        found |= (times_s >= begin) & (times_s < end + run.window_s * (begin < end))
     return found

@@ -12,7 +12,7 @@ _LIGHT = """
   --missing: #ffffff; --missing-hatch: #9aa1a9; --disabled: #c3c8ce; --disabled-hatch: #6b727a;
   --fault: #4b2e83; --fault-ground: #ded5ee; --shade: rgb(75 46 131 / 9%);
   --this: #1b1f24; --free: #9aa1a9; --without: #c0578f; --bar: #7c8894; --mark: #1b1f24;
-  --estimate: #d55e00; --truth: #444444; --points: #6b7c8f;"""
+  --estimate: #d55e00; --truth: #444444; --points: #6b7c8f; --right: #6fb79d;"""
 _DARK = """
   --page: #14181d; --ink: #e8ebee; --soft: #a3adb8; --rule: #363d46; --panel: #1d2229;
   --good: #6fd6b2; --good-ground: #12392e; --bad: #ff9d87; --bad-ground: #4a1d14;
@@ -20,7 +20,7 @@ _DARK = """
   --missing: #14181d; --missing-hatch: #7c8590; --disabled: #2f353c; --disabled-hatch: #8a929b;
   --fault: #c9b6f2; --fault-ground: #3a2c57; --shade: rgb(201 182 242 / 10%);
   --this: #f2f4f6; --free: #7c8590; --without: #e08db8; --bar: #77828e; --mark: #f2f4f6;
-  --estimate: #ff8c3a; --truth: #b9c0c8; --points: #8fa3b8;"""
+  --estimate: #ff8c3a; --truth: #b9c0c8; --points: #8fa3b8; --right: #1f7a5c;"""
 
 _PAGE = """
 * { box-sizing: border-box; }
@@ -107,6 +107,13 @@ text.fault-text { font-size: 10.5px; font-weight: 600; fill: var(--fault); }
 .disabled-ground { fill: var(--disabled); } .disabled-hatch { stroke: var(--disabled-hatch); }
 .fault-ground { fill: var(--fault-ground); }
 .fault-hatch { stroke: var(--fault); stroke-width: 1.4; }
+.answer { stroke: var(--soft); stroke-width: 0.5; }
+.right { fill: var(--right); } .wrong { fill: url(#wrong); } .open { fill: var(--panel); }
+.truth-bar { fill: var(--page); }
+.wrong-ground { fill: var(--bad-ground); }
+.wrong-hatch { stroke: var(--bad); stroke-width: 1; opacity: 0.55; }
+text.answer-text { font-size: 10.5px; paint-order: stroke; stroke: var(--page);
+  stroke-width: 2.5px; }
 .out { stroke: var(--soft); stroke-width: 0.5; }
 .shade { fill: var(--shade); }
 .area { opacity: 0.88; }

@@ -16,7 +16,7 @@ from pta_ros.frames import StreamState
 Array = NDArray[np.floating]
 
 #: The demo's, and those of sensors that it does not have.
-_COLOURS = {**COLOURS, "radar": "#CC79A7", "rfid": "#56B4E9"}
+_COLOURS = {**COLOURS, "radar": "#CC79A7", "wifi": "#009E73", "rfid": "#56B4E9"}
 _OTHER = "#999999"
 #: Each state has a pattern of its own, so that colour is not all that tells them apart.
 PATTERNS = {s.name: f"url(#{s.name.lower()})" for s in StreamState if s is not StreamState.LIVE}
@@ -115,6 +115,7 @@ def definitions() -> Markup:
         _hatch("missing", 6, "missing", ("M3 3h.01",)),
         _hatch("disabled", 6, "disabled", ("M0 3H6",)),
         _hatch("fault", 5, "fault", ("M0 0L5 5",)),
+        _hatch("wrong", 5, "wrong", ("M0 5L5 0",)),
     ]
     return el("svg", el("defs", *parts), width="0", height="0", class_="definitions")
 

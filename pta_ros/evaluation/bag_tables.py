@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pta_ros.evaluation import bag_terms as terms
 from pta_ros.evaluation import bag_text as words
 from pta_ros.evaluation.bag_context import Context
 from pta_ros.evaluation.bag_faults_seen import FaultSeen
 from pta_ros.evaluation.bag_markup import Markup, el, join
-from pta_ros.evaluation.bag_measures import LIMIT, Measured, SensorSeen, Stages
-from pta_ros.evaluation.bag_scores import Errors
+from pta_ros.evaluation.bag_measures import Measured, SensorSeen, Stages
+from pta_ros.evaluation.bag_scores import Accuracy, Errors
 from pta_ros.evaluation.bag_states import seconds
 from pta_ros.evaluation.bag_svg import PATTERNS
 from pta_ros.evaluation.replay_records import Replayed
@@ -21,15 +22,20 @@ _COUNTS = ("received", "lost", "corrupt", "dropped")
 
 def numbers(listed: Sequence[tuple[Measured, Stages]], modalities: Sequence[str]) -> Markup:
     """All replays, one row each."""
-    truth = any(seen.whole for seen, _ in listed)
+    truth = next((seen.whole for seen, _ in listed if seen.whole), None)
     columns: list[tuple[str, list[str]]] = [
         ("LIVE, share of time", list(modalities)),
         ("estimates", ["number", "per s"]),
     ]
     if truth:
-        parts = ["fault-free", "with fault", "sensor dropped", "ratio"]
-        columns.append(("MPJPE (mm): whole bag, in the faults' windows", ["all", *parts]))
-        columns.append(("PA-MPJPE (mm)", ["all", *parts[:3]]))
+        activities = isinstance(truth, Accuracy)
+        last = "difference" if activities else "ratio"
+        parts = ["all", "fault-free", "with fault", "sensor dropped", last]
+        name = f"{terms.name(truth)} ({terms.unit(truth)}): whole bag, in the faults' windows"
+        columns.append((name, parts))
+        columns += [] if activities else [("PA-MPJPE (mm)", parts[:4])]
+    elif any(seen.changed_percent is not None for seen, _ in listed):
+        columns.append(("answers", ["changed (%)"]))
     elif any(seen.faults for seen, _ in listed):
         columns.append(("joints", ["moved (mm)"]))
     columns += [("latency (ms)", ["median", "p95"]), ("messages", list(_COUNTS))]
@@ -42,7 +48,7 @@ def numbers(listed: Sequence[tuple[Measured, Stages]], modalities: Sequence[str]
     head = el(
         "thead", el("tr", el("th"), *top), el("tr", el("th", "replay", class_="title"), *second)
     )
-    rows = [_row(seen, stages, modalities, truth, columns) for seen, stages in listed]
+    rows = [_row(seen, stages, modalities, columns) for seen, stages in listed]
     return el("div", el("table", head, el("tbody", *rows)), class_="wide")
 
 
@@ -50,19 +56,21 @@ def _row(
     seen: Measured,
     stages: Stages,
     modalities: Sequence[str],
-    truth: bool,
     columns: Sequence[tuple[str, list[str]]],
 ) -> Markup:
     live = {sensor.modality: sensor.availability for sensor in seen.sensors}
     values = [words.percent(live.get(name)) for name in modalities]
     values += [str(seen.estimates), words.number(seen.rate_hz)]
-    ratio = len(values) + 4 if truth else -1
-    if truth:
-        four = (seen.whole, seen.free, seen.window, seen.dropped)
-        values += [*(_mpjpe(e) for e in four), words.ratio(seen)]
-        values += [words.mm(e.pa_mpjpe_mm) if e else words.NONE for e in four]
-    elif any(name == "joints" for name, _ in columns):
-        values.append(words.mm(seen.shift_mm))
+    groups = [name for name, _ in columns]
+    judged = any("whole bag" in name for name in groups)
+    ratio = len(values) + 4 if judged else -1
+    four = (seen.whole, seen.free, seen.window, seen.dropped)
+    if judged:
+        values += [*(terms.figure(e) for e in four), terms.beside_dropped(seen)]
+    if "PA-MPJPE (mm)" in groups:
+        values += [terms.mm(e.pa_mpjpe_mm if isinstance(e, Errors) else None) for e in four]
+    values += [terms.mm(seen.shift_mm)] if "joints" in groups else []
+    values += [terms.points(seen.changed_percent)] if "answers" in groups else []
     whole = stages.get("all", {})
     values += [words.number(whole.get("p50")), words.number(whole.get("p95"))]
     values += [str(sum(getattr(sensor, name) for sensor in seen.sensors)) for name in _COUNTS]
@@ -75,16 +83,18 @@ def _row(
     return el("tr", el("td", el("div", seen.name, title=seen.name), class_="title"), *cells)
 
 
-def _mpjpe(errors: Errors | None) -> str:
-    return words.mm(errors.mpjpe_mm) if errors else words.NONE
-
-
 def numbers_note(listed: Sequence[Measured]) -> str:
     """What the columns mean, as far as they are there."""
     note = "Messages: lost on the way (estimated from gaps), corrupt (failed their checks), dropped"
     note += " (late, double, superseded). Latency: all stages of an estimate."
-    if any(seen.ratio is not None for seen in listed):
-        note += f" Ratio: with fault over sensor dropped, at most {LIMIT:g}."
+    limited = next((seen for seen in listed if seen.kept is not None), None)
+    if limited:
+        less = "less" if limited.gain_points is not None else "over"
+        what = "Difference" if limited.gain_points is not None else "Ratio"
+        note += f" {what}: with fault {less} sensor dropped, limit {terms.limit(limited)}."
+    if any(seen.faults and isinstance(seen.whole, Accuracy) for seen in listed):
+        note += " An answer counts where its window lies within one activity, and to a fault where"
+        note += " its window touches the fault's."
     elif any(seen.shift_mm is not None for seen in listed) and not any(s.whole for s in listed):
         note += " Moved: distance of joints from those of the fault-free replay, in the windows."
     return note
@@ -92,16 +102,20 @@ def numbers_note(listed: Sequence[Measured]) -> str:
 
 def faults(listed: Sequence[FaultSeen]) -> Markup:
     """Every fault of a plan with what came of it."""
-    truth = any(fault.errors for fault in listed)
+    truth = next((fault.errors for fault in listed if fault.errors), None)
+    changed = any(fault.changed_percent is not None for fault in listed)
     head = ["fault", "strength", "what the stream did", "used", "weight", "weight fault-free"]
-    head += ["MPJPE fault-free", "with fault", "dropped"] if truth else ["joints moved (mm)"]
+    told = ["answers changed (%)" if changed else "joints moved (mm)"]
+    name = f"{terms.name(truth)} ({terms.unit(truth)}) fault-free"
+    head += [name, "with fault", "dropped"] if truth else told
     rows = []
     for fault in listed:
         row = [words.window(fault), words.strength(fault), words.reaction(fault)]
         row += [words.percent(fault.used)]
         row += [words.number(fault.weight, 2), words.number(fault.free_weight, 2)]
         errors = (fault.free, fault.errors, fault.dropped)
-        row += [_mpjpe(e) for e in errors] if truth else [words.mm(fault.shift_mm)]
+        moved = terms.points(fault.changed_percent) if changed else terms.mm(fault.shift_mm)
+        row += [terms.figure(e) for e in errors] if truth else [moved]
         rows.append(row)
     return _plain(head, rows, wordy=(0, 1, 2))
 

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pta_ros.evaluation import bag_terms as terms
 from pta_ros.evaluation.bag_faults_seen import FaultSeen
-from pta_ros.evaluation.bag_measures import LIMIT, Measured, SensorSeen
+from pta_ros.evaluation.bag_measures import Measured, SensorSeen
+from pta_ros.evaluation.bag_scores import Judged
 from pta_ros.evaluation.bag_states import LIVE, MISSING
+from pta_ros.evaluation.bag_terms import NONE
 from pta_ros.evaluation.faults_kinds import strength_text
 
 #: A sensor may be MISSING for so long at the begin without a word: bags start at any moment.
 _START_S = 1.0
-NONE = "–"
 
 
 def number(value: float | None, digits: int = 1) -> str:
     """A figure, or a dash where there is none."""
     return NONE if value is None else f"{value:.{digits}f}"
-
-
-def mm(value: float | None) -> str:
-    """Millimetres, with a decimal below 100."""
-    return NONE if value is None else f"{value:.{1 if value < 99.95 else 0}f}"
 
 
 def percent(share: float | None) -> str:
@@ -55,14 +52,6 @@ def listed(names: Sequence[str]) -> str:
 def strength(fault: FaultSeen) -> str:
     """What the strength of a fault is, with its unit."""
     return strength_text(fault.kind, fault.modality, fault.strength)
-
-
-def ratio(seen: Measured) -> str:
-    """The ratio, with a third decimal where two would hide on which side of the limit it is."""
-    if seen.ratio is None:
-        return NONE
-    digits = 2 if (round(seen.ratio, 2) <= LIMIT) == seen.kept else 3
-    return f"×{seen.ratio:.{digits}f}"
 
 
 def verdict(seen: Measured) -> str:
@@ -146,16 +135,21 @@ def _weights(fault: FaultSeen) -> str:
 def cost(seen: Measured) -> str:
     """What the faults cost, beside nothing failing and beside doing without the sensor."""
     if not seen.faults:
-        return "" if seen.whole is None else f"MPJPE {mm(seen.whole.mpjpe_mm)} mm."
+        return "" if seen.whole is None else f"{_figure(seen.whole)}."
     if seen.window is None or seen.free is None:
-        return "" if seen.shift_mm is None else f"Joints move by {mm(seen.shift_mm)} mm."
-    text = f"MPJPE {mm(seen.free.mpjpe_mm)} → {mm(seen.window.mpjpe_mm)} mm"
-    return f"{text}{_beside_dropped(seen)}."
+        return terms.effect(seen)
+    return f"{_figure(seen.window, terms.figure(seen.free))}{_beside_dropped(seen)}."
+
+
+def _figure(judged: Judged, before: str = "") -> str:
+    name = terms.name(judged)
+    way = f"{before} → " if before else ""
+    return f"{name[0].upper()}{name[1:]} {way}{terms.figure(judged)} {terms.unit(judged)}"
 
 
 def _beside_dropped(seen: Measured) -> str:
-    if seen.ratio is None or seen.dropped is None:
+    if seen.kept is None or seen.dropped is None:
         return ""
     said = "kept" if seen.kept else "MISSED"
-    without = f"{mm(seen.dropped.mpjpe_mm)} mm with the sensor dropped instead"
-    return f"; {without} ({ratio(seen)}, limit ×{LIMIT:g} {said})"
+    without = f"{terms.figure(seen.dropped)} {terms.unit(seen.dropped)} with the sensor dropped"
+    return f"; {without} instead ({terms.beside_dropped(seen)}, limit {terms.limit(seen)} {said})"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from pta_ros.evaluation import bag_answers
 from pta_ros.evaluation import bag_svg as svg
 from pta_ros.evaluation.bag_faults_seen import FaultSeen
 from pta_ros.evaluation.bag_markup import Markup, el
@@ -39,6 +40,10 @@ class Series:
     dropped: Scored | None = None
 
 
+#: Draws a series into a height from a top on.
+Panel = Callable[[Series, svg.Scale, float, float], list[Markup]]
+
+
 def strip(run: Replayed, seen: Measured) -> Markup:
     """The small timeline of the overview: per sensor its faults above its states."""
     fault, band, below = 6.0, 9.0, 2.0
@@ -69,17 +74,20 @@ def timeline(series: Series, seen: Measured) -> Markup:
     run = series.run.run
     time = svg.Scale(0, seen.duration_s, _LEFT, _WIDTH - _RIGHT)
     parts, top = _streams(run, seen, time), len(run.modalities) * (_STRIP + _BAND + _BELOW)
-    panels = [(_WEIGHTS, _weights)]
-    if series.run.has_truth:
+    panels: list[tuple[float, Panel]] = [(_WEIGHTS, _weights)]
+    if run.classes:
+        panels.append((bag_answers.height(series), bag_answers.answers))
+    elif series.run.has_truth:
         panels.append((_ERRORS, _errors))
     figure = list(parts)
     for height, panel in panels:
-        top += _BETWEEN if panel is _errors else _BETWEEN / 2
+        top += _BETWEEN / 2 if panel is _weights else _BETWEEN
         figure += _shades(seen.faults, time, top, height)
         figure += panel(series, time, top, height)
         top += height
     figure += _time_axis(time, top)
-    label = f"{run.name}: states, weights{' and error' * series.run.has_truth} over time"
+    judged = " and answers" if run.classes else " and error" * series.run.has_truth
+    label = f"{run.name}: states, weights{judged} over time"
     return svg.drawing(_WIDTH, top + _AXIS, figure, label, "timeline")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,24 +10,33 @@ from numpy.typing import NDArray
 from pta_ros.errors import DecodeError
 from pta_ros.evaluation.faults_copies import (
     CSI_AXES,
+    Message,
     cells,
     changed,
     cloud_copy,
     csi_copy,
     depth_copy,
+    phase_copy,
+    power_copy,
 )
 from pta_ros.evaluation.faults_kinds import AXES, Fault
+from pta_ros.evaluation.faults_radio import Change, csi_noise, nan_of, radar_noise, rfid_noise
 from pta_ros.sensors.wire import read
-
-Message = Any
-#: Gives a changed copy of a message in the fault's window; chances come from the generator.
-Change = Callable[[Fault, Message, np.random.Generator], Message]
 
 _SOURCE = "faults"
 _NS = 1_000_000_000
 #: sensor_msgs/PointField's number of a type in which nobody gives coordinates.
 _INT32 = 5
 _SECONDS = np.iinfo(np.int32)
+#: The field that holds a message's values.
+_VALUES = {
+    "depth": "data",
+    "lidar": "data",
+    "csi": "amplitude",
+    "wifi": "amplitude",
+    "radar": "power",
+    "rfid": "phase",
+}
 
 
 def depth_noise(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
@@ -47,16 +55,6 @@ def lidar_noise(fault: Fault, msg: Message, rng: np.random.Generator) -> Message
     other, columns = cloud_copy(msg)
     for column in columns:
         column += rng.standard_normal(column.shape) * fault.strength
-    return other
-
-
-def csi_noise(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
-    """Every amplitude is off by `strength` of their mean (one sigma) and stays positive."""
-    other, amplitude = csi_copy(msg)
-    finite = np.isfinite(amplitude)
-    level = fault.strength * float(amplitude[finite].mean()) if finite.any() else 0.0
-    noise = rng.standard_normal(amplitude.shape, np.float32) * np.float32(level)
-    amplitude[...] = np.abs(amplitude + noise)
     return other
 
 
@@ -110,13 +108,6 @@ def _without(other: Message, columns: tuple[NDArray[Any], ...], lost: NDArray[np
     return other
 
 
-def csi_nan(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
-    """A share of the amplitudes was not measured."""
-    other, amplitude = csi_copy(msg)
-    amplitude[rng.random(amplitude.shape) < fault.strength] = np.nan
-    return other
-
-
 def dead_antenna(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
     """Some antennas give zero, always the same ones."""
     other, amplitude = csi_copy(msg)
@@ -136,7 +127,7 @@ def clock_jump(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
 
 def short_data(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
     """The end of the values is missing, the sizes do not say so."""
-    name = "amplitude" if fault.modality == "csi" else "data"
+    name = _VALUES[fault.modality]
     values = read(msg, name, _SOURCE)
     count = min(int(len(values) * (1 - fault.strength)), len(values) - 1)
     return changed(msg, **{name: values[: max(0, count)]})
@@ -151,17 +142,33 @@ def wrong_encoding(fault: Fault, msg: Message, rng: np.random.Generator) -> Mess
     if fault.modality == "lidar":
         fields = [changed(field, datatype=_INT32) for field in read(msg, "fields", _SOURCE)]
         return changed(msg, fields=fields)
+    if fault.modality == "radar":
+        rows, columns = (read(msg, name, _SOURCE) for name in ("rows", "columns"))
+        return changed(msg, rows=columns, columns=rows)
     antennas, subcarriers, packets = (read(msg, name, _SOURCE) for name in CSI_AXES)
     return changed(msg, antennas=subcarriers, subcarriers=packets, packets=antennas)
 
 
 #: By kind, and by modality where it takes its own.
 _CHANGES: dict[str, Change | dict[str, Change]] = {
-    "noise": {"depth": depth_noise, "lidar": lidar_noise, "csi": csi_noise},
+    "noise": {
+        "depth": depth_noise,
+        "lidar": lidar_noise,
+        "csi": csi_noise,
+        "wifi": csi_noise,
+        "radar": radar_noise,
+        "rfid": rfid_noise,
+    },
     "dropout": {"depth": depth_dropout, "lidar": lidar_dropout},
     "dead_rows": dead_rows,
     "dead_antenna": dead_antenna,
-    "nan": {"lidar": lidar_nan, "csi": csi_nan},
+    "nan": {
+        "lidar": lidar_nan,
+        "csi": nan_of(csi_copy),
+        "wifi": nan_of(csi_copy),
+        "radar": nan_of(power_copy),
+        "rfid": nan_of(phase_copy),
+    },
     "clock_jump": clock_jump,
     "wrong_encoding": wrong_encoding,
     "short_data": short_data,

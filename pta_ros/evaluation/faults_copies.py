@@ -95,6 +95,21 @@ def csi_copy(msg: Message) -> tuple[Message, FloatArray]:
     return changed(msg, amplitude=amplitude), amplitude.reshape(shape)
 
 
+def power_copy(msg: Message) -> tuple[Message, FloatArray]:
+    """A copy of a radar's heat maps and their values (n,)."""
+    return _values_copy(msg, "power")
+
+
+def phase_copy(msg: Message) -> tuple[Message, FloatArray]:
+    """A copy of a round of an RFID reader and its phases (n,)."""
+    return _values_copy(msg, "phase")
+
+
+def _values_copy(msg: Message, name: str) -> tuple[Message, FloatArray]:
+    values = np.array(read(msg, name, _SOURCE), np.float32).reshape(-1)
+    return changed(msg, **{name: values}), values
+
+
 def _ordered(kind: str, msg: Message) -> np.dtype[Any]:
     return np.dtype(kind).newbyteorder(">" if read_size(msg, "is_bigendian", _SOURCE) else "<")
 

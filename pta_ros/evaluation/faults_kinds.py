@@ -16,10 +16,10 @@ from zlib import crc32
 import numpy as np
 
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.params import TOPICS
+from pta_ros.fusion.params import TYPES
 
 #: The sensors that can have faults.
-MODALITIES = tuple(TOPICS)
+MODALITIES = tuple(TYPES)
 #: What a depth image can lose, by `axis`.
 AXES = ("rows", "columns")
 
@@ -63,7 +63,7 @@ TRANSPORT = {
 CONTENT = {
     "noise": Kind(
         "noise is added",
-        "one sigma in metres; of csi as a share of the mean amplitude",
+        "one sigma in metres; of csi, wifi and radar as a share of the mean; of rfid in radians",
         "sigma {v:g} m",
         0,
         100,
@@ -72,15 +72,32 @@ CONTENT = {
     "dropout": Kind("points or pixels are lost", *_SHARE_OF_THEM, 0, 1, None, ("depth", "lidar")),
     "dead_rows": Kind("rows or columns return nothing", *_SHARE_OF_THEM, 0, 1, None, ("depth",)),
     "dead_antenna": Kind(
-        "antennas give zero", "number of antennas", "{v:g} antenna(s)", 0, 64, 1, ("csi",)
+        "antennas give zero", "number of antennas", "{v:g} antenna(s)", 0, 64, 1, ("csi", "wifi")
     ),
-    "nan": Kind("readings are NaN", *_SHARE_OF_THEM, 0, 1, None, ("lidar", "csi")),
+    "nan": Kind(
+        "readings are NaN", *_SHARE_OF_THEM, 0, 1, None, ("lidar", "csi", "radar", "wifi", "rfid")
+    ),
     "freeze": Kind("the content repeats, stamps go on", *_SHARE, 0, 1, 1),
     "clock_jump": Kind("the stamps shift", "seconds, negative too", "{v:+g} s", -1e6, 1e6, None),
-    "wrong_encoding": Kind("the layout is declared wrongly", *_SHARE, 0, 1, 1),
+    "wrong_encoding": Kind(
+        "the layout is declared wrongly",
+        *_SHARE,
+        0,
+        1,
+        1,
+        tuple(m for m in MODALITIES if m != "rfid"),  # declares none
+    ),
     "short_data": Kind(
         "arrays are shorter than declared", "share of the array", "{p:g} % missing", 0, 1, 0.5
     ),
+}
+#: What the sigma of noise is, where it is not in metres.
+_OF_AMPLITUDE = "sigma {p:g} % of the mean amplitude"
+_NOISE = {
+    "csi": _OF_AMPLITUDE,
+    "wifi": _OF_AMPLITUDE,
+    "radar": "sigma {p:g} % of the mean power",
+    "rfid": "sigma {v:g} rad",
 }
 #: Every kind, in the order in which faults that overlap are applied.
 KINDS = {**CONTENT, **TRANSPORT}
@@ -144,9 +161,7 @@ class Fault:
 
 def strength_text(kind: str, modality: str, strength: float) -> str:
     """A fault's strength in words, with its unit."""
-    text = KINDS[kind].value
-    if kind == "noise" and modality == "csi":
-        text = "sigma {p:g} % of the mean amplitude"
+    text = _NOISE.get(modality, KINDS[kind].value) if kind == "noise" else KINDS[kind].value
     return text.format(v=strength, p=100 * strength)
 
 

@@ -19,6 +19,8 @@ NS = 1_000_000_000
 #: Ground truth may lie so far from an estimate, or its two neighbours so far apart, and not more.
 TRUTH_NEAR_NS = NS // 20
 TRUTH_GAP_NS = NS // 5
+#: The class of an estimate without activity, as in pta_msgs/Activity.
+NO_CLASS = -1
 #: Pictures of the worst moments, and the least time between two of them.
 MOMENTS = 6
 MOMENT_BIN_NS = NS
@@ -65,14 +67,16 @@ class Column:
 
 
 class EstimateLog:
-    """All estimates as columns; see Replayed for their shapes."""
+    """All estimates as columns; see Replayed for their shapes. `joints` is 0 without the pose."""
 
-    def __init__(self, modalities: tuple[str, ...]) -> None:
+    def __init__(self, modalities: tuple[str, ...], joints: int = NUM_JOINTS) -> None:
         self._modalities, count = modalities, len(modalities)
         self._columns = {
             "stamp_ns": Column((), np.int64),
-            "joints_m": Column((NUM_JOINTS, 3), np.float32),
-            "std_m": Column((NUM_JOINTS,), np.float32),
+            "joints_m": Column((joints, 3), np.float32),
+            "std_m": Column((joints,), np.float32),
+            "class_id": Column((), np.int64),
+            "confidence": Column((), np.float32),
             "weights": Column((count,), np.float32),
             "frame_stamps_ns": Column((count,), np.int64),
         }
@@ -80,10 +84,13 @@ class EstimateLog:
 
     def add(self, estimate: Estimate) -> None:
         """Note one estimate."""
+        told = estimate.probabilities
         row = {
             "stamp_ns": estimate.stamp_ns,
             "joints_m": estimate.joints_m,
             "std_m": estimate.std_m,
+            "class_id": told.argmax() if len(told) else NO_CLASS,
+            "confidence": told.max(initial=0.0),
             "weights": [estimate.weights.get(m, 0.0) for m in self._modalities],
             "frame_stamps_ns": [estimate.stamps_ns.get(m, 0) for m in self._modalities],
         }

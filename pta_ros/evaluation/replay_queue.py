@@ -15,6 +15,7 @@ import numpy as np
 from pta_ros.datasets.bag import Bag, Raw
 from pta_ros.errors import DecodeError
 from pta_ros.evaluation.faults import Injector
+from pta_ros.evaluation.replay_activity import TrueActivity
 from pta_ros.frames import FloatArray, Frame
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.transforms import Transforms
@@ -36,18 +37,18 @@ class Truth:
 
 @dataclass(frozen=True, eq=False)
 class Arrival:
-    """What came at `time_ns` on the bag's clock: a reading, a pose, or why there is none."""
+    """What came at `time_ns` on the bag's clock: a reading, a truth, or why there is none."""
 
     time_ns: int
     modality: str  # empty for ground truth
-    content: Frame | Truth | DecodeError
+    content: Frame | Truth | TrueActivity | DecodeError
 
 
 class Decoder:
     """Turns the raw messages of one replay into arrivals.
 
-    `intakes` by modality, `topics` topic -> modality (empty: ground truth), `tf_topic` feeds
-    `transforms`. `shift_ns` is added to the recorder's times.
+    `intakes` by modality, `topics` topic -> modality (empty: ground truth, which `truth` reads),
+    `tf_topic` feeds `transforms`. `shift_ns` is added to the recorder's times.
     """
 
     def __init__(
@@ -59,10 +60,12 @@ class Decoder:
         transforms: Transforms,
         tf_topic: str = "",
         shift_ns: int = 0,
+        truth: Callable[[object, str], Truth | TrueActivity] | None = None,
     ) -> None:
         self._bag, self._intakes, self._topics = bag, intakes, topics
         self._injector, self._transforms = injector, transforms
         self._tf_topic, self._shift_ns = tf_topic, shift_ns
+        self._truth = truth_of if truth is None else truth
         self.losses: list[str] = []
 
     def arrivals(self) -> Iterator[Arrival]:
@@ -83,7 +86,7 @@ class Decoder:
         try:
             msg = self._bag.decode(raw)
             if not modality:
-                return Arrival(time_ns, "", truth_of(msg, raw.topic))
+                return Arrival(time_ns, "", self._truth(msg, raw.topic))
             msg = self._injector.content(modality, raw.time_ns, msg)
             return Arrival(time_ns, modality, self._intakes[modality].frame(msg, time_ns))
         except DecodeError as error:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.evaluation.faults import Fault
 from pta_ros.evaluation.metrics import joint_errors
-from pta_ros.frames import FloatArray, StreamStatus
+from pta_ros.frames import FloatArray, StreamStatus, nothing
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,12 @@ class Replayed:
     `truth_m` (N, J, 3) with NaN where no ground truth is near. `changes` are the streams' states
     over time, `statuses` those at the end, `moments` the worst ones, `losses` what could not be
     read, in words.
+
+    A replay that is judged by its activities names their `classes` and has no joints (J = 0):
+    `class_id` (N,) is the most probable one, `confidence` (N,) its probability, `true_class` (N,)
+    the one activity that the estimate's window lies in, -1 where it is not known or not one;
+    `window_s` is how far back an estimate looks. `true_spans` are the true activities: begin and
+    end (ns), class.
     """
 
     name: str
@@ -62,6 +68,12 @@ class Replayed:
     statuses: tuple[StreamStatus, ...]
     moments: tuple[Moment, ...]
     losses: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    class_id: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    confidence: FloatArray = field(default_factory=nothing)
+    true_class: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    window_s: float = 0.0
+    true_spans: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def joint_error_mm(self) -> FloatArray:
@@ -71,6 +83,16 @@ class Replayed:
 
     @property
     def error_mm(self) -> FloatArray:
-        """Mean error over the joints, (N,) mm; NaN without ground truth."""
+        """Mean error over the joints, (N,) mm; NaN without ground truth or joints."""
+        if not self.joints_m.shape[1]:
+            return np.full(len(self.stamp_ns), np.nan, np.float32)
         mean: FloatArray = self.joint_error_mm.mean(axis=1)
         return mean
+
+    @property
+    def right(self) -> FloatArray:
+        """Whether each answer is the true activity, (N,) 1 or 0; NaN where none is known."""
+        if not self.classes:
+            return np.full(len(self.stamp_ns), np.nan, np.float32)
+        same = (self.class_id == self.true_class).astype(np.float32)
+        return np.where(self.true_class >= 0, same, np.float32(np.nan))

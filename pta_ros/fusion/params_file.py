@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -9,27 +10,39 @@ from typing import Any
 import yaml
 
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.params import FusionParams, StreamParams, fusion_from, fusion_specs
+from pta_ros.fusion.params import SETS, FusionParams, StreamParams, fusion_from, fusion_specs
 from pta_ros.fusion.specs import unknown_name
 
 #: Name of the fusion node, as the launch file gives it.
 NODE = "/fusion"
 
 
-def read_params(path: Path | None) -> tuple[FusionParams, dict[str, StreamParams]]:
+def read_params(
+    path: Path | None, sensors: str = FusionParams.sensors
+) -> tuple[FusionParams, dict[str, StreamParams]]:
     """The parameters that a fusion node named `fusion` would take from `path`; None: the defaults.
 
-    Node names in the file may hold ROS 2's wildcards; later entries win. Raises ConfigError for a
-    file that cannot be read, an unknown name and a value out of range.
+    `sensors` is the set of sensors where the file names none. Node names in the file may hold
+    ROS 2's wildcards; later entries win. Raises ConfigError for a file that cannot be read, an
+    unknown name and a value out of range.
     """
-    known = {spec.name: spec for spec in fusion_specs()}
     given = _given(path) if path else {}
+    asked = given.get("sensors", sensors)
+    known = {spec.name: spec for spec in fusion_specs(asked if asked in tuple(SETS) else sensors)}
     problems = [unknown_name(n, known) for n in given if n not in known and n != "use_sim_time"]
     values = {n: spec.taken(given.get(n, spec.default)) for n, spec in known.items()}
     problems += [text for n, spec in known.items() if (text := spec.problem(values[n]))]
     if problems:
         raise ConfigError(f"{path}: {'; '.join(problems)}")
     return fusion_from(values)
+
+
+def sensor_set(modalities: Collection[str]) -> str:
+    """The set that has these modalities; raises ConfigError when none has them all."""
+    for name, topics in SETS.items():
+        if set(modalities) <= set(topics):
+            return name
+    raise ConfigError(f"modalities are {list(modalities)}; expected some of one of {SETS}")
 
 
 def _given(path: Path) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class PacketRing:
     """The last packets of one sensor, by their stamps; what is older than a window goes."""
 
     def __init__(self, sensor: WindowSensor, config: StreamConfig) -> None:
-        self.sensor, self._config = sensor, config
+        self.sensor, self._config, self.offset_s = sensor, config, config.offset_s
         self.received = self.dropped = self.bad = 0
         #: The last bad message since the last window, and whether a good one came after it.
         self.error: DecodeError | None = None
@@ -111,7 +111,7 @@ class PacketRing:
 
     def _placed(self, stamp_ns: int, now_ns: int) -> int | None:
         """The stamp on the common clock; None when the policy rules it out."""
-        stamp = stamp_ns + to_ns(self._config.offset_s)
+        stamp = stamp_ns + to_ns(self.offset_s)
         if stamp_ns > 0 and stamp - now_ns <= to_ns(self._config.future_tolerance_s):
             return stamp
         return now_ns if self._config.stamp_policy == "receive" else None
@@ -236,7 +236,8 @@ class WindowedPipeline(FusionPipeline):
         if window is not None and fresh and missing <= self._config.max_missing:
             try:
                 array = ring.sensor.complete(window, modality)
-                super().push(Frame(modality, end_ns, array, now_ns), now_ns)
+                stamp = end_ns - to_ns(ring.offset_s)  # the stream adds it; the packets have it
+                super().push(Frame(modality, stamp, array, now_ns), now_ns)
             except DecodeError as fault:
                 super().reject(modality, fault, now_ns)
         elif error is not None:

@@ -19,7 +19,7 @@ from rclpy.node import Node
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame
-from pta_ros.fusion.params import TOPICS
+from pta_ros.fusion.params import TOPICS, FusionParams
 from pta_ros.fusion.params_file import read_params
 from pta_ros.fusion.specs import START, param, specs
 from pta_ros.fusion.transforms import pose_form
@@ -85,7 +85,9 @@ class ViewNode(Node):
             raise ConfigError("; ".join(given.problems()))
         self.params = ViewParams(**given.values())
         path = self.params.params_file
-        _, streams = read_params(Path(path) if path else None)
+        own, streams = read_params(Path(path) if path else None)
+        if own.sensors != FusionParams.sensors:
+            raise ConfigError(f"{path}: sensors are {own.sensors}; this page shows {list(TOPICS)}")
         self._throttle = Throttle()
         self._shown_at: dict[str, float] = {}
         self._estimated_at = time.monotonic()

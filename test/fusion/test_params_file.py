@@ -6,7 +6,7 @@ import pytest
 
 from pta_ros.errors import ConfigError
 from pta_ros.fusion.params import FusionParams, StreamParams
-from pta_ros.fusion.params_file import read_params
+from pta_ros.fusion.params_file import read_params, sensor_set
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,6 +22,22 @@ def test_the_shipped_file_is_the_defaults():
     own, streams = read_params(None)
     assert own == FusionParams()
     assert streams["csi"] == StreamParams(topic="wifi/csi")
+
+
+def test_the_file_or_the_caller_says_which_sensors(tmp_path):
+    shipped = read_params(ROOT / "config/xrf55_live.yaml")
+    assert shipped == read_params(None, "xrf55")
+    assert list(shipped[1]) == ["radar", "wifi", "rfid"]
+    assert list(read_params(ROOT / "config/mmfi_live.yaml", "xrf55")[1]) == [
+        "depth",
+        "lidar",
+        "csi",
+    ]
+    with pytest.raises(ConfigError, match="sensors is 'xrf56'; expected one of mmfi, xrf55"):
+        read_params(write(tmp_path, "fusion: {ros__parameters: {sensors: xrf56}}"))
+    assert sensor_set(["wifi", "rfid"]) == "xrf55"
+    with pytest.raises(ConfigError, match=r"modalities are \['depth', 'rfid'\]"):
+        sensor_set(["depth", "rfid"])
 
 
 def test_values_nested_or_dotted_whole_numbers_and_later_entries(tmp_path):

@@ -152,6 +152,13 @@ def test_stamps_from_the_future_or_of_zero_follow_the_policy():
         assert ring.newest_ns() == (ns(2) if taken else None)
 
 
+def test_an_offset_of_the_stamps_is_applied_once():
+    rig = Rig(offset_s=0.3).feed(0, 7, "rfid", stamp=lambda t: t - 0.3)
+    last = rig.estimates[-1]
+    assert last.stamp_ns == last.stamps_ns["rfid"] == ns(6.5)
+    assert rig.state(7).state is StreamState.LIVE
+
+
 def test_a_clock_that_jumps_back_starts_over():
     rig = Rig().feed(100, 108, "rfid", "other")
     rig.feed(0, 2, "rfid", "other")

@@ -15,6 +15,8 @@ from pta_ros.datasets.bag_records import Raw
 from pta_ros.datasets.bag_types import header, known_types, message
 from pta_ros.evaluation.faults import KINDS, Fault, FaultPlan, Injector
 from pta_ros.sensors import SENSORS
+from pta_ros.simulate.rf_session import Packet
+from pta_ros.simulate.xrf55_bag import packet_message
 
 # A busy machine must not fail a property.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -93,7 +95,18 @@ def csi(seed=0, stamp_ns=BEGIN_NS):
     )
 
 
+def packet(modality, shape):
+    """A maker of messages of a windowed sensor."""
+
+    def make(seed=0, stamp_ns=BEGIN_NS):
+        values = np.random.default_rng(seed).uniform(1, 3, shape)
+        return packet_message(Packet(modality, 0.0, values), stamp_ns)
+
+    return make
+
+
 MAKERS = {"depth": image, "lidar": cloud, "csi": csi}
+MAKERS |= {m: packet(m, s) for m, s in (("radar", (256, 128)), ("wifi", (10, 270)), ("rfid", 23))}
 
 
 def a_fault(kind, modality="depth", strength=None, seed=0, start_s=1.0, end_s=2.0, **more):

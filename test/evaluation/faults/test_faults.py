@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pta_ros.evaluation.faults import KINDS, Fault, FaultPlan, Injector
 from pta_ros.evaluation.faults_copies import CSI_AXES
 from pta_ros.evaluation.faults_kinds import CONTENT, TRANSPORT
-from pta_ros.fusion.params import TOPICS
+from pta_ros.fusion.params import TOPICS, TYPES
 
 PAIRS = [(kind, modality) for kind, known in KINDS.items() for modality in known.modalities]
 NS = 1_000_000_000
@@ -40,7 +40,7 @@ plans = st.lists(faults(), max_size=6).map(lambda found: FaultPlan("drawn", tupl
 def carried_all(kit, plan, modalities):
     """Messages of several sensors through one injector: what arrives of each."""
     injector = Injector(plan, kit.BEGIN_NS)
-    found = {modality: [] for modality in TOPICS}
+    found = {modality: [] for modality in TYPES}
     for raw in kit.raws(40):
         for modality in modalities:
             found[modality] += injector.transport(modality, raw)
@@ -50,7 +50,7 @@ def carried_all(kit, plan, modalities):
 
 def changed_all(kit, plan, modalities):
     injector = Injector(plan, kit.BEGIN_NS)
-    found = {modality: [] for modality in TOPICS}
+    found = {modality: [] for modality in TYPES}
     for n in range(0, 40, 8):
         for modality in modalities:
             msg = kit.MAKERS[modality](n, stamp_ns=kit.at(n / 10))
@@ -98,7 +98,8 @@ def test_the_message_that_comes_in_is_never_changed(kit, fault, seed):
     assert kit.same(msg, before)
 
 
-SIZES = ("height", "width", "step", "point_step", "row_step", *CSI_AXES)
+VALUES = ("amplitude", "power", "phase", "data")
+SIZES = ("height", "width", "step", "point_step", "row_step", "rows", "columns", *CSI_AXES)
 claims = st.sampled_from([0, 1, 2, 3, 11, 48, 65535, 2**32 - 1])
 
 
@@ -111,7 +112,7 @@ def test_sizes_that_lie_break_nothing(kit, fault, sizes, keep):
     msg = kit.MAKERS[fault.modality]()
     for name in sizes.keys() & vars_of(msg):
         setattr(msg, name, sizes[name])
-    values = "amplitude" if fault.modality == "csi" else "data"
+    values = next(name for name in VALUES if hasattr(msg, name))
     setattr(msg, values, getattr(msg, values)[: int(keep * len(getattr(msg, values)))])
     kit.an_injector(fault).content(fault.modality, kit.at(fault.start_s + 0.005), msg)
 

@@ -3,12 +3,18 @@ from itertools import pairwise
 import pytest
 
 from pta_ros.evaluation.faults import KINDS, read_faults
+from pta_ros.fusion.params import TOPICS, WINDOW_TOPICS
 from pta_ros.home import shipped
 
 SUITE = sorted(shipped("config/faults").glob("*.yaml"))
 PLANS = {path.stem: read_faults(path) for path in SUITE}
 SHORT = [name for name in PLANS if name != "long_random"]
-EVERY = {(kind, modality) for kind, known in KINDS.items() for modality in known.modalities}
+WINDOWED = sorted(shipped("config/faults_xrf55").glob("*.yaml"))
+
+
+def every(sensors):
+    """Every kind with every sensor of a set that can have it."""
+    return {(kind, m) for kind, known in KINDS.items() for m in known.modalities if m in sensors}
 
 
 def pairs(name):
@@ -16,8 +22,16 @@ def pairs(name):
 
 
 def test_every_kind_strikes_every_sensor_that_can_have_it():
-    assert set().union(*map(pairs, SHORT)) == EVERY
-    assert pairs("long_random") == EVERY
+    assert set().union(*map(pairs, SHORT)) == every(TOPICS)
+    assert pairs("long_random") == every(TOPICS)
+
+
+def test_so_does_the_suite_of_the_windowed_sensors():
+    faults = [fault for path in WINDOWED for fault in read_faults(path).faults]
+    assert {(fault.kind, fault.modality) for fault in faults} == every(WINDOW_TOPICS)
+    # A window before, and one after the last that a fault touches, in a bag of two minutes.
+    assert min(fault.start_s for fault in faults) >= 10
+    assert max(fault.end_s for fault in faults) <= 110
 
 
 @pytest.mark.parametrize("name", SHORT)
@@ -46,7 +60,7 @@ def test_the_long_one_is_long_and_overlaps():
     assert any(a != b for a, b in overlapping)
 
 
-@pytest.mark.parametrize("path", SUITE, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*SUITE, *WINDOWED], ids=lambda p: f"{p.parent.name}-{p.stem}")
 def test_every_file_begins_with_what_it_shows(path):
     first = path.read_text().splitlines()[0]
     assert first.startswith("# ")

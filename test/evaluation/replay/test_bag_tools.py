@@ -84,7 +84,7 @@ def test_wrong_input_is_one_line(whole, arguments, told, tmp_path, capsys):
 
 
 def test_the_shipped_suite_is_known_by_name():
-    names = [plan.name for plan in evaluate_bag.read_plans(["suite"])]
+    names = [plan.name for plan in evaluate_bag.read_plans(["suite"], "mmfi")]
     assert len(names) > 20
     assert "long_random" in names
 
