@@ -54,6 +54,8 @@ def _transport():
 
 def _nodes(context):
     given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
+    if not Path(given["params_file"]).is_file():
+        raise ValueError(f"params_file is {given['params_file']!r}; expected a YAML file")
     topics = {m: given[f"{m}_topic"] for m in TOPICS}
     composed = _flag(given, "composed")
     common = {"use_sim_time": _flag(given, "use_sim_time")}

@@ -51,12 +51,14 @@ def _transport():
 
 def _nodes(context):
     given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
+    if not Path(given["params_file"]).is_file():  # launch_ros would go on without it
+        raise ValueError(f"params_file is {given['params_file']!r}; expected a YAML file")
     common = {"use_sim_time": _flag(given, "use_sim_time")}
     fusion = {**common, "sensors": "xrf55", "autostart": _flag(given, "autostart")}
     fusion.update({n: given[n] for n in ("model", "device") if given[n]})
     fusion.update({f"{m}.topic": given[f"{m}_topic"] for m in TOPICS if given[f"{m}_topic"]})
     if given["window_hop_s"]:
-        fusion["window_hop_s"] = float(given["window_hop_s"])
+        fusion["window_hop_s"] = _seconds(given, "window_hop_s")
     nodes = [
         Node(
             package="pta_ros",
@@ -78,3 +80,10 @@ def _flag(given, name):
     if value not in ("true", "false"):
         raise ValueError(f"{name} is {given[name]!r}; expected true or false")
     return value == "true"
+
+
+def _seconds(given, name):
+    try:
+        return float(given[name])
+    except ValueError:
+        raise ValueError(f"{name} is {given[name]!r}; expected seconds, such as 0.5") from None

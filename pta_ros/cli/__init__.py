@@ -27,8 +27,8 @@ BUILD_COMMAND = "colcon build --base-paths . pta_msgs"
 def run(main: Callable[[], int | None]) -> int:
     """Call a tool's main; return its exit code, or 1 (error) or 130 (Ctrl-C).
 
-    A PtaError, or an optional package that is not installed, is one line on stderr. Any other
-    exception is a defect and keeps its traceback.
+    A PtaError, a file or folder that the system refuses, or an optional package that is not
+    installed, is one line on stderr. Any other exception is a defect and keeps its traceback.
     """
     try:
         return main() or 0
@@ -39,6 +39,11 @@ def run(main: Callable[[], int | None]) -> int:
         if advice is None:
             raise
         message = advice
+    except OSError as error:
+        if error.filename is None:
+            raise
+        reason = error.strerror or type(error).__name__
+        message = f"{error.filename}: {reason}; expected a place to read and write: choose another"
     except KeyboardInterrupt:
         return 130
     print(f"error: {message}", file=sys.stderr)

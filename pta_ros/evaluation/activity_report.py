@@ -69,6 +69,12 @@ def _chosen(
         found = {name: rows[name] for name in SPLITS if name in rows and len(rows[name])}
     else:
         people = sorted(set(data.subject)) if list(subjects) == ["all"] else subjects
+        absent = sorted(set(people) - {*data.subject.tolist(), *data.clips.tolist()})
+        if absent:
+            raise DatasetError(
+                f"subjects {absent} are not in the tree; expected some of "
+                f"{np.unique(data.subject).tolist()}, or --subjects all"
+            )
         asked = torch.from_numpy(data.rows_of(tuple(people)))
         found = {"asked": asked} if len(asked) else {}
     if not found:

@@ -115,6 +115,12 @@ class SplitConfig:
                 f"split is {self.protocol!r}, {self.published!r}; expected protocol P1, P2 or P3, "
                 "published S1, S2 or S3, or none"
             )
+        for name in ("train_scenes", "test_scenes"):
+            if not isinstance(getattr(self, name), str):
+                raise ConfigError(
+                    f"split.{name} is {getattr(self, name)!r}; expected names with commas, such "
+                    "as Scene1,Scene2"
+                )
 
     def fractions(self) -> tuple[float, float, float, float]:
         """Shares in the order of datasets.splits.SubjectSplits; they sum to 1."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pta_ros.datasets.features import Truth
 from pta_ros.datasets.reduced import ReducedSet
+from pta_ros.errors import DatasetError
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import make_encoder, token_count
 from pta_ros.model.heads import Answer, PoseHead, answer
@@ -54,6 +55,11 @@ def pretrain_stage(
     )
     present = torch.from_numpy(data.present[modality].copy())
     train_rows, val_rows = train_rows[present[train_rows]], val_rows[present[val_rows]]
+    if not (len(train_rows) and len(val_rows)):
+        raise DatasetError(
+            f"{modality}: {len(train_rows)} usable training and {len(val_rows)} validation frames; "
+            "expected some of both: add its files, or leave it out of model.modalities"
+        )
 
     def epoch(number: int) -> Figures:
         model.train()

@@ -26,6 +26,13 @@ def test_a_known_error_is_one_line(capsys):
     assert capsys.readouterr().err == "error: rate is -1; expected a positive number\n"
 
 
+def test_a_path_that_the_system_refuses_is_one_line(capsys, tmp_path):
+    assert cli.run(lambda: (tmp_path / "file" / "x").mkdir()) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {tmp_path}/file/x: No such file or directory; expected")
+    assert told.count("\n") == 1
+
+
 def test_an_interrupt_is_no_error(capsys):
     assert cli.run(raising(KeyboardInterrupt())) == 130
     assert capsys.readouterr().err == ""

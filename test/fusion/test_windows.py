@@ -6,8 +6,9 @@ import pytest
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame, StreamState
 from pta_ros.fusion.pipeline import Prediction
+from pta_ros.fusion.ring import PacketRing
 from pta_ros.fusion.streams import Stream, StreamConfig
-from pta_ros.fusion.windows import PacketRing, WindowConfig, WindowedPipeline
+from pta_ros.fusion.windows import WindowConfig, WindowedPipeline
 from pta_ros.sensors import RfidSensor
 
 SENSOR = RfidSensor(packets=50, tags=3, unwrap=False)  # ten packets a second
@@ -139,7 +140,10 @@ def test_a_frozen_sensor_is_not_used(frozen):
     for k in range(80, 120):
         rig.feed(k / 10, (k + 1) / 10, "other")
         rig.feed(k / 10, (k + 1) / 10, "rfid", **change)
-    assert rig.state(12).state is not StreamState.LIVE
+    state = {"stamp": StreamState.STALE, "content": StreamState.CORRUPT}[frozen]
+    reason = {"stamp": "stamps lie 3.5 s in the past", "content": "messages repeat"}[frozen]
+    assert rig.state(12).state is state
+    assert reason in rig.state(12).reason
     assert set(rig.estimates[-1].weights) == {"other"}
 
 
@@ -157,6 +161,22 @@ def test_an_offset_of_the_stamps_is_applied_once():
     last = rig.estimates[-1]
     assert last.stamp_ns == last.stamps_ns["rfid"] == ns(6.5)
     assert rig.state(7).state is StreamState.LIVE
+
+
+def test_stamps_that_do_not_advance_are_named():
+    rig = Rig().feed(0, 8, "other").feed(8, 8.6, "rfid", stamp=lambda t: 8.0)
+    assert "stamps do not advance" in rig.state(8.6).reason
+    assert rig.state(8.6).dropped == 5
+
+
+def test_a_sensor_faster_than_the_models_fills_its_windows():
+    ring = PacketRing(SENSOR, StreamConfig())
+    for k in range(60_000):  # a thousand packets a second instead of ten
+        ring.add(Frame("rfid", ns(k / 1000), np.full((1, 3), k, np.float32)), ns(k / 1000))
+    window, missing = ring.window(ns(60))
+    assert missing == 0
+    np.testing.assert_allclose(window[:, 0] / 1000, np.arange(55.05, 60, 0.1), atol=0.026)
+    assert len(ring._stamps) <= 8 * SENSOR.packets
 
 
 def test_a_clock_that_jumps_back_starts_over():

@@ -30,6 +30,7 @@ def test_the_shipped_training_configuration_loads():
         ({"meta": {"outer": "second_order"}}, "outer is 'second_order'"),
         ({"pretrain": {"sonar": {}}}, "sonar"),
         ({"pretrain": {"csi": {"epoch": 1}}}, "did you mean 'epochs'"),
+        ({"split": {"train_scenes": ["Scene1"]}}, r"split.train_scenes is \['Scene1'\]"),
         ({"imported": 5}, "imported is 5"),
         ([1], r"is \[1\]"),
     ],
