@@ -25,7 +25,7 @@ TOPICS = {"radar": "radar/heatmap", "wifi": "wifi/csi", "rfid": "rfid/phase"}
 #: Name, default, meaning.
 ARGUMENTS = (
     ("params_file", str(SHARE / "config" / "xrf55_live.yaml"), "parameters of the fusion node"),
-    ("model", str(SHARE / "models" / "xrf55_lite"), "model folder; empty takes params_file's"),
+    ("model", "", "model folder; empty takes params_file's, else the shipped one"),
     ("device", "", "cpu, cuda, cuda:N or auto; empty takes params_file's"),
     ("radar_topic", "", "pta_msgs/RadarHeatmap; empty takes params_file's, else radar/heatmap"),
     ("wifi_topic", "", "pta_msgs/CsiFrame; empty takes params_file's, else wifi/csi"),

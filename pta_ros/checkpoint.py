@@ -27,7 +27,8 @@ from pta_ros.sensors.base import Sensor
 FORMAT = 1
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
-DEFAULT_MODEL = "mmfi_lite"
+#: The default model of each set of sensors (the fusion node's parameter `sensors`).
+DEFAULT_MODELS = {"mmfi": "mmfi_lite", "xrf55": "xrf55_lite"}
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,18 @@ class Checkpoint:
     name: str
 
 
-def model_folder(given: str) -> Path:
-    """The model folder asked for; for an empty string the default one that is installed with us.
+def model_folder(given: str, sensors: str = "mmfi") -> Path:
+    """The model folder asked for; for an empty string the default one of a set of sensors.
 
     Raises ConfigError when no default model is found.
     """
     if given:
         return Path(given).expanduser()
-    place = shipped(f"models/{DEFAULT_MODEL}")
+    name = DEFAULT_MODELS[sensors]
+    place = shipped(f"models/{name}")
     if place is None:
         raise ConfigError(
-            f"no default model {DEFAULT_MODEL} beside {Path(__file__).parent} or in share/pta_ros; "
+            f"no default model {name} beside {Path(__file__).parent} or in share/pta_ros; "
             "name a model folder"
         )
     return place

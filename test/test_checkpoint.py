@@ -93,7 +93,8 @@ def test_model_folder_is_the_one_asked_for(tmp_path):
 
 
 def test_default_model_is_the_shipped_one(monkeypatch):
-    assert checkpoint.model_folder("") == ROOT / "models" / checkpoint.DEFAULT_MODEL
-    monkeypatch.setattr(checkpoint, "DEFAULT_MODEL", "nobody")
+    assert checkpoint.model_folder("") == ROOT / "models" / "mmfi_lite"
+    assert checkpoint.model_folder("", "xrf55") == ROOT / "models" / "xrf55_lite"
+    monkeypatch.setattr(checkpoint, "DEFAULT_MODELS", {"mmfi": "nobody"})
     with pytest.raises(ConfigError, match="no default model nobody"):
         checkpoint.model_folder("")

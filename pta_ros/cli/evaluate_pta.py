@@ -49,10 +49,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
     if not options.data.is_dir():
-        raise DatasetError(f"{options.data}: no such folder; expected the root of an MM-Fi tree")
+        raise DatasetError(
+            f"{options.data}: no such folder; expected the root of a data set's tree"
+        )
+    _check_together(options)
     if options.table:
-        if options.paper:
-            raise ConfigError("--paper beside --table; expected it with --model")
         return _compare(options)
     from pta_ros import checkpoint
     from pta_ros.datasets.reduced import open_tree, reduce_tree
@@ -76,6 +77,15 @@ def _main(arguments: list[str] | None) -> int:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     return 0
+
+
+def _check_together(options: argparse.Namespace) -> None:
+    """Refuse what only the other of --model and --table knows; nothing is ignored in silence."""
+    alone = ("paper", "subjects", "json", "cache") if options.table else ("docs",)
+    asked, other = ("table", "model") if options.table else ("model", "table")
+    for name in alone:
+        if getattr(options, name):
+            raise ConfigError(f"--{name} beside --{asked}; expected it with --{other}")
 
 
 def _compare(options: argparse.Namespace) -> int:

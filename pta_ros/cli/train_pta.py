@@ -1,4 +1,4 @@
-"""`train_pta`: train a model on an MM-Fi tree."""
+"""`train_pta`: train a model on MM-Fi's or XRF55's tree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser("train_pta", description=__doc__)
-    parser.add_argument("data", type=Path, help="root of an MM-Fi tree (make_mmfi writes one)")
+    parser.add_argument(
+        "data", type=Path, help="root of an MM-Fi or XRF55 tree (make_mmfi, make_xrf55)"
+    )
     parser.add_argument("--config", type=Path, required=True, help="YAML, see config/")
     parser.add_argument(
         "--out", type=Path, required=True, help="run folder; continued if it exists"
@@ -43,7 +45,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
     if not options.data.is_dir():
-        raise DatasetError(f"{options.data}: no such folder; expected the root of an MM-Fi tree")
+        raise DatasetError(
+            f"{options.data}: no such folder; expected the root of a data set's tree"
+        )
     if options.out.exists() and not options.out.is_dir():
         raise ConfigError(f"{options.out}: not a folder; expected a run folder or a new one")
     import torch

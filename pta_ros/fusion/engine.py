@@ -67,7 +67,7 @@ class Engine:
     def load(cls, params: FusionParams, streams: dict[str, StreamParams]) -> Engine:
         """Load and check everything; raises CheckpointError or ConfigError."""
         device = resolve_device(params.device)
-        loaded = checkpoint.load(checkpoint.model_folder(params.model))
+        loaded = checkpoint.load(checkpoint.model_folder(params.model, params.sensors))
         missing = sorted(set(loaded.sensors) - set(streams))
         if missing:
             raise ConfigError(

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from pta_ros.errors import PtaError
+from pta_ros.errors import ConfigError, PtaError
 
 _BUILD = "colcon build --base-paths . pta_msgs && source install/setup.bash"
 _REMEDIES = {
@@ -88,10 +88,15 @@ def run(build: Callable[[], Program]) -> int:
 
 def _run(build: Callable[[], Program], stop: Stop) -> int:
     import rclpy
+    from rclpy._rclpy_pybind11 import RCLError
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.signals import SignalHandlerOptions
 
-    rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+    except RCLError as error:  # a parameter file that is not YAML, for example
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"ROS refuses the arguments {sys.argv[1:]}: {reason}") from error
     program = None
     try:
         program = build()

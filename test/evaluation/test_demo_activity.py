@@ -65,7 +65,7 @@ def test_only_windows_within_one_activity_are_judged():
 @pytest.mark.parametrize(
     ("change", "missed"),
     [
-        ({"answer": lambda index: 3}, "all: accuracy"),
+        ({"answer": lambda index: 3}, "all sensors: accuracy"),
         ({"latency_ms": 120.0}, "all: latency p50"),
         ({"delay_hops": 30}, "all silent: ERROR after"),
     ],
