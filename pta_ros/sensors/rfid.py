@@ -17,7 +17,8 @@ from pta_ros.sensors.wire import as_floats, read
 class RfidSensor(WindowSensor):
     """Physical array: float32 (packets, tags), radians; NaN for a tag that was not read.
 
-    `unwrap` undoes the jumps by a whole turn and subtracts each tag's mean over the window.
+    `unwrap` undoes the jumps by a whole turn and subtracts each tag's mean over the window. A live
+    window whose `coherence` is below `min_coherence` is noise, not motion, and is refused.
     """
 
     modality: ClassVar[str] = "rfid"
@@ -27,6 +28,7 @@ class RfidSensor(WindowSensor):
     unwrap: bool = True
     max_missing: float = 0.6
     max_phase_rad: float = 1e4
+    min_coherence: float = 0.5
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -54,6 +56,14 @@ class RfidSensor(WindowSensor):
         """Reject packets with few tags, and values that cannot be phases."""
         reject_values(packets, self.max_phase_rad, self.max_missing, "phases", source)
 
+    def complete(self, window: FloatArray, source: str) -> FloatArray:
+        """As in WindowSensor; DecodeError, too, for phases that jump at random."""
+        found = coherence(held(window))
+        if found < self.min_coherence:
+            told = f"phases that jump at random (coherence {found:.2f})"
+            raise DecodeError(source, told, f"{self.min_coherence:g} or more")
+        return super().complete(window, source)
+
     def squeeze(self, packets: FloatArray) -> FloatArray:
         """As they are; what is not finite is not known."""
         squeezed: FloatArray = np.where(np.isfinite(packets), packets, np.float32(np.nan))
@@ -66,3 +76,14 @@ class RfidSensor(WindowSensor):
             phases = np.unwrap(phases, axis=0)
             phases = phases - phases.mean(axis=0)
         return np.ascontiguousarray(phases.T, np.float32)
+
+
+def coherence(phases: FloatArray) -> float:
+    """How alike a tag's changes of phase from packet to packet are, 0 to 1; the median tag's.
+
+    `phases` (packets, tags), radians. It is the length of the mean direction of the changes:
+    near exp(-variance) for noise, whatever the offset and the turns.
+    """
+    changes = np.diff(phases, axis=0)
+    lengths = np.hypot(np.cos(changes).mean(axis=0), np.sin(changes).mean(axis=0))
+    return float(np.median(lengths))

@@ -11,7 +11,7 @@ from pta_ros.fusion.streams import Stream, StreamConfig
 from pta_ros.fusion.windows import WindowConfig, WindowedPipeline
 from pta_ros.sensors import RfidSensor
 
-SENSOR = RfidSensor(packets=50, tags=3, unwrap=False)  # ten packets a second
+SENSOR = RfidSensor(packets=50, tags=3, unwrap=False, min_coherence=0.0)  # ten packets a second
 S = 1_000_000_000
 T0 = 1_000 * S
 RNG = np.random.default_rng(0)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.sensors import RadarSensor, RfidSensor, WifiSensor
+from pta_ros.sensors.rfid import coherence
 from pta_ros.sensors.window import held
 from pta_ros.simulate.rf import RfRecording
 
@@ -112,3 +113,19 @@ def test_sizes_that_cannot_be_pooled_are_refused():
     ):
         with pytest.raises(ConfigError, match="expected"):
             make()
+
+
+def test_rfid_phases_that_jump_at_random_are_refused_live_and_motion_is_not():
+    rng, window = np.random.default_rng(0), WINDOWS["rfid"]
+    sensor = SENSORS["rfid"]
+    assert coherence(window) > 0.8
+    assert sensor.complete(window, "rfid").shape == sensor.shape
+    noise = window + rng.normal(0, 1.5, window.shape).astype(np.float32)
+    with pytest.raises(DecodeError, match=r"jump at random \(coherence 0\.[01]"):
+        sensor.complete(noise, "rfid")
+
+
+@given(st.floats(0.05, 1.5), st.floats(-3, 3))
+def test_coherence_tells_the_noise_and_not_the_offset(std, offset):
+    noise = np.random.default_rng(1).normal(offset, std, (4000, 3))
+    assert coherence(noise) == pytest.approx(np.exp(-(std**2)), abs=0.05)

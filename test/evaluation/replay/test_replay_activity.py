@@ -84,7 +84,7 @@ def test_two_replays_agree_bit_for_bit(play):
 
 
 @pytest.mark.parametrize(
-    ("kind", "state"), [("drop", "STALE"), ("freeze", "STALE"), ("short_data", "CORRUPT")]
+    ("kind", "state"), [("drop", "STALE"), ("freeze", "CORRUPT"), ("short_data", "CORRUPT")]
 )
 def test_a_silent_frozen_or_broken_sensor_is_left_out(play, kind, state):
     result = play(Fault(kind, "radar", 8.0, 14.0, 1.0))
