@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -76,11 +77,22 @@ def compare_activities(
     }
     written = {out / name: content for name, content in text.items()}
     if docs is not None:
-        written[docs / "activities.md"] = text["activities.md"]
+        written[docs / "activities.md"] = text["activities.md"] + _pictures(table.splits, out, docs)
     for path, content in written.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content.rstrip() + "\n", encoding="utf-8")
     return list(written)
+
+
+def _pictures(splits: Sequence[str], out: Path, docs: Path) -> str:
+    """Copy the confusions of `out` to `docs`/images; the Markdown that shows them."""
+    (docs / "images").mkdir(parents=True, exist_ok=True)
+    parts = ["\n## Confusion of PTA, all sensors, first seed"]
+    for split in splits:
+        name = f"confusion_{split}.png"
+        shutil.copyfile(out / name, docs / "images" / name)
+        parts.append(f"![Confusion, {SPLITS[split]}](images/{name})")
+    return "\n\n".join(parts)
 
 
 def _test(name: str, seed: int, bench: Bench, out: Path | None) -> list[AccuracyRecord]:
