@@ -18,7 +18,7 @@ from pta_ros.evaluation.activities import evaluate_activities
 from pta_ros.evaluation.activity_plot import draw_confusion, write_confusion
 from pta_ros.evaluation.activity_table import SPLITS
 from pta_ros.evaluation.table_text import grid, spaced
-from pta_ros.training.config import config_from
+from pta_ros.training.config_file import config_from
 from pta_ros.training.prepare import split_rows
 
 

@@ -17,6 +17,11 @@ from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi
 from pta_ros.model.heads import PoseHead
 from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA
+from pta_ros.training.ablations import (
+    with_paper_head,
+    without_diffusion,
+    without_meta_weights,
+)
 from pta_ros.training.activity import activity_stage, with_activity
 from pta_ros.training.calibrate import calibrate, calibrate_gate
 from pta_ros.training.config import TrainConfig
@@ -89,11 +94,6 @@ def make_system(name: str, bench: Bench) -> Projected:
     return system.eval()
 
 
-def with_paper_head(config: TrainConfig) -> TrainConfig:
-    """PTA as published: the head is linear on pooled tokens."""
-    return replace(config, model=replace(config.model, mixers=0))
-
-
 def add_activity(model: PTA, config: TrainConfig, bench: Bench) -> PTA:
     """`model` with a second head, trained or read from `bench.folder`; the rest stays as it is."""
     seed_everything(config.seed, "activity")
@@ -110,20 +110,6 @@ def add_activity(model: PTA, config: TrainConfig, bench: Bench) -> PTA:
     with bench.ranks.one_by_one():
         _run(stage, "activity", config, bench)
     return both.eval()
-
-
-def without_diffusion(config: TrainConfig) -> TrainConfig:
-    """The ablation that fuses plain features; no alignment loss."""
-    paper = with_paper_head(config)
-    return replace(
-        paper, model=replace(paper.model, refine=False), meta=replace(paper.meta, align_weight=0.0)
-    )
-
-
-def without_meta_weights(config: TrainConfig) -> TrainConfig:
-    """The ablation whose weights stay uniform."""
-    paper = with_paper_head(config)
-    return replace(paper, meta=replace(paper.meta, outer="none"))
 
 
 def _supervised(name: str, bench: Bench, make: Callable[[], ConcatenateMlp | XFi]) -> Projected:

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from pta_ros.errors import ConfigError
-from pta_ros.training.config import TrainConfig, config_from, load_config
+from pta_ros.training.config import TrainConfig
+from pta_ros.training.config_file import config_from, load_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "config").glob("mmfi_*.yaml"))
 
