@@ -10,6 +10,7 @@ own copy of the parameters; the mean over processes is the gradient by all copie
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -90,7 +91,14 @@ def launch_ranks() -> Ranks:
     strategy = DDPStrategy(process_group_backend="gloo", timeout=_PATIENCE)
     fabric = Fabric(accelerator="cpu", strategy=strategy, devices=here, num_nodes=world // here)
     fabric.launch()
+    # Left to the interpreter's end, gloo's threads are sometimes still running: the process aborts.
+    atexit.register(_leave)
     return Several(fabric)
+
+
+def _leave() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 class Several(Ranks):
