@@ -105,7 +105,7 @@ def run_evaluate_pta() -> int:
 
 def run_pta_demo() -> int:
     """Console script pta_demo: run the live demonstration."""
-    return _start("pta_ros.cli.demo")
+    return _start("pta_ros.cli.pta_demo")
 
 
 def run_evaluate_bag() -> int:

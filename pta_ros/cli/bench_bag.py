@@ -15,12 +15,12 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from pta_ros.bags.bag import Bag, Raw
 from pta_ros.cli import run
-from pta_ros.datasets.bag import Bag, Raw
 from pta_ros.errors import PtaError
 
 if TYPE_CHECKING:
-    from pta_ros.evaluation.replay_records import Replayed
+    from pta_ros.evaluation.replay.records import Replayed
 
 MIN_SPEED = 15.0
 MAX_GROWTH = 1.2
@@ -99,8 +99,8 @@ def _main(arguments: list[str] | None) -> int:
 
 def measure(path: Path, minutes: float) -> dict[str, float]:
     """Replay so much in this process: speed (times real time, start not counted), peak MB."""
-    from pta_ros.evaluation.bag import FAULT_FREE, find_source
-    from pta_ros.evaluation.bag import replay as replay_bag
+    from pta_ros.evaluation.replay.source import FAULT_FREE, find_source
+    from pta_ros.evaluation.replay.source import replay as replay_bag
     from pta_ros.fusion.engine import Engine
     from pta_ros.fusion.params_file import read_params
 

@@ -24,7 +24,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
     from pta_ros import checkpoint
-    from pta_ros.evaluation.heads_bench import LIMIT, bench_heads
+    from pta_ros.bench.heads import LIMIT, bench_heads
 
     loaded = checkpoint.load(checkpoint.model_folder(options.model))
     times = bench_heads(loaded.model, loaded.sensors, options.rounds)

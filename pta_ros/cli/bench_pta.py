@@ -14,7 +14,7 @@ from pta_ros.cli import run
 from pta_ros.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pta_ros.evaluation.demo_bounds import Bound
+    from pta_ros.metrics.bound import Bound
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -39,9 +39,9 @@ def _main(arguments: list[str] | None) -> int:
     _check(options)
     import torch
 
-    from pta_ros.evaluation.demo_bounds import at_least, at_most
-    from pta_ros.evaluation.speed import measure
-    from pta_ros.evaluation.speed_page import page
+    from pta_ros.bench.page import page
+    from pta_ros.bench.speed import measure
+    from pta_ros.metrics.bound import at_least, at_most
 
     torch.set_num_threads(options.threads)
     devices = _devices()
@@ -109,7 +109,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _step(left_out: bool, notes: list[str]) -> dict[str, Any]:
-    from pta_ros.evaluation.speed_runs import step_figures
+    from pta_ros.bench.runs import step_figures
 
     if left_out:
         notes.append("The training step was left out.")
@@ -120,7 +120,7 @@ def _step(left_out: bool, notes: list[str]) -> dict[str, Any]:
 
 def _node(left_out: bool, notes: list[str]) -> dict[str, Any]:
     """Empty where the node was left out, or could not be run: `notes` tell why."""
-    from pta_ros.evaluation.speed_runs import node_figures
+    from pta_ros.bench.runs import node_figures
 
     if left_out:
         notes.append("The node was left out.")

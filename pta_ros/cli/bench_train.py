@@ -13,8 +13,8 @@ from pta_ros.cli import run
 from pta_ros.errors import DatasetError
 
 if TYPE_CHECKING:
+    from pta_ros.bench.step import StepBench
     from pta_ros.datasets.reduced import ReducedSet
-    from pta_ros.evaluation.step_bench import StepBench
     from pta_ros.training.config import TrainConfig
 
 
@@ -43,7 +43,7 @@ def _main(arguments: list[str] | None) -> int:
         raise DatasetError(f"{options.data}: no such folder; expected the root of an MM-Fi tree")
     import torch
 
-    from pta_ros.evaluation.step_bench import bench_step
+    from pta_ros.bench.step import bench_step
     from pta_ros.training.config_file import load_config
 
     config = load_config(options.config)
@@ -65,9 +65,9 @@ def _main(arguments: list[str] | None) -> int:
 
 def _frames(config: TrainConfig, options: argparse.Namespace) -> tuple[ReducedSet, str]:
     """Reduced frames, and in words where they are from."""
+    from pta_ros.bench.step import random_frames
     from pta_ros.datasets.mmfi import MmfiTree
     from pta_ros.datasets.reduced import reduce_tree
-    from pta_ros.evaluation.step_bench import random_frames
     from pta_ros.sensors import sensors_from_config
 
     sensors = sensors_from_config({m: config.sensors.get(m, {}) for m in config.model.modalities})
@@ -81,7 +81,7 @@ def _frames(config: TrainConfig, options: argparse.Namespace) -> tuple[ReducedSe
 
 def table(bench: StepBench, source: str, threads: int) -> str:
     """Median and spread of both kinds of step, as Markdown."""
-    from pta_ros.evaluation.step_bench import spread
+    from pta_ros.bench.step import spread
 
     lines = [
         f"Training step at batch {bench.batch}, {len(bench.ratio)} repeats in turn, "

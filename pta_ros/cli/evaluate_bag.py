@@ -15,10 +15,10 @@ from pta_ros.cli import run
 from pta_ros.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pta_ros.datasets.bag import Bag
-    from pta_ros.evaluation.bag import Source
-    from pta_ros.evaluation.bag_measures import Case, Measured
-    from pta_ros.evaluation.faults import FaultPlan
+    from pta_ros.bags.bag import Bag
+    from pta_ros.evaluation.faults.injector import FaultPlan
+    from pta_ros.evaluation.replay.source import Source
+    from pta_ros.evaluation.report.measure import Case, Measured
     from pta_ros.fusion.engine import Engine
 
 SUITE = "suite"
@@ -58,9 +58,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
-    from pta_ros.datasets.bag import Bag
-    from pta_ros.evaluation.bag import find_source
-    from pta_ros.evaluation.bag_report import write_report
+    from pta_ros.bags.bag import Bag
+    from pta_ros.evaluation.replay.source import find_source
+    from pta_ros.evaluation.report.report import write_report
 
     engine = _engine(options)
     plans = list(read_plans(options.faults, engine.params.sensors))
@@ -91,7 +91,7 @@ def read_plans(names: list[str], sensors: str) -> Iterator[FaultPlan]:
 
     Raises ConfigError for a plan that no sensor of the set could have.
     """
-    from pta_ros.evaluation.faults import read_faults
+    from pta_ros.evaluation.faults.injector import read_faults
     from pta_ros.fusion.params import SETS
     from pta_ros.home import shipped
 
@@ -137,10 +137,10 @@ def _replays(
     engine: Engine, bag: Bag, source: Source, plans: list[FaultPlan], rrd: Path | None
 ) -> Iterator[tuple[Case, Measured]]:
     """The fault-free replay, then every plan and, where one sensor is at fault, it dropped."""
-    from pta_ros.evaluation.bag import FAULT_FREE, dropped_instead, replay
-    from pta_ros.evaluation.bag_measures import Case, measure
-    from pta_ros.evaluation.bag_scores import score
-    from pta_ros.evaluation.bag_text import verdict
+    from pta_ros.evaluation.replay.source import FAULT_FREE, dropped_instead, replay
+    from pta_ros.evaluation.report.measure import Case, measure
+    from pta_ros.evaluation.report.scores import score
+    from pta_ros.evaluation.report.words import verdict
 
     references: dict[Any, Any] = {}
     free = None
@@ -172,7 +172,7 @@ def _recording(path: Path | None, engine: Engine) -> Any:
 def _context(
     options: argparse.Namespace, arguments: list[str] | None, engine: Engine, source: Source
 ) -> Any:
-    from pta_ros.evaluation.bag_context import Context
+    from pta_ros.evaluation.report.context import Context
     from pta_ros.sensors import DepthSensor
     from pta_ros.simulate.room import LIDAR_TO_CAMERA
 

@@ -90,10 +90,10 @@ def _check_together(options: argparse.Namespace) -> None:
 
 def _compare(options: argparse.Namespace) -> int:
     from pta_ros.cli.train_pta import Console
-    from pta_ros.evaluation.activity_systems import compare_activities
-    from pta_ros.evaluation.systems import table_records
-    from pta_ros.evaluation.table_files import write_docs, write_results
-    from pta_ros.evaluation.table_page import report
+    from pta_ros.evaluation.compare.activity_run import compare_activities
+    from pta_ros.evaluation.compare.files import write_docs, write_results
+    from pta_ros.evaluation.compare.page import report
+    from pta_ros.evaluation.compare.run import table_records
     from pta_ros.training.run import read_settings
 
     seeds = " ".join(map(str, options.seeds))
@@ -122,7 +122,7 @@ def _activities(
     loaded: Checkpoint, data: ReducedSet, subjects: list[str] | None, cache: Path, out: Path
 ) -> dict[str, Any]:
     """Evaluate an activity model, print its tables, draw its confusion and return the report."""
-    from pta_ros.evaluation.activity_report import evaluate_model
+    from pta_ros.evaluation.compare.activity_report import evaluate_model
 
     out.mkdir(parents=True, exist_ok=True)
     text, report = evaluate_model(loaded, data, subjects, cache, out, _progress)
@@ -164,10 +164,10 @@ def evaluate(
     import torch
 
     from pta_ros.datasets.features import cache_features
-    from pta_ros.evaluation.activities import evaluate_activities
-    from pta_ros.evaluation.paper_compare import paper_table
-    from pta_ros.evaluation.poses import evaluate_subsets, mean_pose_error_mm
-    from pta_ros.evaluation.report import activity_table, as_json, markdown_table
+    from pta_ros.evaluation.compare.one_model import activity_table, as_json, markdown_table
+    from pta_ros.evaluation.compare.paper_compare import paper_table
+    from pta_ros.metrics.activity import evaluate_activities
+    from pta_ros.metrics.poses import evaluate_subsets, mean_pose_error_mm
 
     config = loaded.model.config
     rows = torch.from_numpy(data.rows_of(subjects))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pta_ros.datasets.bag import BagWriter, header, message
+from pta_ros.bags.bag import BagWriter, header, message
 from pta_ros.datasets.mmfi import Clip, MmfiTree
 from pta_ros.errors import ConfigError, DatasetError, DecodeError
 from pta_ros.frames import FloatArray

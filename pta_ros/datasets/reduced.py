@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from pta_ros.datasets import xrf55
 from pta_ros.datasets.arrays import ArrayWriter, Layout, read_arrays, read_or_make
-from pta_ros.datasets.faults import Fault, check_policy, stop_if_fatal, survey
 from pta_ros.datasets.mmfi import Clip, MmfiTree
+from pta_ros.datasets.problems import Fault, check_policy, stop_if_fatal, survey
 from pta_ros.datasets.xrf55 import Xrf55Clip, Xrf55Tree
 from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.sensors import sensors_to_config

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from pta_ros.model.diffusion import Aligner
+from pta_ros.model.align import Aligner
 from pta_ros.model.encoders.xfi_blocks import XfiEncoder
 from pta_ros.model.encoders.xfi_fast import FastLidarEncoder
 from pta_ros.model.encoders.xfi_lidar import LidarEncoder

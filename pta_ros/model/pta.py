@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pta_ros.errors import ConfigError
+from pta_ros.model.align import Aligner
 from pta_ros.model.config import PTAConfig
-from pta_ros.model.diffusion import Aligner
 from pta_ros.model.encoders import make_encoder
 from pta_ros.model.gate import ReliabilityGate
 from pta_ros.model.heads import PTAOutput, answer

@@ -12,7 +12,7 @@ from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-from pta_ros.datasets.bag_records import Topic
+from pta_ros.bags.records import Topic
 from pta_ros.nodes import tf_listener
 
 #: Messages that a publisher keeps for a slow subscriber, and a recorder while its disk is slow.

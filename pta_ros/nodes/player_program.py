@@ -15,8 +15,8 @@ from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 
-from pta_ros.datasets.bag import Bag
-from pta_ros.datasets.bag_records import Raw
+from pta_ros.bags.bag import Bag
+from pta_ros.bags.records import Raw
 from pta_ros.errors import ConfigError
 from pta_ros.fusion.specs import START, param, specs
 from pta_ros.nodes.bag_topics import STEADY, message_class, names, play_qos

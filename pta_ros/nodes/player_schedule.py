@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pta_ros.datasets.bag_records import Raw
+from pta_ros.bags.records import Raw
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from pta_ros.datasets.bag import Bag
-from pta_ros.datasets.bag_records import Raw
+from pta_ros.bags.bag import Bag
+from pta_ros.bags.records import Raw
 from pta_ros.errors import DatasetError
 from pta_ros.nodes.player_schedule import Event, Schedule, Window, with_ticks
 from pta_ros.nodes.tf_listener import TOPIC as STATIC

@@ -15,7 +15,7 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
-from pta_ros.datasets.bag_writer import COMPRESSIONS, STORAGES, BagWriter
+from pta_ros.bags.writer import COMPRESSIONS, STORAGES, BagWriter
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.fusion.params import TOPICS
 from pta_ros.fusion.specs import START, param, specs

@@ -20,6 +20,13 @@ class Sensor(ABC):
     """
 
     modality: ClassVar[str]
+    #: Topic (relative), type of its messages, and the frame_id that our own messages carry.
+    topic: ClassVar[str]
+    message_type: ClassVar[str]
+    frame_id: ClassVar[str]
+    #: Colour in pictures (of Okabe and Ito, told apart by colour-blind readers), letter in tables.
+    colour: ClassVar[str]
+    letter: ClassVar[str]
 
     @property
     @abstractmethod

@@ -22,6 +22,11 @@ class CsiSensor(Sensor):
     """
 
     modality: ClassVar[str] = "csi"
+    topic: ClassVar[str] = "wifi/csi"
+    message_type: ClassVar[str] = "pta_msgs/msg/CsiFrame"
+    frame_id: ClassVar[str] = "wifi_frame"
+    colour: ClassVar[str] = "#009E73"
+    letter: ClassVar[str] = "W"
 
     antennas: int = 3
     subcarriers: int = 114

@@ -37,6 +37,11 @@ class DepthSensor(Sensor):
     """
 
     modality: ClassVar[str] = "depth"
+    topic: ClassVar[str] = "depth/image"
+    message_type: ClassVar[str] = "sensor_msgs/msg/Image"
+    frame_id: ClassVar[str] = "depth_optical_frame"
+    colour: ClassVar[str] = "#0072B2"
+    letter: ClassVar[str] = "D"
 
     height: int = 96
     width: int = 128

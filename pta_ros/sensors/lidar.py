@@ -28,6 +28,11 @@ class LidarSensor(Sensor):
     """
 
     modality: ClassVar[str] = "lidar"
+    topic: ClassVar[str] = "lidar/points"
+    message_type: ClassVar[str] = "sensor_msgs/msg/PointCloud2"
+    frame_id: ClassVar[str] = "lidar_frame"
+    colour: ClassVar[str] = "#E69F00"
+    letter: ClassVar[str] = "L"
 
     points: int = 512
     #: The first rows are the cloud's exact farthest-point sequence: group centres for an encoder.

@@ -22,6 +22,11 @@ class RadarSensor(WindowSensor):
     """
 
     modality: ClassVar[str] = "radar"
+    topic: ClassVar[str] = "radar/heatmap"
+    message_type: ClassVar[str] = "pta_msgs/msg/RadarHeatmap"
+    frame_id: ClassVar[str] = "radar_frame"
+    colour: ClassVar[str] = "#CC79A7"
+    letter: ClassVar[str] = "R"
 
     packets: int = 17
     height: int = 256

@@ -22,6 +22,11 @@ class RfidSensor(WindowSensor):
     """
 
     modality: ClassVar[str] = "rfid"
+    topic: ClassVar[str] = "rfid/phase"
+    message_type: ClassVar[str] = "pta_msgs/msg/RfidPhases"
+    frame_id: ClassVar[str] = "rfid_frame"
+    colour: ClassVar[str] = "#56B4E9"
+    letter: ClassVar[str] = "RF"
 
     packets: int = 148
     tags: int = 23

@@ -24,6 +24,11 @@ class WifiSensor(WindowSensor):
     """
 
     modality: ClassVar[str] = "wifi"
+    topic: ClassVar[str] = "wifi/csi"
+    message_type: ClassVar[str] = "pta_msgs/msg/CsiFrame"
+    frame_id: ClassVar[str] = "wifi_frame"
+    colour: ClassVar[str] = "#009E73"
+    letter: ClassVar[str] = "W"
 
     packets: int = 1000
     links: int = 9

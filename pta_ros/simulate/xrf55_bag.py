@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pta_ros.datasets.bag import BagWriter, header, message
+from pta_ros.bags.bag import BagWriter, header, message
 from pta_ros.datasets.mmfi_bag import START_NS, Written
 from pta_ros.errors import ConfigError
 from pta_ros.frames import FloatArray

@@ -13,8 +13,8 @@ from pta_ros.datasets.features import FeatureSet
 from pta_ros.model.pta import PTA
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.fit import fit_stage
-from pta_ros.training.loop import Figures, Stage
 from pta_ros.training.purify import draw_subsets
+from pta_ros.training.resume import Figures, Stage
 
 
 def with_activity(model: PTA, config: TrainConfig) -> PTA:

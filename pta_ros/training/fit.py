@@ -14,10 +14,10 @@ from pta_ros.model.baselines import ConcatenateMlp, XFi
 from pta_ros.model.heads import PTAOutput
 from pta_ros.training.config import MetaConfig, TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
-from pta_ros.training.loop import Figures, Stage, batches
 from pta_ros.training.losses import task_loss
 from pta_ros.training.pretrain import one_cycle
 from pta_ros.training.purify import draw_subsets
+from pta_ros.training.resume import Figures, Stage, batches
 
 #: The systems that are trained by the task loss alone.
 System = ConcatenateMlp | XFi

@@ -12,8 +12,8 @@ from pta_ros.datasets.features import FeatureSet
 from pta_ros.model.pta import PTA
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.fit import fit_stage
-from pta_ros.training.loop import Figures, Stage
 from pta_ros.training.purify import draw_subsets
+from pta_ros.training.resume import Figures, Stage
 
 #: Features of corrupted frames: modality -> kind -> tokens of the same rows as the clean ones.
 Spoilt = Mapping[str, Mapping[str, FeatureSet]]

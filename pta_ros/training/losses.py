@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from pta_ros.datasets.features import Truth
-from pta_ros.model.diffusion import Aligner
+from pta_ros.model.align import Aligner
 from pta_ros.model.heads import Answer, PTAOutput
 from pta_ros.training.distributed import ALONE, Ranks
 

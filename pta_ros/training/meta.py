@@ -12,16 +12,16 @@ from torch.func import functional_call
 
 from pta_ros.datasets.features import FeatureSet, Truth
 from pta_ros.errors import ConfigError
-from pta_ros.model.diffusion import Aligner
+from pta_ros.model.align import Aligner
 from pta_ros.model.heads import PTAOutput
 from pta_ros.model.pta import PTA, scatter_rows
 from pta_ros.model.purify import fuse
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.fit import endless, fit_stage
-from pta_ros.training.loop import Figures, Stage
 from pta_ros.training.losses import alignment, task_error, task_loss
 from pta_ros.training.purify import draw_subsets
+from pta_ros.training.resume import Figures, Stage
 
 __all__ = ["MetaTrainer", "draw_subsets", "meta_stage"]
 

@@ -12,7 +12,7 @@ from pta_ros.datasets.features import FeatureSet
 from pta_ros.model.baselines import MeanOfPredictions
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.fit import fit_stage
-from pta_ros.training.loop import Figures, Stage
+from pta_ros.training.resume import Figures, Stage
 
 
 def mutual_loss(logits: Tensor, present: Tensor, labels: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pta_ros import __version__
-from pta_ros.datasets.faults import fault_summary
+from pta_ros.datasets.problems import fault_summary
 from pta_ros.datasets.reduced import ReducedSet, open_tree, reduce_tree
 from pta_ros.datasets.splits import published_splits, subject_splits
 from pta_ros.datasets.xrf55_splits import repeat_split
@@ -23,9 +23,9 @@ from pta_ros.imported.xfi import load_encoder, weights_sha256
 from pta_ros.sensors import sensors_from_config
 from pta_ros.sensors.base import Sensor
 from pta_ros.training.config import SplitConfig, TrainConfig
-from pta_ros.training.loop import Figures, read_stage, run_stage, seed_everything
 from pta_ros.training.losses import CROSS_ENTROPY
 from pta_ros.training.pretrain import SingleModality, pretrain_stage
+from pta_ros.training.resume import Figures, read_stage, run_stage, seed_everything
 
 
 class Watcher(Protocol):

@@ -17,8 +17,8 @@ from pta_ros.model.heads import Answer, PoseHead, answer
 from pta_ros.model.projector import Projector, main_head
 from pta_ros.training.augment import AUGMENT
 from pta_ros.training.config import PretrainConfig, TrainConfig
-from pta_ros.training.loop import Figures, Stage, batches, seed_everything
 from pta_ros.training.losses import task_loss
+from pta_ros.training.resume import Figures, Stage, batches, seed_everything
 
 
 class SingleModality(nn.Module):

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from pta_ros.datasets.features import FeatureSet
 from pta_ros.errors import ConfigError
-from pta_ros.evaluation.activities import evaluate_activities
-from pta_ros.evaluation.poses import evaluate_subsets
+from pta_ros.metrics.activity import evaluate_activities
+from pta_ros.metrics.poses import evaluate_subsets
 from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi
 from pta_ros.model.heads import PoseHead
 from pta_ros.model.projector import Projected
@@ -29,11 +29,11 @@ from pta_ros.training.corrupt import FROZEN
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.fit import supervised_stage
 from pta_ros.training.gate import Spoilt, gate_stage
-from pta_ros.training.loop import Figures, Stage, read_stage, run_stage, seed_everything
 from pta_ros.training.meta import meta_stage
 from pta_ros.training.mutual import mutual_stage
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
 from pta_ros.training.pretrain import SingleModality
+from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_everything
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,10 +6,11 @@ import pytest
 
 pytest.importorskip("torch")
 
+from pta_ros.bench import runs as speed_runs
+from pta_ros.bench import speed
+from pta_ros.bench.speed import Series, Speed
 from pta_ros.cli import bench_pta
 from pta_ros.errors import ConfigError
-from pta_ros.evaluation import speed, speed_runs
-from pta_ros.evaluation.speed import Series, Speed
 
 SPREAD = {"p10": 1.0, "median": 2.0, "p90": 3.0}
 STEP = {"batch": 16, "step_ms": {"cached": SPREAD, "encoding": SPREAD}, "ratio": {"median": 40.0}}

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from pta_ros.bags.bag import Bag
 from pta_ros.cli.make_mmfi import main as make_mmfi
 from pta_ros.cli.mmfi_to_bag import main
-from pta_ros.datasets.bag import Bag
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pta_ros.datasets.bag import Bag
+from pta_ros.bags.bag import Bag
 from pta_ros.datasets.mmfi import MmfiTree
 from pta_ros.datasets.mmfi_bag import (
     START_NS,

@@ -23,7 +23,7 @@ def write_bag(bench, path, count, rate_hz=10.0):
     pytest.importorskip("rosbags")
     from rclpy.serialization import serialize_message
 
-    from pta_ros.datasets.bag_writer import BagWriter
+    from pta_ros.bags.writer import BagWriter
 
     sent = {topic: [] for topic in TYPES}
     with BagWriter(path) as writer:
@@ -45,7 +45,7 @@ def filled(data):
 
 def read_bag(path):
     """The filled bytes of a bag by topic, and its losses."""
-    from pta_ros.datasets.bag import Bag
+    from pta_ros.bags.bag import Bag
 
     with Bag([path]) as bag:
         found = {name: [] for name in bag.topics}

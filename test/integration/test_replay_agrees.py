@@ -100,7 +100,7 @@ def lived(bag):
 
 def replayed(bag):
     """What the replay says."""
-    from pta_ros.evaluation.bag import FAULT_FREE, find_source, replay
+    from pta_ros.evaluation.replay.source import FAULT_FREE, find_source, replay
     from pta_ros.fusion.engine import Engine
     from pta_ros.fusion.params_file import read_params
 
@@ -121,7 +121,7 @@ def told(live, offline):
 
 def test_live_and_replay_agree(bench, tmp_path):
     pytest.importorskip("rosbags")
-    from pta_ros.datasets.bag import Bag
+    from pta_ros.bags.bag import Bag
 
     with Bag([record(bench, tmp_path)]) as bag:
         live, offline = lived(bag), replayed(bag)

@@ -36,7 +36,7 @@ def policies(qos):
 
 
 def test_what_is_played_is_offered_as_it_was(topics):
-    from pta_ros.datasets.bag_records import Topic
+    from pta_ros.bags.records import Topic
 
     image = "sensor_msgs/msg/Image"
     said = Topic("/a", image, 1, "best_effort", "volatile")

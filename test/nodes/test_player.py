@@ -19,7 +19,7 @@ TYPES = {"/skeleton": "pta_msgs/msg/Skeleton", "/camera": "sensor_msgs/msg/Image
 def bag(tmp_path, request):
     """Two topics, ten messages in a second; each holds its number alone, which is no message."""
     pytest.importorskip("rosbags")
-    from pta_ros.datasets.bag_writer import BagWriter
+    from pta_ros.bags.writer import BagWriter
 
     with BagWriter(tmp_path / "bag", getattr(request, "param", "mcap")) as writer:
         for number in range(10):
@@ -92,7 +92,7 @@ def test_a_part_of_one_topic_without_the_time(ros, play):
 
 
 def test_what_this_python_lacks_is_told_once_and_left_out(ros, play, tmp_path, monkeypatch, capfd):
-    from pta_ros.datasets.bag_writer import BagWriter
+    from pta_ros.bags.writer import BagWriter
 
     monkeypatch.setitem(sys.modules, "stereo_msgs", None)  # cannot be imported from now on
     with BagWriter(tmp_path / "mixed") as writer:
@@ -107,7 +107,7 @@ def test_what_this_python_lacks_is_told_once_and_left_out(ros, play, tmp_path, m
 
 
 def test_the_time_in_a_bag_gives_way_to_the_players_own(ros, play, tmp_path):
-    from pta_ros.datasets.bag_writer import BagWriter
+    from pta_ros.bags.writer import BagWriter
 
     with BagWriter(tmp_path / "clocked") as writer:
         writer.write_raw("/clock", "rosgraph_msgs/msg/Clock", BEGIN_NS, b"?")

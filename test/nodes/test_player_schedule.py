@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("rosbags")
 
-from pta_ros.datasets.bag_records import Raw
+from pta_ros.bags.records import Raw
 from pta_ros.nodes.player_schedule import Schedule, Window, with_ticks
 
 

@@ -53,7 +53,7 @@ class Rig:
 
     def finish(self):
         """Close the recorder; gives the bag's topics and its messages by topic."""
-        from pta_ros.datasets.bag import Bag
+        from pta_ros.bags.bag import Bag
 
         self.recorder.close()
         with Bag([self.bag]) as bag:

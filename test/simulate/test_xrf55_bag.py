@@ -4,8 +4,8 @@ import pytest
 
 pytest.importorskip("rosbags")
 
+from pta_ros.bags.bag import Bag
 from pta_ros.cli import make_xrf55_bag
-from pta_ros.datasets.bag import Bag
 from pta_ros.datasets.mmfi_bag import START_NS
 from pta_ros.errors import ConfigError
 from pta_ros.fusion.params import WINDOW_TOPICS

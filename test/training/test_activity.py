@@ -19,8 +19,8 @@ from pta_ros.training.activity import activity_stage, with_activity
 from pta_ros.training.augment import AUGMENT
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.config_file import config_from
-from pta_ros.training.loop import seed_everything
 from pta_ros.training.mutual import mutual_loss
+from pta_ros.training.resume import seed_everything
 from pta_ros.training.run import train, train_systems
 from pta_ros.training.systems import BY_TASK
 

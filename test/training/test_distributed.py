@@ -30,8 +30,8 @@ from pta_ros.model.pta import PTA  # noqa: E402
 from pta_ros.training.config import MetaConfig, TrainConfig  # noqa: E402
 from pta_ros.training.distributed import ALONE, launch_ranks  # noqa: E402
 from pta_ros.training.fit import supervised_stage  # noqa: E402
-from pta_ros.training.loop import run_stage  # noqa: E402
 from pta_ros.training.meta import MetaTrainer, meta_stage  # noqa: E402
+from pta_ros.training.resume import run_stage  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

@@ -3,8 +3,8 @@ import pytest
 import torch
 from scipy.stats import pearsonr
 
+from pta_ros.model.align import Aligner
 from pta_ros.model.config import DISTILLATIONS, DiffusionConfig
-from pta_ros.model.diffusion import Aligner
 from pta_ros.training.losses import TASK_LOSSES, alignment, dist_loss, spread_loss
 
 

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, settings
 
 pytest.importorskip("rosbags")
 
-from pta_ros.datasets.bag_records import Raw
-from pta_ros.datasets.bag_types import header, known_types, message
-from pta_ros.evaluation.faults import KINDS, Fault, FaultPlan, Injector
+from pta_ros.bags.records import Raw
+from pta_ros.bags.types import header, known_types, message
+from pta_ros.evaluation.faults.injector import KINDS, Fault, FaultPlan, Injector
 from pta_ros.sensors import SENSORS
 from pta_ros.simulate.rf_session import Packet
 from pta_ros.simulate.xrf55_bag import packet_message

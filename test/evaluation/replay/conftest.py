@@ -8,12 +8,12 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("rosbags")
 
-from pta_ros.datasets.bag import Bag, BagWriter
+from pta_ros.bags.bag import Bag, BagWriter
 from pta_ros.datasets.mmfi import MmfiTree
 from pta_ros.datasets.mmfi_bag import SENSOR_TOPICS, cloud_message, csi_message, depth_message
 from pta_ros.datasets.mmfi_bag import truth_message as truth
-from pta_ros.evaluation.bag import find_source, replay
-from pta_ros.evaluation.faults import Fault, FaultPlan
+from pta_ros.evaluation.faults.injector import Fault, FaultPlan
+from pta_ros.evaluation.replay.source import find_source, replay
 from pta_ros.fusion.engine import Engine
 from pta_ros.fusion.params_file import read_params
 

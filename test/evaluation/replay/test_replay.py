@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pta_ros.datasets.bag import Bag
+from pta_ros.bags.bag import Bag
 from pta_ros.errors import DecodeError
-from pta_ros.evaluation.replay import Replay
-from pta_ros.evaluation.replay_queue import Arrival
+from pta_ros.evaluation.replay.decode import Arrival
+from pta_ros.evaluation.replay.replay import Replay
 from pta_ros.frames import Estimate, StreamStatus
 from pta_ros.fusion.pipeline import FusionPipeline, Prediction
 from pta_ros.fusion.streams import Stream, StreamConfig
@@ -146,7 +146,7 @@ def unsound(sample):
     [(broken, "3 estimates failed: model: no"), (unsound, "3 estimates were not finite")],
 )
 def test_estimates_that_fail_are_counted_and_told(estimator, told):
-    from pta_ros.evaluation.faults import FaultPlan
+    from pta_ros.evaluation.faults.injector import FaultPlan
     from pta_ros.frames import Frame
 
     pipeline = FusionPipeline({"csi": Stream("csi", StreamConfig())}, estimator)

@@ -1,0 +1,140 @@
+"""rosbag2 recordings without ROS: mcap and sqlite3, compressed or not, whole or cut off.
+
+with Bag([Path("recording")]) as bag:
+    for raw in bag.messages({"/depth/image"}):
+        msg = bag.decode(raw)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pta_ros.bags import types as bag_types
+from pta_ros.bags.files import ZSTD_MAGIC, find_files, inflated, unpack
+from pta_ros.bags.order import in_order
+from pta_ros.bags.part import Part
+from pta_ros.bags.records import Channel, Raw, Topic
+from pta_ros.bags.types import header, message
+from pta_ros.bags.writer import BagWriter
+from pta_ros.errors import DatasetError
+
+__all__ = ["Bag", "BagWriter", "Raw", "Topic", "header", "message"]
+
+_ENCODING = "cdr"
+
+
+class Bag:
+    """One recording: a folder, a file, or several of them (the parts of a split one).
+
+    A context manager; entering it raises DatasetError when there is nothing to read. `topics` are
+    by name, `begin_ns` and `end_ns` the times of the first and last message.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = [Path(path) for path in paths]
+        self.topics: dict[str, Topic] = {}
+        self.begin_ns = 0
+        self.end_ns = 0
+        self._parts: list[Part] = []
+        self._told: list[str] = []
+
+    def __enter__(self) -> Bag:
+        with ExitStack() as stack:
+            self._parts = self._open(stack)
+            filled = [part.source for part in self._parts if part.source.count]
+            if not filled:
+                told = "; ".join(["no messages in it", *self.losses])
+                raise DatasetError(f"{self._names()}: {told}; expected a recording with messages")
+            self.begin_ns = min(source.begin_ns for source in filled)
+            self.end_ns = max(source.end_ns for source in filled)
+            self._read_topics([each for part in self._parts for each in part.source.channels])
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def losses(self) -> list[str]:
+        """What could not be read, in words; complete once `messages` has run out."""
+        return [*self._told, *(text for part in self._parts for text in part.losses(self.begin_ns))]
+
+    def messages(self, topics: Collection[str]) -> Iterator[Raw]:
+        """The messages of these topics, of all parts, in order of time."""
+        wanted = set(topics) & self.topics.keys()
+        sources = [
+            (part.source.begin_ns, partial(part.messages, wanted))
+            for part in self._parts
+            if part.source.count
+        ]
+        last_ns, disordered = 0, 0
+        for raw in in_order(sources):
+            if raw.time_ns < last_ns:  # only where a damage has changed times or index
+                disordered += 1
+                continue
+            last_ns = raw.time_ns
+            # Serialized bytes begin with zero, so this is a message that was compressed by itself.
+            if raw.data[:4] == ZSTD_MAGIC:
+                raw = Raw(raw.topic, raw.type, raw.time_ns, inflated(raw.data))
+            yield raw
+        if disordered:
+            self._tell(f"{disordered} messages came out of order and are left out")
+
+    def decode(self, raw: Raw) -> Any:
+        """The message, its attributes as in ROS; DecodeError when the bytes do not fit its type."""
+        return bag_types.decode(self._types, raw.topic, raw.type, raw.data)
+
+    def _open(self, stack: ExitStack) -> list[Part]:
+        """Open the files; those of a folder that are no recording are told."""
+        files, self._told = find_files(self.paths)
+        same = Counter(file.name for file in files)
+        parts = []
+        for file in files:
+            name = file.name if same[file.name] == 1 else f"{file.parent.name}/{file.name}"
+            try:
+                path, problem = unpack(file, stack)
+                part = Part(path, name, problem)
+            except DatasetError as error:
+                if len(files) == 1:
+                    raise DatasetError(f"{file}: {error}") from error
+                self._told.append(f"{name}: {error}")
+                continue
+            stack.callback(part.close)
+            parts.append(part)
+        return parts
+
+    def _read_topics(self, channels: list[Channel]) -> None:
+        """Merge the parts' topics, and learn the message types that they define."""
+        for channel in channels:
+            topic = channel.topic
+            if channel.encoding != _ENCODING:
+                told = f"{topic.name} is recorded as {channel.encoding!r}; expected {_ENCODING!r}"
+                self._tell(told)
+                continue
+            before = self.topics.get(topic.name)
+            count = topic.count + (before.count if before else 0)
+            kept = before or topic
+            self.topics[topic.name] = Topic(
+                kept.name, kept.type, count, kept.reliability, kept.durability
+            )
+        definitions = ((channel.topic.type, channel.definition) for channel in channels)
+        self._types, unusable = bag_types.types_of(definitions)
+        for told in unusable:
+            self._tell(told)
+
+    def _tell(self, loss: str) -> None:
+        self._told += [loss] if loss not in self._told else []
+
+    def _names(self) -> str:
+        return ", ".join(str(path) for path in self.paths)

@@ -1,0 +1,194 @@
+"""Replays a bag through the node's own streams, pipeline and model, on the bag's clock.
+
+What the node's worker does with threads and waiting is done here with the recorder's times: an
+estimate is made when every LIVE stream has a new frame, or `max_wait_s` after the first one, and
+windows of packets are closed when they are due. The model counts as infinitely fast, so that the
+same bag gives the same numbers on any machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pta_ros.errors import DecodeError, PtaError
+from pta_ros.evaluation.faults.injector import FaultPlan
+from pta_ros.evaluation.replay.decode import Arrival, Truth
+from pta_ros.evaluation.replay.record import EstimateLog, StateLog, TruthLog, Worst
+from pta_ros.evaluation.replay.records import Replayed
+from pta_ros.evaluation.replay.truth import Activities, ActivityTruth, TrueActivity
+from pta_ros.frames import Estimate, FloatArray, Frame, Sample, StreamStatus
+from pta_ros.fusion.pipeline import FusionPipeline
+from pta_ros.fusion.rates import to_ns
+from pta_ros.skeleton import NUM_JOINTS
+
+#: The states are looked at so often, as by the node.
+_TICK_NS = to_ns(0.05)
+
+
+class Observer(Protocol):
+    """Sees a replay as it goes on, for example to draw it."""
+
+    def frame(self, frame: Frame) -> None:
+        """A reading that was usable."""
+
+    def truth(self, stamp_ns: int, joints_m: FloatArray) -> None:
+        """A ground truth pose (17, 3), metres."""
+
+    def estimate(self, estimate: Estimate) -> None:
+        """An estimate."""
+
+    def states(self, time_ns: int, statuses: tuple[StreamStatus, ...]) -> None:
+        """The streams' states, every 50 ms."""
+
+
+class Replay:
+    """One replay through `pipeline`, which must be fresh; `judged`: there is ground truth.
+
+    `activities` judges it by them; without, it is judged by its poses.
+    """
+
+    def __init__(
+        self,
+        pipeline: FusionPipeline,
+        max_wait_s: float,
+        judged: bool,
+        observer: Observer | None = None,
+        activities: Activities | None = None,
+    ) -> None:
+        self._pipeline, self._wait_ns = pipeline, to_ns(max_wait_s)
+        self._observer, self._activities = observer, activities
+        self._deadline_ns: int | None = None
+        self._tick_ns: int | None = None
+        self._truth, self._true_activities = TruthLog(), ActivityTruth()
+        self._states = StateLog()
+        joints = NUM_JOINTS if activities is None else 0
+        self._estimates = EstimateLog(tuple(pipeline.streams), joints)
+        self._worst = Worst(self._truth, judged)
+        self._statuses: tuple[StreamStatus, ...] = ()
+        self._failures: dict[str, int] = {}
+
+    def run(self, arrivals: Iterable[Arrival], begin_ns: int, end_ns: int) -> None:
+        """Feed everything that arrives between two times of the bag's clock (ns)."""
+        self._tick_ns = begin_ns
+        for arrival in arrivals:
+            self._pass_time(arrival.time_ns)
+            self._take(arrival)
+            self._settle(arrival.time_ns)
+        self._pass_time(max(end_ns, self._tick_ns))
+        self._look(max(end_ns, self._tick_ns))
+
+    def result(self, plan: FaultPlan, begin_ns: int, end_ns: int, losses: list[str]) -> Replayed:
+        """What came of it, under the plan's name."""
+        columns = self._estimates.columns()
+        judged: dict[str, Any] = {**columns, **self._true(columns["stamp_ns"])}
+        failed = [f"{count} estimates failed: {text}" for text, count in self._failures.items()]
+        unsound = self._pipeline.unsound
+        failed += [f"{unsound} estimates were not finite"] if unsound else []
+        return Replayed(
+            name=plan.name,
+            faults=plan.faults,
+            begin_ns=begin_ns,
+            end_ns=end_ns,
+            modalities=tuple(self._pipeline.streams),
+            timings_ms=self._estimates.timings_ms(),
+            changes=tuple(self._states.changes),
+            statuses=self._statuses,
+            moments=self._worst.moments(),
+            losses=(*losses, *failed),
+            **judged,
+        )
+
+    def _true(self, stamps_ns: NDArray[np.int64]) -> dict[str, Any]:
+        """What is true at each estimate: the fields of Replayed."""
+        if self._activities is None:
+            return {"truth_m": self._truth.at(stamps_ns)}
+        window_ns = to_ns(self._activities.window_s)
+        return {
+            "truth_m": np.zeros((len(stamps_ns), 0, 3), np.float32),
+            "classes": self._activities.classes,
+            "window_s": self._activities.window_s,
+            "true_spans": self._true_activities.spans(),
+            "true_class": self._true_activities.at(stamps_ns, window_ns),
+        }
+
+    # -- time -----------------------------------------------------------------------------------
+
+    def _pass_time(self, now_ns: int) -> None:
+        """Do what is due before `now_ns`: a step that waited long enough, a window's end, a look.
+
+        A look closes windows too, so what is due at the same moment comes before it.
+        """
+        while self._tick_ns is not None:
+            window_ns = self._pipeline.next_due_ns()
+            due = min(t for t in (self._deadline_ns, window_ns, self._tick_ns) if t is not None)
+            if due > now_ns:
+                return
+            if due == self._deadline_ns:
+                self._step(due)
+            elif due == window_ns:
+                self._settle(due)
+            else:
+                self._look(due)
+                self._tick_ns += _TICK_NS
+
+    def _look(self, now_ns: int) -> None:
+        self._statuses = self._pipeline.statuses(now_ns)
+        self._states.add(now_ns, self._statuses)
+        if self._observer is not None:
+            self._observer.states(now_ns, self._statuses)
+
+    # -- what arrives ---------------------------------------------------------------------------
+
+    def _take(self, arrival: Arrival) -> None:
+        content, now_ns = arrival.content, arrival.time_ns
+        if isinstance(content, Truth):
+            self._truth.add(content.stamp_ns, content.joints_m)
+            self._tell(lambda observer: observer.truth(content.stamp_ns, content.joints_m))
+        elif isinstance(content, TrueActivity):
+            self._true_activities.add(content)
+        elif isinstance(content, Frame):
+            if self._pipeline.push(content, now_ns):
+                self._tell(lambda observer: observer.frame(content))
+        elif arrival.modality:
+            self._pipeline.reject(arrival.modality, content, now_ns)
+        else:
+            self._fail(content)
+
+    def _settle(self, now_ns: int) -> None:
+        """Make the estimate that is ready, or note until when to wait for the other streams."""
+        if not self._pipeline.pending(now_ns):
+            self._deadline_ns = None
+        elif self._pipeline.ready(now_ns):
+            self._step(now_ns)
+        elif self._deadline_ns is None:
+            self._deadline_ns = now_ns + self._wait_ns
+
+    def _step(self, now_ns: int) -> None:
+        self._deadline_ns = None
+        sample = self._pipeline.sample(now_ns)
+        if sample is None:
+            return
+        try:
+            estimate = self._pipeline.finish(sample, self._pipeline.infer(sample), now_ns)
+        except PtaError as error:
+            self._fail(error)
+            return
+        if estimate is not None:
+            self._keep(sample, estimate)
+
+    def _keep(self, sample: Sample, estimate: Estimate) -> None:
+        self._estimates.add(estimate)
+        if self._activities is None:
+            self._worst.add(sample, estimate)
+        self._tell(lambda observer: observer.estimate(estimate))
+
+    def _fail(self, error: PtaError | DecodeError) -> None:
+        self._failures[str(error)] = self._failures.get(str(error), 0) + 1
+
+    def _tell(self, call: Callable[[Observer], None]) -> None:
+        if self._observer is not None:
+            call(self._observer)

@@ -1,0 +1,196 @@
+"""A bag and a model: which topic feeds which stream, on what clock, replayed with any faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
+from statistics import median
+
+from pta_ros.bags.bag import Bag, Topic
+from pta_ros.errors import ConfigError, DatasetError, DecodeError
+from pta_ros.evaluation.faults.injector import Fault, FaultPlan, Injector
+from pta_ros.evaluation.replay.decode import Decoder, ahead
+from pta_ros.evaluation.replay.records import Replayed
+from pta_ros.evaluation.replay.replay import Observer, Replay
+from pta_ros.evaluation.replay.truth import Activities
+from pta_ros.fusion.engine import Engine
+from pta_ros.fusion.intake import Intake
+from pta_ros.fusion.transforms import Transforms
+from pta_ros.sensors.window import WindowSensor
+
+#: Topic and type of the truth that a task is judged by.
+TRUTHS = {
+    "pose": ("ground_truth", "pta_msgs/msg/Skeleton"),
+    "activity": ("ground_truth_activity", "pta_msgs/msg/Activity"),
+}
+TF_TOPIC, TF_TYPE = "/tf_static", "tf2_msgs/msg/TFMessage"
+CLOCKS = ("auto", "receipt", "stamps")
+FAULT_FREE = FaultPlan("fault-free")
+_NS = 1_000_000_000
+#: A recorder whose clock is farther from the stamps has another clock than the sensors (auto).
+_SAME_CLOCK_NS = _NS
+_LOOK_AT = 50
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a replay finds its data: topic -> modality (empty: ground truth), and the clock.
+
+    `shift_ns` is what leads from the recorder's times to the clock of the stamps; `notes` is what
+    a reader should know, in words. `synthetic` is what the ground truth says of itself; None: not
+    known.
+    """
+
+    topics: dict[str, str]
+    tf_topic: str
+    shift_ns: int
+    notes: tuple[str, ...]
+    synthetic: bool | None
+
+    @property
+    def judged(self) -> bool:
+        """Whether there is ground truth."""
+        return "" in self.topics.values()
+
+    def by_modality(self) -> dict[str, str]:
+        """Topic of each modality, and of `ground truth`."""
+        return {modality or "ground truth": topic for topic, modality in self.topics.items()}
+
+
+def find_source(
+    bag: Bag, engine: Engine, given: Mapping[str, str], truth: str | None, clock: str = "auto"
+) -> Source:
+    """Match the parameters' topics, or those `given` by modality, with the bag's.
+
+    `truth` None looks for the default topic, and an empty one goes without. Raises ConfigError for
+    a topic that is not in the bag or has another type, DatasetError when no sensor's is.
+    """
+    topics, notes = {}, []
+    for modality, params in engine.streams.items():
+        intake = Intake(engine.sensors[modality], params)
+        name = _find(bag, intake.topic, intake.type, given.get(modality))
+        if name:
+            topics[name] = modality
+        else:
+            notes.append(f"{modality}: no topic {intake.topic} in the bag; it counts as MISSING")
+    if not topics:
+        wanted = ", ".join(Intake(engine.sensors[m], p).topic for m, p in engine.streams.items())
+        raise DatasetError(f"no topic of a sensor in the bag ({wanted}); it has {_listed(bag)}")
+    if truth != "":
+        name = _find(bag, *TRUTHS[judged_task(engine)], truth)
+        topics.update({name: ""} if name else {})
+    tf = bag.topics.get(TF_TOPIC)
+    shift_ns = _shift_ns(bag, list(topics), clock)
+    if shift_ns:
+        told = f"the recorder's clock is {-shift_ns / _NS:+.3f} s from the stamps', which is used"
+        notes.append(told)
+    tf_topic = TF_TOPIC if tf and tf.type == TF_TYPE else ""
+    return Source(topics, tf_topic, shift_ns, tuple(notes), _is_synthetic(bag, topics))
+
+
+def judged_task(engine: Engine) -> str:
+    """What a model is judged by: its pose, or its activities when it tells no pose."""
+    return engine.loaded.model.config.tasks[0]
+
+
+def activities(engine: Engine) -> Activities | None:
+    """What is judged of a model of activities; None for one that is judged by its pose."""
+    if judged_task(engine) != "activity":
+        return None
+    windows = [s.window_s for s in engine.sensors.values() if isinstance(s, WindowSensor)]
+    return Activities(engine.loaded.model.config.classes, max(windows, default=0.0))
+
+
+def replay(
+    engine: Engine, bag: Bag, source: Source, plan: FaultPlan, observer: Observer | None = None
+) -> Replayed:
+    """One replay of the whole bag; `engine` must be started. Faults come at the bag's times."""
+    transforms = Transforms()
+    intakes = {
+        modality: Intake(engine.sensors[modality], engine.streams[modality], transforms, topic)
+        for topic, modality in source.topics.items()
+        if modality
+    }
+    told = activities(engine)
+    decoder = Decoder(
+        bag, intakes, source.topics, Injector(plan, bag.begin_ns), transforms, source.tf_topic,
+        source.shift_ns, told.truth_of if told else None,
+    )  # fmt: skip
+    begin_ns, end_ns = bag.begin_ns + source.shift_ns, bag.end_ns + source.shift_ns
+    run = Replay(engine.pipeline(), engine.params.max_wait_s, source.judged, observer, told)
+    run.run(ahead(decoder.arrivals()), begin_ns, end_ns)
+    losses = [*source.notes, *bag.losses, *decoder.losses]
+    return run.result(plan, begin_ns, end_ns, losses)
+
+
+def dropped_instead(plan: FaultPlan) -> FaultPlan | None:
+    """The plan that silences the one sensor of `plan` while it is faulty; None if there are more.
+
+    What the fusion makes of a broken sensor is measured against going without it.
+    """
+    modalities = {fault.modality for fault in plan.faults}
+    if len(modalities) != 1:
+        return None
+    drops = [Fault("drop", f.modality, f.start_s, f.end_s, 1.0, 0) for f in plan.faults]
+    return FaultPlan(f"{plan.name}, {modalities.pop()} dropped", tuple(dict.fromkeys(drops)))
+
+
+def _find(bag: Bag, wanted: str, kind: str, given: str | None) -> str:
+    """The bag's topic for `wanted`, in whatever namespace; an empty string when there is none."""
+    if given is not None:
+        name = given if given in bag.topics else f"/{given.lstrip('/')}"
+        if name not in bag.topics:
+            close = get_close_matches(name, bag.topics, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"it has {_listed(bag)}"
+            raise ConfigError(f"topic {given} is not in the bag; {hint}")
+        return _typed(bag.topics[name], kind)
+    ending = f"/{wanted.lstrip('/')}"
+    found = [t for t in bag.topics.values() if t.name == ending] or [
+        t for t in bag.topics.values() if t.name.endswith(ending)
+    ]
+    if len(found) > 1:
+        names = ", ".join(topic.name for topic in found)
+        raise ConfigError(f"several topics end in {ending} ({names}); name the one that is meant")
+    return _typed(found[0], kind) if found else ""
+
+
+def _typed(topic: Topic, kind: str) -> str:
+    if topic.type != kind:
+        raise ConfigError(f"topic {topic.name} is of type {topic.type}; expected {kind}")
+    return topic.name
+
+
+def _is_synthetic(bag: Bag, topics: Mapping[str, str]) -> bool | None:
+    """Whether the first ground truth names itself so, as the simulator's and mmfi_to_bag's do."""
+    for raw in bag.messages([topic for topic, modality in topics.items() if not modality]):
+        try:
+            return "synthetic" in str(bag.decode(raw).model)
+        except DecodeError:
+            continue
+    return None
+
+
+def _listed(bag: Bag) -> str:
+    return ", ".join(f"{topic.name} ({topic.type})" for topic in bag.topics.values())
+
+
+def _shift_ns(bag: Bag, topics: list[str], clock: str) -> int:
+    """What to add to the recorder's times, by the median over the first messages."""
+    if clock == "receipt":
+        return 0
+    gaps = list(islice(_gaps_ns(bag, topics), _LOOK_AT))
+    gap = int(median(gaps)) if gaps else 0
+    return gap if clock == "stamps" or abs(gap) > _SAME_CLOCK_NS else 0
+
+
+def _gaps_ns(bag: Bag, topics: list[str]) -> Iterator[int]:
+    """How far each message's stamp is ahead of its time of receipt; zero stamps say nothing."""
+    for raw in bag.messages(topics):
+        try:
+            stamp = bag.decode(raw).header.stamp
+        except DecodeError:
+            continue
+        if stamp_ns := int(stamp.sec) * _NS + int(stamp.nanosec):
+            yield stamp_ns - raw.time_ns

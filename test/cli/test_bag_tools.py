@@ -1,0 +1,115 @@
+"""evaluate_bag and bench_bag from the command line, wrong input included."""
+
+import json
+
+import pytest
+
+from pta_ros.bags.bag import Bag
+from pta_ros.cli import bench_bag, evaluate_bag
+
+PLAN = """
+faults:
+  - {kind: freeze, modality: lidar, start: 1.0, end: 2.5}
+"""
+
+
+@pytest.fixture
+def plan(tmp_path):
+    path = tmp_path / "frozen.yaml"
+    path.write_text(PLAN)
+    return path
+
+
+def test_a_report_with_a_fault_and_a_recording_to_watch(whole, plan, tmp_path, capsys):
+    pytest.importorskip("rerun")
+    out, rrd = tmp_path / "out", tmp_path / "watch.rrd"
+    given = [str(whole), "--faults", str(plan), "--out", str(out), "--rrd", str(rrd), "--check"]
+    assert evaluate_bag.main(given) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("fault-free: All sensors LIVE. MPJPE ")
+    assert said[1].startswith("frozen: lidar freeze 1–2.5 s: CORRUPT")
+    assert "×1.00" in said[1]
+    assert said[2] == f"written: {out / 'report.html'}, {rrd}"
+    report = json.loads((out / "report.json").read_text())
+    assert [replay["name"] for replay in report["replays"]] == ["fault-free", "frozen"]
+    assert (out / "report.html").stat().st_size > 10_000
+    assert rrd.stat().st_size > 10_000
+
+
+def test_two_reports_are_byte_equal_but_for_the_timings(whole, plan, tmp_path):
+    texts = []
+    for name in ("a", "b"):
+        given = [str(whole), "--faults", str(plan), "--out", str(tmp_path / "out")]
+        assert evaluate_bag.main(given) == 0, name
+        report = json.loads((tmp_path / "out/report.json").read_text())
+        assert report.pop("timings")
+        csv = (tmp_path / "out/errors.csv").read_bytes()
+        texts.append((json.dumps(report), csv))
+    assert texts[0] == texts[1]
+
+
+def test_a_broken_sensor_that_costs_too_much_fails_the_check(whole, tmp_path):
+    # Too little noise for the sensor's check, and a gate that is switched off.
+    (tmp_path / "noise.yaml").write_text(
+        "faults: [{kind: noise, modality: lidar, start: 1, end: 2.9, strength: 0.3}]"
+    )
+    (tmp_path / "params.yaml").write_text("fusion: {ros__parameters: {gate: false}}")
+    given = [str(whole), "--faults", str(tmp_path / "noise.yaml"), "--out", str(tmp_path / "o")]
+    given += ["--params", str(tmp_path / "params.yaml")]
+    assert evaluate_bag.main([*given, "--check"]) == evaluate_bag.MISSED
+    assert evaluate_bag.main(given) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["{no}"], "no"),
+        (["{bag}", "--faults", "{no}"], "no"),
+        (["{bag}", "--faults", "{bag}"], "unknown key"),
+        (["{bag}", "--model", "{no}"], "no"),
+        (["{bag}", "--params", "{no}"], "expected a ROS 2 parameter file"),
+        (["{bag}", "--topic", "depht=/x"], "expected MODALITY=TOPIC"),
+        (["{bag}", "--topic", "depth=/depth/imag"], "did you mean /depth/image"),
+        (["{bag}", "--device", "cuda:9"], "CUDA devices are usable"),
+    ],
+)
+def test_wrong_input_is_one_line(whole, arguments, told, tmp_path, capsys):
+    places = {"bag": whole, "no": tmp_path / "no"}
+    given = [text.format(**places) for text in arguments]
+    assert evaluate_bag.main([*given, "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert told in said
+
+
+def test_the_shipped_suite_is_known_by_name():
+    names = [plan.name for plan in evaluate_bag.read_plans(["suite"], "mmfi")]
+    assert len(names) > 20
+    assert "long_random" in names
+
+
+def test_a_repeated_bag_goes_on_in_time_and_stamp(whole):
+    with bench_bag.Repeated([whole], seconds=7.0) as bag, Bag([whole]) as once:
+        raws = list(bag.messages(["/wifi/csi"]))
+        first = list(once.messages(["/wifi/csi"]))
+        times = [raw.time_ns for raw in raws]
+        assert times == sorted(times)
+        assert times[-1] <= bag.begin_ns + 7 * 10**9 < times[-1] + 2 * 10**8
+        assert raws[: len(first)] == first
+        for raw in raws:
+            stamp = bag.decode(raw).header.stamp
+            age_ns = raw.time_ns - (stamp.sec * 10**9 + stamp.nanosec)
+            assert age_ns == 2 * 10**6  # as in the bag: CSI comes 2 ms after its stamp
+
+
+def test_the_benchmark_measures_and_judges(whole, tmp_path, capsys, monkeypatch):
+    figures = tmp_path / "bench.json"
+    given = [str(whole), "--minutes", "0.05", "0.1", "--repeats", "1", "--json", str(figures)]
+    monkeypatch.setattr(bench_bag, "MIN_SPEED", 1e9)
+    assert bench_bag.main(given) == bench_bag.MISSED
+    said = capsys.readouterr().out
+    assert "bound 1e+09: MISSED" in said
+    found = json.loads(figures.read_text())
+    assert found["long"]["estimates"] > found["short"][0]["estimates"] > 20
+    assert bench_bag.main([str(tmp_path / "no"), "--repeats", "1"]) == 1

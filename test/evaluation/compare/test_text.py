@@ -1,0 +1,154 @@
+from dataclasses import replace
+
+import pytest
+
+from pta_ros.errors import ConfigError
+from pta_ros.evaluation.compare.effects import Effect
+from pta_ros.evaluation.compare.gaps import gaps
+from pta_ros.evaluation.compare.page import docs_page, report
+from pta_ros.evaluation.compare.table import COMPARED, tabulate
+from pta_ros.evaluation.compare.text import (
+    contamination_table,
+    corruption_table,
+    error_table,
+    percent_text,
+    plain_table,
+)
+
+
+def rows(markdown):
+    """Cells of a Markdown table, header first, by the text of the first cell."""
+    lines = [[c.strip() for c in line.strip("|").split("|")] for line in markdown.splitlines()]
+    assert all(len(line) == len(lines[0]) for line in lines)
+    return [lines[0], *lines[2:]]
+
+
+def test_the_error_table_marks_the_best_and_counts_it(make):
+    table = rows(error_table(tabulate(make.clean(), make.context()), "mpjpe_mm"))
+    assert table[0] == ["subset", *COMPARED.values()]
+    assert [row[0] for row in table[1:-1]] == [n.replace("+", " + ") for n in make.names]
+    assert table[1][1:] == ["80.0 ± 1.0", "90.0 ± 1.0", "60.0 ± 1.0", "54.0 ± 1.0", "70.0 ± 1.0",
+                            "52.0 ± 1.0", "**50.0 ± 1.0**"]  # fmt: skip
+    assert table[-1] == ["*best count*", "0", "0", "0", "0", "0", "0", "7"]
+
+
+def test_a_missing_cell_is_a_dash_and_a_seed_less_is_named(make):
+    records = [
+        r
+        for r in make.clean()
+        if r.system != "pta_no_meta" and (r.system, r.seed) not in (("xfi", 2), ("pta_gate", 0))
+    ]
+    table = rows(error_table(tabulate(records, make.context()), "mpjpe_mm"))
+    depth = dict(zip(table[0], table[1], strict=True))
+    assert depth["PTA without meta weights"] == "–"
+    assert depth["X-Fi fusion"] == "59.5 ± 0.7 (seeds 0, 1 only)"
+    assert depth["PTA + mixers + gate (ours)"] == "50.5 ± 0.7 (seeds 1, 2 only)"
+    assert depth["PTA"] == "**52.0 ± 1.0**"
+
+
+def test_a_single_seed_shows_that_it_has_no_deviation(make):
+    records = [r for r in make.clean() if r.seed == 1]
+    page = report(records, make.context(seeds=(1,)))
+    assert "**50.0 ± –**" in page
+    assert "One seed has no deviation" in page
+
+
+def test_the_worst_of_each_column_is_bold_and_only_that():
+    effects = [Effect("depth", "csi", 50.0, 52.0), Effect("lidar", "csi", 60.0, 59.99)]
+    modalities = ("depth", "lidar", "csi")
+    table = rows(contamination_table({"A": effects, "B": effects[::-1]}, modalities))
+    assert table[1] == ["depth", "depth + csi", "**+4.0 %**", "+0.0 %"]
+    assert table[2][2:] == ["+0.0 %", "**+4.0 %**"]
+
+
+@pytest.mark.parametrize(("with_mm", "text"), [(99.97, "+0.0 %"), (98.5, "-1.5 %"), (None, "–")])
+def test_percent_is_signed_and_never_minus_zero(with_mm, text):
+    assert percent_text(Effect("depth", "csi", 100.0, with_mm)) == text
+
+
+def test_the_corruption_table_puts_ours_without_and_with_its_gate_side_by_side(make):
+    broken = make.corrupted(("pta_ungated",), 30.0) + make.corrupted(("pta_gate",), -1.0)
+    records = make.clean() + broken
+    table = rows(corruption_table(tabulate(records, make.context())))
+    assert len(table) == 1 + 9
+    by_key = {tuple(row[:2]): row[2:] for row in table}
+    assert by_key["csi/dead antenna", "lidar + csi"] == [
+        "60.5", "78.7", "+30.0 %", "60.0", "59.4", "-1.0 %"
+    ]  # fmt: skip
+    for column in (4, 7):
+        assert sum(row[column].startswith("**") for row in table) == 1
+
+
+def test_refined_and_plain_stand_side_by_side(make):
+    table = rows(plain_table(tabulate(make.clean(), make.context())))
+    assert table[1] == ["depth", "**52.0 ± 1.0**", "53.0 ± 1.0"]
+
+
+def test_gaps_are_told_once_each(make):
+    records = [
+        r
+        for r in make.clean() + make.corrupted()
+        if r.system != "base1"
+        and (r.system, r.seed) != ("xfi", 2)
+        and (r.system, r.seed, r.corruption) != ("pta", 1, "lidar/shift")
+        and (r.system, r.seed, r.subset) != ("base2", 0, "csi")
+    ]
+    found = gaps(tabulate(records, make.context()), make.context())
+    rest = "Base.2 (mean of predictions), X-Fi fusion, PTA without diffusion, PTA without meta"
+    assert found == [
+        "Base.1 (concatenate + MLP): not run.",
+        f"Corrupted modalities: not run for {rest} weights.",
+        "Base.2 (mean of predictions): seed 0 lacks clean csi.",
+        "X-Fi fusion: seed 2 was not run.",
+        "PTA: seed 1 lacks lidar/shift.",
+    ]
+
+
+def test_nothing_missing_is_no_gap_and_other_frames_are_one(make):
+    records = make.clean() + make.corrupted(tuple(COMPARED))
+    assert gaps(tabulate(records, make.context()), make.context()) == []
+    fewer = [replace(records[0], frames=100), *records[1:]]
+    assert gaps(tabulate(fewer, make.context()), make.context()) == [
+        "Not all errors are over the same frames: 100 to 120 of 120."
+    ]
+
+
+def test_the_page_says_what_made_it_and_that_it_is_synthetic(make):
+    page = report(make.clean() + make.corrupted(), make.context())
+    for part in (
+        "on synthetic data",
+        "`evaluate_pta data/bench --table results/table`",
+        "preset bench, data seed 7",
+        "1 h 2 min",
+        "2 cores, Some CPU, torch 2.13.0+cpu",
+        "0, 1, 2",
+        "S06 S15",
+        "328.5 mm",
+    ):
+        assert part in page
+    assert "paper's own" not in page
+    assert "synthetic" not in report(make.clean(), make.context(synthetic=False))
+
+
+def test_the_docs_page_marks_the_papers_figures_as_another_data_set(make):
+    page = docs_page(make.clean() + make.corrupted(), make.context())
+    blocks = page.split("\n\n")
+    for number, block in enumerate(blocks):
+        if block.startswith("| ") and "MM-Fi" in block.splitlines()[0]:
+            before = "\n".join(blocks[max(0, number - 2) : number])
+            own_column = "PTA in the paper, on MM-Fi" in block
+            assert own_column or "another data set" in before
+    assert page.count("another data set") == 3
+    assert "| depth | 102.4 | 102.4 | 96.4 | **84.81** |" in page
+    assert "| depth | depth + csi | **+0.0 %** | **+0.0 %** | **+13.1 %** |" in page
+    assert "images/results_weights.png" in page
+
+
+def test_the_docs_page_is_for_the_papers_modalities(make):
+    records = [make.record("pta", s, "depth+lidar") for s in (0, 1, 2)]
+    with pytest.raises(ConfigError, match="modalities"):
+        docs_page(records, make.context())
+
+
+def test_weights_without_a_history_are_not_mentioned(make):
+    assert "Weights over training" not in report(make.clean(), make.context(histories={}))
