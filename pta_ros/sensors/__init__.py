@@ -22,7 +22,9 @@ __all__ = [
     "Sensor",
     "WifiSensor",
     "WindowSensor",
+    "sensor_sets",
     "sensors_from_config",
+    "sensors_of",
     "sensors_to_config",
 ]
 
@@ -41,3 +43,13 @@ sensors_to_config = to_config
 def sensors_from_config(config: object) -> dict[str, Sensor]:
     """Build the sensors that `sensors_to_config` described; ConfigError names what is unknown."""
     return from_config(config, SENSORS)
+
+
+def sensor_sets() -> tuple[str, ...]:
+    """The names of all sets of sensors, in the order of SENSORS."""
+    return tuple(dict.fromkeys(kind.sensor_set for kind in SENSORS.values()))
+
+
+def sensors_of(sensor_set: str) -> dict[str, type[Sensor]]:
+    """The sensors of one set by modality; empty for an unknown set."""
+    return {name: kind for name, kind in SENSORS.items() if kind.sensor_set == sensor_set}

@@ -20,6 +20,8 @@ class Sensor(ABC):
     """
 
     modality: ClassVar[str]
+    #: The set of sensors that a fusion node reads together (parameter `sensor_set`).
+    sensor_set: ClassVar[str]
     #: Topic (relative), type of its messages, and the frame_id that our own messages carry.
     topic: ClassVar[str]
     message_type: ClassVar[str]

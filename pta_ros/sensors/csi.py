@@ -22,6 +22,7 @@ class CsiSensor(Sensor):
     """
 
     modality: ClassVar[str] = "csi"
+    sensor_set: ClassVar[str] = "mmfi"
     topic: ClassVar[str] = "wifi/csi"
     message_type: ClassVar[str] = "pta_msgs/msg/CsiFrame"
     frame_id: ClassVar[str] = "wifi_frame"

@@ -37,6 +37,7 @@ class DepthSensor(Sensor):
     """
 
     modality: ClassVar[str] = "depth"
+    sensor_set: ClassVar[str] = "mmfi"
     topic: ClassVar[str] = "depth/image"
     message_type: ClassVar[str] = "sensor_msgs/msg/Image"
     frame_id: ClassVar[str] = "depth_optical_frame"

@@ -28,6 +28,7 @@ class LidarSensor(Sensor):
     """
 
     modality: ClassVar[str] = "lidar"
+    sensor_set: ClassVar[str] = "mmfi"
     topic: ClassVar[str] = "lidar/points"
     message_type: ClassVar[str] = "sensor_msgs/msg/PointCloud2"
     frame_id: ClassVar[str] = "lidar_frame"

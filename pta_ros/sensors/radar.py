@@ -22,6 +22,7 @@ class RadarSensor(WindowSensor):
     """
 
     modality: ClassVar[str] = "radar"
+    sensor_set: ClassVar[str] = "xrf55"
     topic: ClassVar[str] = "radar/heatmap"
     message_type: ClassVar[str] = "pta_msgs/msg/RadarHeatmap"
     frame_id: ClassVar[str] = "radar_frame"

@@ -22,6 +22,7 @@ class RfidSensor(WindowSensor):
     """
 
     modality: ClassVar[str] = "rfid"
+    sensor_set: ClassVar[str] = "xrf55"
     topic: ClassVar[str] = "rfid/phase"
     message_type: ClassVar[str] = "pta_msgs/msg/RfidPhases"
     frame_id: ClassVar[str] = "rfid_frame"

@@ -24,6 +24,7 @@ class WifiSensor(WindowSensor):
     """
 
     modality: ClassVar[str] = "wifi"
+    sensor_set: ClassVar[str] = "xrf55"
     topic: ClassVar[str] = "wifi/csi"
     message_type: ClassVar[str] = "pta_msgs/msg/CsiFrame"
     frame_id: ClassVar[str] = "wifi_frame"
