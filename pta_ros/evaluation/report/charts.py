@@ -90,10 +90,10 @@ class Bar(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """Bars from zero, each with its value; `marks` says what the upright lines are."""
+    """Bars from zero, each with its value; `note` says what the upright lines are, if any."""
 
     title: str
-    marks: str
+    note: str
     unit: str
     bars: Sequence[Bar]
     digits: int = 1
@@ -226,11 +226,15 @@ def bar_charts(part: Part, free: Measured | None) -> list[list[Chart]]:
             Chart(f"{what} by sensors used", "in brackets: how many estimates", unit, errors),
             Chart("Latency, median", "upright line: p95", "ms", stages, 2),
         ),
-        (Chart(where, "upright line: fault-free", "mm", joints),),
-        (Chart("Jitter: RMS acceleration", f"upright line: {beside}", "m/s²", jitter, 2),),
-        (Chart("Bones: std / mean of length", "upright line: fault-free", "%", bones),),
+        (Chart(where, _marks(joints, "fault-free"), "mm", joints),),
+        (Chart("Jitter: RMS acceleration", _marks(jitter, beside), "m/s²", jitter, 2),),
+        (Chart("Bones: std / mean of length", _marks(bones, "fault-free"), "%", bones),),
     )
     return [list(shown) for shown in ([c for c in column if c.bars] for column in columns) if shown]
+
+
+def _marks(bars: Sequence[Bar], whose: str) -> str:
+    return f"upright line: {whose}" if any(bar.mark is not None for bar in bars) else ""
 
 
 def _joint_bars(values: Mapping[str, float] | None, marks: Mapping[str, float] | None) -> list[Bar]:

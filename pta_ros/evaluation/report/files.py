@@ -45,7 +45,7 @@ class Case:
 
 @contextmanager
 def kept_folder(folder: Path) -> Iterator[None]:
-    """Keep a folder for the report of this run; made where it is missing.
+    """Keep a folder for the report of this run: made where it is missing, gone if it stays empty.
 
     Raises ConfigError at once when it cannot be written, when another run keeps it, or when it has
     files of a report's names that come from something else.
@@ -63,7 +63,11 @@ def kept_folder(folder: Path) -> Iterator[None]:
         if strange:
             told = f"{strange[0]} is not of a replay's report; choose another folder, or remove it"
             raise ConfigError(told)
-        yield
+        try:
+            yield
+        finally:
+            if not any(folder.iterdir()):
+                folder.rmdir()
     finally:
         os.close(handle)
 

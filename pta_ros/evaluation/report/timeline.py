@@ -32,7 +32,7 @@ Figure = dict[str, Any]
 Panel = tuple[float, list[Figure], Figure]
 
 #: Heights: a sensor's faults and states, weights, errors, a row of answers, spaces between.
-_FAULTS, _STATES, _WEIGHTS, _ERRORS, _ANSWERS, _BETWEEN = 18, 26, 84, 150, 24, 18
+_FAULTS, _STATES, _WEIGHTS, _ERRORS, _ANSWERS, _BETWEEN = 20, 26, 84, 150, 24, 18
 #: Above and below the panels: the legend, and the axis of time.
 _TOP, _BOTTOM = 54, 40
 #: A series has at most so many stretches; more could not be seen.
@@ -65,18 +65,25 @@ def figure(part: Part) -> Figure:
 def _assembled(seen: Measured, panels: Sequence[Panel]) -> Figure:
     """The panels below each other on one axis of time."""
     whole = sum(height for height, _, _ in panels) + _BETWEEN * (len(panels) - 1)
-    look = {"gridcolor": "--rule", "zeroline": False, "tickfont": {"color": "--soft"}}
+    look = {
+        "ticklabelstandoff": 6,
+        "gridcolor": "--rule",
+        "zeroline": False,
+        "tickfont": {"color": "--soft"},
+    }
     time = {
         "range": [0, seen.duration_s], "showgrid": False, "linecolor": "--soft", "ticks": "outside",
         "title": {"text": "seconds since the bag began"}, "anchor": _axis(len(panels) - 1),
+        "ticklabelstandoff": 0,
     }  # fmt: skip
     layout: Figure = {
-        "height": whole + _TOP + _BOTTOM, "margin": {"l": 74, "r": 12, "t": _TOP, "b": _BOTTOM},
-        "barmode": "overlay", "hovermode": "closest", "uniformtext": {"mode": "hide", "minsize": 9},
+        "height": whole + _TOP + _BOTTOM, "margin": {"l": 110, "r": 12, "t": _TOP, "b": _BOTTOM},
+        "barmode": "overlay", "hovermode": "closest", "uniformtext": {"mode": "hide", "minsize": 8},
         "uirevision": "kept",  # zoom and hidden traces outlast a change of theme
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "system-ui, DejaVu Sans, sans-serif", "size": 12, "color": "--ink"},
         "hoverlabel": {"bgcolor": "--panel", "bordercolor": "--soft", "font": {"color": "--ink"}},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "--soft", "activecolor": "--ink"},
         "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
         "shapes": [_shade(row, fault) for fault in seen.faults for row in range(1, len(panels))],
         "xaxis": look | time,
@@ -120,7 +127,7 @@ def _bars(
     for name in [*(f"{sensor} {LIVE}" for sensor in sensors), *LOOKS]:
         rows, (kind, pattern) = found.get(name, []), LOOKS.get(name, ("", ""))
         marker: Figure = {"color": f"--{kind}" if kind else colour(name.partition(" ")[0])}
-        marker["line"] = {"color": "--soft", "width": 0.5}
+        marker |= {"opacity": 1, "line": {"color": "--soft", "width": 0.5}}
         if pattern:
             hatch = {"shape": pattern, "fgcolor": f"--{kind}-hatch", "size": 6, "solidity": 0.25}
             marker["pattern"] = {"fillmode": "overlay", **hatch}
