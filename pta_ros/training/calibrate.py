@@ -9,7 +9,7 @@ from scipy.stats import nct, norm
 from torch import Tensor
 
 from pta_ros.datasets.features import FeatureSet
-from pta_ros.metrics.poses import predict_subset
+from pta_ros.metrics.evaluate import predict_subset
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA

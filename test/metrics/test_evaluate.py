@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from pta_ros.datasets.features import FeatureSet
+from pta_ros.metrics.evaluate import evaluate_subsets, mean_pose_error_mm, predict_subset
 from pta_ros.metrics.pose import pa_mpjpe
-from pta_ros.metrics.poses import evaluate_subsets, mean_pose_error_mm, predict_subset
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.baselines import ConcatenateMlp
 from pta_ros.model.config import PTAConfig
