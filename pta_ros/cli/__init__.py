@@ -79,6 +79,12 @@ def __getattr__(name: str) -> Callable[[], int]:
     return lambda: run(lambda: importlib.import_module(module).main())
 
 
+def check_tree(root: Path) -> None:
+    """Raise DatasetError where a command's DATA is no folder."""
+    if not root.is_dir():
+        raise DatasetError(f"{root}: no such folder; expected the root of a data set's tree")
+
+
 @contextmanager
 def told_of_cache(cache: Path) -> Iterator[None]:
     """An error for want of a place to write in `cache` names the option that moves it."""

@@ -7,8 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from pta_ros.cli import run, told_of_cache, write_json
-from pta_ros.errors import DatasetError
+from pta_ros.cli import check_tree, run, told_of_cache, write_json
 from pta_ros.metrics.bound import as_records, bounds_text, exit_code
 
 if TYPE_CHECKING:
@@ -37,8 +36,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
-    if options.data and not options.data.is_dir():
-        raise DatasetError(f"{options.data}: no such folder; expected the root of an MM-Fi tree")
+    if options.data:
+        check_tree(options.data)
     import torch
 
     from pta_ros.bench.page import step_text

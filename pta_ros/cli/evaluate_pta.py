@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pta_ros.cli import run, told_of_cache, write_json
-from pta_ros.errors import ConfigError, DatasetError
+from pta_ros.cli import check_tree, run, told_of_cache, write_json
+from pta_ros.errors import ConfigError
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -43,10 +43,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
-    if not options.data.is_dir():
-        raise DatasetError(
-            f"{options.data}: no such folder; expected the root of a data set's tree"
-        )
+    check_tree(options.data)
     _check_together(options)
     if options.table:
         _compare(options)
@@ -105,7 +102,7 @@ def _compare(options: argparse.Namespace) -> None:
     given = options.data, options.table, options.seeds, command
     if read_settings(options.table, options.seeds[0]).model.has("pose"):
         poses, context = run.compare_poses(*given, Console())
-        print(page.report(poses, context))
+        print(page.pose_page(poses, context))
         written = files.write_results(poses, context, options.out)
         if options.docs:
             written += files.write_docs(poses, context, options.docs)

@@ -15,7 +15,7 @@ from pta_ros.errors import DatasetError
 from pta_ros.evaluation.compare import plot
 from pta_ros.evaluation.compare.bounds import SPLITS, activity_bounds, pose_bounds
 from pta_ros.evaluation.compare.effects import Effect, contamination_of, corruption_of
-from pta_ros.evaluation.compare.page import activity_page, docs_page, report, split_tables
+from pta_ros.evaluation.compare.page import activity_page, pose_page, split_tables
 from pta_ros.evaluation.compare.table import (
     ActivityRecord,
     Context,
@@ -40,7 +40,7 @@ def write_results(records: Sequence[PoseRecord], context: Context, folder: Path)
     texts = {
         "results.json": json.dumps(as_json(records, context), indent=1, allow_nan=False) + "\n",
         "results.csv": as_csv(table),
-        "results.md": report(records, context),
+        "results.md": pose_page(records, context),
     }
     return _write(folder, texts) + plot.draw(table, context, folder)
 
@@ -49,7 +49,7 @@ def write_docs(records: Sequence[PoseRecord], context: Context, folder: Path) ->
     """Write `folder`/results.md, with the paper's tables, and its pictures into images/."""
     images = folder / "images"
     images.mkdir(parents=True, exist_ok=True)
-    written = _write(folder, {"results.md": docs_page(records, context)})
+    written = _write(folder, {"results.md": pose_page(records, context, docs=True)})
     return written + plot.draw(tabulate(records, context.seeds), context, images)
 
 

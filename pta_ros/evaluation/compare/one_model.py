@@ -48,7 +48,7 @@ def evaluate_poses(
     """
     model, config = loaded.model, loaded.model.config
     rows = torch.from_numpy(data.rows_of(tuple(subjects)))
-    features, every = _features(loaded, data, rows, cache, progress), torch.arange(len(rows))
+    features, every = _features(loaded, data, rows, cache, progress)
     refined, plain = (evaluate_subsets(model, features, every, choice) for choice in (True, False))
     mean_pose = np.asarray(loaded.statistics["mean_pose_m"], np.float32)
     mean_mm = mean_pose_error_mm(mean_pose, data.joints[rows.numpy()])
@@ -62,9 +62,8 @@ def evaluate_poses(
         "subjects": subjects,
         "mean_pose_mpjpe_mm": mean_mm,
         "results": [
-            {"refined": choice, **asdict(result)}
-            for choice, results in ((True, refined), (False, plain))
-            for result in results
+            *({"refined": True, **asdict(result)} for result in refined),
+            *({"refined": False, **asdict(result)} for result in plain),
         ],
     }
     if config.has("activity"):
@@ -90,7 +89,7 @@ def evaluate_activity_model(
     """
     parts, found = [], []
     for split, rows in _rows_of_splits(loaded, data, subjects).items():
-        features, every = _features(loaded, data, rows, cache, progress), torch.arange(len(rows))
+        features, every = _features(loaded, data, rows, cache, progress)
         refined, plain = (
             evaluate_activities(loaded.model, features, every, choice) for choice in (True, False)
         )
@@ -102,22 +101,21 @@ def evaluate_activity_model(
         parts += [title, grid(["subset", "accuracy %", "plain %", "samples"], lines)]
         draw_confusion(refined[-1], classes, title, out / f"confusion_{split}.png")
         write_confusion(refined[-1], classes, out / f"confusion_{split}.csv")
-        found += [
-            {"split": split, "refined": choice, **result.figures()}
-            for choice, results in ((True, refined), (False, plain))
-            for result in results
-        ]
+        found += [{"split": split, "refined": True, **result.figures()} for result in refined]
+        found += [{"split": split, "refined": False, **result.figures()} for result in plain]
     return "\n\n".join(parts), {"schema": SCHEMA, "model": loaded.name, "results": found}
 
 
 def _features(
     loaded: Checkpoint, data: ReducedSet, rows: Tensor, cache: Path, progress: Progress
-) -> FeatureSet:
+) -> tuple[FeatureSet, Tensor]:
+    """Features of these rows of `data`, and the numbers of all of them within."""
     config = loaded.model.config
-    return cache_features(
+    features = cache_features(
         dict(loaded.model.encoders.items()), config.channels, data, cache / "features", rows,
         progress=progress, position_points=config.tokens,
     )  # fmt: skip
+    return features, torch.arange(len(rows))
 
 
 def choose_subjects(

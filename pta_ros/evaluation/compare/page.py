@@ -37,29 +37,31 @@ from pta_ros.metrics.subsets import listed
 from pta_ros.training.systems import UNGATED
 
 
-def report(records: Sequence[PoseRecord], context: Context) -> str:
-    """The run's report of poses, results.md, with pictures beside it."""
-    table = tabulate(records, context.seeds)
-    own = {table.titles[s]: contamination_of(table, s) for s in (PTA, GATE)}
-    parts = [*_head(table, context), *_errors(table, [], [], ""), *_effects(table, own, [])]
-    return "\n\n".join([*parts, *_inside(table, context, "")]) + "\n"
+def pose_page(records: Sequence[PoseRecord], context: Context, docs: bool = False) -> str:
+    """results.md: the run's own report, with pictures beside it.
 
-
-def docs_page(records: Sequence[PoseRecord], context: Context) -> str:
-    """docs/results.md: the same with the paper's tables; pictures in images/.
-
-    Raises ConfigError when the modalities are not those of the paper's tables.
+    `docs`: the page of docs/, with the paper's tables and pictures in images/. It raises
+    ConfigError when the modalities are not those of the paper's tables.
     """
     table = tabulate(records, context.seeds)
-    if table.modalities != paper.MODALITIES:
+    effects = {table.titles[s]: contamination_of(table, s) for s in (PTA, GATE)}
+    if docs and table.modalities != paper.MODALITIES:
         raise ConfigError(f"modalities {table.modalities}; the paper's are {paper.MODALITIES}")
-    own = {table.titles[s]: contamination_of(table, s) for s in (PTA, GATE)}
-    own["PTA in the paper, on MM-Fi"] = paper.contamination_of(paper.TABLE_1_MPJPE_MM, PTA)
+    mpjpe, pa_mpjpe, cases, folder = list[str](), list[str](), list[str](), ""
+    if docs:
+        mpjpe, pa_mpjpe, cases = (
+            paper.mpjpe_text(),
+            paper.pa_mpjpe_text(),
+            paper.contamination_text(),
+        )
+        title = "PTA in the paper, on MM-Fi"
+        effects[title] = paper.contamination_of(paper.TABLE_1_MPJPE_MM, PTA)
+        folder = "images/"
     parts = [
         *_head(table, context),
-        *_errors(table, paper.mpjpe_text(), paper.pa_mpjpe_text(), "images/"),
-        *_effects(table, own, paper.contamination_text()),
-        *_inside(table, context, "images/"),
+        *_errors(table, mpjpe, pa_mpjpe, folder),
+        *_effects(table, effects, cases),
+        *_inside(table, context, folder),
     ]
     return "\n\n".join(parts) + "\n"
 

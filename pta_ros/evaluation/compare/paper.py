@@ -6,7 +6,7 @@ Distillation from Noisy Multimodal Teacher", tables 1 to 4.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from pta_ros.evaluation.compare.effects import Effect, contamination, worst
 from pta_ros.evaluation.compare.table import TITLES
@@ -29,53 +29,42 @@ different data sets cannot be compared."
 Figures = dict[str, dict[str, float]]
 
 
-def _figures(modalities: tuple[str, ...], rows: Mapping[str, Iterable[float]]) -> Figures:
+def _figures(modalities: tuple[str, ...], **rows: Iterable[float]) -> Figures:
     names = [subset_name(subset) for subset in subsets(modalities)]
     return {system: dict(zip(names, row, strict=True)) for system, row in rows.items()}
 
 
 #: Table 1, left: MPJPE in mm.
-TABLE_1_MPJPE_MM: Figures = _figures(
+TABLE_1_MPJPE_MM = _figures(
     MODALITIES,
-    {
-        "base1": (102.4, 161.5, 227.1, 111.7, 141.7, 167.1, 130.7),
-        "base2": (102.4, 161.5, 227.1, 108.0, 155.5, 206.2, 154.6),
-        "xfi": (96.40, 130.06, 210.12, 89.41, 95.27, 111.15, 87.59),
-        "pta": (84.81, 68.30, 182.18, 64.68, 95.96, 74.74, 68.86),
-    },
+    base1=(102.4, 161.5, 227.1, 111.7, 141.7, 167.1, 130.7),
+    base2=(102.4, 161.5, 227.1, 108.0, 155.5, 206.2, 154.6),
+    xfi=(96.40, 130.06, 210.12, 89.41, 95.27, 111.15, 87.59),
+    pta=(84.81, 68.30, 182.18, 64.68, 95.96, 74.74, 68.86),
 )
-
 #: Table 1, right: PA-MPJPE in mm.
-TABLE_1_PA_MPJPE_MM: Figures = _figures(
+TABLE_1_PA_MPJPE_MM = _figures(
     MODALITIES,
-    {
-        "base1": (52.7, 103.5, 108.0, 68.8, 71.4, 100.7, 78.1),
-        "base2": (52.7, 103.5, 108.0, 55.8, 81.5, 109.3, 84.1),
-        "xfi": (48.76, 89.83, 103.91, 47.97, 47.71, 75.11, 47.52),
-        "pta": (50.72, 44.44, 114.63, 42.63, 59.77, 49.49, 45.47),
-    },
+    base1=(52.7, 103.5, 108.0, 68.8, 71.4, 100.7, 78.1),
+    base2=(52.7, 103.5, 108.0, 55.8, 81.5, 109.3, 84.1),
+    xfi=(48.76, 89.83, 103.91, 47.97, 47.71, 75.11, 47.52),
+    pta=(50.72, 44.44, 114.63, 42.63, 59.77, 49.49, 45.47),
 )
-
 #: Table 3: MPJPE in mm of PTA without one of its parts; its "Full" is table 1's PTA.
-TABLE_3_MPJPE_MM: Figures = _figures(
+TABLE_3_MPJPE_MM = _figures(
     MODALITIES,
-    {
-        "pta": TABLE_1_MPJPE_MM["pta"].values(),
-        "pta_no_diffusion": (89.66, 76.27, 187.92, 78.12, 90.14, 74.23, 76.79),
-        "pta_no_meta": (157.98, 183.04, 236.99, 148.65, 179.77, 189.24, 160.34),
-    },
+    pta=TABLE_1_MPJPE_MM["pta"].values(),
+    pta_no_diffusion=(89.66, 76.27, 187.92, 78.12, 90.14, 74.23, 76.79),
+    pta_no_meta=(157.98, 183.04, 236.99, 148.65, 179.77, 189.24, 160.34),
 )
-
 #: Tables 2 and 4: accuracy in percent.
-ACCURACIES: Figures = _figures(
+ACCURACIES = _figures(
     ACTIVITY_MODALITIES,
-    {
-        "mutual": (82.1, 77.8, 42.2, 86.8, 71.4, 55.6, 70.6),
-        "xfi": (83.9, 55.7, 42.5, 88.2, 86.5, 58.1, 89.8),
-        "pta_no_diffusion": (89.17, 81.07, 54.49, 95.40, 91.60, 84.35, 95.59),
-        "pta_no_meta": (89.04, 79.56, 54.79, 93.61, 92.87, 78.35, 95.07),
-        "pta": (90.03, 82.34, 55.04, 95.23, 92.15, 83.14, 95.87),
-    },
+    mutual=(82.1, 77.8, 42.2, 86.8, 71.4, 55.6, 70.6),
+    xfi=(83.9, 55.7, 42.5, 88.2, 86.5, 58.1, 89.8),
+    pta_no_diffusion=(89.17, 81.07, 54.49, 95.40, 91.60, 84.35, 95.59),
+    pta_no_meta=(89.04, 79.56, 54.79, 93.61, 92.87, 78.35, 95.07),
+    pta=(90.03, 82.34, 55.04, 95.23, 92.15, 83.14, 95.87),
 )
 
 

@@ -39,8 +39,9 @@ def ranked_table(
     titles: Mapping[str, str],
     texts: Mapping[str, Mapping[str, str]],
     best: Mapping[str, set[str]],
+    counted: bool = True,
 ) -> str:
-    """Subsets by systems, the best of each row in bold, and a last row with how often each is best.
+    """Subsets by systems, the best of each row in bold; `counted`: and how often each is best.
 
     `titles`: system -> title; `texts`: subset -> system -> text; `best`: subset -> systems.
     """
@@ -48,18 +49,23 @@ def ranked_table(
         [spaced(subset), *(bold(row[s], s in best[subset]) for s in titles)]
         for subset, row in texts.items()
     ]
-    counts = [str(sum(s in winners for winners in best.values())) for s in titles]
-    return grid([corner, *titles.values()], [*rows, ["*best count*", *counts]])
+    if counted:
+        counts = (str(sum(s in winners for winners in best.values())) for s in titles)
+        rows.append(["*best count*", *counts])
+    return grid([corner, *titles.values()], rows)
 
 
-def metric_table(table: Table, metric: Metric) -> str:
-    """Mean ± deviation of every compared system in every subset."""
+def metric_table(
+    table: Table, metric: Metric, titles: Mapping[str, str] | None = None, counted: bool = True
+) -> str:
+    """Mean ± deviation in every subset, of the systems of `titles` or of all that are compared."""
+    titles = titles or table.compared
     texts = {
-        subset: {s: cell_text(table.cell(s, subset), metric, table.seeds) for s in table.compared}
+        subset: {s: cell_text(table.cell(s, subset), metric, table.seeds) for s in titles}
         for subset in table.subsets
     }
-    best = {subset: table.best(subset, metric) for subset in table.subsets}
-    return ranked_table("subset", table.compared, texts, best)
+    best = {subset: table.best(subset, metric, titles) for subset in table.subsets}
+    return ranked_table("subset", titles, texts, best, counted)
 
 
 def cell_text(cell: Cell | None, metric: Metric, seeds: tuple[int, ...]) -> str:
@@ -130,13 +136,8 @@ def _mm(value: float | None) -> str:
 
 def plain_table(table: Table, system: str) -> str:
     """A system with refined and with plain student features, MPJPE, the better in bold."""
-    rows = []
-    for subset in table.subsets:
-        better = table.best(subset, among=(system, PLAIN))
-        cells = {s: table.cell(s, subset) for s in (system, PLAIN)}
-        texts = {s: cell_text(c, table.metric, table.seeds) for s, c in cells.items()}
-        rows.append([spaced(subset), *(bold(text, s in better) for s, text in texts.items())])
-    return grid(["subset", "refined", "plain"], rows)
+    titles = {system: "refined", PLAIN: "plain"}
+    return metric_table(table, table.metric, titles, counted=False)
 
 
 def coverage_table(table: Table) -> str:

@@ -5,7 +5,7 @@ import pytest
 from pta_ros.errors import ConfigError
 from pta_ros.evaluation.compare.bounds import gaps
 from pta_ros.evaluation.compare.effects import Effect
-from pta_ros.evaluation.compare.page import docs_page, report
+from pta_ros.evaluation.compare.page import pose_page
 from pta_ros.evaluation.compare.table import COMPARED, tabulate
 from pta_ros.evaluation.compare.text import (
     contamination_table,
@@ -54,7 +54,7 @@ def test_a_missing_cell_is_a_dash_and_a_seed_less_is_named(make):
 
 def test_a_single_seed_shows_that_it_has_no_deviation(make):
     records = [r for r in make.clean() if r.seed == 1]
-    page = report(records, make.context(seeds=(1,)))
+    page = pose_page(records, make.context(seeds=(1,)))
     assert "**50.0 ± –**" in page
     assert "One seed has no deviation" in page
 
@@ -121,7 +121,7 @@ def test_nothing_missing_is_no_gap_and_other_frames_are_one(make):
 
 
 def test_the_page_says_what_made_it_and_that_it_is_synthetic(make):
-    page = report(make.clean() + make.corrupted(), make.context())
+    page = pose_page(make.clean() + make.corrupted(), make.context())
     for part in (
         "on synthetic data",
         "`evaluate_pta data/bench --table results/table`",
@@ -134,11 +134,11 @@ def test_the_page_says_what_made_it_and_that_it_is_synthetic(make):
     ):
         assert part in page
     assert "paper's own" not in page
-    assert "synthetic" not in report(make.clean(), make.context(synthetic=False))
+    assert "synthetic" not in pose_page(make.clean(), make.context(synthetic=False))
 
 
 def test_the_docs_page_marks_the_papers_figures_as_another_data_set(make):
-    page = docs_page(make.clean() + make.corrupted(), make.context())
+    page = pose_page(make.clean() + make.corrupted(), make.context(), docs=True)
     blocks = page.split("\n\n")
     for number, block in enumerate(blocks):
         if block.startswith("| ") and "MM-Fi" in block.splitlines()[0]:
@@ -154,8 +154,8 @@ def test_the_docs_page_marks_the_papers_figures_as_another_data_set(make):
 def test_the_docs_page_is_for_the_papers_modalities(make):
     records = [make.record("pta", s, "depth+lidar") for s in (0, 1, 2)]
     with pytest.raises(ConfigError, match="modalities"):
-        docs_page(records, make.context())
+        pose_page(records, make.context(), docs=True)
 
 
 def test_weights_without_a_history_are_not_mentioned(make):
-    assert "Weights over training" not in report(make.clean(), make.context(histories={}))
+    assert "Weights over training" not in pose_page(make.clean(), make.context(histories={}))
