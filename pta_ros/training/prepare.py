@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from pta_ros import __version__
-from pta_ros.datasets.problems import fault_summary
-from pta_ros.datasets.reduced import ReducedSet, open_tree, reduce_tree
-from pta_ros.datasets.splits import published_splits, subject_splits
-from pta_ros.datasets.xrf55_splits import repeat_split
+from pta_ros.datasets import open_tree
+from pta_ros.datasets.problems import problem_lines
+from pta_ros.datasets.reduced import ReducedSet, reduce_tree
+from pta_ros.datasets.splits import published_splits, repeat_split, subject_splits
 from pta_ros.errors import DatasetError
 from pta_ros.imported.xfi import load_encoder, weights_sha256
 from pta_ros.sensors import sensors_from_config
@@ -66,12 +66,9 @@ def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> P
     given = {m: config.sensors.get(m, {}) for m in config.model.modalities}
     sensors = sensors_from_config(given)
     tree = open_tree(root, sensors)
-    data = reduce_tree(
-        tree, sensors, cache, progress=watcher.progress("reduce frames"), on_fault=config.on_fault
-    )
-    for fault in data.faults[:5]:
-        watcher.note(f"left out: {fault}")
-    for line in fault_summary(data.faults):
+    shown = watcher.progress("reduce frames")
+    data = reduce_tree(tree, sensors, cache, progress=shown, on_problem=config.on_problem)
+    for line in problem_lines(data.problems):
         watcher.note(line)
     rows, splits = split_rows(config.split, data)
     for name, found in rows.items():
