@@ -71,13 +71,13 @@ class ActivityConfig:
 class GateConfig:
     """The gate's stage (beyond the paper); batch and schedule are those of MetaConfig.
 
-    `spoil` is the share of a modality's frames that are corrupted in training.
+    `corrupt` is the share of a modality's frames that are corrupted in training.
     """
 
     epochs: int = 12
     learning_rate: float = 1e-3
     weight_decay: float = 1e-3
-    spoil: float = 0.3
+    corrupt: float = 0.3
 
 
 @dataclass(frozen=True)

@@ -16,21 +16,21 @@ from pta_ros.training.purify import draw_subsets
 from pta_ros.training.resume import Figures, Stage
 
 #: Features of corrupted frames: modality -> kind -> tokens of the same rows as the clean ones.
-Spoilt = Mapping[str, Mapping[str, FeatureSet]]
+Corrupted = Mapping[str, Mapping[str, FeatureSet]]
 
 
 def gate_stage(
     config: TrainConfig,
     model: PTA,
     clean: FeatureSet,
-    spoilt: Spoilt,
+    corrupted: Corrupted,
     rows: Tensor,
     validate: Callable[[], Figures],
     progress: Callable[[int, int], None],
 ) -> Stage:
-    """The stage that trains `model.gate` alone, on `rows`, each modality spoilt at random.
+    """The stage that trains `model.gate` alone, on `rows`, each modality corrupted at random.
 
-    It learns which frames were spoilt (binary cross-entropy), not what error they cause: on the
+    It learns which frames were corrupted (binary cross-entropy), not what error they cause: on the
     people whom the encoders know, all sensors look better than they are.
     """
     gate = model.gate
@@ -46,7 +46,7 @@ def gate_stage(
         gate.train()
         mask = draw_subsets(clean.present[part])
         with torch.no_grad():
-            seen, bad = mix(clean, spoilt, part, config.gate.spoil)
+            seen, bad = mix(clean, corrupted, part, config.gate.corrupt)
             features = seen.features(model, torch.arange(len(part)), mask)
         odds = gate.log_odds(features, mask, model.head)[mask]
         loss = binary_cross_entropy_with_logits(odds, bad[mask].to(odds.dtype))
@@ -58,13 +58,15 @@ def gate_stage(
     return fit_stage("gate", config, model, {"theta": theta}, rows, step, validate, progress)
 
 
-def mix(clean: FeatureSet, spoilt: Spoilt, rows: Tensor, share: float) -> tuple[FeatureSet, Tensor]:
-    """Features of `rows`, each modality of each row spoilt with probability `share`; which (B, M).
+def mix(
+    clean: FeatureSet, corrupted: Corrupted, rows: Tensor, share: float
+) -> tuple[FeatureSet, Tensor]:
+    """Features of `rows`, each modality of each row corrupt with probability `share`; which (B, M).
 
-    The columns are in the order of `spoilt`.
+    The columns are in the order of `corrupted`.
     """
     tokens, points, bad = {}, {}, []
-    for modality, kinds in spoilt.items():
+    for modality, kinds in corrupted.items():
         own = clean.tokens[modality][rows]
         place = clean.points[modality][rows] if modality in clean.points else None
         chosen = torch.rand(len(rows)) < share

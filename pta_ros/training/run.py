@@ -19,7 +19,7 @@ from pta_ros.training.config import TrainConfig
 from pta_ros.training.config_file import config_from
 from pta_ros.training.corrupt import corrupted_view, kinds
 from pta_ros.training.distributed import ALONE, Ranks
-from pta_ros.training.gate import Spoilt
+from pta_ros.training.gate import Corrupted
 from pta_ros.training.prepare import (
     Prepared,
     Watcher,
@@ -48,7 +48,7 @@ def train(
     begun = time.monotonic()
     name = GATED if config.model.gate else UNGATED
     bench = make_bench(
-        config, root, folder, folder / "cache", watcher, spoil=name == GATED, ranks=ranks
+        config, root, folder, folder / "cache", watcher, corrupt=name == GATED, ranks=ranks
     )
     system = make_system(name, bench)
     assert isinstance(system, PTA)
@@ -78,7 +78,7 @@ def train_systems(
         own = replace(config, seed=seed)
         bench = make_bench(
             own, root, seed_folder(folder, seed), folder / "cache", watcher,
-            spoil=GATED in names, ranks=ranks,
+            corrupt=GATED in names, ranks=ranks,
         )  # fmt: skip
         for name in names:
             system = make_system(name, bench)
@@ -121,8 +121,8 @@ def read_bench(root: Path, folder: Path, seed: int, watcher: Watcher) -> Bench:
     Raises CheckpointError when there is nothing, or it is not complete.
     """
     config, own = read_settings(folder, seed), seed_folder(folder, seed)
-    spoil = config.model.has("pose")
-    return make_bench(config, root, own, folder / "cache", watcher, spoil, train=False)
+    corrupt = config.model.has("pose")
+    return make_bench(config, root, own, folder / "cache", watcher, corrupt, train=False)
 
 
 def make_bench(
@@ -131,16 +131,16 @@ def make_bench(
     folder: Path,
     cache: Path,
     watcher: Watcher,
-    spoil: bool,
+    corrupt: bool,
     train: bool = True,
     ranks: Ranks = ALONE,
 ) -> Bench:
-    """Prepare data and encoders, and their features; with `spoil` of corrupted frames too.
+    """Prepare data and encoders, and their features; with `corrupt` of corrupted frames too.
 
     Of several processes the first one does it all, and leaves it in files to the others.
     """
     with ranks.one_by_one():
-        bench = _make_bench(config, root, folder, cache, watcher, spoil, train)
+        bench = _make_bench(config, root, folder, cache, watcher, corrupt, train)
     return replace(bench, ranks=ranks)
 
 
@@ -150,10 +150,10 @@ def _make_bench(
     folder: Path,
     cache: Path,
     watcher: Watcher,
-    spoil: bool,
+    corrupt: bool,
     train: bool,
 ) -> Bench:
-    if spoil and config.model.encoders != "lite":
+    if corrupt and config.model.encoders != "lite":
         raise ConfigError(
             f"model.encoders is {config.model.encoders!r}; the gate and tests with corrupted "
             "frames are made for 'lite': set model.gate to false and train one model"
@@ -166,22 +166,22 @@ def _make_bench(
         encoders, config.model.channels, ready.data, folder / "features",
         progress=watcher.progress("encode frames"), position_points=config.model.tokens,
     )  # fmt: skip
-    spoilt = _spoilt(config, ready, singles, folder, watcher) if spoil else {}
+    corrupted = _corrupted(config, ready, singles, folder, watcher) if corrupt else {}
     # The gate and a second head have stages of their own, after everything else.
     task = config.model.tasks[0]
     classes = config.model.classes if task == "activity" else ()
     first = replace(config.model, gate=False, tasks=(task,), classes=classes)
     config = replace(config, model=first)
-    return Bench(config, ready, singles, clean, spoilt, folder, watcher, train)
+    return Bench(config, ready, singles, clean, corrupted, folder, watcher, train)
 
 
-def _spoilt(
+def _corrupted(
     config: TrainConfig,
     ready: Prepared,
     singles: dict[str, SingleModality],
     folder: Path,
     watcher: Watcher,
-) -> Spoilt:
+) -> Corrupted:
     def encode(modality: str, kind: str) -> FeatureSet:
         return cache_features(
             {modality: singles[modality].encoder}, config.model.channels, ready.data,
