@@ -54,7 +54,8 @@ def _main(arguments: list[str] | None) -> int:
 
     from pta_ros.training.distributed import launch_ranks
     from pta_ros.training.prepare import Watcher
-    from pta_ros.training.run import BY_TASK, train, train_systems
+    from pta_ros.training.run import train, train_systems
+    from pta_ros.training.systems import BY_TASK
 
     config = _config(options)
     if options.threads:

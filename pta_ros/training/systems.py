@@ -17,15 +17,13 @@ from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi
 from pta_ros.model.heads import PoseHead
 from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA
-from pta_ros.training.activity import activity_stage, with_activity
-from pta_ros.training.calibrate import calibrate, calibrate_gate
+from pta_ros.training.activity import activity_stage, mutual_stage, with_activity
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.corrupt import FROZEN
 from pta_ros.training.distributed import ALONE, Ranks
-from pta_ros.training.fit import supervised_stage
-from pta_ros.training.gate import Corrupted, gate_stage
+from pta_ros.training.fit import calibrate, supervised_stage
+from pta_ros.training.gate import Corrupted, calibrate_gate, gate_stage
 from pta_ros.training.meta import meta_stage
-from pta_ros.training.mutual import mutual_stage
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
 from pta_ros.training.pretrain import SingleModality
 from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_everything

@@ -19,7 +19,7 @@ class Encoder(Protocol):
         """Encode a batch."""
 
 
-#: Family -> modality -> encoder. `xfi` is the paper's, which loads X-Fi's published weights by name.
+#: Family -> modality -> encoder. `xfi`: the paper's, which load X-Fi's published weights by name.
 ENCODERS: dict[str, dict[str, type[nn.Module]]] = {
     "lite": lite.ENCODERS,
     "xfi": {
