@@ -69,7 +69,7 @@ def _frames(config: TrainConfig, options: argparse.Namespace) -> tuple[ReducedSe
         return random_frames(sensors), "random inputs"
     cache = options.cache or options.data / ".cache"
     with told_of_cache(cache):
-        data = reduce_tree(MmfiTree(options.data), sensors, cache, on_fault=config.on_fault)
+        data = reduce_tree(MmfiTree(options.data), sensors, cache, on_problem=config.on_problem)
     kind = " (synthetic)" if (options.data / "SYNTHETIC.json").exists() else ""
     return data, f"{options.data}{kind}"
 

@@ -58,14 +58,16 @@ def _main(arguments: list[str] | None) -> int:
 def _evaluate(options: argparse.Namespace, cache: Path) -> dict[str, Any]:
     """Evaluate one model, print its tables and return its figures."""
     from pta_ros import checkpoint
-    from pta_ros.datasets.reduced import open_tree, reduce_tree
+    from pta_ros.datasets import open_tree
+    from pta_ros.datasets.problems import problem_lines
+    from pta_ros.datasets.reduced import reduce_tree
     from pta_ros.evaluation.compare import one_model
 
     loaded = checkpoint.load(options.model)
     tree = open_tree(options.data, loaded.sensors)
     data = reduce_tree(tree, loaded.sensors, cache, progress=_progress)
-    for fault in data.faults:
-        print(f"left out: {fault}", file=sys.stderr)
+    for line in problem_lines(data.problems):
+        print(line, file=sys.stderr)
     synthetic = (options.data / "SYNTHETIC.json").exists()
     if loaded.model.config.has("pose"):
         people = one_model.choose_subjects(options.subjects, loaded.provenance, data)

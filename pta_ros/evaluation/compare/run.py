@@ -132,7 +132,7 @@ def _pose_records(name: str, seed: int, system: Projected, bench: Bench) -> Iter
 def _corrupted(
     name: str, seed: int, system: Projected, bench: Bench, rows: Tensor
 ) -> Iterator[PoseRecord]:
-    for modality, kinds in bench.spoilt.items():
+    for modality, kinds in bench.corrupted.items():
         wider = [s for s in subsets(system.config.modalities) if modality in s and len(s) > 1]
         for kind, view in kinds.items():
             data = with_view(bench.clean, modality, view)
