@@ -95,7 +95,13 @@ def load(folder: Path | str) -> Checkpoint:
             f"expected the model's modalities {list(model.config.modalities)}"
         )
     load_into(model, load_tensors(folder / WEIGHTS), folder / WEIGHTS)
-    return Checkpoint(model.eval(), sensors, *context, name=folder.name)
+    return Checkpoint(model.eval(), sensors, *context, name=name_of(folder))
+
+
+def name_of(folder: Path) -> str:
+    """What a model is called: its folder's name, or, as train_pta writes `<run>/model`, the run's."""
+    full = Path(os.path.abspath(folder))
+    return full.parent.name if full.name == "model" and full.parent.name else full.name
 
 
 def modalities_of(folder: Path) -> tuple[str, ...]:
