@@ -26,8 +26,8 @@ from pta_ros.frames import (
     StreamStatus,
     nothing,
 )
-from pta_ros.fusion.rates import ClockWatch
 from pta_ros.fusion.smoothing import OneEuroFilter
+from pta_ros.fusion.stamps import ClockWatch
 from pta_ros.fusion.streams import Stream
 from pta_ros.skeleton import NUM_JOINTS
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pta_ros.errors import ConfigError
 from pta_ros.frames import FloatArray
-from pta_ros.fusion.rates import NS
+from pta_ros.fusion.stamps import NS
 
 Numbers = NDArray[np.float64] | float
 

@@ -20,12 +20,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
-
-from pta_ros.frames import FloatArray, Frame, StreamState, StreamStatus
+from pta_ros.frames import Frame, StreamState, StreamStatus
 from pta_ros.fusion.buffer import FrameBuffer
 from pta_ros.fusion.config import StreamConfig
-from pta_ros.fusion.rates import NS, ClockWatch, RateMeter, to_ns
+from pta_ros.fusion.stamps import NS, ClockWatch, FreezeRule, RateMeter, place, to_ns
 
 __all__ = ["Stream", "StreamConfig"]
 
@@ -40,8 +38,7 @@ class Stream:
     def __init__(self, modality: str, config: StreamConfig) -> None:
         self.modality = modality
         self.config = config
-        #: Frames that got the time of receipt as their stamp (zero or future stamp).
-        self.restamped = 0
+        self._freeze = FreezeRule(config)
         self._enabled = config.enabled
         self._received = self._dropped = self._corrupt = 0
         self._clock = ClockWatch()
@@ -54,8 +51,8 @@ class Stream:
         self._newest_ns: int | None = None  # stamp of the newest usable frame
         self._heard_ns = 0  # when the last message came, usable or not
         self._raw_ns = 0  # the sensor's own stamp on the frame before
-        self._last: FloatArray | None = None
-        self._good_run = self._repeats = self._unusable = 0
+        self._freeze.forget()
+        self._good_run = self._unusable = 0
         self._note = ""  # why the last message was of no use
 
     # -- messages in ------------------------------------------------------------------------
@@ -63,11 +60,12 @@ class Stream:
     def push(self, frame: Frame, now_ns: int) -> bool:
         """Take one decoded frame; True when it may be used, else it was counted out."""
         self._hear(now_ns)
-        placed = self._place(frame, now_ns) if self._enabled else None
+        placed = self._placed(frame, now_ns) if self._enabled else None
         if placed is None:
             self._dropped += 1
             return False
-        if self._repeats_content(placed):
+        if self._freeze.add(placed.array):
+            self._note_repeat()
             return False
         self._accept(placed)
         return True
@@ -83,41 +81,24 @@ class Stream:
         self._received += 1
         self._unusable += 1  # until it is accepted
 
-    def _place(self, frame: Frame, now_ns: int) -> Frame | None:
+    def _placed(self, frame: Frame, now_ns: int) -> Frame | None:
         """The frame with its stamp on the common clock; None when the stamp rules it out."""
-        raw, stamp = frame.stamp_ns, frame.stamp_ns + to_ns(self.config.offset_s)
-        if 0 < raw == self._raw_ns:
-            self._note = "stamps do not advance"
+        stamp, why = place(frame.stamp_ns, now_ns, self.config)
+        advances = not 0 < frame.stamp_ns == self._raw_ns and self._buffer.admits(stamp)
+        if why or not advances:
+            self._note = why or "stamps do not advance"
             return None
-        ahead_ns = stamp - now_ns
-        if raw <= 0 or ahead_ns > to_ns(self.config.future_tolerance_s):
-            if self.config.stamp_policy == "reject":
-                ahead = f"stamps lie {ahead_ns / NS:.3f} s in the future"
-                self._note = "stamps are zero" if raw <= 0 else ahead
-                return None
-            stamp = now_ns
-            self.restamped += 1
-        if not self._buffer.admits(stamp):
-            self._note = "stamps do not advance"
-            return None
-        self._raw_ns = raw
+        self._raw_ns = frame.stamp_ns
         return replace(frame, stamp_ns=stamp)
 
-    def _repeats_content(self, frame: Frame) -> bool:
-        """Whether the content is that of the frame before; if so it is counted and judged."""
-        same = self._last is not None and np.array_equal(frame.array, self._last)
-        self._last = frame.array
-        if not (same and self.config.freeze_frames):
-            self._repeats = 0
-            return False
-        self._repeats += 1
-        if self._repeats >= self.config.freeze_frames:
-            self._mark_corrupt(f"frozen: {self._repeats} frames repeat the content before them")
-            return True
-        self._dropped += 1
-        self._good_run = 0
-        self._note = "content repeats"
-        return True
+    def _note_repeat(self) -> None:
+        """Count a frame that repeats the one before it: dropped at first, corrupt from then on."""
+        if self._freeze.reason:
+            self._mark_corrupt(self._freeze.reason)
+        else:
+            self._dropped += 1
+            self._good_run = 0
+            self._note = "content repeats"
 
     def _mark_corrupt(self, reason: str) -> None:
         self._corrupt += 1
@@ -210,11 +191,6 @@ class Stream:
     def waiting(self) -> int:
         """Accepted frames that are neither used nor dropped: what is missing in the counters."""
         return self._buffer.waiting
-
-    @property
-    def last_used_ns(self) -> int:
-        """Stamp (ns) of the newest frame that was in an estimate, 0 before the first."""
-        return self._buffer.last_used_ns
 
     def newest_ns(self, now_ns: int) -> int | None:
         """Stamp (ns) of the newest usable frame; None unless LIVE."""

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pta_ros.errors import DecodeError
 from pta_ros.frames import Frame, StreamState
 from pta_ros.fusion.pipeline import FusionPipeline, Prediction
-from pta_ros.fusion.rates import CLOCK_JUMP_S
+from pta_ros.fusion.stamps import CLOCK_JUMP_S
 from pta_ros.fusion.streams import Stream, StreamConfig
 
 MS = 1_000_000

@@ -248,7 +248,6 @@ def test_late_frame_older_than_a_used_one_is_dropped():
     s.stream.settle(used=True)
     assert not s.push(200, now=310)
     assert counts(s.status(310)) == (4, 1, 3, 0)
-    assert s.stream.last_used_ns == at(300)
 
 
 def test_late_frame_beyond_the_history_is_dropped():
@@ -288,7 +287,6 @@ def test_offset_moves_stamps_age_and_sync():
 def test_offset_is_applied_before_a_stamp_is_judged_to_be_in_the_future():
     s = Driven(offset_s=-1.0)
     assert s.push(1000, now=10)
-    assert s.stream.restamped == 0
     assert s.near(0, 10) == 0
 
 
@@ -297,7 +295,6 @@ def test_future_stamp_gets_the_time_of_receipt():
     assert s.push(5000, now=0)
     assert s.push(5100, now=100)
     assert s.near(100, 100) == 100
-    assert s.stream.restamped == 2
     assert s.state(301) is StreamState.LIVE
     assert s.state(401) is StreamState.STALE
 
@@ -306,7 +303,6 @@ def test_future_stamp_within_the_tolerance_is_kept_and_age_is_never_negative():
     s = Driven()
     s.push(100, now=0)
     assert s.near(100, 0) == 100
-    assert s.stream.restamped == 0
     assert s.status(0).age_s == 0
 
 

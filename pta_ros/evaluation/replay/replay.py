@@ -22,7 +22,7 @@ from pta_ros.evaluation.replay.records import Replayed
 from pta_ros.evaluation.replay.truth import Activities, ActivityTruth, TrueActivity
 from pta_ros.frames import Estimate, FloatArray, Frame, Sample, StreamStatus
 from pta_ros.fusion.pipeline import FusionPipeline
-from pta_ros.fusion.rates import to_ns
+from pta_ros.fusion.stamps import to_ns
 from pta_ros.skeleton import NUM_JOINTS
 
 #: The states are looked at so often, as by the node.

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pta_ros.fusion.rates import CLOCK_JUMP_S, NS, ClockWatch, RateMeter, to_ns
+from pta_ros.fusion.stamps import CLOCK_JUMP_S, NS, ClockWatch, RateMeter, to_ns
 
 MS = 1_000_000
 

@@ -1,10 +1,17 @@
-"""Two small measurers on stamps: how fast a stream comes (and what it lost), and clock jumps."""
+"""The rules of stamps and repeated contents that every stream keeps, of frames or of packets.
+
+Which stamp a message gets on the common clock, when its content counts as frozen, how fast messages
+come and how many were lost, and when the clock itself jumped back.
+"""
 
 from __future__ import annotations
 
 from bisect import insort
 from collections import deque
 from statistics import median
+
+from pta_ros.frames import FloatArray
+from pta_ros.fusion.config import StreamConfig
 
 NS = 1_000_000_000
 #: A clock that goes back by more than this was set back or belongs to a looped recording; less is
@@ -38,6 +45,45 @@ class ClockWatch:
     def reset(self) -> None:
         """Forget every reading."""
         self._latest_ns = None
+
+
+def place(raw_ns: int, now_ns: int, config: StreamConfig) -> tuple[int, str]:
+    """A sensor's stamp on the common clock (ns), and why it is ruled out (empty: it is not)."""
+    stamp_ns = raw_ns + to_ns(config.offset_s)
+    ahead_ns = stamp_ns - now_ns
+    if raw_ns > 0 and ahead_ns <= to_ns(config.future_tolerance_s):
+        return stamp_ns, ""
+    if config.stamp_policy == "receive":
+        return now_ns, ""
+    ahead = f"stamps lie {ahead_ns / NS:.3f} s in the future"
+    return stamp_ns, "stamps are zero" if raw_ns <= 0 else ahead
+
+
+class FreezeRule:
+    """Counts repeats: a real sensor has noise, so the same bits again and again are no reading."""
+
+    def __init__(self, config: StreamConfig) -> None:
+        self._limit = config.freeze_frames
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: the next content repeats nothing."""
+        self._last: FloatArray | None = None
+        self.repeats = 0
+
+    def add(self, array: FloatArray) -> int:
+        """How often this content has come again by now; always 0 where repeats are allowed."""
+        last, self._last = self._last, array
+        same = last is not None and last.shape == array.shape and last.tobytes() == array.tobytes()
+        self.repeats = self.repeats + 1 if same and self._limit else 0
+        return self.repeats
+
+    @property
+    def reason(self) -> str:
+        """Why the stream counts as frozen, in words; empty while it does not."""
+        if not 0 < self._limit <= self.repeats:
+            return ""
+        return f"frozen: {self.repeats} messages repeat the content before them"
 
 
 class RateMeter:
