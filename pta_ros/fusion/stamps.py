@@ -42,10 +42,6 @@ class ClockWatch:
         self._latest_ns = now_ns if jumped or latest is None else max(latest, now_ns)
         return jumped
 
-    def reset(self) -> None:
-        """Forget every reading."""
-        self._latest_ns = None
-
 
 def place(raw_ns: int, now_ns: int, config: StreamConfig) -> tuple[int, str]:
     """A sensor's stamp on the common clock (ns), and why it is ruled out (empty: it is not)."""

@@ -43,7 +43,8 @@ class Stream:
         self._received = self._dropped = self._corrupt = 0
         self._clock = ClockWatch()
         self._rate = RateMeter(to_ns(config.stale_after_s))
-        self._buffer = FrameBuffer(config.history)
+        #: Its `take` and `settle` use frames that `nearest` gave.
+        self.buffer = FrameBuffer(config.history)
         self._forget()
 
     def _forget(self) -> None:
@@ -84,7 +85,7 @@ class Stream:
     def _placed(self, frame: Frame, now_ns: int) -> Frame | None:
         """The frame with its stamp on the common clock; None when the stamp rules it out."""
         stamp, why = place(frame.stamp_ns, now_ns, self.config)
-        advances = not 0 < frame.stamp_ns == self._raw_ns and self._buffer.admits(stamp)
+        advances = not 0 < frame.stamp_ns == self._raw_ns and self.buffer.admits(stamp)
         if why or not advances:
             self._note = why or "stamps do not advance"
             return None
@@ -106,14 +107,14 @@ class Stream:
         if self._enabled:
             self._state = StreamState.CORRUPT
             self._note = reason
-            self._buffer.clear()
+            self.buffer.clear()
 
     def _accept(self, frame: Frame) -> None:
         """Keep a good frame; one that advances time counts towards LIVE.
 
         Whether it was old on arrival shows at the next `_tick`, with which every question begins.
         """
-        self._buffer.add(frame)
+        self.buffer.add(frame)
         self._rate.add(frame.stamp_ns, self._unusable - 1)
         self._unusable = 0
         if self._newest_ns is not None and frame.stamp_ns < self._newest_ns:
@@ -130,30 +131,26 @@ class Stream:
     def _tick(self, now_ns: int) -> None:
         """Let time pass: a clock that jumped back, frames that grew old, a silent sensor."""
         if self._clock.went_back(now_ns):
-            self._restart()
+            self.reset()
         limit_ns = to_ns(self.config.stale_after_s)
         if self._newest_ns is not None and now_ns - self._newest_ns > limit_ns:
             self._good_run = 0
             if self._state is StreamState.LIVE:
                 self._state = StreamState.STALE
-                self._buffer.clear()
+                self.buffer.clear()
         if self._state is StreamState.CORRUPT and now_ns - self._heard_ns > limit_ns:
             self._state = StreamState.STALE
 
     def reset(self) -> None:
         """Start over, as after a jump of the clock; the counters stay."""
-        self._restart()
-        self._clock.reset()
-
-    def _restart(self) -> None:
-        self._buffer.restart()
+        self.buffer.restart()
         self._rate.restart()
         self._forget()
 
     def enable(self, enabled: bool) -> None:
         """Switch the stream on (it starts over) or off (its messages are counted dropped)."""
         if enabled != self._enabled:
-            self._restart()
+            self.reset()
         self._enabled = enabled
 
     def status(self, now_ns: int) -> StreamStatus:
@@ -166,8 +163,8 @@ class Stream:
             age_s=math.inf if newest is None else max(0, now_ns - newest) / NS,
             rate_hz=self._rate.rate_hz(now_ns),
             received=self._received,
-            used=self._buffer.used,
-            dropped=self._dropped + self._buffer.dropped,
+            used=self.buffer.used,
+            dropped=self._dropped + self.buffer.dropped,
             corrupt=self._corrupt,
             lost=self._rate.lost,
             reason=self._reason(now_ns),
@@ -187,11 +184,6 @@ class Stream:
 
     # -- frames out -------------------------------------------------------------------------
 
-    @property
-    def waiting(self) -> int:
-        """Accepted frames that are neither used nor dropped: what is missing in the counters."""
-        return self._buffer.waiting
-
     def newest_ns(self, now_ns: int) -> int | None:
         """Stamp (ns) of the newest usable frame; None unless LIVE."""
         self._tick(now_ns)
@@ -209,15 +201,7 @@ class Stream:
         self._tick(now_ns)
         if not self._is_live():
             return None
-        return self._buffer.nearest(t_ns, to_ns(self.config.sync_tolerance_s))
+        return self.buffer.nearest(t_ns, to_ns(self.config.sync_tolerance_s))
 
     def _is_live(self) -> bool:
         return self._enabled and self._state is StreamState.LIVE
-
-    def take(self, frame: Frame) -> None:
-        """Begin to use a frame that `nearest` gave; older frames are dropped."""
-        self._buffer.take(frame)
-
-    def settle(self, used: bool) -> None:
-        """End what `take` began: the estimate came out (`used`) or was thrown away."""
-        self._buffer.settle(used)

@@ -9,6 +9,7 @@ sensor that sends nothing else turns CORRUPT at the next hop.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -71,8 +72,7 @@ class WindowedPipeline(FusionPipeline):
 
     def reject(self, modality: str, error: Exception, now_ns: int) -> None:
         """Tell a stream of a corrupt message; it is missing from its windows."""
-        typed = isinstance(error, DecodeError)
-        self._ring(modality).reject(error if typed else DecodeError(modality, str(error), "data"))
+        self._ring(modality).reject(error)
         self._close_due(now_ns)
 
     def next_due_ns(self) -> int | None:
@@ -118,28 +118,26 @@ class WindowedPipeline(FusionPipeline):
             self._close(modality, ring, due, now_ns)
 
     def _close(self, modality: str, ring: PacketRing, end_ns: int, now_ns: int) -> None:
+        """Push the window that ends now as a frame, or tell why its stream is corrupt."""
         window, missing = ring.window(end_ns)
-        error, ring.error = ring.error, None
-        note, ring.note = ring.note, ""
-        newest = ring.newest_ns()
+        error, note = ring.close()
         late_ns = to_ns(max(self._config.hop_s, 2 * ring.sensor.period_s))
-        fresh = newest is not None and newest > end_ns - late_ns
         gap = f"{missing:.0%} of the window is missing" if missing else ""
         self._why[modality] = ", ".join(filter(None, (gap, note)))
+        fresh = ring.newest_ns() > end_ns - late_ns
         if window is not None and fresh and missing <= self._config.max_missing:
             try:
                 array = ring.sensor.complete(window, modality)
-                stamp = end_ns - to_ns(
-                    ring.config.offset_s
-                )  # the stream adds it; the packets have it
+                stamp = end_ns - to_ns(ring.config.offset_s)  # the packets have it; it is added
                 super().push(Frame(modality, stamp, array, now_ns), now_ns)
             except DecodeError as fault:
                 super().reject(modality, fault, now_ns)
         elif error is not None:
             super().reject(modality, error, now_ns)
 
-    def _restart(self) -> None:
-        super()._restart()
+    def reset(self) -> None:
+        """Start over, as after a jump of the clock; counters stay."""
+        super().reset()
         self._end_ns = None
         for ring in self._rings.values():
             ring.clear()
@@ -151,10 +149,8 @@ class PacketRing:
     def __init__(self, sensor: WindowSensor, config: StreamConfig) -> None:
         self.sensor, self.config = sensor, config
         self.received = self.dropped = self.corrupt = 0
-        #: The last corrupt message since the last window.
-        self.error: DecodeError | None = None
-        #: Why packets since the last window were of little use, in words.
-        self.note = ""
+        self._error: Exception | None = None
+        self._note = ""
         self._freeze = FreezeRule(config)
         self.clear()
 
@@ -166,37 +162,44 @@ class PacketRing:
 
     def add(self, frame: Frame, now_ns: int) -> bool:
         """Keep the packets of one message, the last at the frame's stamp; False if none is kept."""
-        self.received += 1
         stamp, why = place(frame.stamp_ns, now_ns, self.config)
         if why:
+            self.received += 1
             self.dropped += 1
-            self.note = why
+            self._note = why
             return False
         self._freeze.add(frame.array)
         if frozen := self._freeze.reason:
-            self.corrupt += 1
-            differ = "packets that differ, as a real sensor's do"
-            self.error = DecodeError(frame.modality, frozen, differ)
+            self.reject(DecodeError(frame.modality, frozen, "packets that differ"))
             return False
+        self.received += 1
         period, count = to_ns(self.sensor.period_s), len(frame.array)
         kept = False
         for k, packet in enumerate(frame.array):
             kept |= self._insert(stamp - (count - 1 - k) * period, packet)
         self.dropped += not kept
         if now_ns - stamp > to_ns(self.config.stale_after_s):  # no window waits for them
-            self.note = f"stamps lie {(now_ns - stamp) / NS:.1f} s in the past"
-        self._trim(now_ns)
+            self._note = f"stamps lie {(now_ns - stamp) / NS:.1f} s in the past"
+        # What no window will hold again goes; `_insert` bounds how many are within that time.
+        old = bisect_left(self._stamps, now_ns - to_ns(self.sensor.window_s + 2.0))
+        del self._stamps[:old], self._packets[:old]
         return kept
 
-    def reject(self, error: DecodeError) -> None:
+    def reject(self, error: Exception) -> None:
         """Count a message that is corrupt."""
         self.received += 1
         self.corrupt += 1
-        self.error = error
+        self._error = error
 
-    def newest_ns(self) -> int | None:
-        """Stamp of the newest packet."""
-        return self._stamps[-1] if self._stamps else None
+    def close(self) -> tuple[Exception | None, str]:
+        """Since the last call: the last corrupt message, and why packets were of little use."""
+        told = self._error, self._note
+        self._error, self._note = None, ""
+        return told
+
+    def newest_ns(self) -> float:
+        """Stamp of the newest packet; minus infinity without one."""
+        return self._stamps[-1] if self._stamps else -math.inf
 
     def rate_hz(self, now_ns: int) -> float:
         """Packets per second over the last 2 s."""
@@ -226,7 +229,7 @@ class PacketRing:
         place = bisect_left(self._stamps, stamp)
         near = self._stamps[max(place - 1, 0) : place + 1]
         if stamp in near:
-            self.note = "stamps do not advance"
+            self._note = "stamps do not advance"
             return False
         if len(self._stamps) > 2 * self.sensor.packets and any(
             abs(stamp - other) < to_ns(self.sensor.period_s) // 4 for other in near
@@ -235,12 +238,6 @@ class PacketRing:
         self._stamps.insert(place, stamp)
         self._packets.insert(place, packet)
         return True
-
-    def _trim(self, now_ns: int) -> None:
-        """Drop what no window will hold again; `_insert` bounds how many are within that time."""
-        keep = bisect_left(self._stamps, now_ns - to_ns(self.sensor.window_s + 2.0))
-        if keep > 0:
-            del self._stamps[:keep], self._packets[:keep]
 
 
 def _filled(used: FloatArray, places: np.ndarray, count: int) -> FloatArray:

@@ -180,7 +180,7 @@ class Events(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost(self):
         for status in self.pipeline.statuses(self.now):
-            waiting = self.pipeline.streams[status.modality].waiting
+            waiting = self.pipeline.streams[status.modality].buffer.waiting
             assert 0 <= waiting <= self.config.history + 1
             assert status.received == self.sent[status.modality]
             assert status.received == status.used + status.dropped + status.corrupt + waiting
