@@ -84,11 +84,8 @@ def test_a_reduced_reading_reduces_to_itself(modality):
 def test_sequences_become_arrays_and_dicts_become_messages():
     fields = {"fields": [{"name": "x", "offset": 4}], "data": np.arange(6, dtype=np.uint8)}
     msg = messages.to_message("sensor_msgs/msg/PointCloud2", fields)
-    assert (msg.fields[0].name, msg.fields[0].offset, list(msg.data)) == (
-        "x",
-        4,
-        [0, 1, 2, 3, 4, 5],
-    )
+    assert (msg.fields[0].name, msg.fields[0].offset) == ("x", 4)
+    assert list(msg.data) == list(range(6))
     assert isinstance(msg.data, array)
     numbers = messages.buffer(np.array([1, 2], np.int64))
     assert (numbers.typecode, list(numbers)) == ("q", [1, 2])
