@@ -69,13 +69,12 @@ class Live:
     def send(self):
         """One tick: all sensors, the truth, an estimate, and what is known of the streams."""
         from pta_ros.nodes.diagnostics import Health, Reporter
-        from pta_ros.nodes.messages import to_skeleton
-        from pta_ros.nodes.sim_messages import truth_message
+        from pta_ros.nodes.messages import to_skeleton, true_skeleton
 
         self.turn += 1
         now = self.bench.node.get_clock().now()
         self.bench.send("depth", "lidar", "csi")
-        truth = truth_message(STANDING)
+        truth = true_skeleton(STANDING)
         truth.header.stamp = now.to_msg()
         self.truth.publish(truth)
         states = tuple(
