@@ -1,6 +1,6 @@
 """Records what the fusion says (JSON lines) and shows it live in the terminal.
 
-It only listens: `skeleton`, `activity`, `ground_truth` and `/diagnostics`. Every record has the
+It only listens: `skeleton`, `activity`, their ground truth and `/diagnostics`. Every record has the
 time of receipt on the system clock, so that delays are measured outside the process judged.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
@@ -21,6 +22,7 @@ from pta_ros.errors import ConfigError
 from pta_ros.fusion.specs import START, param, specs
 from pta_ros.nodes import monitor_records as records
 from pta_ros.nodes.declare import Parameters
+from pta_ros.nodes.messages import stamp_ns
 from pta_ros.nodes.status_view import Scoreboard, StatusView
 
 _DEPTH = 100  # a recorder must not lose what it is there to record
@@ -34,6 +36,7 @@ class MonitorParams:
 
     record: str = param("", "file for one JSON line per message; empty records none", change=START)
     view: bool = param(True, "show the state in the terminal", change=START)
+    notes: str = param("", "file whose new lines are shown, too; empty shows none", change=START)
 
 
 def _open(path: str) -> TextIO:
@@ -41,6 +44,20 @@ def _open(path: str) -> TextIO:
         return Path(path).open("w", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot write the record {path}: {error.strerror}") from error
+
+
+def _notes(path: str) -> TextIO:
+    try:
+        return Path(path).open(encoding="utf-8") if path else StringIO()
+    except OSError as error:
+        raise ConfigError(f"cannot read the notes {path}: {error.strerror}") from error
+
+
+def _keep(truths: dict, stamp: int, truth: object) -> None:
+    """Remember a truth by its stamp, and forget the oldest ones."""
+    truths[stamp] = truth
+    while len(truths) > _KEPT_TRUTHS:
+        del truths[next(iter(truths))]
 
 
 class MonitorNode(Node):
@@ -55,13 +72,22 @@ class MonitorNode(Node):
         self._file = _open(params.record) if params.record else None
         self._board = Scoreboard(began_ns=time.time_ns())
         self._view = StatusView(self._board) if params.view else None
+        self._notes = _notes(params.notes)
         self._truths: dict[int, list] = {}
+        self._true_activities: dict[int, int] = {}
         self.create_subscription(Skeleton, "skeleton", self._on_skeleton, _DEPTH)
         self.create_subscription(Activity, "activity", self._on_activity, _DEPTH)
         self.create_subscription(Skeleton, "ground_truth", self._on_truth, _DEPTH)
+        truth = "ground_truth_activity"
+        self.create_subscription(Activity, truth, self._on_true_activity, _DEPTH)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, _DEPTH)
         if self._view:
-            self.create_timer(_REFRESH_S, lambda: self._view.refresh(time.time_ns()))
+            self.create_timer(_REFRESH_S, self._refresh)
+
+    def _refresh(self) -> None:
+        for line in self._notes:
+            self._view.note(line.rstrip())
+        self._view.refresh(time.time_ns())
 
     def _write(self, record: dict) -> None:
         if self._file:
@@ -76,7 +102,7 @@ class MonitorNode(Node):
     def _on_activity(self, msg: Activity) -> None:
         record = records.activity_record(msg, time.time_ns())
         self._write(record)
-        self._board.activity(record)
+        self._board.activity(record, self._true_activities.get(record["stamp_ns"]))
 
     def _error_mm(self, record: dict) -> float | None:
         truth = self._truths.get(record["stamp_ns"])
@@ -86,10 +112,11 @@ class MonitorNode(Node):
 
     def _on_truth(self, msg: Skeleton) -> None:
         record = records.truth_record(msg, time.time_ns())
-        self._truths[record["stamp_ns"]] = record["joints"]
-        while len(self._truths) > _KEPT_TRUTHS:
-            del self._truths[next(iter(self._truths))]
+        _keep(self._truths, record["stamp_ns"], record["joints"])
         self._write(record)
+
+    def _on_true_activity(self, msg: Activity) -> None:
+        _keep(self._true_activities, stamp_ns(msg.header.stamp), int(msg.class_id))
 
     def _on_diagnostics(self, msg: DiagnosticArray) -> None:
         record = records.diagnostics_record(msg, time.time_ns())
@@ -108,5 +135,6 @@ class MonitorNode(Node):
         """Close the record and leave the terminal as it was."""
         if self._view:
             self._view.close()
+        self._notes.close()
         if self._file:
             self._file.close()

@@ -2,7 +2,7 @@
 
 Packets go out as they are due, every 50 ms; a small share is lost on purpose. With
 `wait_for_activity` the script begins at the first published activity. A tick, and a line in the
-log, is every half second, on multiples of it, where windows end.
+log, is every `hop_s`, on multiples of it, where windows end; for a moment after the script, too.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from pta_ros.simulate.script import Fault, Phase, Script, load_script
 from pta_ros.simulate.tick_log import TickLog
 
 _PERIOD_S = 0.05
-_TICK_NS = 500_000_000
-#: After the last tick, activities may still be under way.
+#: After the script, activities are still under way, and windows end of which enough was sent.
 _LINGER_S = 1.0
 _EVERYTHING = Phase("all", 0.0, float("inf"), modalities=tuple(PACKETS))
 
@@ -49,6 +48,10 @@ class RfSimParams:
     loss: float = param(0.02, "share of messages that are lost", low=0.0, high=0.9, change=START)
     jitter_s: float = param(
         0.004, "deviation of the radar's and RFID reader's stamps", unit="s", low=0.0, high=0.1,
+        change=START,
+    )  # fmt: skip
+    hop_s: float = param(
+        0.5, "time between two truths: the fusion's window_hop_s", unit="s", low=0.1, high=5.0,
         change=START,
     )  # fmt: skip
     script: str = param("", "YAML file of faults; empty sends everything for ever", change=START)
@@ -77,15 +80,16 @@ class RfSimNode(Node):
         self._truth = self.create_publisher(Activity, "ground_truth_activity", 50)
         self.create_subscription(Activity, "activity", self._on_activity, 1)
         record = {k: v for k, v in own.__dict__.items() if k != "log"}
-        record |= {"rate_hz": 1e9 / _TICK_NS, "estimates": "activity"}
+        record |= {"rate_hz": 1.0 / own.hop_s, "estimates": "activity"}
         self._log = TickLog(Path(own.log), record) if own.log else None
         self._last: dict = {}
         self._heard = False
         self._script_ns: int | None = None  # when the script began
-        self._ended_ns = 0
+        self._ended_ns = 0  # when the script ended
         self._over = False
         self._ticks = 0
-        self._start_ns = self._done_ns = self._now_ns() // _TICK_NS * _TICK_NS
+        self._hop_ns = round(own.hop_s * 1e9)
+        self._start_ns = self._done_ns = self._now_ns() // self._hop_ns * self._hop_ns
         self._late_ms, self._made_ms = 0.0, 0.0
         self.create_timer(_PERIOD_S, self._on_timer)
 
@@ -96,14 +100,14 @@ class RfSimNode(Node):
         self._heard = True
 
     def _on_timer(self) -> None:
-        if self._ended_ns:
-            self._over = time.monotonic_ns() > self._ended_ns + _LINGER_S * 1e9
-            return
         now_ns = self._now_ns()
-        while self._done_ns < now_ns and not self._ended_ns:
-            until = min(now_ns, (self._done_ns // _TICK_NS + 1) * _TICK_NS)
-            self._send(until)
-            if until % _TICK_NS == 0:
+        self._over = bool(self._ended_ns) and now_ns > self._ended_ns + _LINGER_S * 1e9
+        while self._done_ns < now_ns:
+            until = min(now_ns, (self._done_ns // self._hop_ns + 1) * self._hop_ns)
+            if not self._ended_ns:
+                self._send(until)
+            self._done_ns = until
+            if until % self._hop_ns == 0:
                 self._tick(until)
             self._late_ms = (self._now_ns() - until) / 1e6
 
@@ -118,7 +122,6 @@ class RfSimNode(Node):
                     self._publish(sent)
             elif phase.fault(packet.modality) is Fault.FROZEN and packet.modality in self._last:
                 self._sensors[packet.modality].publish(self._last[packet.modality])
-        self._done_ns = until_ns
         self._made_ms += 1e3 * (time.perf_counter() - begun)
 
     def _publish(self, packet: Packet) -> None:
@@ -148,8 +151,8 @@ class RfSimNode(Node):
         self._ticks += 1
         if self._script_ns is None and (self._heard or not self.params.wait_for_activity):
             self._script_ns = at_ns
-        elif over:
-            self._ended_ns = time.monotonic_ns()
+        elif over and not self._ended_ns:
+            self._ended_ns = self._now_ns()
 
     def _scripted(self, at_ns: int) -> tuple[Phase | None, bool]:
         """The script's phase at a time, None before and after it; whether it is over."""
