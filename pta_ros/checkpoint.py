@@ -99,7 +99,7 @@ def load(folder: Path | str) -> Checkpoint:
 
 
 def name_of(folder: Path) -> str:
-    """What a model is called: its folder's name, or, as train_pta writes `<run>/model`, the run's."""
+    """A model's name: its folder's, or, of what train_pta writes to `<run>/model`, the run's."""
     full = Path(os.path.abspath(folder))
     return full.parent.name if full.name == "model" and full.parent.name else full.name
 

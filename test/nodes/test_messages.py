@@ -9,8 +9,8 @@ pytest.importorskip("pta_msgs")
 pytestmark = pytest.mark.ros
 
 from pta_ros.frames import Estimate, StreamState, StreamStatus  # noqa: E402
-from pta_ros.nodes import messages, monitor_records  # noqa: E402
-from pta_ros.nodes.markers import colour, to_markers  # noqa: E402
+from pta_ros.nodes import messages, records  # noqa: E402
+from pta_ros.nodes.messages import colour, to_markers  # noqa: E402
 from pta_ros.sensors import SENSORS, sensors_of  # noqa: E402
 from pta_ros.simulate.rf import RfRecording  # noqa: E402
 from pta_ros.skeleton import BONES, JOINT_NAMES  # noqa: E402
@@ -97,7 +97,7 @@ def test_the_true_pose_is_a_skeleton_in_the_cameras_frame():
     msg.header.stamp.sec = 7
     assert tuple(msg.joint_names) == JOINT_NAMES
     assert (msg.header.frame_id, msg.model) == ("depth_optical_frame", "ground truth (synthetic)")
-    record = monitor_records.truth_record(msg, 9)
+    record = records.truth_record(msg, 9)
     assert (record["stamp_ns"], record["received_ns"]) == (7_000_000_000, 9)
     np.testing.assert_allclose(record["joints"], joints, atol=1e-5)
 

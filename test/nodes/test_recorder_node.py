@@ -24,7 +24,7 @@ class Rig:
     def record(self, **params):
         from rclpy.parameter import Parameter
 
-        from pta_ros.nodes.recorder_program import RecorderNode
+        from pta_ros.nodes.recorder_node import RecorderNode
 
         given = {"bag": str(self.bag), **params}
         overrides = [Parameter(name, value=value) for name, value in given.items()]

@@ -1,4 +1,4 @@
-"""Names, message classes and QoS of topics that are known only at run time."""
+"""Names, message classes and QoS of topics that are known only at run time; throttled logs."""
 
 import pytest
 
@@ -8,9 +8,16 @@ pytestmark = pytest.mark.ros
 @pytest.fixture
 def topics():
     pytest.importorskip("rclpy")
-    from pta_ros.nodes import bag_topics
+    from types import SimpleNamespace
 
-    return bag_topics
+    from pta_ros.nodes.base import names
+    from pta_ros.nodes.messages import message_class
+    from pta_ros.nodes.player_node import play_qos
+    from pta_ros.nodes.recorder_node import record_qos
+
+    return SimpleNamespace(
+        names=names, message_class=message_class, play_qos=play_qos, record_qos=record_qos
+    )
 
 
 def test_names_are_told_apart_by_commas_or_blanks(topics):
@@ -56,3 +63,15 @@ def test_a_recorder_asks_for_no_more_than_every_publisher_offers(topics):
     assert policies(topics.record_qos([kept, QoSProfile(depth=1)])) == ("RELIABLE", "VOLATILE")
     mixed = topics.record_qos([kept, qos_profile_sensor_data])
     assert policies(mixed) == ("BEST_EFFORT", "VOLATILE")
+
+
+def test_throttle_counts_what_it_holds_back():
+    pytest.importorskip("rclpy")
+    from pta_ros.nodes.base import Throttle
+
+    throttle = Throttle(period_s=1000.0)
+    assert throttle.due("a", "first") == "first"
+    assert throttle.due("a", "second") == ""
+    assert throttle.due("b", "other") == "other"
+    always = Throttle(period_s=0.0)
+    assert always.due("a", "x") == always.due("a", "x") == "x"

@@ -1,40 +1,85 @@
-"""Finding the model, remedies, throttling; a program's end by itself and by a signal."""
+"""How a program starts and ends: missing packages, errors, its own end, signals."""
 
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from pta_ros.nodes import runtime
+from pta_ros.nodes import entry
 
 ROOT = Path(__file__).resolve().parents[2]
 NEVER_S = 60
 
 
-def test_remedies_know_what_users_miss_and_nothing_else():
-    missing = ModuleNotFoundError("no", name="pta_msgs.msg")
-    assert "colcon build --base-paths . pta_msgs" in runtime.remedy(missing)
-    with pytest.raises(ImportError, match="strange"):
-        runtime.remedy(ImportError("strange", name="numpy"))
+@pytest.mark.parametrize(
+    ("module", "remedy"),
+    [
+        ("pta_msgs.msg", "colcon build --base-paths . pta_msgs"),
+        ("sensor_msgs", "source a ROS 2 distribution"),
+        ("fpsample", "pip install fpsample"),
+        ("safetensors.torch", "pip install safetensors"),
+        ("cv2", "pip install opencv-python-headless"),
+    ],
+)
+def test_every_missing_package_has_a_remedy_in_one_line(module, remedy):
+    told = entry.remedy(ModuleNotFoundError("no", name=module))
+    assert remedy in told
+    assert "\n" not in told
 
 
-def test_throttle_counts_what_it_holds_back():
-    throttle = runtime.Throttle(period_s=1000.0)
-    assert throttle.pass_("a", "first") == "first"
-    assert throttle.pass_("a", "second") == ""
-    assert throttle.pass_("b", "other") == "other"
-    always = runtime.Throttle(period_s=0.0)
-    assert always.pass_("a", "x") == always.pass_("a", "x") == "x"
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImportError("cannot import name 'strange'", name="numpy"),
+        ModuleNotFoundError("no", name="pta_ros.strange"),
+        ModuleNotFoundError("no"),
+    ],
+)
+def test_a_defect_of_ours_is_no_missing_package(error):
+    with pytest.raises(type(error), match=str(error)):
+        entry.remedy(error)
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("name", entry.PROGRAMS)
+def test_every_program_is_a_class_of_the_file_of_its_name(name):
+    pytest.importorskip("rclpy")
+    if name == "view_node":
+        pytest.importorskip("rerun")
+    made = getattr(import_module(f"pta_ros.nodes.{name}"), entry.PROGRAMS[name])
+    assert made.__module__ == f"pta_ros.nodes.{name}"
+
+
+WITHOUT = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name == {absent!r}:
+            raise ModuleNotFoundError("No module named " + name, name=name)
+sys.meta_path.insert(0, Absent())
+sys.argv[0] = "node"
+import runpy
+runpy.run_module("pta_ros.nodes.{name}", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("absent", ["rclpy", "pta_msgs"])
+@pytest.mark.parametrize("name", ["fusion_node", "monitor_node"])
+def test_a_module_run_by_hand_tells_in_one_line_what_is_missing(name, absent):
+    code = WITHOUT.format(absent=absent, name=name)
+    done = run_python(code).communicate(timeout=NEVER_S)
+    assert done[1].rstrip("\n") == entry.remedy(ModuleNotFoundError("no", name=absent))
 
 
 PROGRAM = """
 import sys
 from pta_ros.errors import ConfigError
-from pta_ros.nodes import runtime
+from pta_ros.nodes import entry
 
 class Program:
     def __init__(self):
@@ -50,13 +95,16 @@ class Program:
     def _on_timer(self):
         {timer}
 
-sys.exit(runtime.run(Program))
+sys.exit(entry.run(Program))
 """
 
 
 def start(init="pass", timer="pass"):
     pytest.importorskip("rclpy")
-    code = textwrap.dedent(PROGRAM).format(init=init, timer=timer)
+    return run_python(textwrap.dedent(PROGRAM).format(init=init, timer=timer))
+
+
+def run_python(code):
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     env = dict(os.environ, PYTHONPATH=os.pathsep.join(paths), ROS_DOMAIN_ID="100")
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

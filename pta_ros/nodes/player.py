@@ -1,18 +1,21 @@
-"""The thread that plays: reads ahead of time, waits for each moment, publishes."""
+"""Plays a bag by a schedule: reads ahead of time, waits for each moment, publishes.
+
+Times are ns: `time_ns` on the bag's clock, `steady_ns` on this machine's steady clock.
+"""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from pta_ros.bags.bag import Bag
 from pta_ros.bags.records import Raw
 from pta_ros.errors import DatasetError
-from pta_ros.nodes.player_schedule import Event, Schedule, Window, with_ticks
-from pta_ros.nodes.tf_listener import TOPIC as STATIC
 
 #: Lateness that is worth telling.
 LATE_NS = 100_000_000
@@ -20,12 +23,74 @@ LATE_NS = 100_000_000
 #: After the last message: it may still be under way.
 LINGER_S = 0.5
 
-_LOOK_S = 0.05
+#: Static transforms from before the window still hold.
+_STATIC = "/tf_static"
+_POLL_S = 0.05
 _STOP_TIMEOUT_S = 5.0
 
 
+@dataclass(frozen=True)
+class Window:
+    """The part of a bag that is played, `begin_ns` and `end_ns` included."""
+
+    begin_ns: int
+    end_ns: int
+
+    def cut(self, messages: Iterable[Raw], kept: str) -> Iterator[Raw | None]:
+        """The messages inside; None for each before it, so that a caller can stop the search.
+
+        Those of the topic `kept` from before the window come at its begin, as they still hold.
+        """
+        for raw in messages:
+            if raw.time_ns > self.end_ns:
+                return
+            if raw.time_ns >= self.begin_ns:
+                yield raw
+            elif raw.topic == kept:
+                yield Raw(raw.topic, raw.type, self.begin_ns, raw.data)
+            else:
+                yield None
+
+
+@dataclass(frozen=True)
+class Event:
+    """One moment of the playback: `raw` is the message, None for a tick of the clock alone."""
+
+    time_ns: int
+    raw: Raw | None
+
+
+def with_ticks(messages: Iterable[Raw], window: Window, period_ns: int) -> Iterator[Event]:
+    """The messages, and a tick every `period_ns` (0: none) from the window's begin to its end."""
+    tick_ns: float = window.begin_ns if period_ns else math.inf
+    for raw in messages:
+        while tick_ns < raw.time_ns:
+            yield Event(int(tick_ns), None)
+            tick_ns += period_ns
+        yield Event(raw.time_ns, raw)
+    while tick_ns <= window.end_ns:
+        yield Event(int(tick_ns), None)
+        tick_ns += period_ns
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`begin_ns` of the bag is played at `steady_ns`, all else `rate` times as fast as recorded.
+
+    Every moment is reckoned from the begin, so that no error adds up.
+    """
+
+    begin_ns: int
+    steady_ns: int
+    rate: float
+
+    def due_ns(self, time_ns: int) -> int:
+        """When a moment of the bag is due on the steady clock."""
+        return self.steady_ns + round((time_ns - self.begin_ns) / self.rate)
+
+
 class Outlet(Protocol):
-    """Where the thread's doings go; called on its thread."""
+    """What the thread tells and asks; called on it."""
 
     def awaited(self) -> bool:
         """Whether everybody is there who is to hear the beginning."""
@@ -87,7 +152,7 @@ class Player:
         self.over = True
 
     def _play(self) -> None:
-        while not self._outlet.awaited() and not self._stop.wait(_LOOK_S):
+        while not self._outlet.awaited() and not self._stop.wait(_POLL_S):
             pass
         self._stop.wait(self._plan.delay_s)
         passes = 0
@@ -108,7 +173,7 @@ class Player:
             raise DatasetError("the bag has no message of these topics in the time that was asked")
         plan = self._plan
         schedule = Schedule(plan.window.begin_ns, time.monotonic_ns(), plan.rate)
-        for event in with_ticks(_again(first, messages), plan.window, plan.period_ns):
+        for event in with_ticks(chain([first], messages), plan.window, plan.period_ns):
             behind_ns = self._wait(schedule.due_ns(event.time_ns))
             if self._stop.is_set():
                 return
@@ -116,7 +181,7 @@ class Player:
 
     def _messages(self) -> Iterator[Raw]:
         """The window's messages; ends early when asked to stop."""
-        for raw in self._plan.window.cut(self._bag.messages(self._plan.topics), STATIC):
+        for raw in self._plan.window.cut(self._bag.messages(self._plan.topics), _STATIC):
             if self._stop.is_set():
                 return
             if raw is not None:
@@ -138,8 +203,3 @@ class Player:
             self._outlet.publish(event.raw)
         elif behind_ns < LATE_NS:
             self._outlet.tick(event.time_ns)
-
-
-def _again(first: Raw, others: Iterator[Raw]) -> Iterator[Raw]:
-    yield first
-    yield from others

@@ -1,4 +1,4 @@
-"""What every executable needs: late imports with a plain reason, spinning, a clean end.
+"""How every executable starts and ends: late imports, one line for what is missing, a clean end.
 
 Nothing of ROS is imported before `run` is called, so that a machine without it gets one line.
 """
@@ -7,11 +7,25 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from functools import partial
+from importlib import import_module
+from typing import Any, NoReturn, Protocol
 
 from pta_ros.errors import ConfigError, PtaError
+
+#: Executables: a module of this room each, and what in it makes the nodes.
+PROGRAMS = {
+    "fusion_node": "FusionNode",
+    "sensor_node": "SensorProgram",
+    "sim_node": "SimNode",
+    "rf_sim_node": "RfSimNode",
+    "monitor_node": "MonitorNode",
+    "player_node": "PlayerNode",
+    "recorder_node": "RecorderNode",
+    "view_node": "ViewNode",
+    "overhead_node": "OverheadNode",
+}
 
 _BUILD = "colcon build --base-paths . pta_msgs && source install/setup.bash"
 _REMEDIES = {
@@ -21,9 +35,11 @@ _REMEDIES = {
     "repository)",
     "rosbags": "rosbags is missing; pip install 'pta_ros[bag]'",
     "backports": "backports.zstd is missing; pip install 'pta_ros[bag]'",
+    "open3d": "open3d is missing; pip install open3d-cpu",
     "torch": "PyTorch is missing; pip install torch (the CPU build will do)",
 }
-
+#: Packages whose name for pip is not the module's.
+_PIP = {"cv2": "opencv-python-headless", "yaml": "pyyaml"}
 
 #: Longest turn of the executor: a signal is noticed after it.
 _TURN_S = 0.1
@@ -43,11 +59,15 @@ class Program(Protocol):
 
 
 def remedy(error: ImportError) -> str:
-    """What to do about a missing package, in one line; raises an `error` it does not know."""
-    text = _REMEDIES.get((error.name or "").split(".")[0])
-    if text is None:
+    """What to do about a missing package, in one line; raises an `error` that is our own."""
+    top = (error.name or "").split(".")[0]
+    if top in _REMEDIES:
+        return _REMEDIES[top]
+    if not isinstance(error, ModuleNotFoundError) or top in ("", "pta_ros"):
         raise error
-    return text
+    if top.endswith(("_msgs", "_interfaces")):
+        return f"{top} is not on this Python's path; source a ROS 2 distribution that has it"
+    return f"{top} is missing; pip install {_PIP.get(top, top)}"
 
 
 class Stop:
@@ -136,20 +156,22 @@ def _end(program: Program | None) -> None:
     rclpy.try_shutdown()
 
 
-class Throttle:
-    """Lets one message per key and period through, and counts those that it held back."""
+def start(name: str) -> NoReturn:
+    """Run one of PROGRAMS until it ends; the process ends with its exit status."""
 
-    def __init__(self, period_s: float = 5.0) -> None:
-        self._period_s = period_s
-        self._last: dict[str, float] = {}
-        self._held: dict[str, int] = {}
+    def build() -> Program:
+        program: Program = getattr(import_module(f"pta_ros.nodes.{name}"), PROGRAMS[name])()
+        return program
 
-    def pass_(self, key: str, text: str) -> str:
-        """`text`, with a remark on what was held back, when it is due; else an empty string."""
-        now = time.monotonic()
-        if now - self._last.get(key, -self._period_s) < self._period_s:
-            self._held[key] = self._held.get(key, 0) + 1
-            return ""
-        self._last[key] = now
-        held = self._held.pop(key, 0)
-        return f"{text} (and {held} like it since the last report)" if held else text
+    sys.exit(run(build))
+
+
+#: The console scripts.
+fusion_node = partial(start, "fusion_node")
+sensor_node = partial(start, "sensor_node")
+sim_node = partial(start, "sim_node")
+rf_sim_node = partial(start, "rf_sim_node")
+monitor_node = partial(start, "monitor_node")
+player_node = partial(start, "player_node")
+recorder_node = partial(start, "recorder_node")
+view_node = partial(start, "view_node")

@@ -9,19 +9,18 @@ pytestmark = pytest.mark.ros
 
 from pta_ros.errors import DecodeError, PtaError  # noqa: E402
 from pta_ros.frames import StreamState, StreamStatus  # noqa: E402
-from pta_ros.nodes.diagnostics import (  # noqa: E402
+from pta_ros.nodes.health import (  # noqa: E402
     ERROR,
     OK,
     WARN,
+    Failures,
     Health,
-    Reporter,
-    memory_mb,
+    Identity,
     percentiles,
 )
-from pta_ros.nodes.watch import Faults  # noqa: E402
 
 S = 1_000_000_000
-HEALTH = Health("fusion", "active", "m", "cpu", latencies_ms=(10.0, 20.0, 30.0))
+ACTIVE = Identity("fusion", "active", "m", "cpu")
 LIVE = tuple(StreamStatus(m, StreamState.LIVE, 0.05, 10.0) for m in ("depth", "lidar", "csi"))
 
 
@@ -31,21 +30,25 @@ def changed(modality, state, reason=""):
     )
 
 
-def report(health=HEALTH, streams=LIVE, reporter=None, now_ns=S):
-    array = (reporter or Reporter()).array(health, streams, now_ns)
+def report(who=ACTIVE, streams=LIVE, health=None, now_ns=S):
+    array = (health or Health()).report(who, streams, now_ns)
     return {status.name.removeprefix("fusion: "): status for status in array.status}
 
 
 def test_all_live_is_ok():
-    statuses = report()
+    health = Health()
+    for latency_ms in (10.0, 20.0, 30.0):
+        health.meter.add(0, latency_ms)
+    statuses = report(health=health)
     assert {s.level for s in statuses.values()} == {OK}
     assert set(statuses) == {"fusion", "depth", "lidar", "csi"}
     values = {v.key: v.value for v in statuses["fusion"].values}
     assert (values["latency_p50_ms"], values["live"]) == ("20.0", "depth,lidar,csi")
+    assert float(values["memory_mb"]) > 10
 
 
 @pytest.mark.parametrize("state", [StreamState.STALE, StreamState.CORRUPT, StreamState.MISSING])
-def test_a_faulty_stream_is_a_warning_with_its_reason(state):
+def test_an_unusable_stream_is_a_warning_with_its_reason(state):
     statuses = report(streams=changed("lidar", state, "because of this"))
     assert statuses["lidar"].level == statuses["fusion"].level == WARN
     assert "because of this" in statuses["lidar"].message
@@ -67,17 +70,19 @@ def test_no_live_stream_is_an_error():
 
 
 def test_a_failing_node_is_an_error_whatever_its_streams():
-    fusion = report(replace(HEALTH, failing=True, last_error="broken"))["fusion"]
-    assert (fusion.level, fusion.message) == (ERROR, "broken")
-    assert report(replace(HEALTH, state="inactive"))["fusion"].level == WARN
+    health = Health()
+    health.failures.remember("out of order")
+    fusion = report(health=health)["fusion"]
+    assert (fusion.level, fusion.message) == (ERROR, "out of order")
+    assert report(replace(ACTIVE, state="inactive"))["fusion"].level == WARN
 
 
 def test_losses_on_the_way_are_named_and_forgiven():
-    reporter = Reporter()
+    health = Health()
 
     def depth(second, received, lost):
         streams = (replace(LIVE[0], received=received, lost=lost), *LIVE[1:])
-        return report(streams=streams, reporter=reporter, now_ns=second * S)["depth"]
+        return report(streams=streams, health=health, now_ns=second * S)["depth"]
 
     assert depth(1, 30, 0).level == OK
     lossy = depth(2, 48, 12)
@@ -87,36 +92,35 @@ def test_losses_on_the_way_are_named_and_forgiven():
 
 
 def test_losses_that_only_the_middleware_saw_count_too():
-    reporter = Reporter()
-    report(reporter=reporter)
-    reporter.loss.middleware["csi"] = 50
-    assert "lost on the way" in report(reporter=reporter, now_ns=2 * S)["csi"].message
+    health = Health()
+    report(health=health)
+    health.loss.middleware["csi"] = 50
+    assert "lost on the way" in report(health=health, now_ns=2 * S)["csi"].message
 
 
 def test_a_note_on_the_connection_shows_until_the_stream_lives():
-    reporter = Reporter(notes={"csi": "incompatible QoS"})
-    silent = report(streams=changed("csi", StreamState.MISSING, "nothing"), reporter=reporter)
+    health = Health(notes={"csi": "incompatible QoS"})
+    silent = report(streams=changed("csi", StreamState.MISSING, "nothing"), health=health)
     assert "incompatible QoS" in silent["csi"].message
-    assert report(reporter=reporter)["csi"].level == OK
+    assert report(health=health)["csi"].level == OK
 
 
 def test_measures():
     assert percentiles((1.0, 2.0, 3.0))[0] == 2.0
     assert all(math.isnan(p) for p in percentiles(()))
-    assert memory_mb() > 10
 
 
-def test_faults_from_data_never_end_the_node_and_others_do():
-    faults = Faults()
+def test_failures_from_data_never_end_the_node_and_others_do():
+    failures = Failures()
     for _ in range(10):
-        faults.add(DecodeError("topic", "bad", "good"))
-    assert (faults.count, faults.failing, faults.fatal) == (10, True, False)
-    faults.clear()
-    texts = [faults.add(RuntimeError("out of memory")) for _ in range(3)]
+        failures.add(DecodeError("topic", "bad", "good"))
+    assert (failures.count, failures.failing, failures.fatal) == (10, True, False)
+    failures.clear()
+    texts = [failures.add(RuntimeError("out of memory")) for _ in range(3)]
     assert "out of memory" in texts[0]
     assert texts[1] == texts[2] == ""  # throttled
-    assert faults.fatal
-    assert faults.last == "RuntimeError: out of memory"
-    faults.clear()
-    faults.add(PtaError("not finite"))
-    assert (faults.last, faults.fatal) == ("not finite", False)
+    assert failures.fatal
+    assert failures.last == "RuntimeError: out of memory"
+    failures.clear()
+    failures.add(PtaError("not finite"))
+    assert (failures.last, failures.fatal) == ("not finite", False)
