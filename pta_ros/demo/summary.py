@@ -83,8 +83,8 @@ def expected(run: Run, span: Span) -> list[Estimate]:
 
 def _first(
     accounts: Iterable[tuple[int, _T]], span_ns: tuple[int, int], wanted: Collection[_T]
-) -> int | None:
-    """When the first wanted value was received after a time; None when never.
+) -> tuple[int | None, _T | None]:
+    """When the first wanted value was received after a time, and the value; Nones when never.
 
     After the end of `span_ns`, the first account of another value ends the search: only what is
     received later than it was sent still belongs to the span.
@@ -92,10 +92,10 @@ def _first(
     begin_ns, end_ns = span_ns
     for received_ns, value in accounts:
         if received_ns > begin_ns and value in wanted:
-            return received_ns
+            return received_ns, value
         if received_ns > end_ns:
-            return None
-    return None
+            break
+    return None, None
 
 
 def failing(run: Run, span: Span) -> dict[str, dict[str, Any]]:
@@ -112,13 +112,14 @@ def failing(run: Run, span: Span) -> dict[str, dict[str, Any]]:
         if before is None or fault == "none" or before.faults[modality] != "none":
             continue
         begin_ns = span.start_ns if fault == "garbage" else before.ticks[-1].stamp_ns
-        noticed_ns = _first(
+        noticed_ns, state = _first(
             run.states_of(modality), (begin_ns, _ends_ns(run, position, modality)), EXPECTED[fault]
         )
         used = [e for e in run.within(span) if modality in e.used and e.stamp_ns > span.start_ns]
         after = [e for e in used if noticed_ns is not None and e.stamp_ns > noticed_ns]
         found[modality] = {
             "fault": fault,
+            "state": state,
             "noticed_s": _since(begin_ns, noticed_ns),
             "used": len(used),
             "used_after": len(after),
@@ -148,7 +149,7 @@ def silence(run: Run, span: Span) -> dict[str, Any] | None:
     position = run.spans.index(span)
     last_ns = run.spans[position - 1].ticks[-1].stamp_ns if position else span.start_ns
     levels = [(report.received_ns, report.level) for report in run.reports]
-    error_ns = _first(levels, (last_ns, span.end_ns), (_ERROR,))
+    error_ns, _ = _first(levels, (last_ns, span.end_ns), (_ERROR,))
     after = [] if error_ns is None else [e for e in run.within(span) if e.stamp_ns > error_ns]
     return {
         "error_s": _since(last_ns, error_ns),
@@ -172,7 +173,8 @@ def _live_from_ns(run: Run, span: Span) -> int:
     if position == 0 or run.spans[position - 1].available or not span.available:
         return span.start_ns
     accounts = [(t, any(s.state == "LIVE" for s in streams.values())) for t, streams in run.states]
-    return min(_first(accounts, (span.start_ns, span.end_ns), (True,)) or span.end_ns, span.end_ns)
+    live_ns, _ = _first(accounts, (span.start_ns, span.end_ns), (True,))
+    return min(live_ns or span.end_ns, span.end_ns)
 
 
 def _weights(estimates: Sequence[Estimate]) -> dict[str, float]:
