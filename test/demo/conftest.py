@@ -61,7 +61,7 @@ def _perfect_run(
         }
         received = tick.stamp_ns + round(latency_ms * MS) + MS
         alive = any(entry.state == "LIVE" for entry in streams.values())
-        reports.append(Report(received, 0 if alive else 2, "", streams, "cpu"))
+        reports.append(Report(received, 0 if alive else 2, streams, "cpu"))
         if used:
             joints = tick.joints_m + np.array([error_m, 0.0, 0.0])
             estimates.append(Estimate(tick.stamp_ns, received, latency_ms, joints, streams))
@@ -92,7 +92,7 @@ def _activity_run(answer=lambda index: 7, latency_ms: float = 60.0, delay_hops: 
         }
         received = stamp + round(latency_ms * MS)
         alive = any(entry.state == "LIVE" for entry in streams.values())
-        reports.append(Report(received, 0 if alive else 2, "", streams))
+        reports.append(Report(received, 0 if alive else 2, streams))
         if used:
             estimates.append(Estimate(stamp, received, latency_ms, NOTHING, streams, answer(index)))
     session = {"rate_hz": 2.0, "seed": 0, "subject": 41, "scene": 1, "estimates": "activity"}

@@ -21,7 +21,7 @@ def reports(run, received):
     for second in range(16):
         counters = {"received": received(second)}
         streams = {m: StreamEntry("LIVE", 0.0, 0, counters) for m in MODALITIES}
-        made.append(Report(begin + second * 10**9, 0, "", streams))
+        made.append(Report(begin + second * 10**9, 0, streams))
     return tuple(made)
 
 

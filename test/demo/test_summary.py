@@ -148,7 +148,7 @@ def test_a_report_that_comes_after_the_phase_still_counts(run):
     silent, back = span(run, "all silent"), span(run, "all back")
     early = [r for r in run.reports if r.received_ns < silent.start_ns]
     streams = {m: StreamEntry("STALE") for m in ("depth", "lidar", "csi")}
-    late = Report(back.start_ns + 400 * MS, 2, "", streams)
+    late = Report(back.start_ns + 400 * MS, 2, streams)
     alive = [r for r in run.reports if r.received_ns > back.start_ns + 500 * MS]
     kept = tuple(e for e in run.estimates if not 0 <= e.stamp_ns - silent.start_ns < 2_500 * MS)
     phase = phases(replace(run, reports=(*early, late, *alive), estimates=kept))["all silent"]
