@@ -60,7 +60,6 @@ TORCH_HOMES = (
     "metrics/",
     "training/",
     "evaluation/",
-    "demo/reference.py",
     "bench/",
 )
 

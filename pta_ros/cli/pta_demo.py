@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -111,7 +112,8 @@ def _folder(path: Path) -> Path:
     except OSError as error:
         raise ConfigError(f"cannot write to {path}: {error.strerror}; choose --out") from error
     finally:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):
+            probe.unlink()
     if lock(path) is None:
         raise ConfigError(f"another demo writes to {path}; wait for it or choose another --out")
     return path.resolve()

@@ -78,7 +78,6 @@ class Report:
 
     received_ns: int
     level: int
-    message: str
     streams: dict[str, StreamEntry]
     device: str = ""
 
@@ -136,6 +135,11 @@ class Run:
             for (name, ticks), start, end in zip(groups.items(), starts, ends, strict=True)
         )
 
+    def before(self, span: Span) -> Span | None:
+        """The phase before a phase; None before the first."""
+        position = self.spans.index(span)
+        return self.spans[position - 1] if position else None
+
     @cached_property
     def truth(self) -> dict[int, Tick]:
         """The tick of every stamp."""
@@ -192,8 +196,8 @@ def _estimate(record: dict[str, Any]) -> Estimate:
 
 
 def _report(record: dict[str, Any]) -> Report:
-    place = record["received_ns"], record["level"], record["message"]
-    return Report(*place, _streams(record), record.get("device", ""))
+    streams = _streams(record)
+    return Report(record["received_ns"], record["level"], streams, record.get("device", ""))
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -149,6 +149,7 @@ def machine_text(summary: dict[str, Any]) -> str:
 
 
 def _environment(run: Run) -> dict[str, Any]:
+    installed = {d.metadata["Name"]: d.version for d in metadata.distributions()}
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -156,15 +157,8 @@ def _environment(run: Run) -> dict[str, Any]:
         "ros_distro": os.environ.get("ROS_DISTRO", "wheels"),
         "rmw": os.environ.get("RMW_IMPLEMENTATION", "default"),
         "device": run.reports[-1].device if run.reports else "",
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: installed.get(name) for name in _PACKAGES},
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _dump(summary: dict[str, Any], folder: Path) -> Path:

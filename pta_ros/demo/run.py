@@ -16,7 +16,7 @@ import psutil
 from pta_ros.demo.plan import ACTIVITY, POSE, Plan
 from pta_ros.demo.processes import Child, ProcessError, free_domain, stop_all
 from pta_ros.demo.records import MONITOR_FILE, TICKS_FILE
-from pta_ros.demo.verdict import listed
+from pta_ros.demo.verdict import SENT, WHAT, listed
 from pta_ros.fusion.params import SETS
 from pta_ros.simulate.script import Phase, save_script
 from pta_ros.view.page import Page
@@ -26,11 +26,6 @@ _FIRST_S = 180.0
 _POLL_S = 0.2
 _SAMPLE_S = 1.0
 _NOTES_FILE = "notes.txt"
-_SENDS = {
-    "silent": "sends nothing",
-    "garbage": "sends corrupt data",
-    "frozen": "repeats its last message",
-}
 
 
 @dataclass
@@ -67,29 +62,30 @@ class Measured:
 def opening(plan: Plan) -> str:
     """What one will see, in two sentences."""
     phases = plan.script.phases
-    what = {"skeleton": "skeletons", "activity": "activities"}[plan.task.estimates]
     return (
         f"You will see a simulated person, measured by {listed(plan.task.sensors)} on real ROS "
-        f"topics, and the fusion node telling {what} live while a script of {len(phases)} phases "
-        f"({plan.script.duration_s:g} s) makes sensors fail. Every line shows each stream's state "
-        "and weight and how right the estimates are; at the end comes a verdict per phase "
-        f"(synthetic data, model {plan.model.name}, results in {plan.folder})."
+        f"topics, and the fusion node making {WHAT[plan.task.name]} of it live, while a script of "
+        f"{len(phases)} phases ({plan.script.duration_s:g} s) makes sensors fail. Every line shows "
+        "each stream's state and weight and how right the estimates are; at the end comes a "
+        f"verdict per phase (synthetic data, model {plan.model.name}, results in {plan.folder})."
     )
 
 
 def announcement(plan: Plan, phase: Phase) -> str:
     """What begins with a phase and what is expected of the fusion, in plain words."""
     faults = {m: phase.fault(m).value for m in plan.task.sensors}
-    failing = [f"{m} {_SENDS[fault]}" for m, fault in faults.items() if fault in _SENDS]
+    failing = [
+        f"{sent} from {listed([m for m in faults if faults[m] == fault])}"
+        for fault, sent in SENT.items()
+        if fault in faults.values()
+    ]
     number = plan.script.phases.index(phase) + 1
     good = [m for m in plan.sensors if faults[m] == "none"]
-    if good:
-        then = f"{plan.task.estimates} from {listed(good)}"
-    else:
-        then = f"no {plan.task.estimates}, and ERROR in the diagnostics"
+    what = WHAT[plan.task.name]
+    then = f"{what} from {listed(good)}" if good else f"no {what}, and ERROR in the diagnostics"
     return (
         f"-- phase {number} of {len(plan.script.phases)}, {phase.name} "
-        f"({phase.end_s - phase.start_s:.3g} s): {listed(failing) or 'all sensors send good data'};"
+        f"({phase.end_s - phase.start_s:.3g} s): {listed(failing) or 'good data from all sensors'};"
         f" expected: {then}"
     )
 
@@ -168,6 +164,7 @@ class Runner:
         kind = plan.task.estimates
         self._wait(f"the first {kind}", lambda: estimates.has(kind))
         self._watch(fusion, simulator, ticks)
+        self._note("-- the script is over; the processes end, and the verdict is being made")
         self._sample(fusion)
         for child in (fusion, monitor):
             if code := child.stop():
@@ -236,12 +233,14 @@ class Runner:
         for phase in self._plan.script.phases:
             if phase.name in names and phase.name != self._announced:
                 self._announced = phase.name
-                text = announcement(self._plan, phase)
-                if self._plan.view:
-                    with self._notes.open("a", encoding="utf-8") as file:
-                        file.write(text + "\n")
-                else:
-                    self._say(text)
+                self._note(announcement(self._plan, phase))
+
+    def _note(self, text: str) -> None:
+        if self._plan.view:
+            with self._notes.open("a", encoding="utf-8") as file:
+                file.write(text + "\n")
+        else:
+            self._say(text)
 
     def _sample(self, fusion: Child) -> None:
         since_s = (time.time_ns() - self.measured.fusion_started_ns) / 1e9

@@ -6,7 +6,6 @@ Times are seconds; None means that something never happened or could not be meas
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -83,8 +82,8 @@ def expected(run: Run, span: Span) -> list[Estimate]:
 
 def _first(
     accounts: Iterable[tuple[int, _T]], span_ns: tuple[int, int], wanted: Collection[_T]
-) -> int | None:
-    """When the first wanted value was received after a time; None when never.
+) -> tuple[int | None, _T | None]:
+    """When the first wanted value was received after a time, and the value; Nones when never.
 
     After the end of `span_ns`, the first account of another value ends the search: only what is
     received later than it was sent still belongs to the span.
@@ -92,10 +91,10 @@ def _first(
     begin_ns, end_ns = span_ns
     for received_ns, value in accounts:
         if received_ns > begin_ns and value in wanted:
-            return received_ns
+            return received_ns, value
         if received_ns > end_ns:
-            return None
-    return None
+            break
+    return None, None
 
 
 def failing(run: Run, span: Span) -> dict[str, dict[str, Any]]:
@@ -105,35 +104,24 @@ def failing(run: Run, span: Span) -> dict[str, dict[str, Any]]:
     account of the state that the fault calls for. `used` are the phase's estimates with a frame of
     the stream, `used_after` those of an instant after it was noticed.
     """
-    position = run.spans.index(span)
-    before = run.spans[position - 1] if position else None
-    found = {}
+    before, found = run.before(span), {}
     for modality, fault in span.faults.items():
         if before is None or fault == "none" or before.faults[modality] != "none":
             continue
         begin_ns = span.start_ns if fault == "garbage" else before.ticks[-1].stamp_ns
-        noticed_ns = _first(
-            run.states_of(modality), (begin_ns, _ends_ns(run, position, modality)), EXPECTED[fault]
-        )
+        healed = (s.start_ns for s in run.spans if s.faults[modality] != fault)
+        end_ns = next((t for t in healed if t > span.start_ns), run.spans[-1].end_ns)
+        noticed_ns, state = _first(run.states_of(modality), (begin_ns, end_ns), EXPECTED[fault])
         used = [e for e in run.within(span) if modality in e.used and e.stamp_ns > span.start_ns]
         after = [e for e in used if noticed_ns is not None and e.stamp_ns > noticed_ns]
         found[modality] = {
             "fault": fault,
+            "state": state,
             "noticed_s": _since(begin_ns, noticed_ns),
             "used": len(used),
             "used_after": len(after),
         }
     return found
-
-
-def _ends_ns(run: Run, position: int, modality: str) -> int:
-    """When the fault ends that a stream has in the phase at `position`, and maybe in the next."""
-    fault, end_ns = run.spans[position].faults[modality], 0
-    for span in run.spans[position:]:
-        if span.faults[modality] != fault:
-            break
-        end_ns = span.end_ns
-    return end_ns
 
 
 def silence(run: Run, span: Span) -> dict[str, Any] | None:
@@ -145,34 +133,29 @@ def silence(run: Run, span: Span) -> dict[str, Any] | None:
     """
     if span.available:
         return None
-    position = run.spans.index(span)
-    last_ns = run.spans[position - 1].ticks[-1].stamp_ns if position else span.start_ns
+    before = run.before(span)
+    last_ns = before.ticks[-1].stamp_ns if before else span.start_ns
     levels = [(report.received_ns, report.level) for report in run.reports]
-    error_ns = _first(levels, (last_ns, span.end_ns), (_ERROR,))
+    error_ns, _ = _first(levels, (last_ns, span.end_ns), (_ERROR,))
     after = [] if error_ns is None else [e for e in run.within(span) if e.stamp_ns > error_ns]
+    then = next((s for s in run.spans if s.available and s.start_ns >= span.end_ns), span)
+    came_ns = min((e.received_ns for e in run.within(then) if then is not span), default=None)
     return {
         "error_s": _since(last_ns, error_ns),
         "held": all(lv == _ERROR for t, lv in levels if error_ns and error_ns < t < span.end_ns),
         "estimates": len(after),
-        "recovered_s": _recovered_s(run, position),
+        "recovered_s": came_ns and _since(then.start_ns, came_ns),
     }
-
-
-def _recovered_s(run: Run, position: int) -> float | None:
-    for span in run.spans[position + 1 :]:
-        if span.available:
-            came = min((e.received_ns for e in run.within(span)), default=None)
-            return _since(span.start_ns, came)
-    return None
 
 
 def _live_from_ns(run: Run, span: Span) -> int:
     """When the phase's first stream was LIVE: its start, or later when all was silent before."""
-    position = run.spans.index(span)
-    if position == 0 or run.spans[position - 1].available or not span.available:
+    before = run.before(span)
+    if before is None or before.available or not span.available:
         return span.start_ns
     accounts = [(t, any(s.state == "LIVE" for s in streams.values())) for t, streams in run.states]
-    return min(_first(accounts, (span.start_ns, span.end_ns), (True,)) or span.end_ns, span.end_ns)
+    live_ns, _ = _first(accounts, (span.start_ns, span.end_ns), (True,))
+    return min(live_ns or span.end_ns, span.end_ns)
 
 
 def _weights(estimates: Sequence[Estimate]) -> dict[str, float]:
@@ -235,13 +218,12 @@ def phase_summary(
 
 def frame_counters(run: Run) -> dict[str, dict[str, int]]:
     """The fusion node's own counters at the end, since it was activated."""
-    last: dict[str, dict[str, int]] = {}
-    for _, streams in run.states:
-        for name, entry in streams.items():
-            known = last.setdefault(name, dict.fromkeys(_COUNTERS, 0))
-            for counter in _COUNTERS:
-                known[counter] = max(known[counter], entry.counters.get(counter, 0))
-    return last
+    names = dict.fromkeys(name for _, streams in run.states for name in streams)
+    entries = {name: [s[name].counters for _, s in run.states if name in s] for name in names}
+    return {
+        name: {counter: max(c.get(counter, 0) for c in told) for counter in _COUNTERS}
+        for name, told in entries.items()
+    }
 
 
 def summarise(
@@ -268,13 +250,10 @@ def summarise(
 def simulator_summary(run: Run) -> dict[str, Any]:
     """What was simulated and whether the simulator kept its own pace."""
     session = {n: run.session.get(n) for n in ("seed", "subject", "scene", "rate_hz")}
-    times = {
+    elapsed_s = (run.spans[-1].end_ns - run.spans[0].start_ns) / 1e9 if run.spans else 0.0
+    return {
+        **session,
         "render_ms": percentiles([tick.render_ms for tick in run.scripted]),
         "late_ms": percentiles([tick.late_ms for tick in run.scripted]),
-        "longest_gap_s": max(
-            ((b.stamp_ns - a.stamp_ns) / 1e9 for a, b in pairwise(run.scripted)), default=None
-        ),
+        "kept_rate_hz": round(len(run.scripted) / elapsed_s, 3) if elapsed_s else 0.0,
     }
-    elapsed_s = (run.spans[-1].end_ns - run.spans[0].start_ns) / 1e9 if run.spans else 0.0
-    kept = round(len(run.scripted) / elapsed_s, 3) if elapsed_s else 0.0
-    return {**session, **times, "kept_rate_hz": kept}

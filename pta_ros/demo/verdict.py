@@ -20,11 +20,13 @@ CORRUPT_RATIO = 1.05
 #: Percent, over all phases, of windows within one activity; guessing gives 1.8.
 ACCURACY = 60.0
 _LEAST_INSTANTS = {"pose": 10, "activity": 20}
-_WHAT = {"pose": "skeletons", "activity": "activities"}
-_SENT = {
-    "silent": "sent nothing",
-    "garbage": "sent corrupt data",
-    "frozen": "repeated its last message",
+#: What a task's estimates are called.
+WHAT = {"pose": "skeletons", "activity": "activities"}
+#: What a stream with a fault sends.
+SENT = {
+    "silent": "nothing",
+    "garbage": "corrupt data",
+    "frozen": "the same message again and again",
 }
 
 RATE_SHARE = 0.95
@@ -70,7 +72,7 @@ def listed(names: Sequence[str]) -> str:
 
 def findings(summary: Mapping[str, Any]) -> list[Finding]:
     """Every check of the verdict."""
-    what = _WHAT[summary["task"]]
+    what = WHAT[summary["task"]]
     found = [
         Finding(phase["name"], *parts)
         for phase in summary["phases"]
@@ -97,16 +99,18 @@ def _was_late(phase: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
     return bool((phase["late_ms"] or 0.0) > 500.0 * least_s)
 
 
-def _failing(phase: Mapping[str, Any], _: Mapping[str, Any]) -> _Checks:
+def _failing(phase: Mapping[str, Any], summary: Mapping[str, Any]) -> _Checks:
     for name, facts in phase["failing"].items():
-        state = " or ".join(EXPECTED[facts["fault"]])
-        told = f"{name} {_SENT[facts['fault']]}"
+        sent, used = f"{name} sent {SENT[facts['fault']]}", facts["used_after"]
         if facts["noticed_s"] is None:
-            yield "state", False, f"{told} and was never reported {state}"
+            state = " or ".join(EXPECTED[facts["fault"]])
+            yield "state", False, f"{sent} and was never reported {state}"
         else:
-            yield "state", True, f"{told}: reported {state} after {facts['noticed_s']:.2f} s"
-            used = facts["used_after"]
-            yield "unused", used == 0, f"{name} used {used} times after that"
+            then = (
+                f"but {used} {WHAT[summary['task']]} used it then" if used else "and not used then"
+            )
+            seen = f"reported {facts['state']} after {facts['noticed_s']:.2f} s"
+            yield "state", used == 0, f"{sent}: {seen}, {then}"
 
 
 def _estimates(phase: Mapping[str, Any], summary: Mapping[str, Any]) -> _Checks:
@@ -115,13 +119,13 @@ def _estimates(phase: Mapping[str, Any], summary: Mapping[str, Any]) -> _Checks:
         yield (
             "estimates",
             phase["expected"] > 0 or ok,
-            f"{phase['estimates']} {_WHAT[summary['task']]}, {phase['expected']} of them from "
-            f"{listed(phase['available'])} at their very instant",
+            f"{phase['estimates']} {WHAT[summary['task']]}, {phase['expected']} of them from what "
+            f"{listed(phase['available'])} sent at that very instant",
         )
 
 
 def _silence(phase: Mapping[str, Any], summary: Mapping[str, Any]) -> _Checks:
-    facts, what = phase["silence"], _WHAT[summary["task"]]
+    facts, what = phase["silence"], WHAT[summary["task"]]
     if facts is None:
         return
     if facts["error_s"] is None:
@@ -191,7 +195,7 @@ def as_records(found: Sequence[Finding]) -> list[dict[str, Any]]:
 
 def speed_bounds(summary: Mapping[str, Any]) -> list[Bound]:
     """How fast and how small the demo was, on a summary complete with start and memory."""
-    limits, what = LIMITS[summary["task"]], _WHAT[summary["task"]]
+    limits, what = LIMITS[summary["task"]], WHAT[summary["task"]]
     rate_hz = summary["simulator"]["rate_hz"]
     found = []
     for phase in summary["phases"]:

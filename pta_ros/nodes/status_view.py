@@ -45,10 +45,11 @@ class Recent:
     def text(self, now_ns: int) -> str:
         """Rate, latency, score and, while there is any, the last label, in words."""
         figures = self.figures(now_ns)
+        score = f"{self.score} {_text(figures['score'], '.0f')} {self.unit}"
         parts = (
             f"{_text(figures['rate_hz'], '.1f')} {self.what}/s",
             f"latency {_text(figures['latency_ms'], '.0f')} ms",
-            f"{self.score} {_text(figures['score'], '.0f')} {self.unit}",
+            "" if self.label and figures["score"] is None else score,
             self.label if self.entries else "",
         )
         return ", ".join(filter(None, parts))
