@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pta_ros.fusion.params import TOPICS, WINDOW_TOPICS, SensorParams, fusion_specs, specs
+from pta_ros.fusion.params import SensorParams, fusion_specs, specs, topics_of
+
+TOPICS = topics_of("mmfi")
+WINDOW_TOPICS = topics_of("xrf55")
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "launch" / "mmfi_live.launch.py"

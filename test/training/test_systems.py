@@ -15,8 +15,7 @@ from pta_ros.training.ablations import (
     without_diffusion,
     without_meta_weights,
 )
-from pta_ros.training.config import TrainConfig
-from pta_ros.training.config_file import config_from
+from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.prepare import identity_of
 from pta_ros.training.run import read_bench, train_systems
 from pta_ros.training.systems import SYSTEMS, make_system
