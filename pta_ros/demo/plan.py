@@ -12,9 +12,10 @@ import yaml
 
 from pta_ros import home
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.params import RAW, FusionParams, StreamParams
-from pta_ros.fusion.params_file import read_params
-from pta_ros.simulate.script import MODALITIES, SETS, Fault, Phase, Script, load_script
+from pta_ros.fusion.config import RAW, StreamParams
+from pta_ros.fusion.params import FusionParams, read_params
+from pta_ros.sensors import sensors_of
+from pta_ros.simulate.script import MODALITIES, Fault, Phase, Script, load_script
 from pta_ros.view.page import Page
 
 #: What can be run in place of the demo, or with bounds that decide.
@@ -48,7 +49,7 @@ class Task:
     @property
     def sensors(self) -> tuple[str, ...]:
         """The simulated sensors."""
-        return SETS[self.sensor_set]
+        return tuple(sensors_of(self.sensor_set))
 
 
 POSE = Task(

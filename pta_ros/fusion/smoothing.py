@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pta_ros.clock import NS
 from pta_ros.errors import ConfigError
 from pta_ros.frames import FloatArray
-from pta_ros.fusion.stamps import NS
 
 Numbers = NDArray[np.float64] | float
 

@@ -10,10 +10,10 @@ from bisect import insort
 from collections import deque
 from statistics import median
 
+from pta_ros.clock import NS, to_ns
 from pta_ros.frames import FloatArray
 from pta_ros.fusion.config import StreamConfig
 
-NS = 1_000_000_000
 #: A clock that goes back by more than this was set back or belongs to a looped recording; less is
 #: two callers that read the clock before they waited for the same lock.
 CLOCK_JUMP_S = 0.5
@@ -22,11 +22,6 @@ RATE_WINDOW_NS = 2 * NS
 #: a gap of 1.65 periods lost one frame, jitter of half a period lost none.
 _GAP_SLACK = 0.35
 _MIN_GAPS = 4
-
-
-def to_ns(seconds: float) -> int:
-    """Seconds to whole nanoseconds."""
-    return round(seconds * NS)
 
 
 class ClockWatch:

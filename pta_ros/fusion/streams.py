@@ -20,10 +20,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from pta_ros.clock import NS, to_ns
 from pta_ros.frames import Frame, StreamState, StreamStatus
 from pta_ros.fusion.buffer import FrameBuffer
 from pta_ros.fusion.config import StreamConfig
-from pta_ros.fusion.stamps import NS, ClockWatch, FreezeRule, RateMeter, place, to_ns
+from pta_ros.fusion.stamps import ClockWatch, FreezeRule, RateMeter, place
 
 __all__ = ["Stream", "StreamConfig"]
 

@@ -16,11 +16,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pta_ros.clock import NS, to_ns
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray, Frame, Sample, StreamState, StreamStatus
 from pta_ros.fusion.config import StreamConfig
 from pta_ros.fusion.pipeline import FusionPipeline, Prediction
-from pta_ros.fusion.stamps import NS, RATE_WINDOW_NS, FreezeRule, place, to_ns
+from pta_ros.fusion.stamps import RATE_WINDOW_NS, FreezeRule, place
 from pta_ros.fusion.streams import Stream
 from pta_ros.sensors.window import WindowSensor
 

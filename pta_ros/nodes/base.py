@@ -18,9 +18,9 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rclpy.validate_full_topic_name import validate_full_topic_name
 
 from pta_ros.errors import ConfigError, PtaError
-from pta_ros.fusion.specs import specs
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.nodes.declare import Parameters
+from pta_ros.settings import specs
 
 #: For timers that must go on when the time of the topics stands still or jumps.
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any, NoReturn, Protocol
 
 from pta_ros.errors import ConfigError, PtaError
+from pta_ros.home import missing
 
 #: Executables: a module of this room each, and what in it makes the nodes.
 PROGRAMS = {
@@ -26,20 +27,6 @@ PROGRAMS = {
     "view_node": "ViewNode",
     "overhead_node": "OverheadNode",
 }
-
-_BUILD = "colcon build --base-paths . pta_msgs && source install/setup.bash"
-_REMEDIES = {
-    "pta_msgs": f"pta_msgs is not built or not sourced; in the repository: {_BUILD}",
-    "rclpy": "ROS 2 is not on this Python's path; source a distribution or run `make setup`",
-    "rerun": "the live view needs rerun; pip install 'rerun-sdk>=0.38,<1' (or '.[view]' in the "
-    "repository)",
-    "rosbags": "rosbags is missing; pip install 'pta_ros[bag]'",
-    "backports": "backports.zstd is missing; pip install 'pta_ros[bag]'",
-    "open3d": "open3d is missing; pip install open3d-cpu",
-    "torch": "PyTorch is missing; pip install torch (the CPU build will do)",
-}
-#: Packages whose name for pip is not the module's.
-_PIP = {"cv2": "opencv-python-headless", "yaml": "pyyaml"}
 
 #: Longest turn of the executor: a signal is noticed after it.
 _TURN_S = 0.1
@@ -59,15 +46,11 @@ class Program(Protocol):
 
 
 def remedy(error: ImportError) -> str:
-    """What to do about a missing package, in one line; raises an `error` that is our own."""
-    top = (error.name or "").split(".")[0]
-    if top in _REMEDIES:
-        return _REMEDIES[top]
-    if not isinstance(error, ModuleNotFoundError) or top in ("", "pta_ros"):
+    """One line for each missing package; raises an `error` that names none a user may lack."""
+    lines = missing(error)
+    if not lines:
         raise error
-    if top.endswith(("_msgs", "_interfaces")):
-        return f"{top} is not on this Python's path; source a ROS 2 distribution that has it"
-    return f"{top} is missing; pip install {_PIP.get(top, top)}"
+    return "\n".join(lines)
 
 
 class Stop:

@@ -22,13 +22,14 @@ from visualization_msgs.msg import MarkerArray
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Estimate, Frame, StreamStatus
-from pta_ros.fusion.params import SETS, FusionParams, fusion_from, fusion_specs
+from pta_ros.fusion.params import FusionParams, fusion_from, fusion_specs
 from pta_ros.nodes.base import STEADY, answer_invalid_requests, check_topic, logged, tf_message
 from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.health import Identity, Watch
 from pta_ros.nodes.messages import to_activity, to_markers, to_skeleton
 from pta_ros.nodes.sensor_node import REDUCED, SensorNode, composed_options, sensor_qos
 from pta_ros.nodes.worker import Meter, Worker
+from pta_ros.sensors import sensor_sets, sensors_of
 
 SUCCESS, ERROR = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.ERROR
 
@@ -45,7 +46,7 @@ class FusionNode(LifecycleNode):
         sensors = self._asked_sensors()
         self.sensor_nodes = {
             m: SensorNode(f"{self.get_name()}_{m}", self, **composed_options())
-            for m in SETS[sensors]
+            for m in sensors_of(sensors)
         }
         self._given = Parameters(
             self, fusion_specs(sensors), lambda: self._engine is not None, self._on_change
@@ -80,8 +81,9 @@ class FusionNode(LifecycleNode):
 
         A wrong name is told by the parameter itself, when the node is configured.
         """
-        given = self._parameter_overrides.get("sensors")
-        return given.value if given is not None and given.value in SETS else FusionParams.sensors
+        given = self._parameter_overrides.get("sensor_set")
+        known = given is not None and given.value in sensor_sets()
+        return given.value if known else FusionParams.sensor_set
 
     # -- lifecycle ----------------------------------------------------------------------------
 

@@ -15,26 +15,21 @@ from pta_msgs.msg import Activity, ModalityState, Skeleton
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from pta_ros.clock import NS
 from pta_ros.frames import Estimate, StreamStatus
 from pta_ros.sensors import DepthSensor
 from pta_ros.sensors.base import Sensor
 from pta_ros.skeleton import BONES, skeleton_fields
 
-_NS = 1_000_000_000
 _SURE_M, _UNSURE_M = 0.03, 0.15  # standard deviations that show as green and as red
 _LIFETIME_NS = 500_000_000  # a skeleton that is no longer estimated disappears
 #: What array.array calls the types that numpy calls otherwise.
 _CODES = {"l": "q", "L": "Q"}
 
 
-def stamp_ns(stamp: Any) -> int:
-    """A message's stamp in nanoseconds."""
-    return int(stamp.sec) * _NS + int(stamp.nanosec)
-
-
 def to_time(ns: int) -> Time:
     """Nanoseconds as a message's stamp."""
-    return Time(sec=ns // _NS, nanosec=ns % _NS)
+    return Time(sec=ns // NS, nanosec=ns % NS)
 
 
 def to_header(ns: int, frame_id: str) -> Header:

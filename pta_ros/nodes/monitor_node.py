@@ -22,12 +22,12 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from pta_msgs.msg import Activity, Skeleton
 
+from pta_ros.clock import stamp_ns
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.specs import START, param
 from pta_ros.nodes import records
 from pta_ros.nodes.base import ProgramNode
-from pta_ros.nodes.messages import stamp_ns
 from pta_ros.nodes.status_view import Scoreboard, StatusView
+from pta_ros.settings import START, param
 
 _DEPTH = 100  # a recorder must not lose what it is there to record
 _KEPT_TRUTHS = 50

@@ -20,12 +20,13 @@ from pta_msgs.msg import CsiFrame, Skeleton
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
+from pta_ros.clock import stamp_ns
 from pta_ros.frames import Estimate
-from pta_ros.fusion.specs import START, param
 from pta_ros.nodes.base import read_parameters
 from pta_ros.nodes.fusion_node import FusionNode
-from pta_ros.nodes.messages import stamp_ns, to_header, to_reading
+from pta_ros.nodes.messages import to_header, to_reading
 from pta_ros.sensors import CsiSensor
+from pta_ros.settings import START, param
 
 #: The share of the first messages that is left out: the machine warms up.
 _SKIPPED, _PERIOD_S = 1 / 6, 0.05

@@ -23,10 +23,10 @@ from rosgraph_msgs.msg import Clock
 from pta_ros.bags.bag import Bag
 from pta_ros.bags.records import Raw, Topic
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.specs import START, param
 from pta_ros.nodes.base import STEADY, TF_QOS, TF_STATIC, ProgramNode, keep_last, names
 from pta_ros.nodes.messages import message_class
 from pta_ros.nodes.player import Plan, Player, Window
+from pta_ros.settings import START, param
 
 CLOCK = "/clock"
 #: Messages that a publisher keeps for a slow subscriber.

@@ -23,17 +23,17 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from pta_ros.bags.writer import COMPRESSIONS, STORAGES, BagWriter
 from pta_ros.errors import ConfigError, DatasetError
-from pta_ros.fusion.params import TOPICS
-from pta_ros.fusion.specs import START, param
+from pta_ros.fusion.params import topics_of
 from pta_ros.nodes.base import STEADY, TF_STATIC, ProgramNode, check_topic, keep_last, names
 from pta_ros.nodes.messages import message_class
+from pta_ros.settings import START, param
 
 _LOOK_S = 0.1
 #: Messages that are kept while the disk is slow.
 _RECORDED = 100
 
 #: What is recorded unless others are asked for: the fusion's input, its output and the truth.
-DEFAULT = (*TOPICS.values(), "skeleton", "ground_truth", TF_STATIC, "/diagnostics")
+DEFAULT = (*topics_of("mmfi").values(), "skeleton", "ground_truth", TF_STATIC, "/diagnostics")
 
 
 @dataclass(frozen=True)

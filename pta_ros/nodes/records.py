@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from pta_ros.clock import stamp_ns
 from pta_ros.errors import DecodeError
 from pta_ros.frames import Estimate, FloatArray, StreamState, StreamStatus
-from pta_ros.nodes.messages import stamp_ns
 from pta_ros.skeleton import NUM_JOINTS
 
 _COUNTERS = ("received", "used", "dropped", "corrupt", "lost")

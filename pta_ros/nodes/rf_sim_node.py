@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from pta_msgs.msg import Activity
 
-from pta_ros.fusion.specs import START, param
 from pta_ros.nodes.messages import to_header, to_reading, to_time
 from pta_ros.nodes.sim_node import Simulator
+from pta_ros.settings import START, param
 from pta_ros.simulate.rf import PACKETS
 from pta_ros.simulate.rf_session import Packet, RfSession, with_fault
 from pta_ros.simulate.script import Fault, Phase

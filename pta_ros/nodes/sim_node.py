@@ -20,10 +20,10 @@ from typing import Any
 from pta_msgs.msg import Skeleton
 from rclpy.qos import qos_profile_sensor_data
 
-from pta_ros.fusion.specs import START, param
 from pta_ros.nodes.base import ProgramNode
 from pta_ros.nodes.messages import message_class, to_header, to_message, true_skeleton
 from pta_ros.sensors import SENSORS
+from pta_ros.settings import START, param
 from pta_ros.simulate.outbox import pack
 from pta_ros.simulate.script import MODALITIES, Phase, load_script
 from pta_ros.simulate.tick_log import TickLog

@@ -5,7 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pta_ros.fusion.stamps import CLOCK_JUMP_S, NS, ClockWatch, RateMeter, to_ns
+from pta_ros.clock import NS, to_ns
+from pta_ros.fusion.stamps import CLOCK_JUMP_S, ClockWatch, RateMeter
 
 MS = 1_000_000
 
