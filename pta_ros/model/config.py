@@ -53,9 +53,9 @@ class PTAConfig(Group):
     `encoders` names the encoder family. `refine` selects refined (True) or plain student features
     where the caller of the model does not say. `mixers` is how many blocks the pose head has before
     it pools the tokens (0: the paper's head), `gate` adds per-sample reliability to the learned
-    weights (both beyond the paper). `tasks` are what the model tells, from one encoding: the first
-    is trained with everything else, a second one on the finished features. `classes` names the
-    activities.
+    weights (both beyond the paper). `tasks` are what the model estimates from one encoding: the
+    first is trained with everything else, a second one on the finished features. `classes` are the
+    activities' names.
     """
 
     modalities: tuple[str, ...] = ("depth", "lidar", "csi")
@@ -90,11 +90,11 @@ class PTAConfig(Group):
             )
 
     def has(self, task: str) -> bool:
-        """Whether the model tells this."""
+        """Whether the model has this task."""
         return task in self.tasks
 
     @property
-    def told_joints(self) -> int:
+    def output_joints(self) -> int:
         """Joints of the output: 0 without the task pose."""
         return self.joints if self.has("pose") else 0
 
