@@ -11,7 +11,7 @@ import json
 import os
 import platform
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
@@ -57,7 +57,7 @@ def make_report(plan: Plan, measured: Measured) -> Made:
         pose, against = mean_pose_m(engine), reference(run, engine)
     summary = summarise(run, pose, against) | _measured(plan, run, measured)
     found, bounds = verdict.findings(summary), verdict.speed_bounds(summary)
-    summary |= {"verdict": verdict.as_records(found), "bounds": as_records(bounds)}
+    summary |= {"verdict": [asdict(finding) for finding in found], "bounds": as_records(bounds)}
     picture = plan.folder / "summary.png"
     _write(picture, lambda: draw(run, summary, pose, picture))
     code = 0 if verdict.did_its_job(found) else EXIT_MISSED
@@ -126,7 +126,7 @@ def _measured(plan: Plan, run: Run, measured: Measured) -> dict[str, Any]:
         "cpu_cores": cores,
         "machine": {
             "processors": os.cpu_count(),
-            "load": max((load for load, _ in measured.machine), default=None),
+            "load": max((round(load, 1) for load, _ in measured.machine), default=None),
             "others": None if in_use is None else round(max(0.0, in_use - sum(cores.values())), 2),
         },
         "model": plan.model.name,

@@ -8,7 +8,7 @@ How fast everything was is told by the bounds, which `pta_demo --check` decides 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from pta_ros.demo.summary import EXPECTED
@@ -107,7 +107,7 @@ def _failing(phase: Mapping[str, Any], summary: Mapping[str, Any]) -> _Checks:
             yield "state", False, f"{sent} and was never reported {state}"
         else:
             then = (
-                f"but {used} {WHAT[summary['task']]} used it then" if used else "and not used then"
+                f"but {used} {WHAT[summary['task']]} used it then" if used else "and not used since"
             )
             seen = f"reported {facts['state']} after {facts['noticed_s']:.2f} s"
             yield "state", used == 0, f"{sent}: {seen}, {then}"
@@ -186,11 +186,6 @@ def verdict_text(found: Sequence[Finding]) -> str:
     rest = f", {unclear} not judged: the machine was too busy" if unclear else ""
     failed = f", {counts['FAILED']} failed" if counts["FAILED"] else ""
     return "\n".join([*lines, f"{job}: {counts['ok']} checks passed{failed}{rest}."])
-
-
-def as_records(found: Sequence[Finding]) -> list[dict[str, Any]]:
-    """The findings as plain JSON values."""
-    return [asdict(finding) for finding in found]
 
 
 def speed_bounds(summary: Mapping[str, Any]) -> list[Bound]:

@@ -181,3 +181,20 @@ def test_two_demos_beside_each_other_do_not_mix(start, tmp_path):
 
 def records(path):
     return [json.loads(line) for line in path.read_text().split("\n")[:-1]]
+
+
+def test_the_truth_of_every_window_that_may_end_after_the_script_is_told(tmp_path):
+    """A radar frame 88 ms before a window's end keeps the next window fresh: it is judged, too."""
+    pytest.importorskip("rclpy")
+    script = {"sensors": "xrf55", "phases": [{"name": "all", "start_s": 0, "end_s": 1.0}]}
+    (tmp_path / "script.yaml").write_text(json.dumps({"script": script}))
+    given = {"script": tmp_path / "script.yaml", "log": tmp_path / "ticks.jsonl"}
+    command = [sys.executable, "-m", "pta_ros.nodes.rf_sim_node", "--ros-args"]
+    for name, value in given.items():
+        command += ["-p", f"{name}:={value}"]
+    subprocess.run(command, env=dict(os.environ, ROS_DOMAIN_ID="97"), check=True, timeout=120)
+    ticks = [r for r in records(tmp_path / "ticks.jsonl") if r["type"] == "tick"]
+    last = max(tick["stamp_ns"] for tick in ticks if tick["phase"] == "all")
+    after = [tick["stamp_ns"] - last for tick in ticks if tick["stamp_ns"] > last]
+    assert after[:2] == [500_000_000, 1_000_000_000]
+    assert [tick["phase"] for tick in ticks[-2:]] == [None, None]
