@@ -67,7 +67,7 @@ def page(parts: Sequence[Part], context: Context) -> str:
             about=_about(context),
             unfolded=len(parts) <= _UNFOLDED,
             heights={anchor: made["layout"]["height"] for anchor, made in figures.items()},
-        figures=_packed(json.dumps(figures, separators=(",", ":"), allow_nan=False)),
+            figures=_packed(json.dumps(figures, separators=(",", ":"), allow_nan=False)),
         )
     )
 
