@@ -135,7 +135,7 @@ def test_the_plot_of_the_error_comes_with_the_truth(recorded, made):
 def test_the_lidar_is_placed_as_in_the_simulated_lab():
     scene = pytest.importorskip("pta_ros.simulate.scene")
     points = np.random.default_rng(1).normal(size=(20, 3)).astype(np.float32)
-    assert np.allclose(apply(from_pose(POSE), points), scene.lidar_tolens(points), atol=1e-6)
+    assert np.allclose(apply(from_pose(POSE), points), scene.lidar_to_camera(points), atol=1e-6)
 
 
 def test_another_place_of_the_lidar(recorded, made):
