@@ -17,7 +17,7 @@ from pta_ros.bench.step import bench_step, random_frames, spread
 from pta_ros.errors import ConfigError
 from pta_ros.home import shipped
 from pta_ros.sensors import sensors_from_config
-from pta_ros.training.config_file import load_config
+from pta_ros.training.config import load_config
 
 #: Its encoders are the slow part of bench_pta.
 STEP_FRAMES, STEP_REPEATS, STEP_BATCH = 32, 3, 16

@@ -44,7 +44,7 @@ def _main(arguments: list[str] | None) -> int:
     import torch
 
     from pta_ros.bench.step import bench_step
-    from pta_ros.training.config_file import load_config
+    from pta_ros.training.config import load_config
 
     config = load_config(options.config)
     if options.threads:

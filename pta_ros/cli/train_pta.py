@@ -77,7 +77,7 @@ def _main(arguments: list[str] | None) -> int:
 
 def _config(options: argparse.Namespace) -> TrainConfig:
     """The configuration's file, but for what the command line says instead."""
-    from pta_ros.training.config_file import load_config
+    from pta_ros.training.config import load_config
 
     config = load_config(options.config)
     if options.seed is not None:

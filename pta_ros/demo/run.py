@@ -43,7 +43,7 @@ POSE = Task(
 )
 ACTIVITY = Task(
     "activity", "models/xrf55_lite", "config/demo_activity.yaml", "config/xrf55_live.yaml",
-    "rf_sim_node", "activity", {"sensors": "xrf55"},
+    "rf_sim_node", "activity", {"sensor_set": "xrf55"},
 )  # fmt: skip
 TASKS = {task.name: task for task in (POSE, ACTIVITY)}
 

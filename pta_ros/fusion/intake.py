@@ -6,7 +6,7 @@ from typing import Any
 
 from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray, Frame
-from pta_ros.fusion.params import StreamParams
+from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.transforms import Matrix, Transforms, apply, from_pose, plain
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.wire import read

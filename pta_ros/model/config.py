@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pta_ros.errors import ConfigError
+from pta_ros.settings import build
 
 #: What a model can tell of a sample.
 TASKS = ("pose", "activity")
@@ -115,17 +116,4 @@ class PTAConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PTAConfig:
         """Build from plain containers; raises ConfigError on an unknown or unusable entry."""
-        known = {f.name for f in fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ConfigError(f"unknown model options {unknown}; expected some of {sorted(known)}")
-        given = dict(values)
-        try:
-            for name in ("modalities", "tasks", "classes"):
-                if name in given:
-                    given[name] = tuple(given[name])
-            if "diffusion" in given:
-                given["diffusion"] = DiffusionConfig(**given["diffusion"])
-            return cls(**given)
-        except TypeError as error:
-            raise ConfigError(f"model options {values}: {error}") from error
+        return build(cls, values, "model")

@@ -17,10 +17,10 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.specs import START, param, specs
 from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.messages import message_class, to_header, to_reading, to_time
 from pta_ros.sensors import SENSORS
+from pta_ros.settings import START, param, specs
 from pta_ros.simulate.rf import PACKETS
 from pta_ros.simulate.rf_session import Packet, RfSession, spoilt
 from pta_ros.simulate.script import Fault, Phase, Script, load_script

@@ -15,10 +15,10 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.specs import START, param, specs
 from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.messages import message_class, to_header, to_message, true_skeleton
 from pta_ros.sensors import SENSORS, Sensor
+from pta_ros.settings import START, param, specs
 from pta_ros.simulate.outbox import Fields, pack
 from pta_ros.simulate.script import MODALITIES, Phase, Script, load_script
 from pta_ros.simulate.tick_log import TickLog

@@ -265,7 +265,7 @@ def test_a_composed_node_keeps_remappings_but_not_the_main_nodes_name(monkeypatc
 
 def test_every_stream_type_has_its_class():
     pytest.importorskip("rclpy")
-    from pta_ros.fusion.params import COMPRESSED
+    from pta_ros.fusion.config import COMPRESSED
     from pta_ros.nodes.messages import message_class
 
     for name in (COMPRESSED, *(kind.message_type for kind in SENSORS.values())):

@@ -96,7 +96,10 @@ def bag(registered, tmp_path):
     wave = 20 + 5 * np.sin(np.linspace(0, 9, 114))[None, :, None]
     with BagWriter(tmp_path / "bag") as bag:
         for stamp_ns in range(START_NS, START_NS + 30 * STEP_NS, STEP_NS):
-            arrays = {"sonar": rng.uniform(1, 4, BEAMS), "csi": wave + rng.normal(0, 0.5, (3, 114, 10))}
+            arrays = {
+                "sonar": rng.uniform(1, 4, BEAMS),
+                "csi": wave + rng.normal(0, 0.5, (3, 114, 10)),
+            }
             for modality, array in arrays.items():
                 sensor = SENSORS[modality]()
                 bag.write(f"/{sensor.topic}", stamp_ns, reading(sensor, array, stamp_ns))

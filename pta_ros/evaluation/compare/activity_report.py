@@ -18,7 +18,7 @@ from pta_ros.evaluation.compare.activity_plot import draw_confusion, write_confu
 from pta_ros.evaluation.compare.activity_table import SPLITS
 from pta_ros.evaluation.compare.text import grid, spaced
 from pta_ros.metrics.activity import evaluate_activities
-from pta_ros.training.config_file import config_from
+from pta_ros.training.config import config_from
 from pta_ros.training.prepare import split_rows
 
 
