@@ -3,6 +3,7 @@
 Everything else finds it there: parameters, messages, bags, replay, faults and report.
 """
 
+import csv
 import json
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,6 +13,7 @@ import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("rosbags")
+import torch
 from torch import nn
 
 from pta_ros import checkpoint
@@ -83,6 +85,7 @@ def registered(monkeypatch):
 
 @pytest.fixture
 def model(registered, tmp_path):
+    torch.manual_seed(1)
     config = PTAConfig(("sonar", "csi"), "stub", channels=16, tokens=4, dim=16, latent=8)
     sensors = {m: SENSORS[m]() for m in config.modalities}
     checkpoint.save(tmp_path / "model", PTA(config), sensors, {}, {"note": "untrained, for tests"})
@@ -109,12 +112,17 @@ def bag(registered, tmp_path):
 
 def test_it_is_replayed_from_a_bag_fused_and_reported(model, bag, tmp_path):
     plan = tmp_path / "plan.yaml"
-    plan.write_text("faults: [{kind: drop, modality: sonar, start_s: 1, end_s: 2}]\n")
+    plan.write_text("faults: [{kind: drop, modality: sonar, start: 1, end: 2}]\n")
     options = ["--model", str(model), "--faults", str(plan), "--out", str(tmp_path / "out")]
     assert evaluate_bag.main([str(bag), *options]) == 0
     free, faulty = json.loads((tmp_path / "out/report.json").read_text())["replays"]
-    print(json.dumps(faulty, indent=1)[:6000])
-    assert 0
+    assert [c["state"] for c in free["changes"] if c["sensor"] == "sonar"] == ["MISSING", "LIVE"]
+    states = [c["state"] for c in faulty["changes"] if c["sensor"] == "sonar"]
+    assert states == ["MISSING", "LIVE", "STALE", "LIVE"]
+    with (tmp_path / "out/estimates_plan.csv").open() as file:
+        rows = {float(row["time_s"]): bool(row["weight_sonar"]) for row in csv.DictReader(file)}
+    assert all(used is not (1.05 < time_s < 1.95) for time_s, used in rows.items())
+    assert SonarSensor.colour in (tmp_path / "out/report.html").read_text()
 
 
 def test_a_recorded_message_is_read_back_and_a_corrupt_one_refused(bag):
