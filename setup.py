@@ -47,7 +47,7 @@ SIM = [
     "open3d-cpu>=0.18; platform_system == 'Linux' and platform_machine == 'x86_64'",
     "open3d>=0.18; platform_system != 'Linux' or platform_machine != 'x86_64'",
 ]
-BAG = ["rosbags>=0.11,<0.12", "backports.zstd>=1,<2", "lz4>=4"]
+BAG = ["rosbags>=0.11,<0.12", "backports.zstd>=1,<2", "lz4>=4", "mcap>=1.6,<2", "apsw>=3.40"]
 VIEW = ["rerun-sdk>=0.38,<1"]
 TEST = ["hypothesis>=6.90", "pytest>=8,<10"]
 LINT = ["mypy>=1.11,<3", "ruff>=0.8,<1", "types-PyYAML"]

@@ -14,10 +14,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: Import name to rosdep key, where the key is not python3-<import>; None: no key, pip only.
 KEYS = {
+    "apsw": None,
     "backports": None,
     "cv2": "python3-opencv",
     "fpsample": None,
     "lightning_fabric": None,
+    "mcap": None,
     "open3d": "python3-open3d-pip",
     "rerun": None,
     "rosbags": None,

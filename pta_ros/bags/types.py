@@ -1,13 +1,19 @@
-"""Message classes without ROS: those that rosbags brings, ours, and those that a bag defines."""
+"""Message types without ROS: those that rosbags brings, ours, and those that a bag defines.
+
+And the quality of service (QoS) that a topic's publisher offered, as recordings keep it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
-from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat, Nodetype
+from rosbags import interfaces as qos
+from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat, Nodetype, Qos
+from rosbags.rosbag2 import ReaderError
+from rosbags.rosbag2.metadata import parse_qos
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
@@ -19,6 +25,14 @@ MESSAGES = "pta_msgs/msg"
 
 _NS = 1_000_000_000
 _IDL_RULE = "=" * 80 + "\n"
+#: How recordings name the languages of message definitions.
+_FORMATS = {
+    "ros2msg": MessageDefinitionFormat.MSG,
+    "ros2idl": MessageDefinitionFormat.IDL,
+    "omgidl": MessageDefinitionFormat.IDL,
+}
+#: How rosbag2 writes a duration that never ends.
+_NEVER = qos.QosTime(9223372036, 854775807)
 
 
 @cache
@@ -28,11 +42,9 @@ def known_types() -> Typestore:
     folder = shipped(MESSAGES)
     if folder is None:
         raise DatasetError(f"{MESSAGES} is missing; expected it in the repository or in share/")
-    types = {}
     for path in sorted(folder.glob("*.msg")):
-        name = f"pta_msgs/msg/{path.stem}"
-        types.update(get_types_from_msg(path.read_text(encoding="utf-8"), name))
-    store.register(types)
+        text = path.read_text(encoding="utf-8")
+        store.register(get_types_from_msg(text, f"pta_msgs/msg/{path.stem}"))
     return store
 
 
@@ -44,7 +56,7 @@ def types_of(definitions: Iterable[tuple[str, MessageDefinition]]) -> tuple[Type
     known = known_types()
     own: dict[str, Any] = {}
     unusable = []
-    for name, definition in definitions:
+    for name, definition in dict.fromkeys(definitions):
         try:
             own.update(_parse(name, definition))
         except Exception as error:  # a damaged text takes rosbags' parser anywhere
@@ -57,6 +69,13 @@ def types_of(definitions: Iterable[tuple[str, MessageDefinition]]) -> tuple[Type
     except Exception as error:  # definitions become code, and names may be no names
         return known, [*unusable, f"the bag's definitions cannot be used ({_short(error)})"]
     return store, unusable
+
+
+def definition_of(language: str, text: str) -> MessageDefinition:
+    """A recorded message definition; an empty one in a language that is not known."""
+    if language not in _FORMATS:
+        return MessageDefinition(MessageDefinitionFormat.NONE, "")
+    return MessageDefinition(_FORMATS[language], text)
 
 
 def decode(store: Typestore, topic: str, type_name: str, data: bytes) -> Any:
@@ -97,6 +116,36 @@ def header(stamp_ns: int, frame_id: str = "") -> Any:
     return message("std_msgs/msg/Header", stamp=stamp, frame_id=frame_id)
 
 
+def qos_profile(reliable: bool, latched: bool) -> Qos:
+    """A publisher's QoS that keeps the last ten messages, for late subscribers when `latched`."""
+    return Qos(
+        qos.QosHistory.KEEP_LAST,
+        10,
+        qos.QosReliability.RELIABLE if reliable else qos.QosReliability.BEST_EFFORT,
+        qos.QosDurability.TRANSIENT_LOCAL if latched else qos.QosDurability.VOLATILE,
+        deadline=_NEVER,
+        lifespan=_NEVER,
+        liveliness=qos.QosLiveliness.AUTOMATIC,
+        liveliness_lease_duration=_NEVER,
+        avoid_ros_namespace_conventions=False,
+    )
+
+
+def first_qos(profiles: Sequence[Qos]) -> tuple[str, str]:
+    """Reliability and durability of a topic's first publisher; empty when none is recorded."""
+    if not profiles:
+        return "", ""
+    return profiles[0].reliability.name.lower(), profiles[0].durability.name.lower()
+
+
+def parsed_qos(text: str) -> list[Qos]:
+    """The profiles in a recording's YAML text; none when it cannot be read."""
+    try:
+        return parse_qos(text)
+    except (ReaderError, KeyError, TypeError, ValueError, AttributeError):
+        return []  # only who publishes the topic again asks for it, and has a default
+
+
 @lru_cache(maxsize=256)
 def _parse(name: str, definition: MessageDefinition) -> dict[str, Any]:
     """One definition and those that it brings along, parsed."""
@@ -115,9 +164,9 @@ def _parse(name: str, definition: MessageDefinition) -> dict[str, Any]:
 def _value(kind: Any, given: Any) -> Any:
     """A field's value as rosbags wants it: numbers in a row as an array."""
     node, detail = kind
-    if node not in (Nodetype.ARRAY, Nodetype.SEQUENCE) or not _numeric(detail[0]):
-        return given
-    return np.asarray(given, dtype=_dtype(detail[0]))
+    row = node in (Nodetype.ARRAY, Nodetype.SEQUENCE)
+    dtype = _dtype(detail[0]) if row else None
+    return given if dtype is None else np.asarray(given, dtype)
 
 
 def _default(kind: Any) -> Any:
@@ -128,17 +177,15 @@ def _default(kind: Any) -> Any:
     if node == Nodetype.BASE:
         return {"string": "", "wstring": "", "bool": False}.get(detail[0], 0)
     length = detail[1] if node == Nodetype.ARRAY else 0
-    if _numeric(detail[0]):
-        return np.zeros(length, _dtype(detail[0]))
+    if (dtype := _dtype(detail[0])) is not None:
+        return np.zeros(length, dtype)
     return [_default(detail[0]) for _ in range(length)]
 
 
-def _numeric(element: Any) -> bool:
-    return bool(element[0] == Nodetype.BASE and element[1][0] not in ("string", "wstring"))
-
-
-def _dtype(element: Any) -> np.dtype[Any]:
-    name = element[1][0]
+def _dtype(element: Any) -> np.dtype[Any] | None:
+    """The dtype of an array's elements; None when they are no numbers."""
+    if element[0] != Nodetype.BASE or (name := element[1][0]) in ("string", "wstring"):
+        return None
     return np.dtype({"byte": "uint8", "char": "uint8", "octet": "uint8"}.get(name, name))
 
 

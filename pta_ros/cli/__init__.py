@@ -15,6 +15,7 @@ EXTRAS = {
     "tensorboard": "train",
     "open3d": "sim",
     "rosbags": "bag",
+    "mcap": "bag",
     "rerun": "view",
 }
 
