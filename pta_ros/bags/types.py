@@ -42,9 +42,11 @@ def known_types() -> Typestore:
     folder = shipped(MESSAGES)
     if folder is None:
         raise DatasetError(f"{MESSAGES} is missing; expected it in the repository or in share/")
+    types = {}
     for path in sorted(folder.glob("*.msg")):
-        text = path.read_text(encoding="utf-8")
-        store.register(get_types_from_msg(text, f"pta_msgs/msg/{path.stem}"))
+        name = f"pta_msgs/msg/{path.stem}"
+        types.update(get_types_from_msg(path.read_text(encoding="utf-8"), name))
+    store.register(types)
     return store
 
 
@@ -164,9 +166,9 @@ def _parse(name: str, definition: MessageDefinition) -> dict[str, Any]:
 def _value(kind: Any, given: Any) -> Any:
     """A field's value as rosbags wants it: numbers in a row as an array."""
     node, detail = kind
-    row = node in (Nodetype.ARRAY, Nodetype.SEQUENCE)
-    dtype = _dtype(detail[0]) if row else None
-    return given if dtype is None else np.asarray(given, dtype)
+    if node not in (Nodetype.ARRAY, Nodetype.SEQUENCE) or not _numeric(detail[0]):
+        return given
+    return np.asarray(given, dtype=_dtype(detail[0]))
 
 
 def _default(kind: Any) -> Any:
@@ -177,15 +179,17 @@ def _default(kind: Any) -> Any:
     if node == Nodetype.BASE:
         return {"string": "", "wstring": "", "bool": False}.get(detail[0], 0)
     length = detail[1] if node == Nodetype.ARRAY else 0
-    if (dtype := _dtype(detail[0])) is not None:
-        return np.zeros(length, dtype)
+    if _numeric(detail[0]):
+        return np.zeros(length, _dtype(detail[0]))
     return [_default(detail[0]) for _ in range(length)]
 
 
-def _dtype(element: Any) -> np.dtype[Any] | None:
-    """The dtype of an array's elements; None when they are no numbers."""
-    if element[0] != Nodetype.BASE or (name := element[1][0]) in ("string", "wstring"):
-        return None
+def _numeric(element: Any) -> bool:
+    return bool(element[0] == Nodetype.BASE and element[1][0] not in ("string", "wstring"))
+
+
+def _dtype(element: Any) -> np.dtype[Any]:
+    name = element[1][0]
     return np.dtype({"byte": "uint8", "char": "uint8", "octet": "uint8"}.get(name, name))
 
 

@@ -10,29 +10,18 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TypeVar
 
-import numpy as np
-
 from pta_ros.bags.bag import Bag, Raw
 from pta_ros.errors import DecodeError
 from pta_ros.evaluation.faults.injector import Injector
-from pta_ros.evaluation.replay.truth import TrueActivity
-from pta_ros.frames import FloatArray, Frame
+from pta_ros.evaluation.replay.truth import TrueActivity, Truth, truth_of
+from pta_ros.frames import Frame
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.transforms import Transforms
-from pta_ros.skeleton import NUM_JOINTS
 
 T = TypeVar("T")
 
 #: Readings decoded ahead of the model; a second of three sensors.
 _AHEAD = 32
-
-
-@dataclass(frozen=True, eq=False)
-class Truth:
-    """One ground truth pose (17, 3), metres."""
-
-    stamp_ns: int
-    joints_m: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,20 +103,6 @@ def in_order(
         heapq.heappush(waiting, (left.time_ns, next(number), left))
     while waiting:
         yield heapq.heappop(waiting)[2]
-
-
-def truth_of(msg: object, topic: str) -> Truth:
-    """A ground truth pose of a pta_msgs/Skeleton; raises DecodeError when it is none."""
-    try:
-        stamp = msg.header.stamp  # type: ignore[attr-defined]
-        positions = [(p.x, p.y, p.z) for p in msg.positions]  # type: ignore[attr-defined]
-        joints = np.array(positions, np.float32).reshape(-1, 3)
-        stamp_ns = int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise DecodeError(topic, str(error), "a pta_msgs/msg/Skeleton") from error
-    if joints.shape != (NUM_JOINTS, 3) or not np.isfinite(joints).all():
-        raise DecodeError(topic, f"positions {joints.shape}", f"{NUM_JOINTS} finite positions")
-    return Truth(stamp_ns, joints)
 
 
 def ahead(items: Iterator[T], size: int = _AHEAD) -> Iterator[T]:

@@ -12,7 +12,7 @@ from pta_ros.bags.bag import Bag, Topic
 from pta_ros.errors import ConfigError, DatasetError, DecodeError
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan, Injector
 from pta_ros.evaluation.replay.decode import Decoder, ahead
-from pta_ros.evaluation.replay.records import Replayed
+from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.replay.replay import Observer, Replay
 from pta_ros.evaluation.replay.truth import Activities
 from pta_ros.fusion.engine import Engine
