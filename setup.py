@@ -32,10 +32,13 @@ TOOLS = (
 )
 
 REQUIRES = [
-    "fpsample>=1.0,<2",
+    # 0.3.3 is the last release that comes as wheels (Python 3.10 to 3.12); newer ones are compiled.
+    "fpsample>=0.3.3,<1; python_version < '3.13'",
+    "fpsample>=1.0,<2; python_version >= '3.13'",
     "matplotlib>=3.7",
     "numpy>=1.24",
     "opencv-python-headless>=4.7",
+    "psutil>=5.9",
     "pyyaml>=6",
     "rich>=13",
     "safetensors>=0.4",
@@ -47,10 +50,18 @@ SIM = [
     "open3d-cpu>=0.18; platform_system == 'Linux' and platform_machine == 'x86_64'",
     "open3d>=0.18; platform_system != 'Linux' or platform_machine != 'x86_64'",
 ]
-BAG = ["rosbags>=0.11,<0.12", "backports.zstd>=1,<2", "lz4>=4", "mcap>=1.6,<2", "apsw>=3.40"]
+BAG = [
+    "apsw>=3.40",
+    "backports.zstd>=1,<2",
+    "jinja2>=3.0",
+    "lz4>=4",
+    "mcap>=1.1,<2",
+    "plotly>=5.24,<8",
+    "rosbags>=0.11,<0.12",
+]
 VIEW = ["rerun-sdk>=0.38,<1"]
 TEST = ["hypothesis>=6.90", "pytest>=8,<10"]
-LINT = ["mypy>=1.11,<3", "ruff>=0.8,<1", "types-PyYAML"]
+LINT = ["mypy>=1.11,<3", "ruff>=0.8,<1", "types-PyYAML", "types-psutil"]
 
 
 def data_files():

@@ -38,7 +38,7 @@ pip_install() { # $1: what this is, in words; then pip's arguments
 
 stage() { # $1: stamp; $2: title; then pip's arguments
   local stamp=$STAMPS/$1 wanted
-  # With setup.py: new dependencies and scripts are installed when a pull brings some.
+  # With setup.py: new scripts are installed when a pull brings some.
   wanted=$(printf '%s\n' "$SETUPTOOLS" "${@:3}")
   [ "$1" != package ] || wanted+=$'\n'$(cksum <"$PTA_ROOT/setup.py")
   [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || return 0
@@ -63,11 +63,15 @@ make_venv() {
 }
 
 install_python() {
+  local requirements
   make_venv
   stage tools "build tools (colcon, setuptools)" colcon-common-extensions
   stage torch "$TORCH, the largest part" "$TORCH"
-  stage package "pta_ros and its Python packages" -e ".[all,test,lint]" "$TORCH" \
-    --config-settings editable_mode=compat
+  # In a call of their own: pip hands editable_mode to every package that it builds, and some refuse.
+  mapfile -t requirements < <("$PTA_VENV/bin/python" .ci/requirements.py all test lint)
+  [ ${#requirements[@]} -gt 0 ] || fail "setup.py cannot be read (see above)"
+  stage packages "the Python packages of pta_ros" "${requirements[@]}" "$TORCH"
+  stage package "pta_ros" -e . --no-deps --config-settings editable_mode=compat
   if [ "$PTA_ROS" = wheels ]; then
     local wheels
     mapfile -t wheels < <(ros_wheels)

@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 import runpy
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -21,6 +22,7 @@ KEYS = {
     "lightning_fabric": None,
     "mcap": None,
     "open3d": "python3-open3d-pip",
+    "plotly": None,
     "rerun": None,
     "rosbags": None,
     "safetensors": None,
@@ -109,6 +111,27 @@ def test_pip_brings_every_import_that_is_not_of_ros(setup_arguments):
     required = setup_arguments["install_requires"] + setup_arguments["extras_require"]["all"]
     names = {pip_name(r) for r in required} | {"open3d"}  # open3d-cpu provides it
     assert {PIP.get(n, n) for n in imported() if not is_ros(n)} - names == set()
+
+
+def test_what_no_rosdep_key_brings_to_a_node_is_in_one_file(setup_arguments):
+    offline = {"lightning-fabric", "plotly", "rerun-sdk"}  # trains, reports, shows; not for a robot
+    without = {PIP.get(n, n) for n, key in KEYS.items() if key is None} - offline
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    listed = [line for line in lines if not line.startswith("#")]
+    required = setup_arguments["install_requires"] + setup_arguments["extras_require"]["all"]
+    assert {pip_name(r) for r in listed} == {pip_name(n) for n in without}
+    assert [r for r in required if pip_name(r) in {pip_name(n) for n in without}] == sorted(
+        listed, key=required.index
+    )
+
+
+def test_set_up_installs_what_setup_py_asks_for(setup_arguments):
+    script = [sys.executable, ".ci/requirements.py", "all", "lint"]
+    printed = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    extras = setup_arguments["extras_require"]
+    assert printed.splitlines() == [
+        *setup_arguments["install_requires"], *extras["all"], *extras["lint"]
+    ]  # fmt: skip
 
 
 def test_the_offline_tools_install_without_ros_and_torch(setup_arguments):

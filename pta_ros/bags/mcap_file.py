@@ -113,9 +113,7 @@ class McapRemains(Source):
         if block.chunk:
             data, why = unpacked(Chunk.read(ReadDataStream(BytesIO(data))))
         stream, end = BytesIO(data), 0
-        reader = StreamReader(
-            stream, skip_magic=True, emit_chunks=True, record_size_limit=len(data)
-        )
+        reader = StreamReader(stream, skip_magic=True, emit_chunks=True)
         try:
             for record in reader.records:
                 end = stream.tell()

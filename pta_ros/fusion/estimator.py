@@ -110,12 +110,15 @@ class Estimator:
             probabilities=output.logits[0].float().softmax(dim=0).cpu().numpy(),
         )
 
-    def warm_up(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    def warm_up(
+        self, shapes: Mapping[str, tuple[int, ...]], graphs: dict[str, bytes] | None = None
+    ) -> None:
         """Trace the model and run every subset of its modalities, so that no estimate is slow.
 
-        `shapes`: the reduced shape of each modality (`Sensor.shape`). Call it once.
+        `shapes`: the reduced shape of each modality (`Sensor.shape`); `graphs`: see `trace_parts`.
+        Call it once.
         """
-        trace_parts(self.model, shapes, self.precision)
+        trace_parts(self.model, shapes, self.precision, graphs=graphs)
         gate = self.model.gate
         learned = None if gate is None else gate.threshold.clone()
         if gate is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import warnings
 from collections.abc import Mapping
 from typing import TypeVar, cast
@@ -31,12 +32,16 @@ def trace_parts(
     shapes: Mapping[str, tuple[int, ...]],
     precision: str = "float32",
     batch: int = 1,
+    graphs: dict[str, bytes] | None = None,
 ) -> None:
     """Replace the parts of `model`, in eval mode, by traced graphs for batches of `batch`.
 
     `shapes` are those of the reduced frames. At batch 1 a third of the time goes into calls between
     small layers, and eager convolutions take torch's slow path. `precision` is one of PRECISIONS.
+    `graphs` is filled with what was traced, by part. Given again for the same weights, device and
+    settings it is used in place of tracing: torch keeps every trace until the process ends.
     """
+    freeze = _Freezer({} if graphs is None else graphs)
     config, device = model.config, model.purify.logits.device
     for modality, shape in shapes.items():
         example = torch.zeros(batch, *shape, device=device)
@@ -44,19 +49,24 @@ def trace_parts(
         fast = _fast_encoder(encoder, PRECISIONS[precision]).to(device)
         if isinstance(fast, FastLidarEncoder):  # its steps depend on the cloud
             tokens = torch.zeros(batch, fast.tokens, config.channels, device=device)
-            model.encoders[modality], model.projectors[modality] = fast, _freeze(projector, tokens)
+            model.encoders[modality], model.projectors[modality] = (
+                fast,
+                freeze(projector, tokens, modality),
+            )
         else:
-            model.encoders[modality] = _freeze(nn.Sequential(fast, projector).eval(), example)
+            model.encoders[modality] = freeze(
+                nn.Sequential(fast, projector).eval(), example, modality
+            )
             model.projectors[modality] = nn.Identity()
     features = torch.zeros(batch * len(config.modalities), config.tokens, config.dim, device=device)
     if isinstance(model.aligner, nn.ModuleDict):
         for modality, aligner in list(model.aligner.items()):
-            model.aligner[modality] = _freeze(aligner, features[:batch])
+            model.aligner[modality] = freeze(aligner, features[:batch], f"align {modality}")
     else:
-        model.aligner = cast(Aligner, _freeze(model.aligner, features))
-    model.head = cast(PoseHead, _freeze(model.head, features[:batch]))
+        model.aligner = cast(Aligner, freeze(model.aligner, features, "align"))
+    model.head = cast(PoseHead, freeze(model.head, features[:batch], "head"))
     if model.activity is not None:
-        model.activity = cast(ActivityHead, _freeze(model.activity, features[:batch]))
+        model.activity = cast(ActivityHead, freeze(model.activity, features[:batch], "activity"))
 
 
 class _Float32(nn.Module):
@@ -86,11 +96,24 @@ def _fast_encoder(encoder: nn.Module, dtype: torch.dtype) -> nn.Module:
     return nn.Sequential(encoder, _Float32()).eval()
 
 
-def _freeze(module: nn.Module, example: torch.Tensor) -> nn.Module:
-    with warnings.catch_warnings():
-        # It warns of sizes and steps that become constants, which is meant, and of its own age.
-        warnings.simplefilter("ignore")
-        return torch.jit.freeze(torch.jit.trace(module, example, check_trace=False))
+class _Freezer:
+    """Makes frozen graphs of modules; `graphs` keeps the traced ones, serialized, by name."""
+
+    def __init__(self, graphs: dict[str, bytes]) -> None:
+        self._graphs = graphs
+
+    def __call__(self, module: nn.Module, example: torch.Tensor, name: str) -> nn.Module:
+        if name not in self._graphs:
+            file = io.BytesIO()
+            with warnings.catch_warnings():
+                # It warns of sizes and steps that become constants, which is meant, and of its age.
+                warnings.simplefilter("ignore")
+                torch.jit.save(torch.jit.trace(module, example, check_trace=False), file)
+            self._graphs[name] = file.getvalue()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # What is loaded is a compilation unit of its own, whose memory is given back.
+            return torch.jit.freeze(torch.jit.load(io.BytesIO(self._graphs[name])))
 
 
 def fold_norms(model: T) -> T:

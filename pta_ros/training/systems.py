@@ -17,11 +17,6 @@ from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi
 from pta_ros.model.heads import PoseHead
 from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA
-from pta_ros.training.ablations import (
-    with_paper_head,
-    without_diffusion,
-    without_meta_weights,
-)
 from pta_ros.training.activity import activity_stage, with_activity
 from pta_ros.training.calibrate import calibrate, calibrate_gate
 from pta_ros.training.config import TrainConfig
@@ -56,29 +51,71 @@ class Bench:
     ranks: Ranks = ALONE
 
 
-#: Name -> how it is trained or read from the run folder, in the order of the tables.
-SYSTEMS: dict[str, Callable[[Bench], Projected]] = {
-    "base1": lambda bench: _supervised("base1", bench, lambda: ConcatenateMlp(bench.config.model)),
-    "base2": lambda bench: _mean_of_predictions(bench),
-    "xfi": lambda bench: _supervised("xfi", bench, lambda: XFi(bench.config.sized("xfi"))),
-    "pta_no_diffusion": lambda bench: _pta("pta_no_diffusion", without_diffusion, bench),
-    "pta_no_meta": lambda bench: _pta("pta_no_meta", without_meta_weights, bench),
-    "pta": lambda bench: _pta("pta", with_paper_head, bench),
-    "pta_ungated": lambda bench: _pta("pta_ungated", lambda config: config, bench),
-    "pta_gate": lambda bench: _gated(bench),
-}
+@dataclass(frozen=True)
+class System:
+    """A system that is compared, or trained on the way: its names, its colour, how it is made.
+
+    `title` heads its column, `short` stands beside its bar. `make` trains it, or reads it from the
+    run folder. One that is not `compared` has no column and no bar.
+    """
+
+    name: str
+    title: str
+    short: str
+    colour: str
+    make: Callable[[Bench], Projected]
+    tasks: tuple[str, ...] = ("pose",)
+    compared: bool = True
 
 
 #: PTA as configured, before its gate.
 UNGATED = "pta_ungated"
-#: The same by task: for activities the paper's Base. is XRF55's mutual learning.
-BY_TASK: dict[str, dict[str, Callable[[Bench], Projected]]] = {
-    "pose": SYSTEMS,
-    "activity": {
-        "mutual": lambda bench: _mutual(bench),
-        **{name: SYSTEMS[name] for name in ("xfi", "pta_no_diffusion", "pta_no_meta", "pta")},
-    },
+_BOTH = ("pose", "activity")
+#: Okabe and Ito's colours and greys; the two systems of interest are the strongest.
+_ALL = (
+    System("base1", "Base.1 (concatenate + MLP)", "Base.1", "#C4C4C4",
+           lambda bench: _supervised("base1", bench, lambda: ConcatenateMlp(bench.config.model))),
+    System("base2", "Base.2 (mean of predictions)", "Base.2", "#8C8C8C",
+           lambda bench: _mean_of_predictions(bench)),
+    System("mutual", "Base. (mutual learning)", "mutual", "#8C8C8C",
+           lambda bench: _mutual(bench), ("activity",)),
+    System("xfi", "X-Fi fusion", "X-Fi", "#E69F00",
+           lambda bench: _supervised("xfi", bench, lambda: XFi(bench.config.sized("xfi"))), _BOTH),
+    System("pta_no_diffusion", "PTA without diffusion", "no diffusion", "#56B4E9",
+           lambda bench: _pta("pta_no_diffusion", without_diffusion, bench), _BOTH),
+    System("pta_no_meta", "PTA without meta weights", "no meta weights", "#CC79A7",
+           lambda bench: _pta("pta_no_meta", without_meta_weights, bench), _BOTH),
+    System("pta", "PTA", "PTA", "#0072B2",
+           lambda bench: _pta("pta", with_paper_head, bench), _BOTH),
+    System(UNGATED, "PTA + mixers, no gate", "no gate", "#999999",
+           lambda bench: _pta(UNGATED, lambda config: config, bench), compared=False),
+    System("pta_gate", "PTA + mixers + gate (ours)", "ours", "#D55E00",
+           lambda bench: _gated(bench)),
+)  # fmt: skip
+#: Task -> name -> system, in the order of the tables.
+BY_TASK: dict[str, dict[str, System]] = {
+    task: {s.name: s for s in _ALL if task in s.tasks} for task in _BOTH
 }
+SYSTEMS = BY_TASK["pose"]
+
+
+def with_paper_head(config: TrainConfig) -> TrainConfig:
+    """PTA as published: the head is linear on pooled tokens."""
+    return replace(config, model=replace(config.model, mixers=0))
+
+
+def without_diffusion(config: TrainConfig) -> TrainConfig:
+    """The ablation that fuses plain features; no alignment loss."""
+    paper = with_paper_head(config)
+    return replace(
+        paper, model=replace(paper.model, refine=False), meta=replace(paper.meta, align_weight=0.0)
+    )
+
+
+def without_meta_weights(config: TrainConfig) -> TrainConfig:
+    """The ablation whose weights stay uniform."""
+    paper = with_paper_head(config)
+    return replace(paper, meta=replace(paper.meta, outer="none"))
 
 
 def make_system(name: str, bench: Bench) -> Projected:
@@ -89,7 +126,7 @@ def make_system(name: str, bench: Bench) -> Projected:
     known = BY_TASK[bench.config.model.tasks[0]]
     if name not in {*known, UNGATED}:  # the model that a single run trains, of any task
         raise ConfigError(f"system {name!r} is unknown; expected some of {list(known)}")
-    system = {**SYSTEMS, **known}[name](bench)
+    system = {**SYSTEMS, **known}[name].make(bench)
     calibrate(system, bench.clean, bench.ready.rows["val"])
     return system.eval()
 
@@ -158,7 +195,7 @@ def _gated(bench: Bench) -> PTA:
     )
     seed_everything(config.seed, "gate")
     model = PTA(config.model)
-    trained = SYSTEMS[UNGATED](bench).state_dict()
+    trained = SYSTEMS[UNGATED].make(bench).state_dict()
     model.load_state_dict({**model.state_dict(), **trained})
     stage = gate_stage(
         config, model, bench.clean, _one_frame(bench.spoilt), bench.ready.rows["train"],

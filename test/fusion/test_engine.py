@@ -1,4 +1,5 @@
 import numpy as np
+import psutil
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -38,6 +39,20 @@ def test_a_folder_becomes_a_pipeline_for_its_own_modalities(folder):
     engine.stop()
     assert engine.estimator is None
     assert engine.start() is not pipeline
+
+
+def test_fifty_starts_take_no_more_memory(tmp_path):
+    """Every tenth with the model loaded anew. Torch keeps every trace until the process ends."""
+    config = PTAConfig(modalities=("csi",), channels=16, tokens=4, dim=16, latent=8)
+    checkpoint.save(tmp_path, PTA(config), {"csi": SENSORS["csi"]()}, {}, {})
+    params, process, taken = FusionParams(model=str(tmp_path), device="cpu"), psutil.Process(), []
+    for cycle in range(55):
+        if cycle % 10 == 0:
+            engine = Engine.load(params, STREAMS)
+        engine.start()
+        engine.stop()
+        taken.append(process.memory_info().rss)
+    assert taken[-1] - taken[4] < 5_000_000
 
 
 def test_what_cannot_work_is_refused(folder, tmp_path):

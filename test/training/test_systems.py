@@ -10,16 +10,17 @@ from safetensors import safe_open
 
 from pta_ros.checkpoint import load_tensors
 from pta_ros.errors import CheckpointError, ConfigError
-from pta_ros.training.ablations import (
-    with_paper_head,
-    without_diffusion,
-    without_meta_weights,
-)
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.config_file import config_from
 from pta_ros.training.prepare import identity_of
 from pta_ros.training.run import read_bench, train_systems
-from pta_ros.training.systems import SYSTEMS, make_system
+from pta_ros.training.systems import (
+    SYSTEMS,
+    make_system,
+    with_paper_head,
+    without_diffusion,
+    without_meta_weights,
+)
 
 NAMES = ("depth", "lidar", "csi")
 CONFIG = config_from(
