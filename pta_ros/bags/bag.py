@@ -17,9 +17,9 @@ from typing import Any
 
 from pta_ros.bags import types as bag_types
 from pta_ros.bags.files import ZSTD_MAGIC, find_files, inflated, unpack
+from pta_ros.bags.messages import header, message
 from pta_ros.bags.part import Part
 from pta_ros.bags.records import Channel, Raw, Topic, in_order
-from pta_ros.bags.types import header, message
 from pta_ros.bags.writer import BagWriter
 from pta_ros.errors import DatasetError
 

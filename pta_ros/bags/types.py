@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-import numpy as np
 from rosbags import interfaces as qos
-from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat, Nodetype, Qos
+from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat, Qos
 from rosbags.rosbag2 import ReaderError
 from rosbags.rosbag2.metadata import parse_qos
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
@@ -23,7 +22,6 @@ from pta_ros.home import shipped
 #: Where our own message definitions lie, in the repository and in share/.
 MESSAGES = "pta_msgs/msg"
 
-_NS = 1_000_000_000
 _IDL_RULE = "=" * 80 + "\n"
 #: How recordings name the languages of message definitions.
 _FORMATS = {
@@ -92,32 +90,6 @@ def decode(store: Typestore, topic: str, type_name: str, data: bytes) -> Any:
         raise DecodeError(topic, reason, f"a serialized {type_name}") from error
 
 
-def message(type_name: str, **fields: Any) -> Any:
-    """A message object, such as message("std_msgs/msg/Header", frame_id="map").
-
-    What is not given is 0, "", False or empty; sequences of numbers become arrays. Raises
-    DatasetError for a type that is not known and for a field that it does not have.
-    """
-    store = known_types()
-    if type_name not in store.types:
-        raise DatasetError(f"{type_name}: no such message; expected one like sensor_msgs/msg/Image")
-    described = dict(store.fielddefs[type_name][1])
-    if unknown := fields.keys() - described.keys():
-        expected = f"expected some of {list(described)}"
-        raise DatasetError(f"{type_name} has no field {sorted(unknown)}; {expected}")
-    values = {
-        name: _value(kind, fields[name]) if name in fields else _default(kind)
-        for name, kind in described.items()
-    }
-    return store.types[type_name](**values)
-
-
-def header(stamp_ns: int, frame_id: str = "") -> Any:
-    """A std_msgs/msg/Header."""
-    stamp = message("builtin_interfaces/msg/Time", sec=stamp_ns // _NS, nanosec=stamp_ns % _NS)
-    return message("std_msgs/msg/Header", stamp=stamp, frame_id=frame_id)
-
-
 def qos_profile(reliable: bool, latched: bool) -> Qos:
     """A publisher's QoS that keeps the last ten messages, for late subscribers when `latched`."""
     return Qos(
@@ -161,36 +133,6 @@ def _parse(name: str, definition: MessageDefinition) -> dict[str, Any]:
     for part in definition.data.split(_IDL_RULE)[1:]:
         found.update(get_types_from_idl(part.partition("\n")[2]))  # the first line names the part
     return found
-
-
-def _value(kind: Any, given: Any) -> Any:
-    """A field's value as rosbags wants it: numbers in a row as an array."""
-    node, detail = kind
-    if node not in (Nodetype.ARRAY, Nodetype.SEQUENCE) or not _numeric(detail[0]):
-        return given
-    return np.asarray(given, dtype=_dtype(detail[0]))
-
-
-def _default(kind: Any) -> Any:
-    """A field's value when none is given."""
-    node, detail = kind
-    if node == Nodetype.NAME:
-        return message(detail)
-    if node == Nodetype.BASE:
-        return {"string": "", "wstring": "", "bool": False}.get(detail[0], 0)
-    length = detail[1] if node == Nodetype.ARRAY else 0
-    if _numeric(detail[0]):
-        return np.zeros(length, _dtype(detail[0]))
-    return [_default(detail[0]) for _ in range(length)]
-
-
-def _numeric(element: Any) -> bool:
-    return bool(element[0] == Nodetype.BASE and element[1][0] not in ("string", "wstring"))
-
-
-def _dtype(element: Any) -> np.dtype[Any]:
-    name = element[1][0]
-    return np.dtype({"byte": "uint8", "char": "uint8", "octet": "uint8"}.get(name, name))
 
 
 def _short(error: Exception) -> str:

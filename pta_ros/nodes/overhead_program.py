@@ -23,7 +23,8 @@ from pta_ros.fusion.estimator import Estimator
 from pta_ros.fusion.specs import START, param, specs
 from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.fusion_node import FusionProgram
-from pta_ros.nodes.messages import stamp_ns, to_csi, to_header
+from pta_ros.nodes.messages import stamp_ns, to_header, to_reading
+from pta_ros.sensors import CsiSensor
 
 #: The share of the first messages that is left out: the machine warms up.
 _SKIPPED, _PERIOD_S = 1 / 6, 0.05
@@ -90,7 +91,8 @@ class OverheadProgram(FusionProgram):
 
     def _publish(self) -> None:
         now_ns = self._node.get_clock().now().nanoseconds
-        self._publisher.publish(to_csi(self._amplitude(), to_header(now_ns, "wifi_frame")))
+        header = to_header(now_ns, CsiSensor.frame_id)
+        self._publisher.publish(to_reading(CsiSensor(), self._amplitude(), header))
 
     def _amplitude(self) -> np.ndarray:
         smooth = np.sin(np.arange(114) * 0.1 + self._rng.uniform(0, 6))[None, :, None]

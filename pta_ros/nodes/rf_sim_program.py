@@ -17,10 +17,11 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.params import WINDOW_TOPICS
 from pta_ros.fusion.specs import START, param, specs
 from pta_ros.nodes.declare import Parameters
-from pta_ros.nodes.messages import MESSAGE_TYPES, PACKET_MESSAGES, to_header, to_time
+from pta_ros.nodes.messages import message_class, to_header, to_reading, to_time
+from pta_ros.sensors import SENSORS
+from pta_ros.simulate.rf import PACKETS
 from pta_ros.simulate.rf_session import Packet, RfSession, spoilt
 from pta_ros.simulate.script import Fault, Phase, Script, load_script
 from pta_ros.simulate.tick_log import TickLog
@@ -29,7 +30,7 @@ _PERIOD_S = 0.05
 _TICK_NS = 500_000_000
 #: After the last tick, activities may still be under way.
 _LINGER_S = 1.0
-_EVERYTHING = Phase("all", 0.0, float("inf"), modalities=tuple(WINDOW_TOPICS))
+_EVERYTHING = Phase("all", 0.0, float("inf"), modalities=tuple(PACKETS))
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,10 @@ class RfSimNode(Node):
         self._script: Script | None = load_script(Path(own.script)) if own.script else None
         self._session = RfSession(own.seed, own.subject, own.scene, own.activity_s)
         self._random = np.random.default_rng([own.seed, own.subject])
+        self._kinds = {m: SENSORS[m]() for m in PACKETS}
+        make, qos = self.create_publisher, qos_profile_sensor_data
         self._sensors = {
-            m: self.create_publisher(MESSAGE_TYPES[m], topic, qos_profile_sensor_data)
-            for m, topic in WINDOW_TOPICS.items()
+            m: make(message_class(s.message_type), s.topic, qos) for m, s in self._kinds.items()
         }
         self._truth = self.create_publisher(Activity, "ground_truth_activity", 50)
         self.create_subscription(Activity, "activity", self._on_activity, 1)
@@ -122,8 +124,8 @@ class RfSimNode(Node):
     def _publish(self, packet: Packet) -> None:
         jitter = self.params.jitter_s if packet.modality != "wifi" else 0.0
         at_ns = self._start_ns + round((packet.time_s - abs(jitter * self._random.normal())) * 1e9)
-        header = to_header(at_ns, f"{packet.modality}_frame")
-        msg = PACKET_MESSAGES[packet.modality](packet.content, header)
+        sensor = self._kinds[packet.modality]
+        msg = to_reading(sensor, packet.content, to_header(at_ns, sensor.frame_id))
         self._sensors[packet.modality].publish(msg)
         self._last[packet.modality] = msg
 

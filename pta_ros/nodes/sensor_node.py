@@ -10,6 +10,7 @@ by it: as it is, or, where that could be taken for a good one, empty.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any
 
 from pta_ros.errors import ConfigError, DecodeError
@@ -24,7 +25,7 @@ class SensorProgram:
         from pta_ros.fusion.params import SensorParams
         from pta_ros.fusion.specs import specs
         from pta_ros.nodes.declare import Parameters
-        from pta_ros.nodes.messages import MESSAGE_TYPES, TO_MESSAGE
+        from pta_ros.nodes.messages import message_class, to_reading
         from pta_ros.nodes.subscriber import REDUCED, SensorNode, sensor_qos
 
         self.exit_code: int | None = None
@@ -35,10 +36,11 @@ class SensorProgram:
         params = SensorParams(**given.values())
         self._stream, qos = params.stream(), sensor_qos(params.qos_depth)
         self._throttle = runtime.Throttle()
-        self._to_message = TO_MESSAGE[params.modality]
-        self._kind = MESSAGE_TYPES[params.modality]
+        sensor = _sensor(params.modality, params.model)
+        self._to_message = partial(to_reading, sensor)
+        self._kind = message_class(sensor.message_type)
         self._out = self._node.create_publisher(self._kind, self._stream.topic + REDUCED, qos)
-        self._node.open(_sensor(params.modality, params.model), self._stream, qos, self)
+        self._node.open(sensor, self._stream, qos, self)
 
     def nodes(self) -> list[Any]:
         """The one node."""

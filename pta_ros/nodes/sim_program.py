@@ -10,17 +10,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pta_msgs.msg import CsiFrame, Skeleton
+from pta_msgs.msg import Skeleton
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
-from sensor_msgs.msg import Image, PointCloud2
 
 from pta_ros.errors import ConfigError
 from pta_ros.fusion.specs import START, param, specs
 from pta_ros.nodes.declare import Parameters
-from pta_ros.nodes.sim_messages import cloud_message, csi_message, image_message, truth_message
-from pta_ros.simulate.outbox import pack
-from pta_ros.simulate.script import Phase, Script, load_script
+from pta_ros.nodes.messages import message_class, to_header, to_message, true_skeleton
+from pta_ros.sensors import SENSORS, Sensor
+from pta_ros.simulate.outbox import Fields, pack
+from pta_ros.simulate.script import MODALITIES, Phase, Script, load_script
 from pta_ros.simulate.tick_log import TickLog
 
 #: After the last tick, skeletons may still be under way.
@@ -72,6 +72,12 @@ class _Tick:
     render_ms: float
 
 
+def _message(kind: type[Sensor], fields: Fields):
+    """A sensor's message on the simulated device; its stamp is set when it is published."""
+    header = to_header(0, kind.frame_id)
+    return to_message(kind.message_type, {**kind.device, **fields}, header)
+
+
 class SimNode(Node):
     """Publishes `depth/image`, `lidar/points`, `wifi/csi` and `ground_truth` at a fixed rate."""
 
@@ -83,10 +89,10 @@ class SimNode(Node):
         self.params = SimParams(**given.values())
         self._over = False
         self._script = self._load_script()
+        kinds = {m: SENSORS[m] for m in MODALITIES}
+        make, qos = self.create_publisher, qos_profile_sensor_data
         self._sensors = {
-            "depth": self.create_publisher(Image, "depth/image", qos_profile_sensor_data),
-            "lidar": self.create_publisher(PointCloud2, "lidar/points", qos_profile_sensor_data),
-            "csi": self.create_publisher(CsiFrame, "wifi/csi", qos_profile_sensor_data),
+            m: make(message_class(kind.message_type), kind.topic, qos) for m, kind in kinds.items()
         }
         self._truth = self.create_publisher(Skeleton, "ground_truth", 50)
         self.create_subscription(Skeleton, "skeleton", self._on_skeleton, 1)
@@ -137,13 +143,9 @@ class SimNode(Node):
         cycled = phase is None or self.params.prerender
         frame = self._frames[index % len(self._frames)] if cycled else self._session.frame(index)
         out = pack(frame, phase or Phase("before", 0.0, 1.0), index, self.params.seed)
-        messages = {
-            "csi": csi_message(out.csi) if out.csi else None,
-            "lidar": cloud_message(out.cloud) if out.cloud else None,
-            "depth": image_message(out.depth) if out.depth else None,
-        }
+        messages = {m: _message(SENSORS[m], fields) for m, fields in out.fields.items()}
         render_ms = 1e3 * (time.perf_counter() - begin)
-        truth = truth_message(frame.joints_m)
+        truth = true_skeleton(frame.joints_m)
         return _Tick(index, phase, messages, out.repeat, truth, frame.joints_m, render_ms)
 
     def _on_timer(self) -> None:
@@ -166,11 +168,10 @@ class SimNode(Node):
 
     def _publish(self, tick: _Tick, stamp) -> None:
         for modality, msg in tick.messages.items():
-            if msg is not None:
-                msg.header.stamp = stamp
-                self._sensors[modality].publish(msg)
-                self._last[modality] = msg
-            elif modality in tick.repeat and modality in self._last:
+            msg.header.stamp = stamp
+            self._last[modality] = msg
+        for modality in (*tick.messages, *tick.repeat):
+            if modality in self._last:
                 self._sensors[modality].publish(self._last[modality])
         tick.truth.header.stamp = stamp
         self._truth.publish(tick.truth)

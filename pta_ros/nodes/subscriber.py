@@ -16,24 +16,19 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.validate_full_topic_name import validate_full_topic_name
-from sensor_msgs.msg import CompressedImage
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame
 from pta_ros.fusion.intake import DecoderFault, Intake
 from pta_ros.fusion.params import StreamParams
 from pta_ros.fusion.transforms import Transforms
-from pta_ros.nodes.messages import MESSAGE_TYPES
+from pta_ros.nodes.messages import message_class
 from pta_ros.nodes.runtime import Throttle
 from pta_ros.nodes.tf_listener import listen
 from pta_ros.sensors.base import Sensor
 
 #: Appended to a topic by the stand-alone sensor node.
 REDUCED = "/reduced"
-
-_CLASSES = (*MESSAGE_TYPES.values(), CompressedImage)
-#: Message class by type, as in "sensor_msgs/msg/Image".
-CLASSES = {f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}": kind for kind in _CLASSES}
 
 
 class Sink(Protocol):
@@ -77,7 +72,7 @@ class SensorNode(Node):
             self.destroy_subscription(self._opened.pop())
 
     def _subscribe(self, qos: QoSProfile) -> Any:
-        kind, topic = CLASSES[self._intake.type], self._intake.topic
+        kind, topic = message_class(self._intake.type), self._intake.topic
         make, heard = self.create_subscription, self._on_message
         try:
             return make(kind, topic, heard, qos, event_callbacks=self._events())

@@ -29,9 +29,9 @@ from pta_ros.nodes.runtime import Throttle
 from pta_ros.nodes.subscriber import REDUCED, SensorNode, composed_options, sensor_qos
 from pta_ros.nodes.view_messages import to_estimate, to_joints, to_statuses
 from pta_ros.sensors import SENSORS
+from pta_ros.sensors.lidar import POSE
 from pta_ros.view.live import LiveScene
 from pta_ros.view.page import Page
-from pta_ros.view.scene import LIDAR_POSE
 
 _STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 _DEPTH = 10
@@ -65,7 +65,7 @@ class ViewParams:
         True, "false shows what sensor_nodes publish, on each topic + '/reduced'", change=START
     )
     lidar_pose: str = param(
-        LIDAR_POSE,
+        POSE,
         "the LiDAR's pose in the camera's frame: x y z (m) roll pitch yaw (degrees)",
         form=pose_form,
         change=START,
@@ -170,7 +170,7 @@ class ViewNode(Node):
         if time.monotonic() - self._estimated_at > _SILENCE_S:
             self.scene.no_estimate(self._now_ns())
         if self.scene.server.ended and self.exit_code is None:
-            self.get_logger().error(f"the page's server is gone: {self.scene.server.last_words()}")
+            self.get_logger().error(f"the page's server is gone: {self.scene.server.last_line()}")
             self.exit_code = 1
 
     def _warn(self, key: str, text: str) -> None:

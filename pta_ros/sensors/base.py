@@ -1,11 +1,14 @@
-"""What every sensor file provides: one frozen dataclass with decode, check and reduce."""
+"""What every sensor file provides: one frozen dataclass, the only home of what is told of it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray
@@ -29,6 +32,13 @@ class Sensor(ABC):
     #: Colour in pictures (of Okabe and Ito, told apart by colour-blind readers), letter in tables.
     colour: ClassVar[str]
     letter: ClassVar[str]
+    #: The message's field that holds the readings' values.
+    values_field: ClassVar[str]
+    #: Fields that messages of the data set's own device carry beside a reading's.
+    device: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    #: How the viewer draws a reduced reading: "image" (metres), "points" (metres), "lines"
+    #: (antennas, subcarriers, packets); "" draws nothing.
+    picture: ClassVar[str] = ""
 
     @property
     @abstractmethod
@@ -41,6 +51,18 @@ class Sensor(ABC):
 
         Raises DecodeError when the message contradicts itself or has an unknown encoding.
         """
+
+    @abstractmethod
+    def fields(self, array: NDArray[Any]) -> dict[str, Any]:
+        """The message of an array (as decoded, or reduced): its fields, without the header.
+
+        Values are numbers, texts, numpy arrays, and dicts (or lists of them) for nested messages,
+        so that one builder per kind of message class serves all sensors. `decode` reads them back.
+        """
+
+    def compact(self, array: FloatArray) -> NDArray[Any]:
+        """The physical array in the form that takes the least space in a recording."""
+        return array
 
     @abstractmethod
     def check(self, array: FloatArray, source: str) -> None:

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
-from pta_ros.sensors import bridge
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.compressed import read_compressed
-from pta_ros.sensors.wire import grid, read_bytes, read_size
+from pta_ros.sensors.wire import as_bytes, grid, image_to_array, read_bytes, read_size
 
 #: Encodings read here: dtype without byte order.
 ENCODINGS = {"16UC1": "u2", "mono16": "u2", "32FC1": "f4"}
@@ -43,6 +42,8 @@ class DepthSensor(Sensor):
     frame_id: ClassVar[str] = "depth_optical_frame"
     colour: ClassVar[str] = "#0072B2"
     letter: ClassVar[str] = "D"
+    values_field: ClassVar[str] = "data"
+    picture: ClassVar[str] = "image"
 
     height: int = 96
     width: int = 128
@@ -56,7 +57,7 @@ class DepthSensor(Sensor):
     cy: float = 239.5
     #: Least share of pixels inside the sensing volume; below it the image counts as empty.
     min_valid: float = 0.02
-    #: Just above the largest 16-bit millimetre value: farther can only be a wrong unit or garbage.
+    #: Just above the largest 16-bit millimetre value: farther can only be a wrong unit.
     plausible_m: float = 65.6
     max_implausible: float = 0.01
     #: Largest median step between neighbouring pixels; surfaces are smooth, noise is not.
@@ -86,7 +87,25 @@ class DepthSensor(Sensor):
             return to_metres(read_compressed(msg, source))
         if isinstance(encoding, str) and encoding in ENCODINGS:
             return to_metres(_pixels(msg, ENCODINGS[encoding], source))
-        return to_metres(bridge.image_to_array(msg, tuple(ENCODINGS), source))
+        return to_metres(image_to_array(msg, tuple(ENCODINGS), source))
+
+    def fields(self, array: NDArray[Any]) -> dict[str, Any]:
+        """A sensor_msgs/Image (height, width): 16UC1 of uint16 millimetres, 32FC1 of metres."""
+        encoding, kind = ("16UC1", "<u2") if array.dtype.kind == "u" else ("32FC1", "<f4")
+        pixels = np.ascontiguousarray(array, kind)
+        height, width = pixels.shape
+        return {
+            "height": height,
+            "width": width,
+            "encoding": encoding,
+            "is_bigendian": 0,
+            "step": width * pixels.itemsize,
+            "data": as_bytes(pixels),
+        }
+
+    def compact(self, array: FloatArray) -> NDArray[Any]:
+        """Whole millimetres, uint16."""
+        return np.rint(array * 1e3).astype(np.uint16)
 
     def check(self, array: FloatArray, source: str) -> None:
         """Reject wrong shapes, wrong units, NaN, noise and images that show nothing."""

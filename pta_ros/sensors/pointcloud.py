@@ -13,7 +13,8 @@ from pta_ros.frames import FloatArray
 from pta_ros.sensors.wire import grid, read, read_bytes, read_size
 
 #: sensor_msgs/PointField datatype numbers of the coordinates read here.
-FLOAT_TYPES = {7: "f4", 8: "f8"}
+FLOAT32, FLOAT64 = 7, 8
+FLOAT_TYPES = {FLOAT32: "f4", FLOAT64: "f8"}
 
 
 @dataclass(frozen=True)

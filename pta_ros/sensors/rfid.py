@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray
@@ -28,6 +29,7 @@ class RfidSensor(WindowSensor):
     frame_id: ClassVar[str] = "rfid_frame"
     colour: ClassVar[str] = "#56B4E9"
     letter: ClassVar[str] = "RF"
+    values_field: ClassVar[str] = "phase"
 
     packets: int = 148
     tags: int = 23
@@ -57,6 +59,10 @@ class RfidSensor(WindowSensor):
         if phase.size != self.tags:
             raise DecodeError(source, f"{phase.size} phases", f"{self.tags}, one per tag")
         return phase.reshape(1, -1)
+
+    def fields(self, array: NDArray[Any]) -> dict[str, Any]:
+        """A pta_msgs/RfidPhases of one packet (tags,) or (1, tags)."""
+        return {"phase": np.ascontiguousarray(array, np.float32).reshape(-1)}
 
     def check_packets(self, packets: FloatArray, source: str) -> None:
         """Reject packets with few tags, and values that cannot be phases."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray
@@ -30,6 +31,7 @@ class WifiSensor(WindowSensor):
     frame_id: ClassVar[str] = "wifi_frame"
     colour: ClassVar[str] = "#009E73"
     letter: ClassVar[str] = "W"
+    values_field: ClassVar[str] = "amplitude"
 
     packets: int = 1000
     links: int = 9
@@ -74,6 +76,16 @@ class WifiSensor(WindowSensor):
             expected = f"{links * subcarriers * count}"
             raise DecodeError(source, f"{amplitude.size} amplitudes", expected)
         return np.ascontiguousarray(amplitude.reshape(-1, count).T)
+
+    def fields(self, array: NDArray[Any]) -> dict[str, Any]:
+        """A pta_msgs/CsiFrame of packets (n, links * subcarriers)."""
+        links = np.ascontiguousarray(array.T, np.float32).reshape(self.links, -1, len(array))
+        return {
+            "antennas": self.links,
+            "subcarriers": links.shape[1],
+            "packets": len(array),
+            "amplitude": links.reshape(-1),
+        }
 
     def check_packets(self, packets: FloatArray, source: str) -> None:
         """Reject what cannot be amplitudes: not finite, absurd, negative, all alike, or noise."""

@@ -17,10 +17,8 @@ from pta_ros.simulate.actions import Action, xrf55_action
 from pta_ros.simulate.body import Subject
 from pta_ros.simulate.kinematics import Array
 from pta_ros.simulate.motion import Variation
-from pta_ros.simulate.placement import Placement, body_to_camera
-from pta_ros.simulate.rf_radar import Radar
-from pta_ros.simulate.rf_rfid import Rfid
-from pta_ros.simulate.rf_wifi import Wifi
+from pta_ros.simulate.rf_sensors import Radar, Rfid, Wifi
+from pta_ros.simulate.room import Placement, body_to_camera
 
 #: Seconds of a sample of the data set, and packets of each sensor in it.
 WINDOW_S = 5.0

@@ -18,7 +18,7 @@ import pytest
 
 pytest.importorskip("rerun")
 from pta_ros.frames import Estimate, StreamState, StreamStatus
-from pta_ros.view.layout import LIMB_COLOURS, MODALITY_COLOURS, STATE_COLOURS, TRUTH_COLOUR
+from pta_ros.view.layout import LIMB_COLOURS, STATE_COLOURS, TRUTH_COLOUR, colour
 from pta_ros.view.page import free_port
 
 pytestmark = pytest.mark.ros
@@ -69,13 +69,12 @@ class Live:
     def send(self):
         """One tick: all sensors, the truth, an estimate, and what is known of the streams."""
         from pta_ros.nodes.diagnostics import Health, Reporter
-        from pta_ros.nodes.messages import to_skeleton
-        from pta_ros.nodes.sim_messages import truth_message
+        from pta_ros.nodes.messages import to_skeleton, true_skeleton
 
         self.turn += 1
         now = self.bench.node.get_clock().now()
         self.bench.send("depth", "lidar", "csi")
-        truth = truth_message(STANDING)
+        truth = true_skeleton(STANDING)
         truth.header.stamp = now.to_msg()
         self.truth.publish(truth)
         states = tuple(
@@ -184,7 +183,7 @@ def test_a_browser_shows_the_person_the_sensors_and_the_states(live, browser, tm
     browser.meanwhile = lambda: live.bench.listen(0.05, live.send)
     browser.call("Page.navigate", url=live.url)
     wanted = {limb: (LIMB_COLOURS[limb], 40) for limb in LIMB_COLOURS}
-    wanted["cloud"] = (MODALITY_COLOURS["lidar"], 40)
+    wanted["cloud"] = (colour("lidar"), 40)
     wanted["live"] = (STATE_COLOURS[StreamState.LIVE], 200)
     wanted["corrupt"] = (STATE_COLOURS[StreamState.CORRUPT], 200)
     wanted["truth"] = (TRUTH_COLOUR, 20)

@@ -78,7 +78,7 @@ def test_a_compressed_image_leaves_as_a_plain_one_and_a_bad_one_empty(start):
     data = struct.pack("<iff", 0, 0, 0) + cv2.imencode(".png", room)[1].tobytes()
 
     def message(content):
-        content = buffer(np.frombuffer(content, np.uint8), "B")
+        content = buffer(np.frombuffer(content, np.uint8))
         form = "16UC1; compressedDepth png"
         return CompressedImage(header=to_header(3, "camera"), format=form, data=content)
 
@@ -95,18 +95,18 @@ def test_a_compressed_image_leaves_as_a_plain_one_and_a_bad_one_empty(start):
 def test_a_cloud_leaves_in_the_frame_it_was_moved_to_and_a_bad_one_empty(start):
     from sensor_msgs.msg import PointCloud2
 
-    from pta_ros.nodes.messages import to_cloud, to_header
+    from pta_ros.nodes.messages import to_header, to_reading
 
     answer = start(
         *(PointCloud2, "lidar/points", "lidar/points/reduced", PointCloud2),
         **{"modality": "lidar", "frame": "model", "extrinsic": "0 0 -5 0 0 0"},
     )
     points = np.random.default_rng(3).uniform((1.6, -1, 4.5), (4.4, 1, 5.5), (400, 3))
-    good = answer(to_cloud(points, to_header(3, "livox")))
+    good = answer(to_reading(LidarSensor(), points, to_header(3, "livox")))
     assert good.header.frame_id == "model"
     moved = LidarSensor().process(good, "t")
     assert moved[:, 2].mean() == pytest.approx(points[:, 2].mean() - 5, abs=0.05)
     # Where it is, this one would be a fine cloud; where it belongs, nobody is.
-    bad = answer(to_cloud(points - (0, 0, 5), to_header(3, "livox")))
+    bad = answer(to_reading(LidarSensor(), points - (0, 0, 5), to_header(3, "livox")))
     with pytest.raises(DecodeError):
         LidarSensor().process(bad, "t")

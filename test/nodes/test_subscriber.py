@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from pta_ros.sensors import SENSORS, CsiSensor, LidarSensor
+
 pytestmark = pytest.mark.ros
 NEVER_S = 30
 
@@ -32,10 +34,10 @@ class Sink:
 @pytest.fixture
 def rig(ros):
     """A sensor node for CSI, a publisher, and a way to spin both."""
+    from pta_msgs.msg import CsiFrame
     from rclpy.executors import SingleThreadedExecutor
 
     from pta_ros.fusion.params import StreamParams
-    from pta_ros.nodes.messages import CsiFrame
     from pta_ros.nodes.subscriber import SensorNode, sensor_qos
     from pta_ros.sensors import SENSORS
 
@@ -80,10 +82,11 @@ def rig(ros):
 
 
 def csi_message(amplitude=None):
-    from pta_ros.nodes.messages import to_csi, to_header
+    from pta_ros.nodes.messages import to_header, to_reading
 
     wave = np.broadcast_to(np.sin(np.linspace(0, 6, 114))[None, :, None] + 2, (3, 114, 10))
-    return to_csi(wave if amplitude is None else amplitude, to_header(7_000_000_009, "wifi"))
+    amplitude = wave if amplitude is None else amplitude
+    return to_reading(CsiSensor(), amplitude, to_header(7_000_000_009, "wifi"))
 
 
 def test_readings_arrive_reduced_and_bad_ones_as_errors(rig):
@@ -105,7 +108,6 @@ def test_readings_arrive_reduced_and_bad_ones_as_errors(rig):
 
 
 def test_a_decoder_that_breaks_costs_one_message(rig):
-    from pta_ros.sensors import CsiSensor
 
     class Broken(CsiSensor):
         def decode(self, msg, source):
@@ -152,7 +154,7 @@ def test_compressed_depth_arrives_like_plain_depth(rig, transport):
     rig.open(DepthSensor(), topic="depth/image", transport=transport)
     publisher = rig.connected(CompressedImage, f"depth/image/{transport}")
     header = to_header(5_000_000_001, "camera")
-    whole = buffer(np.frombuffer(data, np.uint8), "B")
+    whole = buffer(np.frombuffer(data, np.uint8))
     publisher.publish(CompressedImage(header=header, format=form, data=whole))
     rig.until(lambda: rig.sink.frames)
     frame, _ = rig.sink.frames[0]
@@ -169,18 +171,19 @@ HAS_TF2 = importlib.util.find_spec("tf2_msgs") is not None
 
 
 def cloud_message(frame):
-    from pta_ros.nodes.messages import to_cloud, to_header
+    from pta_ros.nodes.messages import to_header, to_reading
 
     points = np.random.default_rng(3).uniform((1.6, -1, 0.5), (4.4, 1, 1.2), (400, 3))
-    return points.astype(np.float32), to_cloud(points, to_header(1, frame))
+    return points.astype(np.float32), to_reading(LidarSensor(), points, to_header(1, frame))
 
 
 @pytest.mark.skipif(not HAS_TF2, reason="needs tf2_msgs from a ROS distribution")
 def test_a_cloud_is_moved_by_what_tf_static_said_before(rig):
     from geometry_msgs.msg import TransformStamped
+    from sensor_msgs.msg import PointCloud2
     from tf2_msgs.msg import TFMessage
 
-    from pta_ros.nodes.messages import PointCloud2, to_header
+    from pta_ros.nodes.messages import to_header
     from pta_ros.nodes.tf_listener import QOS
     from pta_ros.sensors import LidarSensor
 
@@ -226,7 +229,8 @@ def test_without_tf2_msgs_the_error_says_what_would_help(rig):
 
 
 def test_a_given_extrinsic_needs_no_tf2_msgs(rig):
-    from pta_ros.nodes.messages import PointCloud2
+    from sensor_msgs.msg import PointCloud2
+
     from pta_ros.sensors import LidarSensor
 
     rig.open(LidarSensor(), topic="lidar/points", frame="model", extrinsic="0 0 -0.5 0 0 0")
@@ -261,9 +265,10 @@ def test_a_composed_node_keeps_remappings_but_not_the_main_nodes_name(monkeypatc
 
 def test_every_stream_type_has_its_class():
     pytest.importorskip("rclpy")
-    from pta_ros.fusion.params import COMPRESSED, TYPES
-    from pta_ros.nodes.messages import MESSAGE_TYPES
-    from pta_ros.nodes.subscriber import CLASSES
+    from pta_ros.fusion.params import COMPRESSED
+    from pta_ros.nodes.messages import message_class
 
-    assert set(CLASSES) == {*TYPES.values(), COMPRESSED}
-    assert {m: CLASSES[kind] for m, kind in TYPES.items()} == MESSAGE_TYPES
+    for name in (COMPRESSED, *(kind.message_type for kind in SENSORS.values())):
+        package, _, last = name.split("/")
+        found = message_class(name)
+        assert (found.__module__.split(".")[0], found.__name__) == (package, last)
