@@ -20,7 +20,7 @@ from pta_ros.cli import run
 from pta_ros.errors import PtaError
 
 if TYPE_CHECKING:
-    from pta_ros.evaluation.replay.records import Replayed
+    from pta_ros.evaluation.replay.record import Replayed
 
 MIN_SPEED = 15.0
 MAX_GROWTH = 1.2

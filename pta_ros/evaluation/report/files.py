@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pta_ros.evaluation.replay.records import Moment, Replayed
+from pta_ros.evaluation.replay.record import Moment, Replayed
 from pta_ros.evaluation.report.context import Context
 from pta_ros.evaluation.report.measure import Measured
 from pta_ros.evaluation.report.scores import Scored

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pta_ros.evaluation.replay.records import Replayed
+from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.report import motion
 from pta_ros.evaluation.report.faults_seen import FaultSeen, look
 from pta_ros.evaluation.report.scores import (

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pta_ros.evaluation.replay.records import Moment
+from pta_ros.evaluation.replay.record import Moment
 from pta_ros.evaluation.report import svg
 from pta_ros.evaluation.report.markup import Markup, el
 from pta_ros.frames import FloatArray

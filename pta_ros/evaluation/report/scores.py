@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pta_ros.evaluation.replay.records import Replayed
+from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.report.states import Seconds, seconds
 from pta_ros.frames import FloatArray
 from pta_ros.metrics.pose import pa_mpjpe

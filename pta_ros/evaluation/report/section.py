@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pta_ros.evaluation.replay.records import Moment
+from pta_ros.evaluation.replay.record import Moment
 from pta_ros.evaluation.report import answers as bag_answers
 from pta_ros.evaluation.report import pictures, svg, tables, terms, words
 from pta_ros.evaluation.report.context import Context

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.evaluation.faults.injector import Fault
-from pta_ros.evaluation.replay.records import Replayed
+from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.frames import StreamState
 
 LIVE, MISSING = StreamState.LIVE.name, StreamState.MISSING.name

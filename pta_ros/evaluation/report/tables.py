@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pta_ros.evaluation.replay.records import Replayed
+from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.report import terms, words
 from pta_ros.evaluation.report.context import Context
 from pta_ros.evaluation.report.faults_seen import FaultSeen

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pta_ros.evaluation.replay.records import Replayed
+from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.report import answers as bag_answers
 from pta_ros.evaluation.report import svg
 from pta_ros.evaluation.report.faults_seen import FaultSeen

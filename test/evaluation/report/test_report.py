@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pta_ros.errors import ConfigError
-from pta_ros.evaluation.replay.records import Change, Replayed
+from pta_ros.evaluation.replay.record import Change, Replayed
 from pta_ros.evaluation.report.report import Case, write_report
 
 EVIL = "<script>alert('&')</script>"
