@@ -10,7 +10,7 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from pta_ros.datasets.classes import class_names
+from pta_ros.datasets import class_names
 from pta_ros.errors import ConfigError
 from pta_ros.frames import Frame, Sample
 from pta_ros.fusion.estimator import Estimator

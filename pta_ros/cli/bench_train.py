@@ -74,7 +74,7 @@ def _frames(config: TrainConfig, options: argparse.Namespace) -> tuple[ReducedSe
     if options.data is None:
         return random_frames(sensors), "random inputs"
     cache = options.cache or options.data / ".cache"
-    data = reduce_tree(MmfiTree(options.data), sensors, cache, on_fault=config.on_fault)
+    data = reduce_tree(MmfiTree(options.data), sensors, cache, on_problem=config.on_problem)
     kind = " (synthetic)" if (options.data / "SYNTHETIC.json").exists() else ""
     return data, f"{options.data}{kind}"
 

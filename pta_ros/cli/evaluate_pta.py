@@ -56,14 +56,16 @@ def _main(arguments: list[str] | None) -> int:
     if options.table:
         return _compare(options)
     from pta_ros import checkpoint
-    from pta_ros.datasets.reduced import open_tree, reduce_tree
+    from pta_ros.datasets import open_tree
+    from pta_ros.datasets.problems import problem_lines
+    from pta_ros.datasets.reduced import reduce_tree
 
     loaded = checkpoint.load(options.model)
     cache = options.cache or options.data / ".cache"
     tree = open_tree(options.data, loaded.sensors)
     data = reduce_tree(tree, loaded.sensors, cache, progress=_progress)
-    for fault in data.faults:
-        print(f"left out: {fault}", file=sys.stderr)
+    for line in problem_lines(data.problems):
+        print(line, file=sys.stderr)
     synthetic = (options.data / "SYNTHETIC.json").exists()
     if loaded.model.config.has("pose"):
         present = {*data.subject.tolist(), *data.clips.tolist()}

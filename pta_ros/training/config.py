@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pta_ros.datasets.classes import class_names
+from pta_ros.datasets import class_names
 from pta_ros.datasets.splits import PROTOCOLS
 from pta_ros.errors import ConfigError
 from pta_ros.model.config import PTAConfig
@@ -68,13 +68,13 @@ class ActivityConfig(Group):
 class GateConfig(Group):
     """The gate's stage (beyond the paper); batch and schedule are those of MetaConfig.
 
-    `spoil` is the share of a modality's frames that are corrupted in training.
+    `corrupt` is the share of a modality's frames that are corrupted in training.
     """
 
     epochs: int = param(12, **_COUNT)
     learning_rate: float = param(1e-3, **_RATE)
     weight_decay: float = param(1e-3, **_SHARE)
-    spoil: float = param(0.3, **_SHARE)
+    corrupt: float = param(0.3, **_SHARE)
 
 
 @dataclass(frozen=True)
@@ -121,13 +121,13 @@ class WidthConfig(Group):
 class TrainConfig(Group):
     """One training run; `pretrain` by modality, defaults where one is not named.
 
-    `on_fault`: a file that cannot be used is left out and named (`skip`) or ends the run (`fatal`).
+    `on_problem`: a file that cannot be used is left out and named (`skip`) or ends it (`fatal`).
     `imported` is a folder that import_xfi wrote: its encoders are taken as they are.
     """
 
     seed: int = param(0, low=0, high=2**32 - 1)
     task_loss: str = "mse"
-    on_fault: str = param("skip", choices=("skip", "fatal"))
+    on_problem: str = param("skip", choices=("skip", "fatal"))
     imported: str = ""
     model: PTAConfig = field(default_factory=PTAConfig)
     sensors: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -72,7 +72,7 @@ def _records_of(name: str, seed: int, system: Projected, bench: Bench) -> Iterat
 def _broken(
     name: str, seed: int, system: Projected, bench: Bench, rows: Tensor
 ) -> Iterator[Record]:
-    for modality, kinds in bench.spoilt.items():
+    for modality, kinds in bench.corrupted.items():
         wider = [s for s in subsets(system.config.modalities) if modality in s and len(s) > 1]
         for kind, view in kinds.items():
             data = with_view(bench.clean, modality, view)

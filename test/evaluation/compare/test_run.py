@@ -168,20 +168,21 @@ def test_a_corrupted_record_is_what_the_whole_model_gives_on_spoilt_frames(
 
 
 def test_a_spoilt_view_replaces_one_modality_with_its_points_and_leaves_the_rest(bench):
-    clean, view = bench.clean, bench.spoilt["lidar"]["shift"]
+    clean, view = bench.clean, bench.corrupted["lidar"]["shift"]
     seen = with_view(clean, "lidar", view)
     assert seen.tokens["lidar"] is view.tokens["lidar"]
     assert seen.points["lidar"] is view.points["lidar"]
     assert all(seen.tokens[m] is clean.tokens[m] for m in ("depth", "csi"))
     assert not torch.equal(view.points["lidar"], clean.points["lidar"])
-    csi = with_view(clean, "csi", bench.spoilt["csi"]["noise"])
+    csi = with_view(clean, "csi", bench.corrupted["csi"]["noise"])
     assert csi.points["lidar"] is clean.points["lidar"]
 
 
 @pytest.fixture
 def encoded():
     """Frames that each kind of encoder has encoded since."""
-    counts, names = dict.fromkeys(ENCODERS, 0), {kind: m for m, kind in ENCODERS.items()}
+    names = {ENCODERS[m]: m for m in ("depth", "lidar", "csi")}
+    counts = dict.fromkeys(names.values(), 0)
 
     def count(module, inputs, output):
         if type(module) in names:
