@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pta_ros.datasets.features import FeatureSet
-from pta_ros.metrics.poses import predict_subset
+from pta_ros.metrics.evaluate import predict_subset
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.baselines import ConcatenateMlp, XFi
 from pta_ros.model.heads import PTAOutput

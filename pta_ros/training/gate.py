@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pta_ros.datasets.features import FeatureSet
-from pta_ros.metrics.poses import predict_subset
+from pta_ros.metrics.evaluate import predict_subset
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import subset_number

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from pta_ros.datasets.features import FeatureSet
 from pta_ros.errors import ConfigError
-from pta_ros.metrics.activity import evaluate_activities
-from pta_ros.metrics.poses import evaluate_subsets
+from pta_ros.metrics.evaluate import evaluate_activities, evaluate_subsets
 from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi
 from pta_ros.model.heads import PoseHead
 from pta_ros.model.projector import Projected

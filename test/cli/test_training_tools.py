@@ -154,6 +154,17 @@ def test_a_mistake_is_one_line_and_exit_code_1(
     assert words in error.splitlines()[-1]
 
 
+def test_a_cache_that_cannot_be_written_names_its_option(run, synthetic_tree, tmp_path, capsys):
+    """As on a read-only tree, whose .cache cannot be made."""
+    taken = tmp_path / "file"
+    taken.write_text("")
+    given = [str(synthetic_tree), "--model", str(run / "model"), "--cache", str(taken / "c")]
+    assert evaluate_pta.main(given) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {taken / 'c'}")
+    assert line.endswith("choose another folder, with --cache FOLDER")
+
+
 def one_line(capsys):
     error = capsys.readouterr().err
     assert error.count("\n") == 1

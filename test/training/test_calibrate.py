@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pta_ros.datasets.features import FeatureSet
-from pta_ros.metrics.poses import evaluate_subsets, predict_subset
+from pta_ros.metrics.evaluate import evaluate_subsets, predict_subset
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.baselines import MeanOfPredictions
 from pta_ros.model.config import PTAConfig
