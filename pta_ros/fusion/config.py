@@ -25,36 +25,23 @@ class StreamConfig(Group):
         0.3, "without a usable frame for so long the stream is STALE", unit="s", low=0.05, high=60.0
     )
     sync_tolerance_s: float = param(
-        0.08,
-        "largest distance of a frame from the moment that is estimated",
-        unit="s",
-        low=0.001,
-        high=5.0,
+        0.08, "largest distance of a frame from the estimated moment", unit="s", low=0.001, high=5.0
     )
     offset_s: float = param(
-        0.0,
-        "added to every stamp; negative for a sensor that stamps late",
-        unit="s",
-        low=-5.0,
-        high=5.0,
+        0.0, "added to stamps; negative for a sensor that stamps late", unit="s", low=-5.0, high=5.0
     )
     recover_frames: int = param(2, "good frames in a row that end CORRUPT or STALE", low=1, high=50)
     freeze_frames: int = param(
-        2,
-        "identical repeats after which a sensor counts as frozen; 0 allows repeats",
-        low=0,
-        high=50,
+        2, "identical repeats that make it frozen; 0 allows repeats", low=0, high=50
     )
     stamp_policy: str = param(
         "receive",
-        "a zero or future stamp: use the time of receipt, or reject the frame",
+        "zero or future stamps: take the time of receipt, or reject",
         choices=STAMP_POLICIES,
     )
-    #: Frames that are kept, to find the one nearest to an instant.
     history: int = param(8, "frames that are kept", low=1, high=1000, change=HIDDEN)
-    #: A stamp this far ahead of the clock is still no future stamp.
     future_tolerance_s: float = param(
-        0.1, "how far a stamp may lie ahead", unit="s", low=0.0, high=60.0, change=HIDDEN
+        0.1, "so far ahead is no future stamp", unit="s", low=0.0, high=60.0, change=HIDDEN
     )
 
 
@@ -65,12 +52,11 @@ class Source(Group):
     topic: str = param("", "topic to subscribe, relative to the node's namespace")
     transport: str = param(
         RAW,
-        "raw topic, or a depth image's topic + '/' + transport (sensor_msgs/CompressedImage)",
+        "raw, or of a depth image: CompressedImage on topic + '/' + transport",
         choices=(RAW, "compressed", "compressedDepth"),
     )
     frame: str = param(
-        "",
-        "frame that the model knows clouds in; others are moved there; empty uses them as they are",
+        "", "frame that the model knows clouds in; others are moved there; empty moves none"
     )
     extrinsic: str = param(
         "",
@@ -127,6 +113,6 @@ class StreamParams(StreamConfig, Source):
 
     qos_reliability: str = param(
         "best_effort",
-        "reliability that is asked of the publisher; best_effort fits every publisher",
+        "asked of the publisher; best_effort fits all",
         choices=("best_effort", "reliable"),
     )

@@ -38,7 +38,7 @@ class FusionParams(Group):
 
     sensor_set: str = param(
         "mmfi",
-        "sensors to read: depth, lidar, csi (mmfi), or windows of radar, wifi, rfid (xrf55)",
+        "depth, lidar, csi (mmfi), or windows of radar, wifi, rfid (xrf55)",
         choices=sensor_sets,
         change=START,
     )
@@ -47,7 +47,7 @@ class FusionParams(Group):
     num_threads: int = param(1, "threads of the model on the CPU", low=1, high=64)
     precision: str = param(
         "float32",
-        "precision of the layers of encoders xfi; bfloat16 is faster, joints move by millimetres",
+        "of encoders xfi; bfloat16 is faster, joints move by millimetres",
         choices=("float32", "bfloat16"),
     )
     refine: bool = param(True, "refine features by diffusion before the head", change=LIVE)
@@ -55,16 +55,13 @@ class FusionParams(Group):
     smoothing: bool = param(False, "one-euro filter on the joints", change=LIVE)
     smoothing_min_cutoff_hz: float = param(
         SmoothingConfig.min_cutoff_hz,
-        "cut-off for a joint at rest; lower is smoother",
+        "cut-off at rest; lower smooths",
         unit="Hz",
         low=0.01,
         high=50.0,
     )
     smoothing_beta: float = param(
-        SmoothingConfig.beta,
-        "how much the cut-off rises per m/s; higher lags less",
-        low=0.0,
-        high=100.0,
+        SmoothingConfig.beta, "rise of the cut-off per m/s; higher lags less", low=0.0, high=100.0
     )
     max_wait_s: float = param(
         0.02, "longest wait for the other LIVE streams' new frames", unit="s", low=0.0, high=1.0
@@ -73,33 +70,20 @@ class FusionParams(Group):
         WindowConfig.hop_s, "time between two windows of packets", unit="s", low=0.1, high=5.0
     )
     window_grace_s: float = param(
-        WindowConfig.grace_s,
-        "wait for late packets after a window's end; below the hop",
-        unit="s",
-        low=0.0,
-        high=1.0,
+        WindowConfig.grace_s, "wait for late packets; below the hop", unit="s", low=0.0, high=1.0
     )
     window_max_missing: float = param(
-        WindowConfig.max_missing,
-        "share of a window's packets that may be missing; smaller gaps are interpolated",
-        low=0.0,
-        high=0.9,
+        WindowConfig.max_missing, "share of packets that may be missing", low=0.0, high=0.9
     )
     frame_id: str = param("depth_optical_frame", "frame of the published joints")
     diagnostics_period_s: float = param(
-        1.0,
-        "period of /diagnostics; changes of state are sent at once",
-        unit="s",
-        low=0.1,
-        high=10.0,
+        1.0, "period of /diagnostics; changes are sent at once", unit="s", low=0.1, high=10.0
     )
     composed: bool = param(
-        True,
-        "decode in this process; false expects sensor_node processes, on each topic + '/reduced'",
-        change=START,
+        True, "decode here; false expects sensor_nodes, on each topic + '/reduced'", change=START
     )
     autostart: bool = param(
-        True, "configure and activate without being asked; a failure ends the process", change=START
+        True, "configure and activate unasked; a failure ends the process", change=START
     )
 
     def windows(self) -> WindowConfig:

@@ -6,17 +6,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pta_ros.errors import ConfigError
-from pta_ros.settings import build
+from pta_ros.settings import Group, build, param
 
-#: What a model can tell of a sample.
-TASKS = ("pose", "activity")
+MOST_CLASSES = 10_000
 
 #: What compares a refined latent with the teacher's: the paper's example, and the release's.
 DISTILLATIONS = ("mse", "dist")
 
 
 @dataclass(frozen=True)
-class DiffusionConfig:
+class DiffusionConfig(Group):
     """The alignment module (method, Align): T = `train_steps`, K = `ddim_steps`.
 
     `shared`: one module for all modalities (the paper's for MM-Fi), or one for each (XRF55).
@@ -24,25 +23,16 @@ class DiffusionConfig:
     - code of F); without it they are decoder(refined latent), as in the paper.
     """
 
-    train_steps: int = 1000
-    ddim_steps: int = 5
+    train_steps: int = param(1000, low=1, high=100_000)
+    ddim_steps: int = param(5, low=1, high=100_000)
     beta_start: float = 1e-4
     beta_end: float = 2e-2
-    distillation: str = "mse"
-    shared: bool = True
-    residual: bool = True
+    distillation: str = param("mse", choices=DISTILLATIONS)
+    shared: bool = param(True)
+    residual: bool = param(True)
 
     def __post_init__(self) -> None:
-        if self.distillation not in DISTILLATIONS:
-            raise ConfigError(
-                f"diffusion.distillation is {self.distillation!r}; "
-                f"expected one of {list(DISTILLATIONS)}"
-            )
-        for name in ("shared", "residual"):
-            if not isinstance(getattr(self, name), bool):
-                raise ConfigError(
-                    f"diffusion.{name} is {getattr(self, name)!r}; expected true or false"
-                )
+        super().__post_init__()
         if not 1 <= self.ddim_steps <= self.train_steps:
             raise ConfigError(
                 f"diffusion.ddim_steps is {self.ddim_steps}; expected 1 to train_steps "
@@ -56,7 +46,7 @@ class DiffusionConfig:
 
 
 @dataclass(frozen=True)
-class PTAConfig:
+class PTAConfig(Group):
     """One model: L = `tokens`, D = `dim`, d = `latent`, C = `channels` of the encoders' tokens.
 
     `encoders` names the encoder family. `refine` selects refined (True) or plain student features
@@ -64,24 +54,25 @@ class PTAConfig:
     it pools the tokens (0: the paper's head), `gate` adds per-sample reliability to the learned
     weights (both beyond the paper). `tasks` are what the model tells, from one encoding: the first
     is trained with everything else, a second one on the finished features. `classes` names the
-    activities.
+    activities. The largest sizes, far above any useful ones, keep a typo from taking all memory.
     """
 
     modalities: tuple[str, ...] = ("depth", "lidar", "csi")
     encoders: str = "lite"
-    channels: int = 128
-    tokens: int = 16
-    dim: int = 128
-    latent: int = 64
+    channels: int = param(128, low=1, high=4096)
+    tokens: int = param(16, low=1, high=1024)
+    dim: int = param(128, low=1, high=8192)
+    latent: int = param(64, low=8, high=4096)
     tasks: tuple[str, ...] = ("pose",)
     classes: tuple[str, ...] = ()
-    joints: int = 17
-    mixers: int = 0
+    joints: int = param(17, low=1, high=1000)
+    mixers: int = param(0, low=0, high=100)
     refine: bool = True
     gate: bool = False
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.modalities or len(set(self.modalities)) != len(self.modalities):
             raise ConfigError(f"modalities are {self.modalities}; expected one or more, each once")
         if self.tasks not in (("pose",), ("activity",), ("pose", "activity")):
@@ -90,11 +81,8 @@ class PTAConfig:
             )
         if self.gate and not self.has("pose"):
             raise ConfigError("gate is true without the task pose; the gate compares poses")
-        for name in ("channels", "tokens", "dim", "latent", "joints"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
-        if self.mixers < 0:
-            raise ConfigError(f"mixers is {self.mixers}; expected 0 or more")
+        if len(self.classes) > MOST_CLASSES:
+            raise ConfigError(f"{len(self.classes)} classes; expected at most {MOST_CLASSES}")
         if self.latent % 8:
             raise ConfigError(
                 f"latent is {self.latent}; expected a multiple of 8 (noise adapter's bottleneck)"

@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 import scipy.io
 
-from pta_ros.datasets.mmfi import FOLDERS, RATE_HZ
+from pta_ros.datasets.mmfi import FOLDERS
 from pta_ros.errors import DatasetError
 from pta_ros.simulate.recording import Recording, SimFrame, scene_of
 from pta_ros.simulate.tree import PARTIAL
 
 FORMAT_VERSION = 1
 FULL_FRAMES = 297  # of a clip of the real data set
+RATE_HZ = 10.0
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pta_ros.datasets.classes import class_names
+from pta_ros.datasets import class_names
 from pta_ros.datasets.splits import PROTOCOLS
 from pta_ros.errors import ConfigError
 from pta_ros.model.config import PTAConfig
@@ -15,37 +15,20 @@ from pta_ros.training.losses import LOSSES_OF
 
 #: How theta's learning rate goes over a run.
 SCHEDULES = ("constant", "one_cycle", "polynomial")
-
-
-def _epochs(default: int) -> Any:
-    return param(default, low=1, high=100_000)
-
-
-def _batch(default: int) -> Any:
-    return param(default, low=1, high=1_000_000)
-
-
-def _rate(default: float) -> Any:
-    """A learning rate: at 1 and above, training leaves the numbers behind."""
-    return param(default, low=1e-9, high=1.0)
-
-
-def _decay(default: float) -> Any:
-    return param(default, low=0.0, high=1.0)
-
-
-def _share(default: float) -> Any:
-    return param(default, low=0.0, high=1.0)
+_COUNT: dict[str, Any] = {"low": 1, "high": 1_000_000}
+#: Of learning rates: at 1 and above, training leaves the numbers behind.
+_RATE: dict[str, Any] = {"low": 1e-9, "high": 1.0}
+_SHARE: dict[str, Any] = {"low": 0.0, "high": 1.0}
 
 
 @dataclass(frozen=True)
 class PretrainConfig(Group):
     """One encoder as a single-modality model: AdamW, one cycle of the learning rate."""
 
-    epochs: int = _epochs(14)
-    batch: int = _batch(32)
-    learning_rate: float = _rate(2e-3)
-    weight_decay: float = _decay(1e-4)
+    epochs: int = param(14, **_COUNT)
+    batch: int = param(32, **_COUNT)
+    learning_rate: float = param(2e-3, **_RATE)
+    weight_decay: float = param(1e-4, **_SHARE)
 
 
 @dataclass(frozen=True)
@@ -60,13 +43,13 @@ class MetaConfig(Group):
     a tenth, then cosine down), or `polynomial` (down, power 0.9).
     """
 
-    epochs: int = _epochs(40)
-    batch: int = _batch(64)
-    learning_rate: float = _rate(5e-4)
-    weight_decay: float = _decay(0.0)
-    meta_learning_rate: float = _rate(1e-2)
+    epochs: int = param(40, **_COUNT)
+    batch: int = param(64, **_COUNT)
+    learning_rate: float = param(5e-4, **_RATE)
+    weight_decay: float = param(0.0, **_SHARE)
+    meta_learning_rate: float = param(1e-2, **_RATE)
     align_weight: float = param(0.1, low=0.0, high=1e6)
-    plain_share: float = _share(0.5)
+    plain_share: float = param(0.5, **_SHARE)
     outer: str = param("first_order", choices=("first_order", "unrolled", "none"))
     outer_every: int = param(0, low=0, high=1_000_000)
     schedule: str = param("constant", choices=SCHEDULES)
@@ -76,22 +59,22 @@ class MetaConfig(Group):
 class ActivityConfig(Group):
     """The stage of a second head, on the finished features of the first; batch as in MetaConfig."""
 
-    epochs: int = _epochs(20)
-    learning_rate: float = _rate(2e-3)
-    weight_decay: float = _decay(1e-3)
+    epochs: int = param(20, **_COUNT)
+    learning_rate: float = param(2e-3, **_RATE)
+    weight_decay: float = param(1e-3, **_SHARE)
 
 
 @dataclass(frozen=True)
 class GateConfig(Group):
     """The gate's stage (beyond the paper); batch and schedule are those of MetaConfig.
 
-    `spoil` is the share of a modality's frames that are corrupted in training.
+    `corrupt` is the share of a modality's frames that are corrupted in training.
     """
 
-    epochs: int = _epochs(12)
-    learning_rate: float = _rate(1e-3)
-    weight_decay: float = _decay(1e-3)
-    spoil: float = _share(0.3)
+    epochs: int = param(12, **_COUNT)
+    learning_rate: float = param(1e-3, **_RATE)
+    weight_decay: float = param(1e-3, **_SHARE)
+    corrupt: float = param(0.3, **_SHARE)
 
 
 @dataclass(frozen=True)
@@ -109,9 +92,9 @@ class SplitConfig(Group):
     seed: int = param(0, low=0, high=2**32 - 1)
     protocol: str = param("P3", choices=tuple(PROTOCOLS))
     published: str = param("", choices=("", "S1", "S2", "S3"))
-    meta_val: float = _share(0.1)
-    val: float = _share(0.05)
-    test: float = _share(0.15)
+    meta_val: float = param(0.1, **_SHARE)
+    val: float = param(0.05, **_SHARE)
+    test: float = param(0.15, **_SHARE)
     train_repeats: int = param(14, low=1, high=1000)
     train_scenes: str = param("Scene1")
     test_scenes: str = param("Scene1")
@@ -138,13 +121,13 @@ class WidthConfig(Group):
 class TrainConfig(Group):
     """One training run; `pretrain` by modality, defaults where one is not named.
 
-    `on_fault`: a file that cannot be used is left out and named (`skip`) or ends the run (`fatal`).
+    `on_problem`: a file that cannot be used is left out and named (`skip`) or ends it (`fatal`).
     `imported` is a folder that import_xfi wrote: its encoders are taken as they are.
     """
 
     seed: int = param(0, low=0, high=2**32 - 1)
     task_loss: str = "mse"
-    on_fault: str = param("skip", choices=("skip", "fatal"))
+    on_problem: str = param("skip", choices=("skip", "fatal"))
     imported: str = ""
     model: PTAConfig = field(default_factory=PTAConfig)
     sensors: dict[str, dict[str, Any]] = field(default_factory=dict)
