@@ -13,12 +13,12 @@ from pta_ros.bags.bag import BagWriter, header, message
 from pta_ros.datasets.mmfi import Clip, MmfiTree
 from pta_ros.errors import ConfigError, DatasetError, DecodeError
 from pta_ros.frames import FloatArray
-from pta_ros.fusion.params import TOPICS, TYPES
+from pta_ros.sensors import SENSORS, sensors_of
 from pta_ros.sensors.mmfi import BANDWIDTH_HZ, CENTER_HZ, FRAMES
 from pta_ros.skeleton import CONVENTION, JOINT_NAMES
 
 #: As a recorder names a node's topics that are in no namespace.
-SENSOR_TOPICS = {modality: f"/{topic}" for modality, topic in TOPICS.items()}
+SENSOR_TOPICS = {modality: f"/{kind.topic}" for modality, kind in sensors_of("mmfi").items()}
 TRUTH_TOPIC = "/ground_truth"
 TRUTH_TYPE = "pta_msgs/msg/Skeleton"
 
@@ -75,7 +75,7 @@ def clip_to_bag(
     written: Counter[str] = Counter()
     with BagWriter(out, storage) as bag:
         for modality, topic in SENSOR_TOPICS.items():
-            bag.topic(topic, TYPES[modality], reliable=False)
+            bag.topic(topic, SENSORS[modality].message_type, reliable=False)
         bag.topic(TRUTH_TOPIC, TRUTH_TYPE)
         for number in numbers:
             time_ns = start_ns + round((number - 1) * 1e9 / rate_hz)
@@ -96,7 +96,7 @@ def depth_message(depth_m: FloatArray, time_ns: int) -> Any:
     height, width = depth_m.shape
     millimetres = np.rint(depth_m * 1e3).astype("<u2")
     return message(
-        TYPES["depth"],
+        SENSORS["depth"].message_type,
         header=header(time_ns, FRAMES["depth"]),
         height=height,
         width=width,
@@ -113,7 +113,7 @@ def cloud_message(points_m: FloatArray, time_ns: int) -> Any:
         for i, name in enumerate("xyz")
     ]
     return message(
-        TYPES["lidar"],
+        SENSORS["lidar"].message_type,
         header=header(time_ns, FRAMES["lidar"]),
         height=1,
         width=len(points_m),
@@ -129,7 +129,7 @@ def csi_message(amplitude: FloatArray, time_ns: int) -> Any:
     """Amplitude (antennas, subcarriers, packets), linear, without phase."""
     antennas, subcarriers, packets = amplitude.shape
     return message(
-        TYPES["csi"],
+        SENSORS["csi"].message_type,
         header=header(time_ns, FRAMES["csi"]),
         antennas=antennas,
         subcarriers=subcarriers,

@@ -17,7 +17,7 @@ from pta_ros.demo.plan import ACTIVITY, POSE, Plan
 from pta_ros.demo.processes import Child, ProcessError, free_domain, stop_all
 from pta_ros.demo.records import MONITOR_FILE, TICKS_FILE
 from pta_ros.demo.verdict import SENT, WHAT, listed
-from pta_ros.fusion.params import SETS
+from pta_ros.fusion.params import topics_of
 from pta_ros.simulate.script import Phase, save_script
 from pta_ros.view.page import Page
 
@@ -159,7 +159,7 @@ class Runner:
         self.measured.fusion_started_ns = time.time_ns()
         given = ["--params-file", str(plan.params), *_values({"model": plan.model})]
         if plan.task is ACTIVITY:
-            given += _values({"sensors": plan.task.sensor_set})
+            given += _values({"sensor_set": plan.task.sensor_set})
         fusion = self._start("fusion_node", {}, given)
         kind = plan.task.estimates
         self._wait(f"the first {kind}", lambda: estimates.has(kind))
@@ -186,7 +186,7 @@ class Runner:
         if plan.task is POSE:
             values["min_watchers"] = 2 if plan.page else 1
         moved = []
-        for modality, topic in SETS[plan.task.sensor_set].items():
+        for modality, topic in topics_of(plan.task.sensor_set).items():
             if plan.streams[modality].topic != topic:
                 moved += ["-r", f"{topic}:={plan.streams[modality].topic}"]
         return values, moved

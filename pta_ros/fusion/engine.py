@@ -11,8 +11,9 @@ import torch
 from pta_ros import checkpoint
 from pta_ros.errors import ConfigError
 from pta_ros.frames import FloatArray
+from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.estimator import Estimator
-from pta_ros.fusion.params import FusionParams, StreamParams
+from pta_ros.fusion.params import FusionParams
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.smoothing import OneEuroFilter, SmoothingConfig
 from pta_ros.fusion.streams import Stream
@@ -84,7 +85,7 @@ class Engine:
     def load(cls, params: FusionParams, streams: dict[str, StreamParams]) -> Engine:
         """Load and check everything; raises CheckpointError or ConfigError."""
         device = resolve_device(params.device)
-        loaded = checkpoint.load(checkpoint.model_folder(params.model, params.sensors))
+        loaded = checkpoint.load(checkpoint.model_folder(params.model, params.sensor_set))
         missing = sorted(set(loaded.sensors) - set(streams))
         if missing:
             raise ConfigError(
@@ -118,7 +119,7 @@ class Engine:
             min_cutoff_hz=self.params.smoothing_min_cutoff_hz, beta=self.params.smoothing_beta
         )
         self.smoother = SwitchedSmoother(smoothing, self.params.smoothing)
-        streams = {m: Stream(m, given.config()) for m, given in self.streams.items()}
+        streams = {m: Stream(m, given) for m, given in self.streams.items()}
         windows = {m: s for m, s in self.sensors.items() if isinstance(s, WindowSensor)}
         if windows:
             return WindowedPipeline(streams, self.estimator, windows, self.params.windows())

@@ -18,7 +18,8 @@ from visualization_msgs.msg import MarkerArray
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Estimate, Frame, StreamStatus
-from pta_ros.fusion.params import SETS, FusionParams, StreamParams, fusion_from, fusion_specs
+from pta_ros.fusion.config import StreamParams
+from pta_ros.fusion.params import FusionParams, fusion_from, fusion_specs
 from pta_ros.nodes import runtime
 from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.markers import to_markers
@@ -27,6 +28,7 @@ from pta_ros.nodes.subscriber import REDUCED, SensorNode, check_topic, composed_
 from pta_ros.nodes.tf_listener import tf_message
 from pta_ros.nodes.watch import Watch, logged
 from pta_ros.nodes.worker import Meter, Worker
+from pta_ros.sensors import sensor_sets, sensors_of
 
 if TYPE_CHECKING:
     from pta_ros.fusion.engine import Engine
@@ -57,7 +59,7 @@ class FusionNode(LifecycleNode):
         sensors = self._asked_sensors()
         self.sensor_nodes = {
             m: SensorNode(f"{self.get_name()}_{m}", self, **composed_options())
-            for m in SETS[sensors]
+            for m in sensors_of(sensors)
         }
         listed = fusion_specs(sensors)
         self._given = Parameters(self, listed, self._is_configured, self._on_change)
@@ -73,8 +75,9 @@ class FusionNode(LifecycleNode):
 
         A wrong name is told by the parameter itself, when the node is configured.
         """
-        given = self._parameter_overrides.get("sensors")
-        return given.value if given is not None and given.value in SETS else FusionParams.sensors
+        given = self._parameter_overrides.get("sensor_set")
+        known = given is not None and given.value in sensor_sets()
+        return given.value if known else FusionParams.sensor_set
 
     # -- lifecycle ----------------------------------------------------------------------------
 

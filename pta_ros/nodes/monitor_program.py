@@ -19,11 +19,11 @@ from pta_msgs.msg import Activity, Skeleton
 from rclpy.node import Node
 
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.specs import START, param, specs
 from pta_ros.nodes import monitor_records as records
 from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.messages import stamp_ns
 from pta_ros.nodes.status_view import Scoreboard, StatusView
+from pta_ros.settings import START, param, specs
 
 _DEPTH = 100  # a recorder must not lose what it is there to record
 _KEPT_TRUTHS = 50

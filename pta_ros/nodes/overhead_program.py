@@ -20,10 +20,10 @@ from rclpy.qos import qos_profile_sensor_data
 from pta_ros.errors import ConfigError
 from pta_ros.frames import Frame, Sample
 from pta_ros.fusion.estimator import Estimator
-from pta_ros.fusion.specs import START, param, specs
 from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.fusion_node import FusionProgram
 from pta_ros.nodes.messages import stamp_ns, to_csi, to_header
+from pta_ros.settings import START, param, specs
 
 #: The share of the first messages that is left out: the machine warms up.
 _SKIPPED, _PERIOD_S = 1 / 6, 0.05

@@ -18,12 +18,12 @@ from rosgraph_msgs.msg import Clock
 from pta_ros.bags.bag import Bag
 from pta_ros.bags.records import Raw
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.specs import START, param, specs
 from pta_ros.nodes.bag_topics import STEADY, message_class, names, play_qos
 from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.player_schedule import Window
 from pta_ros.nodes.player_thread import Plan, Player
 from pta_ros.nodes.runtime import Throttle
+from pta_ros.settings import START, param, specs
 
 CLOCK = "/clock"
 _NS = 1_000_000_000

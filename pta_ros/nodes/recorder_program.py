@@ -17,17 +17,23 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 from pta_ros.bags.writer import COMPRESSIONS, STORAGES, BagWriter
 from pta_ros.errors import ConfigError, DatasetError
-from pta_ros.fusion.params import TOPICS
-from pta_ros.fusion.specs import START, param, specs
+from pta_ros.fusion.params import topics_of
 from pta_ros.nodes import tf_listener
 from pta_ros.nodes.bag_topics import STEADY, message_class, names, record_qos, subscribe_raw
 from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.subscriber import check_topic
+from pta_ros.settings import START, param, specs
 
 _LOOK_S = 0.1
 
 #: What is recorded unless others are asked for: the fusion's input, its output and the truth.
-DEFAULT = (*TOPICS.values(), "skeleton", "ground_truth", tf_listener.TOPIC, "/diagnostics")
+DEFAULT = (
+    *topics_of("mmfi").values(),
+    "skeleton",
+    "ground_truth",
+    tf_listener.TOPIC,
+    "/diagnostics",
+)
 
 
 @dataclass(frozen=True)

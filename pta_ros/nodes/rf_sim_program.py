@@ -17,10 +17,10 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.params import WINDOW_TOPICS
-from pta_ros.fusion.specs import START, param, specs
+from pta_ros.fusion.params import topics_of
 from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.messages import MESSAGE_TYPES, PACKET_MESSAGES, to_header, to_time
+from pta_ros.settings import START, param, specs
 from pta_ros.simulate.rf_session import Packet, RfSession, spoilt
 from pta_ros.simulate.script import Fault, Phase, Script, load_script
 from pta_ros.simulate.tick_log import TickLog
@@ -28,7 +28,7 @@ from pta_ros.simulate.tick_log import TickLog
 _PERIOD_S = 0.05
 #: After the script, activities are still under way, and windows end of which enough was sent.
 _LINGER_S = 1.0
-_EVERYTHING = Phase("all", 0.0, float("inf"), modalities=tuple(WINDOW_TOPICS))
+_EVERYTHING = Phase("all", 0.0, float("inf"), modalities=tuple(topics_of("xrf55")))
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class RfSimNode(Node):
         self._random = np.random.default_rng([own.seed, own.subject])
         self._sensors = {
             m: self.create_publisher(MESSAGE_TYPES[m], topic, qos_profile_sensor_data)
-            for m, topic in WINDOW_TOPICS.items()
+            for m, topic in topics_of("xrf55").items()
         }
         self._truth = self.create_publisher(Activity, "ground_truth_activity", 50)
         self.create_subscription(Activity, "activity", self._on_activity, 1)

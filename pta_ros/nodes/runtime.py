@@ -12,18 +12,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from pta_ros.errors import ConfigError, PtaError
-
-_BUILD = "colcon build --base-paths . pta_msgs && source install/setup.bash"
-_REMEDIES = {
-    "pta_msgs": f"pta_msgs is not built or not sourced; in the repository: {_BUILD}",
-    "rclpy": "ROS 2 is not on this Python's path; source a distribution or run `make setup`",
-    "rerun": "the live view needs rerun; pip install 'rerun-sdk>=0.38,<1' (or '.[view]' in the "
-    "repository)",
-    "rosbags": "rosbags is missing; pip install 'pta_ros[bag]'",
-    "backports": "backports.zstd is missing; pip install 'pta_ros[bag]'",
-    "torch": "PyTorch is missing; pip install torch (the CPU build will do)",
-}
-
+from pta_ros.home import missing
 
 #: Longest turn of the executor: a signal is noticed after it.
 _TURN_S = 0.1
@@ -43,11 +32,11 @@ class Program(Protocol):
 
 
 def remedy(error: ImportError) -> str:
-    """What to do about a missing package, in one line; raises an `error` it does not know."""
-    text = _REMEDIES.get((error.name or "").split(".")[0])
-    if text is None:
+    """One line for each missing package; raises an `error` that names none a user may lack."""
+    lines = missing(error)
+    if not lines:
         raise error
-    return text
+    return "\n".join(lines)
 
 
 class Stop:

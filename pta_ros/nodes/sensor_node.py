@@ -22,10 +22,10 @@ class SensorProgram:
 
     def __init__(self) -> None:
         from pta_ros.fusion.params import SensorParams
-        from pta_ros.fusion.specs import specs
         from pta_ros.nodes.declare import Parameters
         from pta_ros.nodes.messages import MESSAGE_TYPES, TO_MESSAGE
         from pta_ros.nodes.subscriber import REDUCED, SensorNode, sensor_qos
+        from pta_ros.settings import specs
 
         self.exit_code: int | None = None
         self._node = SensorNode("sensor")

@@ -16,9 +16,9 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, PointCloud2
 
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.specs import START, param, specs
 from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.sim_messages import cloud_message, csi_message, image_message, truth_message
+from pta_ros.settings import START, param, specs
 from pta_ros.simulate.outbox import pack
 from pta_ros.simulate.script import Phase, Script, load_script
 from pta_ros.simulate.tick_log import TickLog

@@ -19,9 +19,7 @@ from rclpy.node import Node
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame
-from pta_ros.fusion.params import TOPICS, FusionParams
-from pta_ros.fusion.params_file import read_params
-from pta_ros.fusion.specs import START, param, specs
+from pta_ros.fusion.params import FusionParams, read_params
 from pta_ros.fusion.transforms import pose_form
 from pta_ros.nodes.declare import Parameters
 from pta_ros.nodes.messages import stamp_ns
@@ -29,6 +27,7 @@ from pta_ros.nodes.runtime import Throttle
 from pta_ros.nodes.subscriber import REDUCED, SensorNode, composed_options, sensor_qos
 from pta_ros.nodes.view_messages import to_estimate, to_joints, to_statuses
 from pta_ros.sensors import SENSORS
+from pta_ros.settings import START, param, specs
 from pta_ros.view.live import LiveScene
 from pta_ros.view.page import Page
 from pta_ros.view.scene import LIDAR_POSE
@@ -86,12 +85,14 @@ class ViewNode(Node):
         self.params = ViewParams(**given.values())
         path = self.params.params_file
         own, streams = read_params(Path(path) if path else None)
-        if own.sensors != FusionParams.sensors:
-            raise ConfigError(f"{path}: sensors are {own.sensors}; this page shows {list(TOPICS)}")
+        if own.sensor_set != FusionParams.sensor_set:
+            raise ConfigError(
+                f"{path}: sensor_set is {own.sensor_set}; this page shows {FusionParams.sensor_set}"
+            )
         self._throttle = Throttle()
         self._shown_at: dict[str, float] = {}
         self._estimated_at = time.monotonic()
-        self.scene = self._open_scene()
+        self.scene = self._open_scene(tuple(streams))
         self.create_subscription(Skeleton, "skeleton", self._on_skeleton, _DEPTH)
         self.create_subscription(Skeleton, "ground_truth", self._on_truth, _DEPTH)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, _DEPTH)
@@ -100,10 +101,10 @@ class ViewNode(Node):
         #: Exit status once the server is gone.
         self.exit_code: int | None = None
 
-    def _open_scene(self) -> LiveScene:
+    def _open_scene(self, modalities: tuple[str, ...]) -> LiveScene:
         p = self.params
         page = Page(p.address, p.web_port, p.data_port, p.memory_mb)
-        scene = LiveScene(page, tuple(TOPICS), "live fusion", p.lidar_pose)
+        scene = LiveScene(page, modalities, "live fusion", p.lidar_pose)
         self.get_logger().info(f"live view: {page.url}")
         if p.open_browser and not webbrowser.open(page.url):
             self.get_logger().warning("no browser could be opened here")

@@ -18,7 +18,8 @@ from pta_ros.bags.bag import BagWriter, header, message
 from pta_ros.datasets.mmfi_bag import START_NS, Written
 from pta_ros.errors import ConfigError
 from pta_ros.frames import FloatArray
-from pta_ros.fusion.params import TYPES, WINDOW_TOPICS
+from pta_ros.fusion.params import topics_of
+from pta_ros.sensors import SENSORS
 from pta_ros.simulate.rf_session import Packet, RfSession
 
 TRUTH_TOPIC = "/ground_truth_activity"
@@ -60,8 +61,8 @@ def session_to_bag(plan: SessionPlan, out: Path, storage: str = "mcap") -> Writt
     written: Counter[str] = Counter()
     try:
         with BagWriter(out, storage) as bag:
-            for modality, topic in WINDOW_TOPICS.items():
-                bag.topic(f"/{topic}", TYPES[modality], reliable=False)
+            for modality, topic in topics_of("xrf55").items():
+                bag.topic(f"/{topic}", SENSORS[modality].message_type, reliable=False)
             bag.topic(TRUTH_TOPIC, TRUTH_TYPE)
             for topic, time_ns, msg in _messages(session, plan):
                 bag.write(topic, time_ns, msg)
@@ -82,7 +83,7 @@ def _messages(session: RfSession, plan: SessionPlan) -> Iterator[tuple[str, int,
                 continue
             jitter = plan.jitter_s if packet.modality != "wifi" else 0.0
             stamp_ns = _at(packet.time_s - abs(jitter * rng.normal()))
-            topic = f"/{WINDOW_TOPICS[packet.modality]}"
+            topic = f"/{SENSORS[packet.modality].topic}"
             yield topic, _at(packet.time_s), packet_message(packet, stamp_ns)
         class_id = session.action(end_s - 1e-6) - 1
         yield TRUTH_TOPIC, _at(end_s), truth_message(class_id, _at(end_s))
@@ -96,7 +97,7 @@ def packet_message(packet: Packet, stamp_ns: int) -> Any:
     """A packet (or burst of them) as its sensor's message."""
     content: FloatArray = packet.content.astype(np.float32, copy=False)
     head = header(stamp_ns, f"{packet.modality}_frame")
-    kind = TYPES[packet.modality]
+    kind = SENSORS[packet.modality].message_type
     if packet.modality == "radar":
         rows, columns = content.shape
         return message(kind, header=head, rows=rows, columns=columns, power=content.reshape(-1))

@@ -8,11 +8,13 @@ from pta_ros import checkpoint  # noqa: E402
 from pta_ros.errors import CheckpointError, ConfigError  # noqa: E402
 from pta_ros.frames import Frame  # noqa: E402
 from pta_ros.fusion.engine import Engine, SwitchedSmoother, resolve_device  # noqa: E402
-from pta_ros.fusion.params import TOPICS, FusionParams, StreamParams  # noqa: E402
+from pta_ros.fusion.params import FusionParams, StreamParams, topics_of  # noqa: E402
 from pta_ros.fusion.smoothing import SmoothingConfig  # noqa: E402
 from pta_ros.model.config import PTAConfig  # noqa: E402
 from pta_ros.model.pta import PTA  # noqa: E402
 from pta_ros.sensors import SENSORS  # noqa: E402
+
+TOPICS = topics_of("mmfi")
 
 STREAMS = {m: StreamParams(topic=topic, recover_frames=1) for m, topic in TOPICS.items()}
 

@@ -96,10 +96,10 @@ class Bench:
     def publisher(self, modality, topic=None, qos=None):
         from rclpy.qos import qos_profile_sensor_data
 
-        from pta_ros.fusion.params import TOPICS
         from pta_ros.nodes.messages import MESSAGE_TYPES
+        from pta_ros.sensors import SENSORS
 
-        key = topic or TOPICS[modality]
+        key = topic or SENSORS[modality].topic
         if key not in self.publishers:
             kind = MESSAGE_TYPES[modality]
             profile = qos or qos_profile_sensor_data

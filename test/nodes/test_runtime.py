@@ -19,7 +19,24 @@ def test_remedies_know_what_users_miss_and_nothing_else():
     missing = ModuleNotFoundError("no", name="pta_msgs.msg")
     assert "colcon build --base-paths . pta_msgs" in runtime.remedy(missing)
     with pytest.raises(ImportError, match="strange"):
-        runtime.remedy(ImportError("strange", name="numpy"))
+        runtime.remedy(ImportError("strange", name="stranger"))
+
+
+@pytest.mark.parametrize("node", ["fusion_node", "sensor_node"])
+def test_a_node_names_each_package_that_it_lacks_in_one_line(node):
+    """The real start-up, in a Python that finds neither fpsample nor safetensors."""
+    pytest.importorskip("pta_msgs.msg")
+    script = (
+        "import sys; sys.modules.update(fpsample=None, safetensors=None)\n"
+        f"sys.argv = ['node']; from pta_ros.nodes.{node} import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 1
+    command = "in the repository: python3 -m pip install -r requirements.txt"
+    assert done.stderr.splitlines() == [
+        f"fpsample is not installed; {command}",
+        f"safetensors is not installed; {command}",
+    ]
 
 
 def test_throttle_counts_what_it_holds_back():

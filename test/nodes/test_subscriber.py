@@ -261,9 +261,11 @@ def test_a_composed_node_keeps_remappings_but_not_the_main_nodes_name(monkeypatc
 
 def test_every_stream_type_has_its_class():
     pytest.importorskip("rclpy")
-    from pta_ros.fusion.params import COMPRESSED, TYPES
+    from pta_ros.fusion.config import COMPRESSED
     from pta_ros.nodes.messages import MESSAGE_TYPES
     from pta_ros.nodes.subscriber import CLASSES
+    from pta_ros.sensors import SENSORS
 
+    TYPES = {m: kind.message_type for m, kind in SENSORS.items()}
     assert set(CLASSES) == {*TYPES.values(), COMPRESSED}
     assert {m: CLASSES[kind] for m, kind in TYPES.items()} == MESSAGE_TYPES

@@ -16,10 +16,10 @@ from zlib import crc32
 import numpy as np
 
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.params import TYPES
+from pta_ros.sensors import SENSORS
 
 #: The sensors that can have faults.
-MODALITIES = tuple(TYPES)
+MODALITIES = tuple(SENSORS)
 #: What a depth image can lose, by `axis`.
 AXES = ("rows", "columns")
 

@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 from pta_ros.evaluation.faults.injector import KINDS, Fault, FaultPlan, Injector
 from pta_ros.evaluation.faults.messages import CSI_AXES
 from pta_ros.evaluation.faults.plan import CONTENT, TRANSPORT
-from pta_ros.fusion.params import TOPICS, TYPES
+from pta_ros.fusion.params import topics_of
+from pta_ros.sensors import SENSORS
+
+TOPICS = topics_of("mmfi")
+TYPES = {m: kind.message_type for m, kind in SENSORS.items()}
 
 PAIRS = [(kind, modality) for kind, known in KINDS.items() for modality in known.modalities]
 NS = 1_000_000_000
