@@ -97,7 +97,7 @@ def diffusion(**changes):
 @pytest.mark.parametrize(
     ("model", "sensors", "words"),
     [
-        ({"dim": 1_000_000}, {}, "model.dim is 1000000; expected 1 to 8192"),
+        ({"dim": 1_000_000}, {}, "dim is 1000000; expected 1 to 8192"),
         ({"dim": 16.0}, {}, "dim is 16.0; expected a whole number"),
         ({"mixers": True}, {}, "mixers is True; expected a whole number"),
         (diffusion(train_steps=10**9), {}, "diffusion.train_steps is 1000000000; expected"),

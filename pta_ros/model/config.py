@@ -8,7 +8,8 @@ from typing import Any
 from pta_ros.errors import ConfigError
 from pta_ros.settings import Group, build, param
 
-MOST_CLASSES = 10_000
+#: Limits far above those of any useful model keep a mistyped number from taking all memory.
+_MOST_CLASSES = 10_000
 
 #: What compares a refined latent with the teacher's: the paper's example, and the release's.
 DISTILLATIONS = ("mse", "dist")
@@ -24,7 +25,7 @@ class DiffusionConfig(Group):
     """
 
     train_steps: int = param(1000, low=1, high=100_000)
-    ddim_steps: int = param(5, low=1, high=100_000)
+    ddim_steps: int = 5
     beta_start: float = 1e-4
     beta_end: float = 2e-2
     distillation: str = param("mse", choices=DISTILLATIONS)
@@ -52,9 +53,9 @@ class PTAConfig(Group):
     `encoders` names the encoder family. `refine` selects refined (True) or plain student features
     where the caller of the model does not say. `mixers` is how many blocks the pose head has before
     it pools the tokens (0: the paper's head), `gate` adds per-sample reliability to the learned
-    weights (both beyond the paper). `tasks` are what the model tells, from one encoding: the first
-    is trained with everything else, a second one on the finished features. `classes` names the
-    activities. The largest sizes, far above any useful ones, keep a typo from taking all memory.
+    weights (both beyond the paper). `tasks` are what the model estimates from one encoding: the
+    first is trained with everything else, a second one on the finished features. `classes` are the
+    activities' names.
     """
 
     modalities: tuple[str, ...] = ("depth", "lidar", "csi")
@@ -81,19 +82,19 @@ class PTAConfig(Group):
             )
         if self.gate and not self.has("pose"):
             raise ConfigError("gate is true without the task pose; the gate compares poses")
-        if len(self.classes) > MOST_CLASSES:
-            raise ConfigError(f"{len(self.classes)} classes; expected at most {MOST_CLASSES}")
+        if len(self.classes) > _MOST_CLASSES:
+            raise ConfigError(f"{len(self.classes)} classes; expected at most {_MOST_CLASSES}")
         if self.latent % 8:
             raise ConfigError(
                 f"latent is {self.latent}; expected a multiple of 8 (noise adapter's bottleneck)"
             )
 
     def has(self, task: str) -> bool:
-        """Whether the model tells this."""
+        """Whether the model has this task."""
         return task in self.tasks
 
     @property
-    def told_joints(self) -> int:
+    def output_joints(self) -> int:
         """Joints of the output: 0 without the task pose."""
         return self.joints if self.has("pose") else 0
 
