@@ -8,6 +8,7 @@ from pathlib import Path
 
 #: Packages that every node and tool needs: rosdep has no key for the first two.
 _NEEDED = ("fpsample", "safetensors", "cv2", "numpy", "scipy", "yaml")
+_MESSAGES = ("pta", "sensor", "std", "geometry", "diagnostic", "visualization", "rosgraph")
 _BUILD = "colcon build --base-paths . pta_msgs"
 #: What brings a package that may be missing, by the name it is imported under.
 _COMMANDS = {
@@ -20,7 +21,7 @@ _COMMANDS = {
     "open3d": "pip install '.[sim]'",
     "rerun": "pip install '.[view]'",
     **dict.fromkeys(
-        ("rclpy", "pta_msgs", "sensor_msgs", "std_msgs", "geometry_msgs"),
+        ("rclpy", "builtin_interfaces", *(f"{kind}_msgs" for kind in _MESSAGES)),
         f"source a ROS 2 distribution, '{_BUILD}' and source install/setup.bash (or 'make setup')",
     ),
 }

@@ -205,7 +205,7 @@ def _replays(
 def _recording(path: Path | None, engine: Engine) -> Any:
     if path is None:
         return nullcontext()
-    from pta_ros.view.recording import Recording
+    from pta_ros.view.scene import Recording
 
     return Recording(path, list(engine.sensors), path.stem)
 
@@ -214,8 +214,9 @@ def _context(
     options: argparse.Namespace, arguments: list[str] | None, engine: Engine, source: Source
 ) -> Context:
     from pta_ros.evaluation.report.files import Context
+    from pta_ros.fusion.transforms import from_pose
     from pta_ros.sensors import DepthSensor
-    from pta_ros.simulate.room import LIDAR_TO_CAMERA
+    from pta_ros.sensors.lidar import POSE
 
     given = sys.argv[1:] if arguments is None else arguments
     settings: dict[str, Any] = {
@@ -233,7 +234,7 @@ def _context(
         model_synthetic=bool(engine.loaded.provenance.get("synthetic")),
         data_synthetic=source.synthetic,
         settings=settings,
-        lidar_to_camera=LIDAR_TO_CAMERA if source.synthetic else None,
+        lidar_to_camera=from_pose(POSE).astype("float32") if source.synthetic else None,
         camera=engine.sensors.get("depth", DepthSensor()),  # type: ignore[arg-type]
     )
 
