@@ -51,6 +51,7 @@ SIM = [
     "open3d>=0.18; platform_system != 'Linux' or platform_machine != 'x86_64'",
 ]
 BAG = [
+    "apsw>=3.40",
     "backports.zstd>=1,<2",
     "jinja2>=3.0",
     "lz4>=4",
@@ -107,7 +108,7 @@ setup(
     entry_points={
         "console_scripts": [
             *(f"{name} = {PACKAGE}.cli:run_{name}" for name in TOOLS),
-            *(f"{name} = {PACKAGE}.nodes.{name}:main" for name in NODES),
+            *(f"{name} = {PACKAGE}.nodes.entry:{name}" for name in NODES),
         ]
     },
     zip_safe=True,

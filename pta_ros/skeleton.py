@@ -1,5 +1,13 @@
 """The 17 joints of MM-Fi's ground truth (Human3.6M order), their bones and limb groups."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 #: The convention's name in messages.
 CONVENTION = "h36m17"
 
@@ -52,3 +60,20 @@ LIMBS: dict[str, tuple[int, ...]] = {
     "left_arm": (11, 12, 13),
     "right_arm": (14, 15, 16),
 }
+
+
+def skeleton_fields(
+    joints_m: NDArray[Any], std_m: NDArray[Any], model: str, modalities: Sequence[Any] = ()
+) -> dict[str, Any]:
+    """The fields of a pta_msgs/Skeleton, without the header, of joints (17, 3) in metres.
+
+    `std_m` (17,) are their standard deviations; `modalities` the streams' messages.
+    """
+    return {
+        "convention": CONVENTION,
+        "joint_names": list(JOINT_NAMES),
+        "positions": [{"x": x, "y": y, "z": z} for x, y, z in joints_m.tolist()],
+        "std_dev": std_m.astype(np.float32, copy=False),
+        "modalities": list(modalities),
+        "model": model,
+    }

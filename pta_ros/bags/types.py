@@ -1,13 +1,18 @@
-"""Message classes without ROS: those that rosbags brings, ours, and those that a bag defines."""
+"""Message types without ROS: those that rosbags brings, ours, and those that a bag defines.
+
+And the quality of service (QoS) that a topic's publisher offered, as recordings keep it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-import numpy as np
-from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat, Nodetype
+from rosbags import interfaces as qos
+from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat, Qos
+from rosbags.rosbag2 import ReaderError
+from rosbags.rosbag2.metadata import parse_qos
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
@@ -17,8 +22,15 @@ from pta_ros.home import shipped
 #: Where our own message definitions lie, in the repository and in share/.
 MESSAGES = "pta_msgs/msg"
 
-_NS = 1_000_000_000
 _IDL_RULE = "=" * 80 + "\n"
+#: How recordings name the languages of message definitions.
+_FORMATS = {
+    "ros2msg": MessageDefinitionFormat.MSG,
+    "ros2idl": MessageDefinitionFormat.IDL,
+    "omgidl": MessageDefinitionFormat.IDL,
+}
+#: How rosbag2 writes a duration that never ends.
+_NEVER = qos.QosTime(9223372036, 854775807)
 
 
 @cache
@@ -44,7 +56,7 @@ def types_of(definitions: Iterable[tuple[str, MessageDefinition]]) -> tuple[Type
     known = known_types()
     own: dict[str, Any] = {}
     unusable = []
-    for name, definition in definitions:
+    for name, definition in dict.fromkeys(definitions):
         try:
             own.update(_parse(name, definition))
         except Exception as error:  # a damaged text takes rosbags' parser anywhere
@@ -59,6 +71,13 @@ def types_of(definitions: Iterable[tuple[str, MessageDefinition]]) -> tuple[Type
     return store, unusable
 
 
+def definition_of(language: str, text: str) -> MessageDefinition:
+    """A recorded message definition; an empty one in a language that is not known."""
+    if language not in _FORMATS:
+        return MessageDefinition(MessageDefinitionFormat.NONE, "")
+    return MessageDefinition(_FORMATS[language], text)
+
+
 def decode(store: Typestore, topic: str, type_name: str, data: bytes) -> Any:
     """The message object of CDR bytes; DecodeError when they do not fit the type."""
     if type_name not in store.types:
@@ -71,30 +90,34 @@ def decode(store: Typestore, topic: str, type_name: str, data: bytes) -> Any:
         raise DecodeError(topic, reason, f"a serialized {type_name}") from error
 
 
-def message(type_name: str, **fields: Any) -> Any:
-    """A message object, such as message("std_msgs/msg/Header", frame_id="map").
-
-    What is not given is 0, "", False or empty; sequences of numbers become arrays. Raises
-    DatasetError for a type that is not known and for a field that it does not have.
-    """
-    store = known_types()
-    if type_name not in store.types:
-        raise DatasetError(f"{type_name}: no such message; expected one like sensor_msgs/msg/Image")
-    described = dict(store.fielddefs[type_name][1])
-    if unknown := fields.keys() - described.keys():
-        expected = f"expected some of {list(described)}"
-        raise DatasetError(f"{type_name} has no field {sorted(unknown)}; {expected}")
-    values = {
-        name: _value(kind, fields[name]) if name in fields else _default(kind)
-        for name, kind in described.items()
-    }
-    return store.types[type_name](**values)
+def qos_profile(reliable: bool, latched: bool) -> Qos:
+    """A publisher's QoS that keeps the last ten messages, for late subscribers when `latched`."""
+    return Qos(
+        qos.QosHistory.KEEP_LAST,
+        10,
+        qos.QosReliability.RELIABLE if reliable else qos.QosReliability.BEST_EFFORT,
+        qos.QosDurability.TRANSIENT_LOCAL if latched else qos.QosDurability.VOLATILE,
+        deadline=_NEVER,
+        lifespan=_NEVER,
+        liveliness=qos.QosLiveliness.AUTOMATIC,
+        liveliness_lease_duration=_NEVER,
+        avoid_ros_namespace_conventions=False,
+    )
 
 
-def header(stamp_ns: int, frame_id: str = "") -> Any:
-    """A std_msgs/msg/Header."""
-    stamp = message("builtin_interfaces/msg/Time", sec=stamp_ns // _NS, nanosec=stamp_ns % _NS)
-    return message("std_msgs/msg/Header", stamp=stamp, frame_id=frame_id)
+def first_qos(profiles: Sequence[Qos]) -> tuple[str, str]:
+    """Reliability and durability of a topic's first publisher; empty when none is recorded."""
+    if not profiles:
+        return "", ""
+    return profiles[0].reliability.name.lower(), profiles[0].durability.name.lower()
+
+
+def parsed_qos(text: str) -> list[Qos]:
+    """The profiles in a recording's YAML text; none when it cannot be read."""
+    try:
+        return parse_qos(text)
+    except (ReaderError, KeyError, TypeError, ValueError, AttributeError):
+        return []  # only who publishes the topic again asks for it, and has a default
 
 
 @lru_cache(maxsize=256)
@@ -110,36 +133,6 @@ def _parse(name: str, definition: MessageDefinition) -> dict[str, Any]:
     for part in definition.data.split(_IDL_RULE)[1:]:
         found.update(get_types_from_idl(part.partition("\n")[2]))  # the first line names the part
     return found
-
-
-def _value(kind: Any, given: Any) -> Any:
-    """A field's value as rosbags wants it: numbers in a row as an array."""
-    node, detail = kind
-    if node not in (Nodetype.ARRAY, Nodetype.SEQUENCE) or not _numeric(detail[0]):
-        return given
-    return np.asarray(given, dtype=_dtype(detail[0]))
-
-
-def _default(kind: Any) -> Any:
-    """A field's value when none is given."""
-    node, detail = kind
-    if node == Nodetype.NAME:
-        return message(detail)
-    if node == Nodetype.BASE:
-        return {"string": "", "wstring": "", "bool": False}.get(detail[0], 0)
-    length = detail[1] if node == Nodetype.ARRAY else 0
-    if _numeric(detail[0]):
-        return np.zeros(length, _dtype(detail[0]))
-    return [_default(detail[0]) for _ in range(length)]
-
-
-def _numeric(element: Any) -> bool:
-    return bool(element[0] == Nodetype.BASE and element[1][0] not in ("string", "wstring"))
-
-
-def _dtype(element: Any) -> np.dtype[Any]:
-    name = element[1][0]
-    return np.dtype({"byte": "uint8", "char": "uint8", "octet": "uint8"}.get(name, name))
 
 
 def _short(error: Exception) -> str:

@@ -21,7 +21,7 @@ from pta_ros.errors import PtaError
 from pta_ros.metrics.bound import at_least, at_most, bounds_text, exit_code
 
 if TYPE_CHECKING:
-    from pta_ros.evaluation.replay.records import Replayed
+    from pta_ros.evaluation.replay.record import Replayed
 
 MIN_SPEED = 15.0
 MAX_GROWTH = 1.2
@@ -102,7 +102,7 @@ def measure(path: Path, minutes: float) -> dict[str, float]:
     from pta_ros.evaluation.replay.source import FAULT_FREE, find_source
     from pta_ros.evaluation.replay.source import replay as replay_bag
     from pta_ros.fusion.engine import Engine
-    from pta_ros.fusion.params_file import read_params
+    from pta_ros.fusion.params import read_params
 
     engine = Engine.load(*read_params(None))
     engine.start()

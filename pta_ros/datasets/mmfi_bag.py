@@ -7,27 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from pta_ros.bags.bag import BagWriter, header, message
-from pta_ros.datasets.mmfi import Clip, MmfiTree
+from pta_ros.bags.bag import BagWriter
+from pta_ros.bags.messages import TRUE_POSE, reading, true_pose
+from pta_ros.datasets.mmfi import FOLDERS, Clip, MmfiTree
 from pta_ros.errors import ConfigError, DatasetError, DecodeError
-from pta_ros.frames import FloatArray
-from pta_ros.fusion.params import TOPICS, TYPES
-from pta_ros.sensors.mmfi import BANDWIDTH_HZ, CENTER_HZ, FRAMES
-from pta_ros.skeleton import CONVENTION, JOINT_NAMES
+from pta_ros.sensors import SENSORS
 
-#: As a recorder names a node's topics that are in no namespace.
-SENSOR_TOPICS = {modality: f"/{topic}" for modality, topic in TOPICS.items()}
-TRUTH_TOPIC = "/ground_truth"
-TRUTH_TYPE = "pta_msgs/msg/Skeleton"
-
-#: A start that is in no one's way: stamps of zero would count as missing.
+#: The time of the first frame where none is given; a stamp of zero would count as missing.
 START_NS = 1_600_000_000 * 1_000_000_000
 MAX_RATE_HZ = 1000.0
-
-_POINT_BYTES = 12
-_FLOAT32 = 7  # sensor_msgs/PointField
 
 
 @dataclass(frozen=True)
@@ -74,16 +62,16 @@ def clip_to_bag(
     left_out: list[str] = []
     written: Counter[str] = Counter()
     with BagWriter(out, storage) as bag:
-        for modality, topic in SENSOR_TOPICS.items():
-            bag.topic(topic, TYPES[modality], reliable=False)
-        bag.topic(TRUTH_TOPIC, TRUTH_TYPE)
+        for kind in map(SENSORS.__getitem__, FOLDERS):
+            bag.topic(f"/{kind.topic}", kind.message_type, reliable=False)
+        bag.topic(*TRUE_POSE)
         for number in numbers:
             time_ns = start_ns + round((number - 1) * 1e9 / rate_hz)
             found = _sensor_messages(clip, number, time_ns, left_out)
             if number in beyond:
                 left_out.append(f"ground truth of frame {number}: there is none")
             else:
-                found[TRUTH_TOPIC] = truth_message(clip.joints(number), time_ns, label)
+                found[TRUE_POSE[0]] = true_pose(clip.joints(number), time_ns, label)
             for topic, msg in found.items():
                 bag.write(topic, time_ns, msg)
             written.update(found.keys())
@@ -91,77 +79,10 @@ def clip_to_bag(
     return Written(dict(written), seconds, tuple(left_out))
 
 
-def depth_message(depth_m: FloatArray, time_ns: int) -> Any:
-    """Depth (H, W) metres as a 16UC1 image of millimetres."""
-    height, width = depth_m.shape
-    millimetres = np.rint(depth_m * 1e3).astype("<u2")
-    return message(
-        TYPES["depth"],
-        header=header(time_ns, FRAMES["depth"]),
-        height=height,
-        width=width,
-        encoding="16UC1",
-        step=width * millimetres.itemsize,
-        data=millimetres.reshape(-1).view(np.uint8),
-    )
-
-
-def cloud_message(points_m: FloatArray, time_ns: int) -> Any:
-    """Points (N, 3) metres as an unordered cloud of x, y, z float32."""
-    fields = [
-        message("sensor_msgs/msg/PointField", name=name, offset=4 * i, datatype=_FLOAT32, count=1)
-        for i, name in enumerate("xyz")
-    ]
-    return message(
-        TYPES["lidar"],
-        header=header(time_ns, FRAMES["lidar"]),
-        height=1,
-        width=len(points_m),
-        fields=fields,
-        point_step=_POINT_BYTES,
-        row_step=_POINT_BYTES * len(points_m),
-        is_dense=True,
-        data=np.ascontiguousarray(points_m, "<f4").reshape(-1).view(np.uint8),
-    )
-
-
-def csi_message(amplitude: FloatArray, time_ns: int) -> Any:
-    """Amplitude (antennas, subcarriers, packets), linear, without phase."""
-    antennas, subcarriers, packets = amplitude.shape
-    return message(
-        TYPES["csi"],
-        header=header(time_ns, FRAMES["csi"]),
-        antennas=antennas,
-        subcarriers=subcarriers,
-        packets=packets,
-        amplitude=amplitude.reshape(-1),
-        center_frequency_hz=CENTER_HZ,
-        bandwidth_hz=BANDWIDTH_HZ,
-    )
-
-
-def truth_message(joints_m: FloatArray, time_ns: int, label: str) -> Any:
-    """Joints (17, 3) metres in the camera's frame."""
-    return message(
-        TRUTH_TYPE,
-        header=header(time_ns, FRAMES["depth"]),
-        convention=CONVENTION,
-        joint_names=list(JOINT_NAMES),
-        positions=[
-            message("geometry_msgs/msg/Point", x=x, y=y, z=z) for x, y, z in joints_m.tolist()
-        ],
-        std_dev=np.zeros(len(JOINT_NAMES)),
-        model=f"ground truth ({label})",
-    )
-
-
-_MESSAGES = {"depth": depth_message, "lidar": cloud_message, "csi": csi_message}
-
-
 def _sensor_messages(clip: Clip, number: int, time_ns: int, left_out: list[str]) -> dict[str, Any]:
     """One frame's messages by topic; what cannot be read goes to `left_out`."""
     found = {}
-    for modality, topic in SENSOR_TOPICS.items():
+    for modality in FOLDERS:
         try:
             array = clip.read(modality, number)
         except DecodeError as error:
@@ -170,5 +91,6 @@ def _sensor_messages(clip: Clip, number: int, time_ns: int, left_out: list[str])
         if array is None:
             left_out.append(f"{modality} of frame {number}: there is no file")
         else:
-            found[topic] = _MESSAGES[modality](array, time_ns)
+            sensor = SENSORS[modality]()
+            found[f"/{sensor.topic}"] = reading(sensor, sensor.compact(array), time_ns)
     return found

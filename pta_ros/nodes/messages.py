@@ -1,56 +1,35 @@
-"""Conversions between this package's records and ROS messages; nothing else.
-
-Buffers go over as array.array: a list or an ndarray costs milliseconds for one image.
-"""
+"""ROS messages of this package's records and of any plain fields, and times of messages."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point
-from pta_msgs.msg import (
-    Activity,
-    CsiFrame,
-    ModalityState,
-    RadarHeatmap,
-    RfidPhases,
-    Skeleton,
-)
-from sensor_msgs.msg import Image, PointCloud2, PointField
-from std_msgs.msg import Header
+from pta_msgs.msg import Activity, ModalityState, Skeleton
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
 
+from pta_ros.clock import NS
 from pta_ros.frames import Estimate, StreamStatus
-from pta_ros.skeleton import CONVENTION, JOINT_NAMES
+from pta_ros.sensors import DepthSensor
+from pta_ros.sensors.base import Sensor
+from pta_ros.skeleton import BONES, skeleton_fields
 
-#: Message type of every modality's topic.
-MESSAGE_TYPES = {
-    "depth": Image,
-    "lidar": PointCloud2,
-    "csi": CsiFrame,
-    "radar": RadarHeatmap,
-    "wifi": CsiFrame,
-    "rfid": RfidPhases,
-}
-
-_NS = 1_000_000_000
-_XYZ = [
-    PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
-    for i, name in enumerate("xyz")
-]
-
-
-def stamp_ns(stamp: Any) -> int:
-    """A message's stamp in nanoseconds."""
-    return int(stamp.sec) * _NS + int(stamp.nanosec)
+_SURE_M, _UNSURE_M = 0.03, 0.15  # standard deviations that show as green and as red
+_LIFETIME_NS = 500_000_000  # a skeleton that is no longer estimated disappears
+#: What array.array calls the types that numpy calls otherwise.
+_CODES = {"l": "q", "L": "Q"}
 
 
 def to_time(ns: int) -> Time:
     """Nanoseconds as a message's stamp."""
-    return Time(sec=ns // _NS, nanosec=ns % _NS)
+    return Time(sec=ns // NS, nanosec=ns % NS)
 
 
 def to_header(ns: int, frame_id: str) -> Header:
@@ -58,79 +37,48 @@ def to_header(ns: int, frame_id: str) -> Header:
     return Header(stamp=to_time(ns), frame_id=frame_id)
 
 
-def buffer(values: np.ndarray, code: str) -> array:
-    """The bytes of an array, in row-major order, as an array.array of type `code`."""
-    result = array(code)
-    result.frombytes(np.ascontiguousarray(values).tobytes())
+def buffer(values: np.ndarray) -> array:
+    """The values of an array, in row-major order, as an array.array.
+
+    Messages take it in microseconds, where a list or an ndarray costs milliseconds for one image.
+    """
+    result = array(_CODES.get(values.dtype.char, values.dtype.char))
+    result.frombytes(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
     return result
 
 
-def to_image(depth: np.ndarray, header: Header) -> Image:
-    """Depth (H, W) as 16UC1 (uint16, millimetres) or 32FC1 (float32, metres)."""
-    encoding = {"uint16": "16UC1", "float32": "32FC1"}[depth.dtype.name]
-    height, width = depth.shape
-    return Image(
-        header=header,
-        height=height,
-        width=width,
-        encoding=encoding,
-        is_bigendian=0,
-        step=width * depth.itemsize,
-        data=buffer(depth, "B"),
-    )
+@cache
+def message_class(type_name: str) -> Any:
+    """The class of a type such as "sensor_msgs/msg/Image"; ImportError where there is none."""
+    package, _, name = type_name.replace("/msg/", "/").partition("/")
+    try:
+        return getattr(import_module(f"{package}.msg"), name)
+    except (AttributeError, TypeError) as error:
+        raise ImportError(f"no message class {type_name!r}", name=package) from error
 
 
-def to_cloud(points_m: np.ndarray, header: Header) -> PointCloud2:
-    """Points (N, 3) in metres as an unordered cloud of x, y, z float32, without rows of NaN."""
-    points_m = points_m[np.isfinite(points_m).all(axis=1)]
-    count = len(points_m)
-    return PointCloud2(
-        header=header,
-        height=1,
-        width=count,
-        fields=_XYZ,
-        is_bigendian=False,
-        point_step=12,
-        row_step=12 * count,
-        is_dense=True,
-        data=buffer(points_m.astype(np.float32, copy=False), "B"),
-    )
+def to_message(type_name: str, fields: Mapping[str, Any], header: Header | None = None) -> Any:
+    """A message of plain fields: numpy arrays for sequences of numbers, dicts for messages."""
+    kind = message_class(type_name)
+    types = kind.get_fields_and_field_types()
+    given = {name: _value(types[name], value) for name, value in fields.items()}
+    return kind(**given) if header is None else kind(header=header, **given)
 
 
-def to_csi(amplitude: np.ndarray, header: Header) -> CsiFrame:
-    """Amplitude (antennas, subcarriers, packets), linear, as one CSI frame without phase."""
-    antennas, subcarriers, packets = amplitude.shape
-    return CsiFrame(
-        header=header,
-        antennas=antennas,
-        subcarriers=subcarriers,
-        packets=packets,
-        amplitude=buffer(amplitude.astype(np.float32, copy=False), "f"),
-    )
+def _value(kind: str, value: Any) -> Any:
+    """A field's value as a message takes it; `kind` such as uint32 or sequence<pkg/Name>."""
+    if isinstance(value, Mapping):
+        return to_message(kind, value)
+    if kind.startswith("sequence<"):
+        if isinstance(value, np.ndarray):
+            return buffer(value)
+        return [_value(kind[len("sequence<") : -1], one) for one in value]
+    return value
 
 
-def to_wifi(packets: np.ndarray, header: Header, links: int = 9) -> CsiFrame:
-    """Packets (n, links * subcarriers) of linear amplitude; the header is the last one's."""
-    return to_csi(packets.T.reshape(links, -1, len(packets)), header)
-
-
-def to_radar(power: np.ndarray, header: Header) -> RadarHeatmap:
-    """One pair of heat maps (rows, columns)."""
-    rows, columns = power.shape
-    values = buffer(power.astype(np.float32, copy=False), "f")
-    return RadarHeatmap(header=header, rows=rows, columns=columns, power=values)
-
-
-def to_rfid(phase: np.ndarray, header: Header) -> RfidPhases:
-    """Phases of all tags (n,), radians."""
-    return RfidPhases(header=header, phase=buffer(phase.astype(np.float32, copy=False), "f"))
-
-
-#: How a packet of each sensor becomes its message.
-PACKET_MESSAGES = {"radar": to_radar, "wifi": to_wifi, "rfid": to_rfid}
-
-#: How every modality's reduced array goes back into the message type it came from.
-TO_MESSAGE = {"depth": to_image, "lidar": to_cloud, "csi": to_csi}
+def to_reading(sensor: Sensor, array: np.ndarray, header: Header) -> Any:
+    """The sensor's message of a physical or a reduced array."""
+    return to_message(sensor.message_type, sensor.fields(array), header)
 
 
 def to_modality_state(status: StreamStatus, used_stamp_ns: int = 0) -> ModalityState:
@@ -154,15 +102,16 @@ def to_modality_state(status: StreamStatus, used_stamp_ns: int = 0) -> ModalityS
 def to_skeleton(estimate: Estimate, frame_id: str, model: str) -> Skeleton:
     """One estimate; `latency_ms` is left for the publisher to fill at the last moment."""
     used = estimate.stamps_ns
-    return Skeleton(
-        header=to_header(estimate.stamp_ns, frame_id),
-        convention=CONVENTION,
-        joint_names=list(JOINT_NAMES),
-        positions=[Point(x=x, y=y, z=z) for x, y, z in estimate.joints_m.tolist()],
-        std_dev=buffer(estimate.std_m.astype(np.float32, copy=False), "f"),
-        modalities=[to_modality_state(s, used.get(s.modality, 0)) for s in estimate.streams],
-        model=model,
-    )
+    states = [to_modality_state(s, used.get(s.modality, 0)) for s in estimate.streams]
+    fields = skeleton_fields(estimate.joints_m, estimate.std_m, model, states)
+    header = to_header(estimate.stamp_ns, frame_id)
+    return to_message("pta_msgs/msg/Skeleton", fields, header)
+
+
+def true_skeleton(joints_m: np.ndarray) -> Skeleton:
+    """The simulator's true pose, (17, 3) metres in the camera's frame; the stamp is 0."""
+    fields = skeleton_fields(joints_m, np.zeros(len(joints_m)), "ground truth (synthetic)")
+    return to_message("pta_msgs/msg/Skeleton", fields, to_header(0, DepthSensor.frame_id))
 
 
 def to_activity(estimate: Estimate, classes: Sequence[str], frame_id: str, model: str) -> Activity:
@@ -173,7 +122,34 @@ def to_activity(estimate: Estimate, classes: Sequence[str], frame_id: str, model
         label=classes[best],
         class_id=best,
         confidence=float(estimate.probabilities[best]),
-        probabilities=buffer(estimate.probabilities.astype(np.float32, copy=False), "f"),
+        probabilities=buffer(estimate.probabilities.astype(np.float32, copy=False)),
         modalities=[to_modality_state(s, used.get(s.modality, 0)) for s in estimate.streams],
         model=model,
     )
+
+
+def colour(std_m: float) -> ColorRGBA:
+    """Green for a sure joint, red for an unsure one."""
+    share = min(max((std_m - _SURE_M) / (_UNSURE_M - _SURE_M), 0.0), 1.0)
+    return ColorRGBA(r=share, g=1.0 - share, b=0.2, a=1.0)
+
+
+def _marker(skeleton: Skeleton, kind: int, name: str, scale_m: float) -> Marker:
+    marker = Marker(header=skeleton.header, ns=name, id=0, type=kind, action=Marker.ADD)
+    marker.pose.orientation.w = 1.0
+    marker.scale.x = marker.scale.y = marker.scale.z = scale_m
+    marker.lifetime.nanosec = _LIFETIME_NS
+    marker.color.a = 1.0
+    return marker
+
+
+def to_markers(skeleton: Skeleton) -> MarkerArray:
+    """The markers of one skeleton message, coloured by each joint's standard deviation."""
+    colours = [colour(std) for std in skeleton.std_dev]
+    joints = _marker(skeleton, Marker.SPHERE_LIST, "joints", 0.06)
+    joints.points, joints.colors = list(skeleton.positions), colours
+    bones = _marker(skeleton, Marker.LINE_LIST, "bones", 0.025)
+    ends: list[int] = [joint for bone in BONES for joint in bone]
+    bones.points = [Point(x=p.x, y=p.y, z=p.z) for p in (skeleton.positions[j] for j in ends)]
+    bones.colors = [colours[j] for j in ends]
+    return MarkerArray(markers=[joints, bones])

@@ -1,14 +1,19 @@
-"""What every sensor file provides: one frozen dataclass with decode, check and reduce."""
+"""What every sensor file provides: one frozen dataclass, the only home of what is told of it."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray
+from pta_ros.sensors.wire import as_floats, changed, read, read_size
 
 
 class Sensor(ABC):
@@ -29,6 +34,13 @@ class Sensor(ABC):
     #: Colour in pictures (of Okabe and Ito, told apart by colour-blind readers), letter in tables.
     colour: ClassVar[str]
     letter: ClassVar[str]
+    #: The message's field that holds the readings' values.
+    values_field: ClassVar[str]
+    #: Fields that messages of the data set's own device carry beside a reading's.
+    device: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    #: How the viewer draws a reduced reading: "image" (metres), "points" (metres), "lines"
+    #: (antennas, subcarriers, packets); "" draws nothing.
+    picture: ClassVar[str] = ""
 
     @property
     @abstractmethod
@@ -41,6 +53,18 @@ class Sensor(ABC):
 
         Raises DecodeError when the message contradicts itself or has an unknown encoding.
         """
+
+    @abstractmethod
+    def fields(self, array: NDArray[Any]) -> dict[str, Any]:
+        """The message of an array (as decoded, or reduced): its fields, without the header.
+
+        Values are numbers, texts, numpy arrays, and dicts (or lists of them) for nested messages,
+        so that one builder per kind of message class serves all sensors. `decode` reads them back.
+        """
+
+    def compact(self, array: FloatArray) -> NDArray[Any]:
+        """The physical array in the form that takes the least space in a recording."""
+        return array
 
     @abstractmethod
     def check(self, array: FloatArray, source: str) -> None:
@@ -71,3 +95,48 @@ class Sensor(ABC):
                 source, f"reduced to {reduced.shape}", f"finite values in {self.shape}"
             )
         return reduced
+
+    # -- injected faults: how evaluation/faults changes a copy of a recorded message ------------
+
+    #: Kinds of fault (evaluation/faults/plan.py) that it can have, beside those that all can.
+    own_faults: ClassVar[tuple[str, ...]] = ("noise", "nan")
+    #: Fields that tell the shape of the values, outermost first; without, they are a row.
+    axes: ClassVar[tuple[str, ...]] = ()
+    #: What noise of strength v (p in percent) is, in words, and whether values stay above zero.
+    noise_text: ClassVar[str] = "sigma {p:g} % of the mean"
+    positive: ClassVar[bool] = False
+
+    def editable(self, msg: Any, source: str) -> tuple[Any, tuple[NDArray[Any], ...]]:
+        """A copy of a message and its values as arrays to write to; all else stays as it is.
+
+        Raises DecodeError for a message that `decode` would reject for its layout.
+        """
+        name = self.values_field
+        values = as_floats(read(msg, name, source), name, source).copy()
+        shape = tuple(read_size(msg, axis, source) for axis in self.axes) or values.shape
+        if not values.size or values.size != math.prod(shape):
+            raise DecodeError(source, f"{values.size} values in {name}", str(shape))
+        return changed(msg, **{name: values}), (values.reshape(shape),)
+
+    def add_noise(self, values: NDArray[Any], strength: float, rng: np.random.Generator) -> None:
+        """Add noise to the values of one message, in place; one sigma is a share of their mean."""
+        known = np.abs(values[np.isfinite(values)])
+        sigma = np.float32(strength * float(known.mean()) if known.size else 0.0)
+        values += rng.standard_normal(values.shape, np.float32) * sigma
+        if self.positive:
+            np.abs(values, out=values)
+
+    def no_reading(self, values: NDArray[Any]) -> float:
+        """What stands where nothing was received."""
+        return 0.0
+
+    def without_some(self, msg: Any, share: float, rng: np.random.Generator, source: str) -> Any:
+        """A copy of a message in which a share of the values was not received."""
+        other, (values,) = self.editable(msg, source)
+        values[rng.random(values.shape, np.float32) < share] = self.no_reading(values)
+        return other
+
+    def wrongly_declared(self, msg: Any, source: str) -> Any:
+        """A copy of a message that tells another layout than it has."""
+        sizes = [read(msg, axis, source) for axis in self.axes]
+        return changed(msg, **dict(zip(self.axes, sizes[1:] + sizes[:1], strict=True)))

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.errors import DecodeError
-from pta_ros.sensors import rvl
 from pta_ros.sensors.wire import read, read_bytes
 
 Bytes = NDArray[np.uint8]
@@ -30,6 +29,7 @@ _HEADER = struct.Struct("<iff")
 _PNG = b"\x89PNG\r\n\x1a\n"
 #: More pixels are no depth camera's: damaged sizes must not cost gigabytes.
 MAX_PIXELS = 1 << 24
+_MOST_NIBBLES = 10  # of one number in RVL: 30 bits
 
 
 def read_compressed(msg: Any, source: str) -> Pixels:
@@ -72,7 +72,7 @@ def _rvl(data: Bytes, source: str) -> NDArray[np.uint16]:
         raise DecodeError(source, f"an RVL image of {data.size} bytes", "width, height and pixels")
     width, height = struct.unpack_from("<II", data.data)
     _check_size(width, height, source)
-    pixels = rvl.decompress(data[8:], width * height)
+    pixels = decompress_rvl(data[8:], width * height)
     if pixels is None:
         reason = f"an RVL image of {width}x{height} that is cut off or damaged"
         raise DecodeError(source, reason, "the whole image")
@@ -118,3 +118,64 @@ def _check_png(data: memoryview, source: str) -> tuple[int, int]:
 def _check_size(width: int, height: int, source: str) -> None:
     if not 0 < width * height <= MAX_PIXELS:
         raise DecodeError(source, f"an image of {width}x{height}", f"1 to {MAX_PIXELS} pixels")
+
+
+def decompress_rvl(data: NDArray[np.uint8], count: int) -> NDArray[np.uint16] | None:
+    """The `count` pixels of an RVL stream; None for one that is cut off or damaged.
+
+    RVL: A. D. Wilson, "Fast Lossless Depth Image Compression", Interactive Surfaces and Spaces
+    2017. 32-bit little-endian words hold eight 4-bit nibbles, highest first. A number takes one
+    nibble per three bits, lowest bits first; a nibble's fourth bit says that another follows. The
+    numbers are: count of zeros, count of others, for each of these its difference to the last
+    other one (2 d, or -2 d - 1 if negative), and again from the start until all pixels are there.
+    """
+    numbers = _rvl_numbers(data)
+    heads, zeros, others = _rvl_runs(numbers, count)
+    if not heads:
+        return None
+    zeros_, others_ = np.array(zeros), np.array(others)
+    is_step = np.ones(heads[-1] + 2 + others[-1], np.bool_)
+    is_step[heads] = is_step[np.array(heads) + 1] = False
+    coded = numbers[: len(is_step)][is_step]
+    values = np.cumsum((coded >> 1) ^ -(coded & 1)).astype(np.uint16)
+    lengths = np.stack([zeros_, others_], axis=1).ravel()
+    returned = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
+    pixels = np.zeros(count, np.uint16)
+    pixels[returned] = values
+    return pixels
+
+
+def _rvl_numbers(data: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """All numbers of the stream, whatever they mean; ends before one that is unreasonably long."""
+    words = np.frombuffer(data[: data.size // 4 * 4], "<u4").astype(">u4").view(np.uint8)
+    nibbles = np.stack([words >> 4, words & 15], axis=1).ravel()
+    ends = np.flatnonzero(nibbles < 8)
+    starts = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
+    lengths = ends - starts + 1
+    if lengths.max(initial=0) > _MOST_NIBBLES:
+        stop = int(np.argmax(lengths > _MOST_NIBBLES))
+        starts, ends, lengths = starts[:stop], ends[:stop], lengths[:stop]
+    if not len(starts):
+        return np.empty(0, np.int64)
+    place = np.arange(ends[-1] + 1) - np.repeat(starts, lengths)
+    bits = (nibbles[: len(place)] & 7).astype(np.int64) << 3 * place
+    numbers: NDArray[np.int64] = np.add.reduceat(bits, starts)
+    return numbers
+
+
+def _rvl_runs(numbers: NDArray[np.int64], count: int) -> tuple[list[int], list[int], list[int]]:
+    """Where each pair of runs begins, its zeros and its others; empty unless they fill `count`."""
+    view, last = numbers.data, len(numbers) - 2
+    heads, zeros, others = [], [], []
+    at = done = 0
+    while done < count:
+        if at > last:
+            return [], [], []
+        heads.append(at)
+        zeros.append(view[at])
+        others.append(view[at + 1])
+        done += view[at] + view[at + 1]
+        at += 2 + view[at + 1]
+    if done > count or at > len(numbers):
+        return [], [], []
+    return heads, zeros, others

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
@@ -28,6 +31,12 @@ class CsiSensor(Sensor):
     frame_id: ClassVar[str] = "wifi_frame"
     colour: ClassVar[str] = "#009E73"
     letter: ClassVar[str] = "W"
+    values_field: ClassVar[str] = "amplitude"
+    picture: ClassVar[str] = "lines"
+    #: MM-Fi's access points: channel 64, 40 MHz wide.
+    device: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {"center_frequency_hz": 5.32e9, "bandwidth_hz": 40e6}
+    )
 
     antennas: int = 3
     subcarriers: int = 114
@@ -65,6 +74,16 @@ class CsiSensor(Sensor):
             raise DecodeError(source, reason, f"{count} amplitudes, and as many phases or none")
         return amplitude.reshape(self.shape)
 
+    def fields(self, array: NDArray[Any]) -> dict[str, Any]:
+        """A pta_msgs/CsiFrame of amplitudes (antennas, subcarriers, packets), without phase."""
+        antennas, subcarriers, packets = array.shape
+        return {
+            "antennas": antennas,
+            "subcarriers": subcarriers,
+            "packets": packets,
+            "amplitude": np.ascontiguousarray(array, np.float32).reshape(-1),
+        }
+
     def check(self, array: FloatArray, source: str) -> None:
         """Reject wrong shapes, frames beyond repair, absurd amplitudes, and noise."""
         if array.shape != self.shape:
@@ -93,6 +112,13 @@ class CsiSensor(Sensor):
         low, high = repaired.min(), repaired.max()
         scaled: FloatArray = ((repaired - low) / (high - low)).astype(np.float32, copy=False)
         return scaled
+
+    # -- injected faults, see Sensor ------------------------------------------------------------
+
+    own_faults: ClassVar[tuple[str, ...]] = ("noise", "dead_antenna", "nan", "wrong_encoding")
+    axes: ClassVar[tuple[str, ...]] = ("antennas", "subcarriers", "packets")
+    noise_text: ClassVar[str] = "sigma {p:g} % of the mean amplitude"
+    positive: ClassVar[bool] = True
 
 
 def repair(array: FloatArray) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,10 +11,17 @@ from numpy.typing import NDArray
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
-from pta_ros.sensors import bridge
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.compressed import read_compressed
-from pta_ros.sensors.wire import grid, read_bytes, read_size
+from pta_ros.sensors.wire import (
+    as_bytes,
+    changed,
+    grid,
+    image_to_array,
+    read,
+    read_bytes,
+    read_size,
+)
 
 #: Encodings read here: dtype without byte order.
 ENCODINGS = {"16UC1": "u2", "mono16": "u2", "32FC1": "f4"}
@@ -43,6 +51,8 @@ class DepthSensor(Sensor):
     frame_id: ClassVar[str] = "depth_optical_frame"
     colour: ClassVar[str] = "#0072B2"
     letter: ClassVar[str] = "D"
+    values_field: ClassVar[str] = "data"
+    picture: ClassVar[str] = "image"
 
     height: int = 96
     width: int = 128
@@ -56,7 +66,7 @@ class DepthSensor(Sensor):
     cy: float = 239.5
     #: Least share of pixels inside the sensing volume; below it the image counts as empty.
     min_valid: float = 0.02
-    #: Just above the largest 16-bit millimetre value: farther can only be a wrong unit or garbage.
+    #: Just above the largest 16-bit millimetre value: farther can only be a wrong unit.
     plausible_m: float = 65.6
     max_implausible: float = 0.01
     #: Largest median step between neighbouring pixels; surfaces are smooth, noise is not.
@@ -86,7 +96,25 @@ class DepthSensor(Sensor):
             return to_metres(read_compressed(msg, source))
         if isinstance(encoding, str) and encoding in ENCODINGS:
             return to_metres(_pixels(msg, ENCODINGS[encoding], source))
-        return to_metres(bridge.image_to_array(msg, tuple(ENCODINGS), source))
+        return to_metres(image_to_array(msg, tuple(ENCODINGS), source))
+
+    def fields(self, array: NDArray[Any]) -> dict[str, Any]:
+        """A sensor_msgs/Image (height, width): 16UC1 of uint16 millimetres, 32FC1 of metres."""
+        encoding, kind = ("16UC1", "<u2") if array.dtype.kind == "u" else ("32FC1", "<f4")
+        pixels = np.ascontiguousarray(array, kind)
+        height, width = pixels.shape
+        return {
+            "height": height,
+            "width": width,
+            "encoding": encoding,
+            "is_bigendian": 0,
+            "step": width * pixels.itemsize,
+            "data": as_bytes(pixels),
+        }
+
+    def compact(self, array: FloatArray) -> NDArray[Any]:
+        """Whole millimetres, uint16."""
+        return np.rint(array * 1e3).astype(np.uint16)
 
     def check(self, array: FloatArray, source: str) -> None:
         """Reject wrong shapes, wrong units, NaN, noise and images that show nothing."""
@@ -145,6 +173,37 @@ class DepthSensor(Sensor):
         if share > self.max_implausible:
             reason = f"{share:.1%} of the depths are implausible ({low:.4g} to {high:.4g} m)"
             raise DecodeError(source, reason, f"metres in 0..{self.plausible_m:g} (wrong unit?)")
+
+    # -- injected faults, see Sensor ------------------------------------------------------------
+
+    own_faults: ClassVar[tuple[str, ...]] = ("noise", "dropout", "dead_rows", "wrong_encoding")
+    noise_text: ClassVar[str] = "sigma {v:g} m"
+
+    def editable(self, msg: Any, source: str) -> tuple[Any, tuple[NDArray[Any], ...]]:
+        """A copy and its pixels: uint16 millimetres, or float32 metres for all other encodings."""
+        encoding = getattr(msg, "encoding", None)
+        if encoding not in ENCODINGS:
+            metres = np.ascontiguousarray(self.decode(msg, source))
+            msg = SimpleNamespace(header=read(msg, "header", source), **self.fields(metres))
+            encoding = msg.encoding
+        other = changed(msg, data=read_bytes(msg, "data", source).copy())
+        return other, (_pixels(other, ENCODINGS[encoding], source),)
+
+    def add_noise(self, values: NDArray[Any], strength: float, rng: np.random.Generator) -> None:
+        """Every return is off by `strength` metres (one sigma) and stays a return."""
+        whole = values.dtype.kind == "u"
+        sigma, low, high = (strength * 1e3, 1, 65535) if whole else (strength, 1e-3, None)
+        noisy = values + rng.standard_normal(values.shape, np.float32) * np.float32(sigma)
+        noisy = np.clip(np.rint(noisy) if whole else noisy, low, high)
+        values[...] = np.where(values > 0, noisy, values)
+
+    def no_reading(self, values: NDArray[Any]) -> float:
+        """No return: 0, or NaN in metres (ROS's REP 118)."""
+        return 0.0 if values.dtype.kind == "u" else np.nan
+
+    def wrongly_declared(self, msg: Any, source: str) -> Any:
+        """A copy of a message that calls itself a colour image."""
+        return changed(msg, **{"encoding" if hasattr(msg, "encoding") else "format": "rgb8"})
 
 
 def to_metres(pixels: NDArray[Any]) -> FloatArray:

@@ -12,9 +12,14 @@ from numpy.typing import NDArray
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
 from pta_ros.sensors.base import Sensor
-from pta_ros.sensors.pointcloud import read_xyz
+from pta_ros.sensors.pointcloud import FLOAT32, INT32, read_xyz, xyz_views
+from pta_ros.sensors.wire import as_bytes, changed, read, read_bytes
 
 Range = tuple[float, float]
+
+#: Pose of MM-Fi's and the simulator's LiDAR (x forward, y left, z up) in the camera's frame (x
+#: right, y down, z forward): "x y z roll pitch yaw" in metres and degrees, 0.15 m above the camera.
+POSE = "0 -0.15 0 0 -90 90"
 
 #: Tree height of fpsample's bucket method: fastest for the few hundred to few thousand points here.
 _TREE_HEIGHT = 3
@@ -34,6 +39,8 @@ class LidarSensor(Sensor):
     frame_id: ClassVar[str] = "lidar_frame"
     colour: ClassVar[str] = "#E69F00"
     letter: ClassVar[str] = "L"
+    values_field: ClassVar[str] = "data"
+    picture: ClassVar[str] = "points"
 
     points: int = 512
     #: The first rows are the cloud's exact farthest-point sequence: group centres for an encoder.
@@ -76,6 +83,23 @@ class LidarSensor(Sensor):
     def decode(self, msg: Any, source: str) -> FloatArray:
         """Read the finite points of a sensor_msgs/PointCloud2 in any layout."""
         return read_xyz(msg, self.max_points, source)
+
+    def fields(self, array: NDArray[Any]) -> dict[str, Any]:
+        """A sensor_msgs/PointCloud2 of points (N, 3), unordered; rows of NaN are left out."""
+        points = np.ascontiguousarray(array[np.isfinite(array).all(axis=1)], "<f4")
+        return {
+            "height": 1,
+            "width": len(points),
+            "fields": [
+                {"name": name, "offset": 4 * i, "datatype": FLOAT32, "count": 1}
+                for i, name in enumerate("xyz")
+            ],
+            "is_bigendian": False,
+            "point_step": 12,
+            "row_step": 12 * len(points),
+            "is_dense": True,
+            "data": as_bytes(points),
+        }
 
     def check(self, array: FloatArray, source: str) -> None:
         """Reject wrong shapes, too many points, absurd ranges and an empty sensing region."""
@@ -130,6 +154,37 @@ class LidarSensor(Sensor):
             column = array[:, axis]
             inside &= (column >= low) & (column <= high)
         return inside
+
+    # -- injected faults, see Sensor ------------------------------------------------------------
+
+    own_faults: ClassVar[tuple[str, ...]] = ("noise", "dropout", "nan", "wrong_encoding")
+    noise_text: ClassVar[str] = "sigma {v:g} m"
+
+    def editable(self, msg: Any, source: str) -> tuple[Any, tuple[NDArray[Any], ...]]:
+        """A copy and its x, y and z, (height, width) each, in metres."""
+        other = changed(msg, data=read_bytes(msg, "data", source).copy())
+        return other, xyz_views(other, source)
+
+    def add_noise(self, values: NDArray[Any], strength: float, rng: np.random.Generator) -> None:
+        """Every coordinate is off by `strength` metres (one sigma)."""
+        values += rng.standard_normal(values.shape) * strength
+
+    def without_some(self, msg: Any, share: float, rng: np.random.Generator, source: str) -> Any:
+        """A copy without a share of the points; in an organised cloud they are NaN instead."""
+        other, columns = self.editable(msg, source)
+        lost = rng.random(columns[0].shape) < share
+        if msg.height != 1:
+            for column in columns:
+                column[lost] = np.nan
+            return changed(other, is_dense=False)
+        points = other.data[: msg.width * msg.point_step].reshape(msg.width, msg.point_step)
+        kept = points[~lost[0]]
+        return changed(other, data=kept.reshape(-1), width=len(kept), row_step=kept.size)
+
+    def wrongly_declared(self, msg: Any, source: str) -> Any:
+        """A copy of a message whose coordinates call themselves whole numbers."""
+        fields = [changed(field, datatype=INT32) for field in read(msg, "fields", source)]
+        return changed(msg, fields=fields)
 
 
 def _distinct(points: FloatArray) -> FloatArray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray
@@ -28,6 +29,7 @@ class RadarSensor(WindowSensor):
     frame_id: ClassVar[str] = "radar_frame"
     colour: ClassVar[str] = "#CC79A7"
     letter: ClassVar[str] = "R"
+    values_field: ClassVar[str] = "power"
 
     packets: int = 17
     height: int = 256
@@ -68,6 +70,12 @@ class RadarSensor(WindowSensor):
             raise DecodeError(source, f"{power.size} values of power", expected)
         return power.reshape(1, *self.raw_shape)
 
+    def fields(self, array: NDArray[Any]) -> dict[str, Any]:
+        """A pta_msgs/RadarHeatmap of one pair of maps (rows, columns) or (1, rows, columns)."""
+        rows, columns = array.shape[-2:]
+        power = np.ascontiguousarray(array, np.float32).reshape(-1)
+        return {"rows": rows, "columns": columns, "power": power}
+
     def check_packets(self, packets: FloatArray, source: str) -> None:
         """Reject values that are not finite or absurd, and maps without any contrast."""
         reject_values(packets, self.max_power, 0.0, "powers", source)
@@ -85,3 +93,9 @@ class RadarSensor(WindowSensor):
         if self.standardise:
             filled = (filled - filled.mean()) / max(float(filled.std()), 1e-6)
         return filled.astype(np.float32, copy=False)
+
+    # -- injected faults, see Sensor ------------------------------------------------------------
+
+    own_faults: ClassVar[tuple[str, ...]] = ("noise", "nan", "wrong_encoding")
+    axes: ClassVar[tuple[str, ...]] = ("rows", "columns")
+    noise_text: ClassVar[str] = "sigma {p:g} % of the mean power"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray
@@ -28,6 +29,7 @@ class RfidSensor(WindowSensor):
     frame_id: ClassVar[str] = "rfid_frame"
     colour: ClassVar[str] = "#56B4E9"
     letter: ClassVar[str] = "RF"
+    values_field: ClassVar[str] = "phase"
 
     packets: int = 148
     tags: int = 23
@@ -58,6 +60,10 @@ class RfidSensor(WindowSensor):
             raise DecodeError(source, f"{phase.size} phases", f"{self.tags}, one per tag")
         return phase.reshape(1, -1)
 
+    def fields(self, array: NDArray[Any]) -> dict[str, Any]:
+        """A pta_msgs/RfidPhases of one packet (tags,) or (1, tags)."""
+        return {"phase": np.ascontiguousarray(array, np.float32).reshape(-1)}
+
     def check_packets(self, packets: FloatArray, source: str) -> None:
         """Reject packets with few tags, and values that cannot be phases."""
         reject_values(packets, self.max_phase_rad, self.max_missing, "phases", source)
@@ -82,6 +88,14 @@ class RfidSensor(WindowSensor):
             phases = np.unwrap(phases, axis=0)
             phases = phases - phases.mean(axis=0)
         return np.ascontiguousarray(phases.T, np.float32)
+
+    # -- injected faults, see Sensor ------------------------------------------------------------
+
+    noise_text: ClassVar[str] = "sigma {v:g} rad"
+
+    def add_noise(self, values: NDArray[Any], strength: float, rng: np.random.Generator) -> None:
+        """Every phase is off by `strength` radians (one sigma)."""
+        values += rng.standard_normal(values.shape, np.float32) * np.float32(strength)
 
 
 def coherence(phases: FloatArray) -> float:

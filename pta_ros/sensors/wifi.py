@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray
@@ -30,6 +31,7 @@ class WifiSensor(WindowSensor):
     frame_id: ClassVar[str] = "wifi_frame"
     colour: ClassVar[str] = "#009E73"
     letter: ClassVar[str] = "W"
+    values_field: ClassVar[str] = "amplitude"
 
     packets: int = 1000
     links: int = 9
@@ -75,6 +77,16 @@ class WifiSensor(WindowSensor):
             raise DecodeError(source, f"{amplitude.size} amplitudes", expected)
         return np.ascontiguousarray(amplitude.reshape(-1, count).T)
 
+    def fields(self, array: NDArray[Any]) -> dict[str, Any]:
+        """A pta_msgs/CsiFrame of packets (n, links * subcarriers)."""
+        links = np.ascontiguousarray(array.T, np.float32).reshape(self.links, -1, len(array))
+        return {
+            "antennas": self.links,
+            "subcarriers": links.shape[1],
+            "packets": len(array),
+            "amplitude": links.reshape(-1),
+        }
+
     def check_packets(self, packets: FloatArray, source: str) -> None:
         """Reject what cannot be amplitudes: not finite, absurd, negative, all alike, or noise."""
         reject_values(packets, self.max_amplitude, self.max_missing, "amplitudes", source)
@@ -103,3 +115,10 @@ class WifiSensor(WindowSensor):
             level = pooled.mean(axis=0)
             pooled = (pooled - level) / np.maximum(level, 1e-6)
         return np.ascontiguousarray(pooled.T, np.float32)
+
+    # -- injected faults, see Sensor ------------------------------------------------------------
+
+    own_faults: ClassVar[tuple[str, ...]] = ("noise", "dead_antenna", "nan", "wrong_encoding")
+    axes: ClassVar[tuple[str, ...]] = ("antennas", "subcarriers", "packets")
+    noise_text: ClassVar[str] = "sigma {p:g} % of the mean amplitude"
+    positive: ClassVar[bool] = True

@@ -10,8 +10,7 @@ import numpy as np
 from pta_ros.errors import ConfigError
 from pta_ros.simulate.key_poses import KEY_POSES, Key
 from pta_ros.simulate.kinematics import CHANNELS, INDEX, Array
-from pta_ros.simulate.xrf55_daily import DAILY
-from pta_ros.simulate.xrf55_sport import SPORT
+from pta_ros.simulate.xrf55_poses import XRF55_POSES
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +64,7 @@ def action(number: int) -> Action:
 
 
 #: XRF55's 55 actions.
-XRF55_ACTIONS: dict[int, Action] = {n: build(*keys) for n, keys in {**DAILY, **SPORT}.items()}
+XRF55_ACTIONS: dict[int, Action] = {n: build(*keys) for n, keys in XRF55_POSES.items()}
 
 
 def xrf55_action(number: int) -> Action:

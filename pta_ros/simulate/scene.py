@@ -10,8 +10,8 @@ import open3d as o3d
 from numpy.typing import NDArray
 
 from pta_ros.simulate import room
+from pta_ros.simulate.body import FACES
 from pta_ros.simulate.kinematics import Array
-from pta_ros.simulate.surface import FACES
 
 Float32 = NDArray[np.float32]
 Points = NDArray[np.floating[Any]]

@@ -11,7 +11,7 @@ from pta_ros.simulate.actions import ACTIONS, action
 from pta_ros.simulate.body import Subject
 from pta_ros.simulate.kinematics import CHANNELS, INDEX, Array
 from pta_ros.simulate.motion import Variation
-from pta_ros.simulate.placement import Placement
+from pta_ros.simulate.room import Placement
 
 SESSION_CLIP = 100_000  # clip numbers from here on belong to sessions
 _STREAM = 404

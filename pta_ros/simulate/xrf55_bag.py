@@ -14,19 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from pta_ros.bags.bag import BagWriter, header, message
+from pta_ros.bags.bag import BagWriter
+from pta_ros.bags.messages import TRUE_ACTIVITY, reading, true_activity
 from pta_ros.datasets.mmfi_bag import START_NS, Written
 from pta_ros.errors import ConfigError
-from pta_ros.frames import FloatArray
-from pta_ros.fusion.params import TYPES, WINDOW_TOPICS
-from pta_ros.simulate.rf_session import Packet, RfSession
+from pta_ros.sensors import SENSORS
+from pta_ros.simulate.rf import PACKETS
+from pta_ros.simulate.rf_session import RfSession
 
-TRUTH_TOPIC = "/ground_truth_activity"
-TRUTH_TYPE = "pta_msgs/msg/Activity"
-
-#: The truth is told so often, where windows end.
+#: Seconds from one message of the ground truth to the next: windows end at each.
 TICK_S = 0.5
-LINKS = 9
 _NS = 1_000_000_000
 
 
@@ -60,9 +57,9 @@ def session_to_bag(plan: SessionPlan, out: Path, storage: str = "mcap") -> Writt
     written: Counter[str] = Counter()
     try:
         with BagWriter(out, storage) as bag:
-            for modality, topic in WINDOW_TOPICS.items():
-                bag.topic(f"/{topic}", TYPES[modality], reliable=False)
-            bag.topic(TRUTH_TOPIC, TRUTH_TYPE)
+            for kind in map(SENSORS.__getitem__, PACKETS):
+                bag.topic(f"/{kind.topic}", kind.message_type, reliable=False)
+            bag.topic(*TRUE_ACTIVITY)
             for topic, time_ns, msg in _messages(session, plan):
                 bag.write(topic, time_ns, msg)
                 written[topic] += 1
@@ -82,43 +79,12 @@ def _messages(session: RfSession, plan: SessionPlan) -> Iterator[tuple[str, int,
                 continue
             jitter = plan.jitter_s if packet.modality != "wifi" else 0.0
             stamp_ns = _at(packet.time_s - abs(jitter * rng.normal()))
-            topic = f"/{WINDOW_TOPICS[packet.modality]}"
-            yield topic, _at(packet.time_s), packet_message(packet, stamp_ns)
+            sensor = SENSORS[packet.modality]()
+            msg = reading(sensor, packet.content, stamp_ns)
+            yield f"/{sensor.topic}", _at(packet.time_s), msg
         class_id = session.action(end_s - 1e-6) - 1
-        yield TRUTH_TOPIC, _at(end_s), truth_message(class_id, _at(end_s))
+        yield TRUE_ACTIVITY[0], _at(end_s), true_activity(class_id, _at(end_s), "synthetic")
 
 
 def _at(time_s: float) -> int:
     return START_NS + round(time_s * _NS)
-
-
-def packet_message(packet: Packet, stamp_ns: int) -> Any:
-    """A packet (or burst of them) as its sensor's message."""
-    content: FloatArray = packet.content.astype(np.float32, copy=False)
-    head = header(stamp_ns, f"{packet.modality}_frame")
-    kind = TYPES[packet.modality]
-    if packet.modality == "radar":
-        rows, columns = content.shape
-        return message(kind, header=head, rows=rows, columns=columns, power=content.reshape(-1))
-    if packet.modality == "rfid":
-        return message(kind, header=head, phase=content)
-    burst = content.T.reshape(LINKS, -1, len(content))
-    return message(
-        kind,
-        header=head,
-        antennas=LINKS,
-        subcarriers=burst.shape[1],
-        packets=len(content),
-        amplitude=burst.reshape(-1),
-    )
-
-
-def truth_message(class_id: int, stamp_ns: int) -> Any:
-    """The true activity since the truth before it."""
-    return message(
-        TRUTH_TYPE,
-        header=header(stamp_ns),
-        class_id=class_id,
-        confidence=1.0,
-        model="ground truth (synthetic)",
-    )

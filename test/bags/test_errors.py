@@ -86,7 +86,7 @@ def test_a_missing_rosbags_is_one_line(tmp_path):
     """Without the extra its dependencies are missing too, and must not be named in its place."""
     code = (
         "import sys; from pta_ros.cli import run_mmfi_to_bag\n"
-        "sys.modules.update(dict.fromkeys(('rosbags', 'backports', 'lz4', 'apsw')))\n"
+        "sys.modules.update(dict.fromkeys(('rosbags', 'backports', 'lz4', 'apsw', 'mcap')))\n"
         f"sys.argv[1:] = {[str(tmp_path), 'E01', 'S01', 'A01', str(tmp_path / 'out')]}\n"
         "raise SystemExit(run_mmfi_to_bag())"
     )

@@ -2,17 +2,14 @@ import numpy as np
 import pytest
 
 from pta_ros.bags.bag import Bag
+from pta_ros.bags.messages import TRUE_POSE
 from pta_ros.datasets.mmfi import MmfiTree
-from pta_ros.datasets.mmfi_bag import (
-    START_NS,
-    TRUTH_TOPIC,
-    clip_to_bag,
-    find_clip,
-)
+from pta_ros.datasets.mmfi_bag import START_NS, clip_to_bag, find_clip
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.sensors import SENSORS
 from pta_ros.skeleton import JOINT_NAMES
 
+TRUTH_TOPIC = TRUE_POSE[0]
 TOPICS = {"depth": "/depth/image", "lidar": "/lidar/points", "csi": "/wifi/csi"}
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pta_ros.sensors import SENSORS
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 
@@ -21,7 +23,6 @@ def untrained_model(tmp_path_factory):
     from pta_ros import checkpoint
     from pta_ros.model.config import PTAConfig
     from pta_ros.model.pta import PTA
-    from pta_ros.sensors import SENSORS
 
     torch.manual_seed(7)
     config = PTAConfig(channels=32, tokens=8, dim=32, latent=16)
@@ -96,23 +97,23 @@ class Bench:
     def publisher(self, modality, topic=None, qos=None):
         from rclpy.qos import qos_profile_sensor_data
 
-        from pta_ros.fusion.params import TOPICS
-        from pta_ros.nodes.messages import MESSAGE_TYPES
+        from pta_ros.nodes.messages import message_class
 
-        key = topic or TOPICS[modality]
+        key = topic or SENSORS[modality].topic
         if key not in self.publishers:
-            kind = MESSAGE_TYPES[modality]
+            kind = message_class(SENSORS[modality].message_type)
             profile = qos or qos_profile_sensor_data
             self.publishers[key] = self.node.create_publisher(kind, key, profile)
         return self.publishers[key]
 
     def message(self, modality, stamp_ns=None):
         """One plausible reading, different each time."""
-        from pta_ros.nodes.messages import TO_MESSAGE, to_header
+        from pta_ros.nodes.messages import to_header, to_reading
 
         array = self.array(modality)
         now = self.node.get_clock().now().nanoseconds
-        return TO_MESSAGE[modality](array, to_header(now if stamp_ns is None else stamp_ns, "here"))
+        header = to_header(now if stamp_ns is None else stamp_ns, "here")
+        return to_reading(SENSORS[modality](), array, header)
 
     def array(self, modality):
         if modality == "depth":

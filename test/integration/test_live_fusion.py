@@ -79,13 +79,14 @@ def test_a_silent_stream_is_reported_and_left_out(live):
 
 
 def test_garbage_makes_a_stream_corrupt_and_not_the_skeleton(live):
-    from pta_ros.nodes.messages import to_csi
+    from pta_ros.nodes.messages import to_reading
+    from pta_ros.sensors import CsiSensor
 
     def send():
         live.send("depth", "lidar")
         msg = live.message("csi")
         noise = np.abs(live.rng.normal(0, 30, (3, 114, 10)))
-        live.publisher("csi").publish(to_csi(noise, msg.header))
+        live.publisher("csi").publish(to_reading(CsiSensor(), noise, msg.header))
 
     live.until(lambda: live.states()["csi"] == "CORRUPT", send=send)
     assert "wifi/csi" in live.value("csi", "reason")

@@ -95,14 +95,13 @@ def test_a_signal_ends_the_wait_for_the_next_message(bench, tmp_path):
 
 
 def test_a_player_that_was_held_up_hurries_and_says_so(bench, tmp_path):
+    from pta_msgs.msg import CsiFrame
     from rclpy.qos import QoSProfile, ReliabilityPolicy
-
-    from pta_ros.nodes.messages import MESSAGE_TYPES
 
     write_bag(bench, tmp_path / "in", 20)
     heard = []
     deep = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
-    bench.node.create_subscription(MESSAGE_TYPES["csi"], "/wifi/csi", heard.append, deep)
+    bench.node.create_subscription(CsiFrame, "/wifi/csi", heard.append, deep)
     player = bench.start("player_node", *parameters(bag=tmp_path / "in", topics="wifi/csi"))
     bench.until(lambda: heard, process=player)
     os.kill(player.pid, signal.SIGSTOP)

@@ -18,7 +18,7 @@ import pytest
 
 pytest.importorskip("rerun")
 from pta_ros.frames import Estimate, StreamState, StreamStatus
-from pta_ros.view.layout import LIMB_COLOURS, MODALITY_COLOURS, STATE_COLOURS, TRUTH_COLOUR
+from pta_ros.view.layout import LIMB_COLOURS, STATE_COLOURS, TRUTH_COLOUR, colour
 from pta_ros.view.page import free_port
 
 pytestmark = pytest.mark.ros
@@ -68,14 +68,13 @@ class Live:
 
     def send(self):
         """One tick: all sensors, the truth, an estimate, and what is known of the streams."""
-        from pta_ros.nodes.diagnostics import Health, Reporter
-        from pta_ros.nodes.messages import to_skeleton
-        from pta_ros.nodes.sim_messages import truth_message
+        from pta_ros.nodes.health import Health, Identity
+        from pta_ros.nodes.messages import to_skeleton, true_skeleton
 
         self.turn += 1
         now = self.bench.node.get_clock().now()
         self.bench.send("depth", "lidar", "csi")
-        truth = truth_message(STANDING)
+        truth = true_skeleton(STANDING)
         truth.header.stamp = now.to_msg()
         self.truth.publish(truth)
         states = tuple(
@@ -91,7 +90,7 @@ class Live:
         weights = {"depth": 0.6, "lidar": 0.4}
         estimate = Estimate(now.nanoseconds, joints_m, std_m, weights, {}, states)
         self.skeleton.publish(to_skeleton(estimate, "depth_optical_frame", "test"))
-        report = Reporter().array(Health("fusion", "active"), states, now.nanoseconds)
+        report = Health().report(Identity("fusion", "active"), states, now.nanoseconds)
         self.diagnostics.publish(report)
 
 
@@ -184,7 +183,7 @@ def test_a_browser_shows_the_person_the_sensors_and_the_states(live, browser, tm
     browser.meanwhile = lambda: live.bench.listen(0.05, live.send)
     browser.call("Page.navigate", url=live.url)
     wanted = {limb: (LIMB_COLOURS[limb], 40) for limb in LIMB_COLOURS}
-    wanted["cloud"] = (MODALITY_COLOURS["lidar"], 40)
+    wanted["cloud"] = (colour("lidar"), 40)
     wanted["live"] = (STATE_COLOURS[StreamState.LIVE], 200)
     wanted["corrupt"] = (STATE_COLOURS[StreamState.CORRUPT], 200)
     wanted["truth"] = (TRUTH_COLOUR, 20)
@@ -246,8 +245,8 @@ class Absent:
         if name == "rerun":
             raise ModuleNotFoundError("No module named 'rerun'", name="rerun")
 sys.meta_path.insert(0, Absent())
-from pta_ros.nodes.view_node import main
-main()
+from pta_ros.nodes.entry import view_node
+view_node()
 """
 
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from pta_ros.errors import ConfigError
 from pta_ros.simulate import room
-from pta_ros.simulate.placement import body_to_camera
+from pta_ros.simulate.body import vertices
 from pta_ros.simulate.recording import Recording
+from pta_ros.simulate.room import body_to_camera
 from pta_ros.simulate.scene import World, camera_to_lidar, lidar_to_camera
-from pta_ros.simulate.surface import vertices
 
 CLIP = Recording(2, 3, 2)
 JOINTS = CLIP.joints(np.array([1.7]))[0]

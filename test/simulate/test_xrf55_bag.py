@@ -5,12 +5,15 @@ import pytest
 pytest.importorskip("rosbags")
 
 from pta_ros.bags.bag import Bag
+from pta_ros.bags.messages import TRUE_ACTIVITY
 from pta_ros.cli import make_xrf55_bag
 from pta_ros.datasets.mmfi_bag import START_NS
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.params import WINDOW_TOPICS
+from pta_ros.fusion.params import topics_of
 from pta_ros.sensors import SENSORS
-from pta_ros.simulate.xrf55_bag import TRUTH_TOPIC, SessionPlan, session_to_bag
+from pta_ros.simulate.xrf55_bag import SessionPlan, session_to_bag
+
+WINDOW_TOPICS = topics_of("xrf55")
 
 SHORT = SessionPlan(seconds=6.0, activity_s=5.0)
 TOPICS = {m: f"/{topic}" for m, topic in WINDOW_TOPICS.items()}
@@ -44,7 +47,7 @@ def test_stamps_come_before_the_time_of_receipt_by_no_more_than_jitter(found):
 
 
 def test_the_truth_is_told_where_windows_end_and_changes(found):
-    told = [(raw.time_ns - START_NS, msg) for raw, msg in found if raw.topic == TRUTH_TOPIC]
+    told = [(raw.time_ns - START_NS, msg) for raw, msg in found if raw.topic == TRUE_ACTIVITY[0]]
     assert [time for time, _ in told] == [k * 500_000_000 for k in range(1, 13)]
     classes = [msg.class_id for _, msg in told]
     assert classes == [classes[0]] * 10 + [classes[-1]] * 2

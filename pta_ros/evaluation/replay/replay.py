@@ -14,15 +14,21 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pta_ros.clock import to_ns
 from pta_ros.errors import DecodeError, PtaError
 from pta_ros.evaluation.faults.injector import FaultPlan
-from pta_ros.evaluation.replay.decode import Arrival, Truth
-from pta_ros.evaluation.replay.record import EstimateLog, StateLog, TruthLog, Worst
-from pta_ros.evaluation.replay.records import Replayed
-from pta_ros.evaluation.replay.truth import Activities, ActivityTruth, TrueActivity
+from pta_ros.evaluation.replay.decode import Arrival
+from pta_ros.evaluation.replay.record import EstimateLog, Replayed, StateLog
+from pta_ros.evaluation.replay.truth import (
+    Activities,
+    ActivityTruth,
+    TrueActivity,
+    Truth,
+    TruthLog,
+    Worst,
+)
 from pta_ros.frames import Estimate, FloatArray, Frame, Sample, StreamStatus
 from pta_ros.fusion.pipeline import FusionPipeline
-from pta_ros.fusion.rates import to_ns
 from pta_ros.skeleton import NUM_JOINTS
 
 #: The states are looked at so often, as by the node.

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
-from pta_ros.evaluation.replay.records import Replayed
+from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.report import charts, pictures, words
 from pta_ros.evaluation.report.charts import Part
 from pta_ros.evaluation.report.measure import COUNTS, FaultSeen, SensorSeen

@@ -11,12 +11,11 @@ from hypothesis import HealthCheck, settings
 
 pytest.importorskip("rosbags")
 
+from pta_ros.bags.messages import header, message, reading
 from pta_ros.bags.records import Raw
-from pta_ros.bags.types import header, known_types, message
+from pta_ros.bags.types import known_types
 from pta_ros.evaluation.faults.injector import KINDS, Fault, FaultPlan, Injector
 from pta_ros.sensors import SENSORS
-from pta_ros.simulate.rf_session import Packet
-from pta_ros.simulate.xrf55_bag import packet_message
 
 # A busy machine must not fail a property.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -100,7 +99,7 @@ def packet(modality, shape):
 
     def make(seed=0, stamp_ns=BEGIN_NS):
         values = np.random.default_rng(seed).uniform(1, 3, shape)
-        return packet_message(Packet(modality, 0.0, values), stamp_ns)
+        return reading(SENSORS[modality](), values, stamp_ns)
 
     return make
 

@@ -4,9 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pta_ros.bags.types import header, message
+from pta_ros.bags.messages import header, message
 from pta_ros.errors import DecodeError
-from pta_ros.fusion.params import TOPICS
+from pta_ros.fusion.params import topics_of
+
+TOPICS = topics_of("mmfi")
 
 
 @pytest.mark.parametrize("modality", list(TOPICS))

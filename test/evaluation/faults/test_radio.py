@@ -6,7 +6,9 @@ import pytest
 from pta_ros.errors import DecodeError
 from pta_ros.evaluation.faults.injector import KINDS
 from pta_ros.evaluation.faults.plan import CONTENT, strength_text
-from pta_ros.fusion.params import WINDOW_TOPICS
+from pta_ros.fusion.params import topics_of
+
+WINDOW_TOPICS = topics_of("xrf55")
 
 OWN = [(k, m) for k in CONTENT for m in KINDS[k].modalities if m in WINDOW_TOPICS]
 

@@ -3,8 +3,11 @@ from itertools import pairwise
 import pytest
 
 from pta_ros.evaluation.faults.injector import KINDS, read_faults
-from pta_ros.fusion.params import TOPICS, WINDOW_TOPICS
+from pta_ros.fusion.params import topics_of
 from pta_ros.home import shipped
+
+TOPICS = topics_of("mmfi")
+WINDOW_TOPICS = topics_of("xrf55")
 
 SUITE = sorted(shipped("config/faults").glob("*.yaml"))
 PLANS = {path.stem: read_faults(path) for path in SUITE}

@@ -6,7 +6,9 @@ from pta_ros.bags.types import decode, known_types
 from pta_ros.errors import DecodeError
 from pta_ros.evaluation.faults.injector import KINDS
 from pta_ros.evaluation.faults.plan import TRANSPORT
-from pta_ros.fusion.params import TOPICS
+from pta_ros.fusion.params import topics_of
+
+TOPICS = topics_of("mmfi")
 
 
 def numbers(found):

@@ -9,13 +9,13 @@ pytest.importorskip("torch")
 pytest.importorskip("rosbags")
 
 from pta_ros.bags.bag import Bag, BagWriter
-from pta_ros.datasets.mmfi import MmfiTree
-from pta_ros.datasets.mmfi_bag import SENSOR_TOPICS, cloud_message, csi_message, depth_message
-from pta_ros.datasets.mmfi_bag import truth_message as truth
+from pta_ros.bags.messages import TRUE_POSE, reading, true_pose
+from pta_ros.datasets.mmfi import FOLDERS, MmfiTree
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan
 from pta_ros.evaluation.replay.source import find_source, replay
 from pta_ros.fusion.engine import Engine
-from pta_ros.fusion.params_file import read_params
+from pta_ros.fusion.params import read_params
+from pta_ros.sensors import SENSORS
 
 T0 = 1_700_000_000 * 10**9
 STEP = 10**8
@@ -30,16 +30,15 @@ class Clip:
 
     def messages(self, n, stamp_ns):
         rng = np.random.default_rng(n)
-        read = {m: self._clip.read(m, 1 + n % 2) for m in SENSOR_TOPICS}
+        read = {m: self._clip.read(m, 1 + n % 2) for m in FOLDERS}
         depth = np.where(read["depth"] > 0, read["depth"] + 0.001 * rng.integers(0, 2), 0)
         points = read["lidar"] + rng.normal(0, 0.002, read["lidar"].shape)
         csi = read["csi"] * rng.normal(1, 0.01, read["csi"].shape)
-        return {
-            SENSOR_TOPICS["depth"]: depth_message(depth, stamp_ns),
-            SENSOR_TOPICS["lidar"]: cloud_message(points, stamp_ns),
-            SENSOR_TOPICS["csi"]: csi_message(csi, stamp_ns),
-            "/ground_truth": truth(self._clip.joints(1 + n % 2), stamp_ns, "synthetic"),
-        }
+        arrays = {"depth": SENSORS["depth"]().compact(depth), "lidar": points, "csi": csi}
+        sensors = {m: SENSORS[m]() for m in arrays}
+        found = {f"/{s.topic}": reading(s, arrays[m], stamp_ns) for m, s in sensors.items()}
+        truth = true_pose(self._clip.joints(1 + n % 2), stamp_ns, "synthetic")
+        return {**found, TRUE_POSE[0]: truth}
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pta_ros.bags.bag import Bag
+from pta_ros.bags.messages import true_activity
 from pta_ros.cli import evaluate_bag
 from pta_ros.datasets.mmfi_bag import START_NS
 from pta_ros.errors import DecodeError
@@ -13,10 +14,10 @@ from pta_ros.evaluation.faults.injector import Fault, FaultPlan
 from pta_ros.evaluation.replay.source import find_source, replay
 from pta_ros.evaluation.replay.truth import Activities, ActivityTruth, TrueActivity
 from pta_ros.fusion.engine import Engine
-from pta_ros.fusion.params_file import read_params
+from pta_ros.fusion.params import read_params
 from pta_ros.home import shipped
 from pta_ros.simulate.rf_session import RfSession
-from pta_ros.simulate.xrf55_bag import SessionPlan, session_to_bag, truth_message
+from pta_ros.simulate.xrf55_bag import SessionPlan, session_to_bag
 
 S = 10**9
 MODEL = str(shipped("models/xrf55_lite"))
@@ -184,8 +185,8 @@ def test_no_class_gaps_and_a_clock_that_goes_back_leave_windows_unjudged():
 
 def test_a_class_that_the_model_lacks_is_an_error():
     known = Activities(("a", "b"), 5.0)
-    assert known.truth_of(truth_message(1, 7 * S), "/t") == TrueActivity(7 * S, 1)
+    assert known.truth_of(true_activity(1, 7 * S, "test"), "/t") == TrueActivity(7 * S, 1)
     with pytest.raises(DecodeError, match="class_id 2; expected -1 to 1"):
-        known.truth_of(truth_message(2, 7 * S), "/t")
+        known.truth_of(true_activity(2, 7 * S, "test"), "/t")
     with pytest.raises(DecodeError, match="Activity"):
         known.truth_of(object(), "/t")
