@@ -48,7 +48,7 @@ def test_two_reports_are_byte_equal_but_for_the_timings(whole, plan, tmp_path):
     assert texts[0] == texts[1]
 
 
-def test_a_broken_sensor_that_costs_too_much_fails_the_check(whole, tmp_path):
+def test_a_faulty_sensor_that_costs_too_much_fails_the_check(whole, tmp_path):
     # Too little noise for the sensor's check, and a gate that is switched off.
     (tmp_path / "noise.yaml").write_text(
         "faults: [{kind: noise, modality: lidar, start: 1, end: 2.9, strength: 0.3}]"
