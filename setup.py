@@ -92,6 +92,7 @@ setup(
     maintainer_email="maintainers@pta-ros.invalid",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    package_data={f"{PACKAGE}.evaluation.report": ["page.*"]},
     data_files=data_files(),
     install_requires=REQUIRES,
     extras_require={

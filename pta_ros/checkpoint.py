@@ -1,19 +1,22 @@
 """The only file that reads or writes weights.
 
 A checkpoint is a folder: `model.safetensors` and `config.json` with the model's configuration, the
-sensors' reduction settings, statistics of the training data and where the weights come from.
-Nothing in it is code, and loading is strict.
+sensors' reduction settings, statistics of the training data and the weights' provenance. Nothing
+in it is code. Loading is strict, and every size is checked before memory is taken for it.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -29,6 +32,9 @@ WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 #: The default model of each set of sensors (the fusion node's parameter `sensors`).
 DEFAULT_MODELS = {"mmfi": "mmfi_lite", "xrf55": "xrf55_lite"}
+#: Values of a reduced frame; the largest that an encoder takes has 560,000.
+LARGEST_FRAME = 10_000_000
+_TRAINED = "expected a model folder made by train_pta"
 
 
 @dataclass(frozen=True)
@@ -66,9 +72,10 @@ def save(
     statistics: dict[str, Any],
     provenance: dict[str, Any],
 ) -> None:
-    """Write `model` and its context to `folder`, replacing what is there, weights first."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_tensors(folder / WEIGHTS, model.state_dict())
+    """Write `model` and its context to `folder`, replacing what is there, weights first.
+
+    Raises CheckpointError when that is impossible, such as on a full disk.
+    """
     config = {
         "format": FORMAT,
         "model": model.config.to_dict(),
@@ -76,50 +83,104 @@ def save(
         "statistics": statistics,
         "provenance": provenance,
     }
+    save_tensors(folder / WEIGHTS, model.state_dict())
     write_atomically(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
 
 
 def load(folder: Path | str) -> Checkpoint:
     """Read a checkpoint folder; raises CheckpointError when any part is missing or does not fit."""
     folder = Path(folder)
-    config = _read_config(folder)
+    path, weights = folder / CONFIG, folder / WEIGHTS
+    config = read_config(path, _TRAINED)
     try:
-        model = PTA(PTAConfig.from_dict(config["model"]))
+        declared = PTAConfig.from_dict(config["model"])
         sensors = sensors_from_config(config["sensors"])
         context = config["statistics"], config["provenance"]
     except (ConfigError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{folder / CONFIG}: {error!r}; train the model again") from error
-    if set(sensors) != set(model.config.modalities):
-        raise CheckpointError(
-            f"{folder / CONFIG}: sensors are {sorted(sensors)}; "
-            f"expected the model's modalities {list(model.config.modalities)}"
-        )
-    load_into(model, load_tensors(folder / WEIGHTS), folder / WEIGHTS)
+        reason = error if isinstance(error, ConfigError) else repr(error)
+        raise CheckpointError(f"{path}: {reason}; train the model again") from error
+    _check_frames(path, declared, sensors)
+    _check_shapes(weights, declared)
+    try:
+        model = PTA(declared)
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}; train the model again") from error
+    load_into(model, load_tensors(weights), weights)
     return Checkpoint(model.eval(), sensors, *context, name=folder.name)
+
+
+def _check_frames(path: Path, declared: PTAConfig, sensors: dict[str, Sensor]) -> None:
+    """Raise CheckpointError unless there is a sensor of sane size for each modality."""
+    if set(sensors) != set(declared.modalities):
+        raise CheckpointError(
+            f"{path}: sensors are {sorted(sensors)}; "
+            f"expected the model's modalities {list(declared.modalities)}"
+        )
+    for modality, sensor in sensors.items():
+        if math.prod(sensor.shape) > LARGEST_FRAME:
+            raise CheckpointError(
+                f"{path}: a frame of {modality} has shape {sensor.shape}; "
+                f"expected at most {LARGEST_FRAME} values: correct the sensor's settings"
+            )
+
+
+def _check_shapes(path: Path, declared: PTAConfig) -> None:
+    """Raise CheckpointError when the file's tensors have other sizes than those declared.
+
+    Only the file's header is read. That all tensors fit is `load_into`'s to check.
+    """
+    expected, shared = {}, declared.diffusion.shared
+    for modality in declared.modalities:
+        expected[f"projectors.{modality}.channel.0.weight"] = [declared.dim, declared.channels]
+        aligner = "aligner" if shared else f"aligner.{modality}"
+        expected[f"{aligner}.start_noise"] = [declared.tokens, declared.latent]
+        steps = [declared.diffusion.train_steps, declared.latent]
+        expected[f"{aligner}.predictor.time.weight"] = steps
+    if declared.has("pose"):
+        expected["head.position.weight"] = [3 * declared.joints, declared.dim]
+        for block in range(declared.mixers):
+            expected[f"head.mix.{block}.token.0.weight"] = [4 * declared.tokens, declared.tokens]
+    if declared.has("activity"):
+        head = "activity" if declared.has("pose") else "head"
+        expected[f"{head}.score.weight"] = [len(declared.classes), declared.dim]
+
+    def shapes() -> dict[str, list[int]]:
+        with safe_open(path, "pt") as file:
+            return {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+
+    found = _readable(path, shapes)
+    for name, shape in expected.items():
+        if found.get(name) != shape:
+            raise CheckpointError(
+                f"{path}: weights of another configuration: {name} has shape {found.get(name)}; "
+                f"expected {shape}, as {CONFIG} declares"
+            )
 
 
 def modalities_of(folder: Path) -> tuple[str, ...]:
     """The modalities of a model folder, without its weights; raises CheckpointError."""
-    config = _read_config(folder)
+    config = read_config(folder / CONFIG, _TRAINED)
     try:
         return tuple(config["model"]["modalities"])
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{folder / CONFIG}: {error!r}; train the model again") from error
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
-    path = folder / CONFIG
+def read_config(path: Path, advice: str) -> dict[str, Any]:
+    """Read a config.json of this FORMAT; raises CheckpointError that ends with `advice`."""
     try:
+        if path.exists() and not path.is_file():  # to open a pipe would wait for a writer
+            raise CheckpointError(f"{path}: not a regular file; {advice}")
         config = json.loads(path.read_text())
     except FileNotFoundError:
-        raise CheckpointError(
-            f"{path}: no such file; expected a model folder made by train_pta"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: {error}; expected JSON written by train_pta") from error
+        raise CheckpointError(f"{path}: no such file; {advice}") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror}; {advice}") from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: {error}; expected JSON: {advice}") from error
     found = config.get("format") if isinstance(config, dict) else None
     if found != FORMAT:
-        raise CheckpointError(f"{path}: format is {found!r}; expected {FORMAT}")
+        raise CheckpointError(f"{path}: format is {found!r}, expected {FORMAT}; {advice}")
     return dict(config)
 
 
@@ -132,27 +193,62 @@ def load_into(module: nn.Module, tensors: dict[str, Tensor], source: Path) -> No
         raise CheckpointError(f"{source}: weights of another configuration: {lines}") from error
 
 
-def save_tensors(
-    path: Path, tensors: dict[str, Tensor], note: dict[str, str] | None = None
-) -> None:
-    """Write tensors and a note of strings as safetensors, complete or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, note)
-    os.replace(temporary, path)
-
-
 def load_tensors(path: Path) -> dict[str, Tensor]:
     """Read the tensors of a safetensors file; raises CheckpointError when it cannot be read."""
+    return _readable(path, lambda: load_file(path))
+
+
+def read_note(path: Path) -> dict[str, str]:
+    """Read the note that save_tensors wrote beside the tensors; raises CheckpointError."""
+
+    def note() -> dict[str, str]:
+        with safe_open(path, "pt") as file:
+            return dict(file.metadata() or {})
+
+    return _readable(path, note)
+
+
+def _readable(path: Path, read: Callable[[], Any]) -> Any:
+    """`read()` of the safetensors file `path`, or CheckpointError."""
+    if path.exists() and not path.is_file():
+        raise CheckpointError(f"{path}: not a regular file; expected a safetensors file")
     try:
-        return load_file(path)
+        return read()
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file; the model folder is incomplete") from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: {error}; expected an undamaged safetensors file") from error
 
 
+def save_tensors(
+    path: Path, tensors: dict[str, Tensor], note: dict[str, str] | None = None
+) -> None:
+    """Write tensors and a note of strings as safetensors, complete or not at all.
+
+    The folder is made. Raises CheckpointError when that is impossible.
+    """
+    plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    size = sum(tensor.nbytes for tensor in plain.values())
+    _replace(path, size, lambda part: save_file(plain, part, note))
+
+
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file complete or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    """Write a file complete or not at all; the folder is made. Raises CheckpointError."""
+    _replace(path, len(data), lambda part: part.write_bytes(data))
+
+
+def _replace(path: Path, size: int, write: Callable[[Path], object]) -> None:
+    """Let `write` make a file beside `path`, which then takes its place."""
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(part)
+        os.replace(part, path)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        with suppress(OSError):
+            part.unlink()
+        raise CheckpointError(
+            f"{path}: {reason}; expected a folder to write to, with room for {size} bytes: "
+            "free some or choose another folder, and run the command again"
+        ) from error

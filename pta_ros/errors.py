@@ -26,5 +26,9 @@ class CheckpointError(PtaError):
     """A model folder that is missing, damaged or of another configuration."""
 
 
+class TrainingError(PtaError):
+    """A training run that cannot go on, because it has diverged."""
+
+
 class DatasetError(PtaError):
     """A data set tree or recording that is missing, damaged or not in the expected layout."""

@@ -1,4 +1,6 @@
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -81,10 +83,69 @@ def test_a_configuration_that_does_not_fit_is_refused(folder, changes, words):
         checkpoint.load(folder)
 
 
-def test_a_configuration_that_is_no_json_is_refused(folder):
-    (folder / "config.json").write_text("{")
+@pytest.mark.parametrize("text", ["{", "[" * 100_000])
+def test_a_configuration_that_is_no_json_is_refused(folder, text):
+    (folder / "config.json").write_text(text)
     with pytest.raises(CheckpointError, match="expected JSON"):
         checkpoint.load(folder)
+
+
+def diffusion(**changes):
+    return {"diffusion": {**CONFIG.to_dict()["diffusion"], **changes}}
+
+
+@pytest.mark.parametrize(
+    ("model", "sensors", "words"),
+    [
+        ({"dim": 1_000_000}, {}, "dim is 1000000; expected a whole number from 1 to 8192"),
+        ({"dim": 16.0}, {}, "dim is 16.0; expected a whole number"),
+        ({"mixers": True}, {}, "mixers is True; expected a whole number"),
+        (diffusion(train_steps=10**9), {}, "diffusion.train_steps is 1000000000; expected"),
+        ({"tasks": ["activity"], "classes": ["a"] * 10_001}, {}, "10001 classes"),
+        ({}, {"lidar": {"points": 10**9}}, r"a frame of lidar has shape \(1000000000, 3\)"),
+        # Within the limits, and not what the file holds:
+        ({"dim": 8192}, {}, r"channel.0.weight has shape \[16, 16\]; expected \[8192, 16\]"),
+        ({"channels": 4096}, {}, r"has shape \[16, 16\]; expected \[16, 4096\]"),
+        ({"tokens": 1024}, {}, r"start_noise has shape \[4, 8\]; expected \[1024, 8\]"),
+        ({"latent": 4096}, {}, r"start_noise has shape \[4, 8\]; expected \[4, 4096\]"),
+        ({"joints": 1000}, {}, r"position.weight has shape \[51, 16\]; expected \[3000, 16\]"),
+        ({"mixers": 100}, {}, "head.mix.0.token.0.weight has shape None"),
+        (diffusion(train_steps=100_000), {}, r"has shape \[1000, 8\]; expected \[100000, 8\]"),
+        (diffusion(shared=False), {}, "aligner.depth.start_noise has shape None"),
+        ({"tasks": ["activity"], "classes": ["a"] * 9}, {}, r"shape None; expected \[9, 16\]"),
+    ],
+)
+def test_sizes_are_checked_before_a_model_is_built(folder, monkeypatch, model, sensors, words):
+    all_sensors = json.loads((folder / "config.json").read_text())["sensors"]
+    edit(folder, model={**CONFIG.to_dict(), **model}, sensors={**all_sensors, **sensors})
+    monkeypatch.setattr(checkpoint, "PTA", lambda config: pytest.fail("memory was taken"))
+    with pytest.raises(CheckpointError, match=words):
+        checkpoint.load(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_pipe_in_place_of_a_file_is_refused_unopened(folder, name):
+    path = folder / name
+    path.unlink()
+    os.mkfifo(path)
+    # What opens the pipe reads this, instead of waiting for ever.
+    threading.Thread(target=path.write_text, args=["{}"], daemon=True).start()
+    with pytest.raises(CheckpointError, match=f"{name}: not a regular file"):
+        checkpoint.load(folder)
+
+
+def test_a_failed_write_keeps_what_was_there_and_leaves_no_part(folder, monkeypatch):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def fail(tensors, path, note):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", fail)
+    sensors = sensors_from_config({m: {} for m in CONFIG.modalities})
+    with pytest.raises(CheckpointError, match=r"No space left on device; .* room for"):
+        checkpoint.save(folder, PTA(CONFIG), sensors, {}, {})
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_model_folder_is_the_one_asked_for(tmp_path):

@@ -157,14 +157,20 @@ def test_entry_points_exist(setup_arguments):
 
 
 def test_tools_have_a_main(setup_arguments):
-    """What pta_ros.cli starts by name is a module with main()."""
-    source = (ROOT / "pta_ros/cli/__init__.py").read_text(encoding="utf-8")
-    modules = re.findall(r'_start\("([\w.]+)"\)', source)
-    tools = [n for n, module, _ in entry_points(setup_arguments) if module == "pta_ros.cli"]
-    assert len(modules) == len(tools)
-    for module in modules:
-        tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8"))
+    """pta_ros.cli:run_NAME starts the module NAME beside it: it has a main()."""
+    tools = {n: f for n, module, f in entry_points(setup_arguments) if module == "pta_ros.cli"}
+    assert tools == {name: f"run_{name}" for name in tools}
+    for name in tools:
+        tree = ast.parse((ROOT / f"pta_ros/cli/{name}.py").read_text(encoding="utf-8"))
         assert "main" in {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
+
+
+def test_there_is_no_tool_without_a_module():
+    from pta_ros import cli
+
+    for name in ("run_nothing", "make_mmfi_run"):
+        with pytest.raises(AttributeError, match=name):
+            getattr(cli, name)
 
 
 def test_everything_shared_is_installed(setup_arguments):

@@ -10,10 +10,11 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from pta_ros.datasets.classes import class_names
+from pta_ros.datasets import class_names
 from pta_ros.errors import ConfigError
 from pta_ros.frames import Frame, Sample
 from pta_ros.fusion.estimator import Estimator
+from pta_ros.metrics.bound import Bound, at_most
 from pta_ros.model.pta import PTA
 from pta_ros.sensors.base import Sensor
 
@@ -33,6 +34,14 @@ class HeadTimes:
     def ratio(self) -> float:
         """Both to the pose head alone."""
         return self.both_ms / self.pose_ms
+
+    def bound(self) -> Bound:
+        """The second head must cost next to nothing beside the encoders."""
+        return at_most("pose and activity / pose", self.ratio, LIMIT, "x")
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain values, for JSON."""
+        return {**vars(self), "ratio": self.ratio}
 
 
 def bench_heads(model: PTA, sensors: Mapping[str, Sensor], rounds: int = 200) -> HeadTimes:

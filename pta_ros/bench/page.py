@@ -1,17 +1,21 @@
-"""docs/performance.md: what bench_pta measured, as tables."""
+"""What the benchmarks measured as Markdown: docs/performance.md, and bench_train's table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
+from pta_ros.bench.runs import Measured
 from pta_ros.bench.speed import STAGES, Series, Speed
-from pta_ros.bench.step import spread
-from pta_ros.evaluation.compare.text import NOTHING, grid
-from pta_ros.metrics.bound import Bound
+from pta_ros.bench.step import StepBench, spread
+from pta_ros.evaluation.compare.text import NOTHING, bounds_table, grid
 
 _VARIANTS = {"plain": "plain", "fast": "fast, float32", "bf16": "fast, bfloat16"}
 _STEPS = {"cached": "from cached features", "encoding": "encoding its frames"}
+_NODE = {
+    "latency_ms": "message to skeleton",
+    "model_ms": "of it the model's",
+    "overhead_ms": "the rest",
+}
 _HEAD = """\
 # Performance
 
@@ -27,48 +31,40 @@ units of `fc_delta` that no offset in the cloud switches.
 """
 
 
-def page(
-    speeds: Mapping[str, Speed],
-    bounds: Sequence[Bound],
-    machine: str,
-    notes: Sequence[str],
-    step: Mapping[str, Any],
-    node: Mapping[str, Any],
-) -> str:
-    """Markdown of everything measured; `speeds` by device.
-
-    `step` and `node` are what speed_runs gives; empty: not measured.
-    """
-    first = next(iter(speeds.values()))
-    head = _HEAD.format(fitted="synthetic frames", error=first.head_error_mm, machine=machine)
-    parts = [head, "## Bounds\n", _bounds(bounds), ""]
+def page(measured: Measured) -> str:
+    """Markdown of everything measured."""
+    speeds, step, node = measured.speeds, measured.step, measured.node
+    error = next(iter(speeds.values())).head_error_mm
+    parts = [
+        _HEAD.format(fitted="synthetic frames", error=error, machine=measured.machine),
+        f"## Bounds\n\n{bounds_table(measured.bounds(), where=False)}\n",
+    ]
     for device, speed in speeds.items():
         for batch in sorted({s.batch for s in speed.series}):
-            parts += [f"## {device}, batch {batch}\n", _table(speed, device, batch), ""]
+            parts.append(f"## {device}, batch {batch}\n\n{_table(speed, device, batch)}\n")
     if step:
         rows = [[_STEPS[name], _spread(ms)] for name, ms in step["step_ms"].items()]
-        title = f"## Training step, batch {step['batch']}, on the CPU\n"
-        parts += [title, grid(["step", "ms"], rows), ""]
+        title = f"## Training step, batch {step['batch']}, on the CPU"
+        parts.append(f"{title}\n\n{grid(['step', 'ms'], rows)}\n")
     if node:
-        names = {"latency_ms": "message to skeleton", "model_ms": "of it the model's"}
-        rows = [[n, _spread(node[k])] for k, n in (names | {"overhead_ms": "the rest"}).items()]
-        title = f"## Live node, {node['estimates']} estimates from CSI alone\n"
-        parts += [title, grid(["part", "ms"], rows), ""]
-    parts += [f"- {note}" for note in notes]
+        rows = [[name, _spread(node[key])] for key, name in _NODE.items()]
+        title = f"## Live node, {node['estimates']} estimates from CSI alone"
+        parts.append(f"{title}\n\n{grid(['part', 'ms'], rows)}\n")
+    parts += [f"- {note}" for note in measured.notes]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _bounds(bounds: Sequence[Bound]) -> str:
-    rows = [
-        [
-            b.name,
-            f"{b.sense} {b.limit:g} {b.unit}",
-            "not measured" if b.value is None else f"{b.value:.2f} {b.unit}",
-            "kept" if b.ok else "**missed**",
-        ]
-        for b in bounds
-    ]
-    return grid(["bound", "limit", "measured", ""], rows)
+def step_text(bench: StepBench, source: str, threads: int) -> str:
+    """Median and spread of both kinds of step, as Markdown; `source` says where frames are from."""
+    rows = []
+    for name, kind in (("cached", bench.cached), ("encoding", bench.encoding)):
+        rows.append([_STEPS[name], _spread(spread(kind.ms)), str(kind.encoder_calls)])
+    return (
+        f"Training step at batch {bench.batch}, {len(bench.ratio)} repeats in turn, "
+        f"{threads} threads, {source} ({bench.frames} frames)\n\n"
+        f"{grid(['step', 'ms', 'encoder calls'], rows)}\n\n"
+        f"Cached is so many times as fast: {_spread(spread(bench.ratio), digits=2)}\n"
+    )
 
 
 def _table(speed: Speed, device: str, batch: int) -> str:
@@ -90,5 +86,8 @@ def _cell(series: Series | None) -> str:
     return _spread(spread(series.ms))
 
 
-def _spread(ms: Mapping[str, float]) -> str:
-    return f"{ms['median']:.1f} [{ms['p10']:.1f} {ms['p90']:.1f}]"
+def _spread(values: Mapping[str, float], digits: int = 1) -> str:
+    """The median, and in brackets the limits of the middle 80 %."""
+    return "{:.{n}f} [{:.{n}f} {:.{n}f}]".format(
+        *(values[part] for part in ("median", "p10", "p90")), n=digits
+    )

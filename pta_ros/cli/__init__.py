@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
-from pta_ros.errors import PtaError
+from pta_ros.errors import DatasetError, PtaError
 
 #: Which extra of the package brings an optional import.
 EXTRAS = {
@@ -64,76 +69,36 @@ def _advice(module: str | None) -> str | None:
     return None
 
 
-def _start(module: str) -> int:
-    """Import a tool's module inside `run`, so that a missing extra is told in one line too."""
+def __getattr__(name: str) -> Callable[[], int]:
+    """`run_NAME`, the console script of the tool NAME, for every module of this folder.
 
-    def main() -> int | None:
-        entry: Callable[[], int | None] = importlib.import_module(module).main
-        return entry()
-
-    return run(main)
-
-
-def run_make_mmfi() -> int:
-    """Console script make_mmfi: write a synthetic data set in MM-Fi's layout."""
-    return _start("pta_ros.cli.make_mmfi")
+    The tool is imported inside `run`, so that a missing extra is told in one line too.
+    """
+    module = f"{__name__}.{name.removeprefix('run_')}"
+    if not name.startswith("run_") or find_spec(module) is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return lambda: run(lambda: importlib.import_module(module).main())
 
 
-def run_make_xrf55() -> int:
-    """Console script make_xrf55: write a synthetic data set in XRF55's layout."""
-    return _start("pta_ros.cli.make_xrf55")
+def check_tree(root: Path) -> None:
+    """Raise DatasetError where a command's DATA is no folder."""
+    if not root.is_dir():
+        raise DatasetError(f"{root}: no such folder; expected the root of a data set's tree")
 
 
-def run_train_pta() -> int:
-    """Console script train_pta: train a model."""
-    return _start("pta_ros.cli.train_pta")
+@contextmanager
+def told_of_cache(cache: Path) -> Iterator[None]:
+    """An error for want of a place to write in `cache` names the option that moves it."""
+    try:
+        yield
+    except DatasetError as error:
+        if not isinstance(error.__cause__, OSError) or not str(error).startswith(str(cache)):
+            raise
+        raise DatasetError(f"{error}, with --cache FOLDER") from error
 
 
-def run_bench_train() -> int:
-    """Console script bench_train: how much faster a training step is with cached features."""
-    return _start("pta_ros.cli.bench_train")
-
-
-def run_bench_heads() -> int:
-    """Console script bench_heads: what the activity costs beside the skeleton."""
-    return _start("pta_ros.cli.bench_heads")
-
-
-def run_evaluate_pta() -> int:
-    """Console script evaluate_pta: evaluate a model over all subsets of its sensors."""
-    return _start("pta_ros.cli.evaluate_pta")
-
-
-def run_pta_demo() -> int:
-    """Console script pta_demo: run the live demonstration."""
-    return _start("pta_ros.cli.pta_demo")
-
-
-def run_evaluate_bag() -> int:
-    """Console script evaluate_bag: replay recorded data through the live node's code."""
-    return _start("pta_ros.cli.evaluate_bag")
-
-
-def run_mmfi_to_bag() -> int:
-    """Console script mmfi_to_bag: write one MM-Fi clip as a bag on the live topics."""
-    return _start("pta_ros.cli.mmfi_to_bag")
-
-
-def run_make_xrf55_bag() -> int:
-    """Console script make_xrf55_bag: write a synthetic session of XRF55's sensors as a bag."""
-    return _start("pta_ros.cli.make_xrf55_bag")
-
-
-def run_bench_bag() -> int:
-    """Console script bench_bag: speed and memory of a replay."""
-    return _start("pta_ros.cli.bench_bag")
-
-
-def run_import_xfi() -> int:
-    """Console script import_xfi: convert X-Fi's published encoders."""
-    return _start("pta_ros.cli.import_xfi")
-
-
-def run_bench_pta() -> int:
-    """Console script bench_pta: speed of the models, plain against fast, and of the node."""
-    return _start("pta_ros.cli.bench_pta")
+def write_json(path: Path | None, values: Any) -> None:
+    """Write what `--json` asks for, in a folder that need not exist; None: nothing is written."""
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")

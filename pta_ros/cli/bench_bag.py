@@ -16,15 +16,15 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pta_ros.bags.bag import Bag, Raw
-from pta_ros.cli import run
+from pta_ros.cli import run, write_json
 from pta_ros.errors import PtaError
+from pta_ros.metrics.bound import at_least, at_most, bounds_text, exit_code
 
 if TYPE_CHECKING:
     from pta_ros.evaluation.replay.record import Replayed
 
 MIN_SPEED = 15.0
 MAX_GROWTH = 1.2
-MISSED = 3
 MODULE = "pta_ros.cli.bench_bag"
 _NS = 1_000_000_000
 #: Between the end of one round and the begin of the next.
@@ -85,16 +85,16 @@ def _main(arguments: list[str] | None) -> int:
     speeds = sorted(r["speed"] for r in [*runs, lasting])
     growth = lasting["peak_mb"] / median(r["peak_mb"] for r in runs)
     figures = {"short": runs, "long": lasting, "median_speed": median(speeds), "growth": growth}
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(figures, indent=1) + "\n")
-    kept = [median(speeds) >= MIN_SPEED, growth <= MAX_GROWTH]
+    write_json(options.json, figures)
+    bounds = [
+        at_least("speed, times real time", median(speeds), MIN_SPEED, "x"),
+        at_most(f"memory of {long:g} minutes / of {short:g}", growth, MAX_GROWTH, "x"),
+    ]
     print(
-        f"speed {median(speeds):.1f} times real time ({speeds[0]:.1f} to {speeds[-1]:.1f}), "
-        f"bound {MIN_SPEED:g}: {'kept' if kept[0] else 'MISSED'}\n"
-        f"memory at its peak {lasting['peak_mb']:.0f} MB over {long:g} minutes, {growth:.3f} times "
-        f"that of {short:g}, bound {MAX_GROWTH:g}: {'kept' if kept[1] else 'MISSED'}"
+        f"speed {speeds[0]:.1f} to {speeds[-1]:.1f} times real time, memory at its peak "
+        f"{lasting['peak_mb']:.0f} MB over {long:g} minutes\n{bounds_text(bounds)}"
     )
-    return 0 if all(kept) else MISSED
+    return exit_code(bounds)
 
 
 def measure(path: Path, minutes: float) -> dict[str, float]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import asdict
 from pathlib import Path
 
-from pta_ros.cli import run
-
-MISSED = 3  # exit code: it ran, and the bound was missed
+from pta_ros.cli import run, write_json
+from pta_ros.metrics.bound import bounds_text, exit_code
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -24,17 +21,17 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
     from pta_ros import checkpoint
-    from pta_ros.bench.heads import LIMIT, bench_heads
+    from pta_ros.bench.heads import bench_heads
 
     loaded = checkpoint.load(checkpoint.model_folder(options.model))
     times = bench_heads(loaded.model, loaded.sensors, options.rounds)
+    bounds = [times.bound()]
     print(
-        f"{loaded.name}: pose {times.pose_ms:.2f} ms, pose and activity {times.both_ms:.2f} ms: "
-        f"{times.ratio:.3f} times (at most {LIMIT:g}; medians of {times.rounds})"
+        f"{loaded.name}: pose {times.pose_ms:.2f} ms, pose and activity {times.both_ms:.2f} ms, "
+        f"medians of {times.rounds}\n{bounds_text(bounds)}"
     )
-    if options.json:
-        options.json.write_text(json.dumps({**asdict(times), "ratio": times.ratio}, indent=1))
-    return 0 if times.ratio <= LIMIT else MISSED
+    write_json(options.json, times.to_dict())
+    return exit_code(bounds)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from pta_ros.cli import run
-from pta_ros.errors import DatasetError
+from pta_ros.cli import check_tree, run, told_of_cache, write_json
+from pta_ros.metrics.bound import as_records, bounds_text, exit_code
 
 if TYPE_CHECKING:
-    from pta_ros.bench.step import StepBench
     from pta_ros.datasets.reduced import ReducedSet
     from pta_ros.training.config import TrainConfig
 
@@ -23,7 +20,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "bench_train",
         description="Time PTA's training step with cached features, and the same step when it "
-        "encodes its frames first, in turn; exit code 1 when the cache does not pay as it must.",
+        "encodes its frames first, in turn; exit code 3 when the cache does not pay as it must.",
     )
     parser.add_argument(
         "data", type=Path, nargs="?", help="root of an MM-Fi tree (default: random inputs)"
@@ -39,10 +36,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
-    if options.data and not options.data.is_dir():
-        raise DatasetError(f"{options.data}: no such folder; expected the root of an MM-Fi tree")
+    if options.data:
+        check_tree(options.data)
     import torch
 
+    from pta_ros.bench.page import step_text
     from pta_ros.bench.step import bench_step
     from pta_ros.training.config_file import load_config
 
@@ -52,15 +50,11 @@ def _main(arguments: list[str] | None) -> int:
     data, source = _frames(config, options)
     with TemporaryDirectory() as cache:
         bench = bench_step(config, data, Path(cache), options.batch, options.repeats)
-    threads = torch.get_num_threads()
-    print(table(bench, source, threads))
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        about = {"data": source, "threads": threads, "torch": torch.__version__}
-        options.json.write_text(json.dumps({**about, **bench.to_dict()}, indent=1) + "\n")
-    for failure in bench.failures():
-        print(f"bench_train: {failure}", file=sys.stderr)
-    return 1 if bench.failures() else 0
+    threads, bounds = torch.get_num_threads(), bench.bounds()
+    print(f"{step_text(bench, source, threads)}\n{bounds_text(bounds)}")
+    about = {"data": source, "threads": threads, "torch": torch.__version__}
+    write_json(options.json, about | bench.to_dict() | {"bounds": as_records(bounds)})
+    return exit_code(bounds)
 
 
 def _frames(config: TrainConfig, options: argparse.Namespace) -> tuple[ReducedSet, str]:
@@ -74,33 +68,10 @@ def _frames(config: TrainConfig, options: argparse.Namespace) -> tuple[ReducedSe
     if options.data is None:
         return random_frames(sensors), "random inputs"
     cache = options.cache or options.data / ".cache"
-    data = reduce_tree(MmfiTree(options.data), sensors, cache, on_fault=config.on_fault)
+    with told_of_cache(cache):
+        data = reduce_tree(MmfiTree(options.data), sensors, cache, on_problem=config.on_problem)
     kind = " (synthetic)" if (options.data / "SYNTHETIC.json").exists() else ""
     return data, f"{options.data}{kind}"
-
-
-def table(bench: StepBench, source: str, threads: int) -> str:
-    """Median and spread of both kinds of step, as Markdown."""
-    from pta_ros.bench.step import spread
-
-    lines = [
-        f"Training step at batch {bench.batch}, {len(bench.ratio)} repeats in turn, "
-        f"{threads} threads, {source} ({bench.frames} frames)",
-        "",
-        "| step | median, ms | 10 % to 90 %, ms | encoder calls |",
-        "|---|---:|---:|---:|",
-    ]
-    for name, kind in (("cached features", bench.cached), ("encodes first", bench.encoding)):
-        ms = spread(kind.ms)
-        limits = f"{ms['p10']:.1f} to {ms['p90']:.1f}"
-        lines.append(f"| {name} | {ms['median']:.1f} | {limits} | {kind.encoder_calls} |")
-    times = spread(bench.ratio)
-    lines += [
-        "",
-        f"Cached is {times['median']:.2f} times as fast (10 % to 90 %: {times['p10']:.2f} to "
-        f"{times['p90']:.2f}).",
-    ]
-    return "\n".join(lines)
 
 
 def main(arguments: list[str] | None = None) -> int:

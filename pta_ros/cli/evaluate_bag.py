@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace as changed
 from pathlib import Path
@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from pta_ros.cli import run
 from pta_ros.errors import ConfigError
+from pta_ros.metrics.bound import Bound, at_least, at_most, bounds_text, exit_code
 
 if TYPE_CHECKING:
     from pta_ros.bags.bag import Bag
     from pta_ros.evaluation.faults.injector import FaultPlan
     from pta_ros.evaluation.replay.source import Source
-    from pta_ros.evaluation.report.measure import Case, Measured
+    from pta_ros.evaluation.report.files import Case, Context
+    from pta_ros.evaluation.report.measure import Measured
     from pta_ros.fusion.engine import Engine
 
 SUITE = "suite"
 #: The folder of the suite for each set of sensors.
 SUITES = {"mmfi": "config/faults", "xrf55": "config/faults_xrf55"}
-MISSED = 3
+INTERRUPTED = 130
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -50,7 +52,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("results/bag"), help="folder for results")
     parser.add_argument("--rrd", type=Path, help="write the fault-free replay for the Rerun viewer")
     parser.add_argument(
-        "--check", action="store_true", help="exit with 3 when a broken sensor costs too much"
+        "--check", action="store_true", help="exit with 3 when a faulty sensor costs too much"
     )
     parser.add_argument("--device", default="", help="cpu, cuda, cuda:N or auto (the parameters')")
     return parser.parse_args(arguments)
@@ -60,21 +62,59 @@ def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
     from pta_ros.bags.bag import Bag
     from pta_ros.evaluation.replay.source import find_source
-    from pta_ros.evaluation.report.report import write_report
+    from pta_ros.evaluation.report.files import kept_folder, write_report
 
     engine = _engine(options)
     plans = list(read_plans(options.faults, engine.params.sensors))
     given = _topics(options.topic, engine)
-    with Bag(options.bag) as bag:
+    with kept_folder(options.out), Bag(options.bag) as bag:
         _check_watching(options, engine)
         source = find_source(bag, engine, given, given.pop("truth", None), options.clock)
         engine.start()
-        replays = list(_replays(engine, bag, source, plans, options.rrd))
+        replays, whole = _replayed(_replays(engine, bag, source, plans, options.rrd))
         context = _context(options, arguments, engine, source)
-        written = write_report(options.out, [case for case, _ in replays], context)
-    print(f"written: {written[0]}" + (f", {options.rrd}" if options.rrd else ""))
-    missed = any(seen.kept is False for _, seen in replays)
-    return MISSED if options.check and missed else 0
+        context = context if whole else changed(context, plans=len(plans))
+        write_report(options.out, [case for case, _ in replays], context)
+    page = options.out / "report.html"
+    if not whole:
+        told = f"{len(replays) - 1} of {len(plans)} fault plans are in {page}"
+        print(f"interrupted: {told}", file=sys.stderr)
+        return INTERRUPTED
+    bounds = _bounds([seen for _, seen in replays]) if options.check else []
+    if options.check:
+        print(bounds_text(bounds))
+    print(f"written: {page}" + (f", {options.rrd}" if options.rrd else ""))
+    return exit_code(bounds)
+
+
+def _replayed(
+    replays: Iterator[tuple[Case, Measured]],
+) -> tuple[list[tuple[Case, Measured]], bool]:
+    """The replays, and whether these are all; after Ctrl-C those that ended before it."""
+    done: list[tuple[Case, Measured]] = []
+    try:
+        done.extend(replays)
+    except KeyboardInterrupt:
+        if not done:
+            print("interrupted in the first replay: nothing is written", file=sys.stderr)
+            raise
+        return done, False
+    return done, True
+
+
+def _bounds(replays: Iterable[Measured]) -> list[Bound]:
+    """What --check holds against a limit: faulty sensors beside doing without them."""
+    from pta_ros.evaluation.report.measure import LIMIT, LIMIT_POINTS
+
+    found = []
+    for seen in replays:
+        if seen.gain_points is not None:
+            name = f"{seen.name}: accuracy less that without the sensor"
+            found.append(at_least(name, seen.gain_points, -LIMIT_POINTS, "points"))
+        elif seen.ratio is not None:
+            name = f"{seen.name}: error over that without the sensor"
+            found.append(at_most(name, seen.ratio, LIMIT, "x"))
+    return found
 
 
 def _check_watching(options: argparse.Namespace, engine: Engine) -> None:
@@ -138,7 +178,8 @@ def _replays(
 ) -> Iterator[tuple[Case, Measured]]:
     """The fault-free replay, then every plan and, where one sensor is at fault, it dropped."""
     from pta_ros.evaluation.replay.source import FAULT_FREE, dropped_instead, replay
-    from pta_ros.evaluation.report.measure import Case, measure
+    from pta_ros.evaluation.report.files import Case
+    from pta_ros.evaluation.report.measure import measure
     from pta_ros.evaluation.report.scores import score
     from pta_ros.evaluation.report.words import verdict
 
@@ -152,13 +193,13 @@ def _replays(
                 references[instead.faults] = replay(engine, bag, source, instead)
             case = Case(case.run, changed(references[instead.faults], name=instead.name))
         scored = score(case.run)
+        for loss in () if free else case.run.losses:
+            print(f"note: {loss}", file=sys.stderr)
         free = free or scored
         reference = score(case.reference) if case.reference else None
         seen = measure(scored, free, reference)
         print(f"{plan.name}: {verdict(seen)}", flush=True)
         yield case, seen
-    for loss in free.run.losses if free else ():
-        print(f"note: {loss}", file=sys.stderr)
 
 
 def _recording(path: Path | None, engine: Engine) -> Any:
@@ -171,8 +212,8 @@ def _recording(path: Path | None, engine: Engine) -> Any:
 
 def _context(
     options: argparse.Namespace, arguments: list[str] | None, engine: Engine, source: Source
-) -> Any:
-    from pta_ros.evaluation.report.context import Context
+) -> Context:
+    from pta_ros.evaluation.report.files import Context
     from pta_ros.fusion.transforms import from_pose
     from pta_ros.sensors import DepthSensor
     from pta_ros.sensors.lidar import POSE

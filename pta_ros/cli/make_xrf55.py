@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from pta_ros.cli.trees import fill, finish, numbers
-from pta_ros.errors import ConfigError
+from pta_ros.cli.trees import parse_numbers, tree_parser, write
 from pta_ros.simulate.actions import XRF55_ACTIONS
 from pta_ros.simulate.xrf55_writer import Xrf55Plan
 
@@ -20,49 +17,26 @@ PRESETS: dict[str, tuple[str, str, str]] = {
 }
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's arguments."""
-    out = argparse.ArgumentParser(
-        prog="make_xrf55",
-        description="Write a synthetic data set in XRF55's layout, 1.1 MB a sample. A second run "
-        "into the same folder adds the samples that are missing.",
+def _plan_of(options: argparse.Namespace) -> tuple[Xrf55Plan, str]:
+    subjects, actions, repeats = PRESETS[options.preset]
+    plan = Xrf55Plan(
+        seed=options.seed,
+        subjects=parse_numbers(options.subjects or subjects, 99, "subjects"),
+        actions=parse_numbers(options.actions or actions, len(XRF55_ACTIONS), "actions"),
+        repeats=parse_numbers(options.repeats or repeats, 20, "repeats"),
+        scenes=parse_numbers(options.scenes, 4, "scenes"),
+        preset=options.preset,
     )
-    out.add_argument("out", type=Path, help="new or synthetic folder")
-    out.add_argument("--preset", choices=sorted(PRESETS), default="tiny")
-    out.add_argument("--seed", type=int, default=0, help="of people, samples and noise (default 0)")
-    out.add_argument("--subjects", help="such as 1-30 (default: the preset's)")
-    out.add_argument("--actions", help="such as 2,12 (default: the preset's)")
-    out.add_argument("--repeats", help="such as 1-20 (default: the preset's)")
-    out.add_argument("--scenes", default="1", help="such as 1-4; each with every subject")
-    out.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
-    return out
-
-
-def plan_of(arguments: argparse.Namespace) -> Xrf55Plan:
-    """The tree that the arguments ask for; ConfigError when they contradict themselves."""
-    subjects, actions, repeats = PRESETS[arguments.preset]
-    if arguments.jobs < 1 or arguments.seed < 0:
-        raise ConfigError("--jobs must be at least 1, --seed at least 0")
-    return Xrf55Plan(
-        seed=arguments.seed,
-        subjects=numbers(arguments.subjects or subjects, 99, "subjects"),
-        actions=numbers(arguments.actions or actions, len(XRF55_ACTIONS), "actions"),
-        repeats=numbers(arguments.repeats or repeats, 20, "repeats"),
-        scenes=numbers(arguments.scenes, 4, "scenes"),
-        preset=arguments.preset,
-    )
-
-
-def run(arguments: argparse.Namespace) -> None:
-    """Write the tree."""
-    plan = plan_of(arguments)
-    total = len(plan.scenes) * len(plan.subjects) * len(plan.actions)
-    fill(arguments.out, plan, arguments.jobs, total, f"clips of {len(plan.repeats)} repeats")
+    return plan, f"clips of {len(plan.repeats)} repeats"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Console entry point; 0 done, 1 failed, 130 interrupted."""
-    return finish("make_xrf55", lambda: run(parser().parse_args(argv)))
+    """Console script; returns the exit code."""
+    what = "Write a synthetic data set in XRF55's layout, 1.1 MB a sample."
+    parser = tree_parser("make_xrf55", what, PRESETS)
+    parser.add_argument("--repeats", help="such as 1-20 (default: the preset's)")
+    parser.add_argument("--scenes", default="1", help="such as 1-4; each with every subject")
+    return write(parser, argv, _plan_of)
 
 
 if __name__ == "__main__":

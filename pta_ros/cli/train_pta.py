@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pta_ros.cli import run
-from pta_ros.errors import ConfigError, DatasetError
+from pta_ros.errors import ConfigError, DatasetError, TrainingError
 
 if TYPE_CHECKING:
     from pta_ros.training.config import TrainConfig
@@ -54,7 +54,8 @@ def _main(arguments: list[str] | None) -> int:
 
     from pta_ros.training.distributed import launch_ranks
     from pta_ros.training.prepare import Watcher
-    from pta_ros.training.run import BY_TASK, train, train_systems
+    from pta_ros.training.run import train, train_systems
+    from pta_ros.training.systems import BY_TASK
 
     config = _config(options)
     if options.threads:
@@ -76,7 +77,7 @@ def _main(arguments: list[str] | None) -> int:
 
 
 def _config(options: argparse.Namespace) -> TrainConfig:
-    """The configuration's file, but for what the command line says instead."""
+    """The configuration file, with the command line's options in place of its own."""
     from pta_ros.training.config_file import load_config
 
     config = load_config(options.config)
@@ -90,17 +91,17 @@ def _config(options: argparse.Namespace) -> TrainConfig:
 
 
 class Silent:
-    """Watches and says nothing: for all processes of a run but the first."""
+    """Shows nothing: for all processes of a run but the first."""
 
     def progress(self, task: str) -> Callable[[int, int], None]:
         """Show nothing."""
         return lambda done, total: None
 
     def epoch(self, stage: str, number: int, figures: dict[str, float]) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def note(self, text: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
 
 class Console:
@@ -142,9 +143,15 @@ class Board(Console):
     def epoch(self, stage: str, number: int, figures: dict[str, float]) -> None:
         """Print and log one epoch."""
         super().epoch(stage, number, figures)
-        for name, value in figures.items():
-            self.board.add_scalar(f"{stage}/{name}", value, number)
-        self.board.flush()
+        try:
+            for name, value in figures.items():
+                self.board.add_scalar(f"{stage}/{name}", value, number)
+            self.board.flush()
+        except OSError as error:
+            raise TrainingError(
+                f"{self.board.log_dir}: {error.strerror or error}; expected room for the log: free "
+                "some and run the command again"
+            ) from error
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Folders of arrays: written once, complete or not at all, and memory-mapped ever after."""
+"""Folders of arrays: written once, complete or not at all, and memory-mapped from then on."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import logging
 import mmap
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from io import BufferedWriter
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -29,56 +29,31 @@ _MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
 _log = logging.getLogger(__name__)
 
 
-class ArrayWriter:
-    """Writes the arrays of a layout into `folder`, each from its first row to its last.
+@contextmanager
+def array_writer(folder: Path, layout: Layout) -> Iterator[Callable[[str, NDArray[Any]], object]]:
+    """Write the arrays of a layout into `folder`: gives a function that appends (name, rows).
 
-    Room is reserved first, so a full disk is met before the work. The rows are plain writes: a
-    failed one is an OSError, where a writable memory map would kill the process (SIGBUS).
+    Rows have the dtype of their array and come from its first row to its last. Room is reserved
+    first, so a full disk is met before the work. The rows are plain writes: a failed one is an
+    OSError, where a writable memory map would kill the process (SIGBUS).
     """
-
-    def __init__(self, folder: Path, layout: Layout) -> None:
-        self._files: dict[str, BufferedWriter] = {}
-        self._ends: dict[str, int] = {}
-        try:
-            for name, (dtype, shape) in layout.items():
-                self._files[name] = file = (folder / f"{name}.npy").open("wb")
-                header = {"descr": dtype, "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(file, header)
-                self._ends[name] = file.tell() + _bytes(dtype, shape)
-                os.posix_fallocate(file.fileno(), 0, self._ends[name])
-        except OSError:
-            self._close()
-            raise
-
-    def append(self, name: str, rows: NDArray[Any]) -> None:
-        """Write the next rows of one array; they have its dtype."""
-        self._files[name].write(rows.tobytes())
-
-    def __enter__(self) -> ArrayWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if error is None:
-                self._finish()
-        finally:
-            self._close()
-
-    def _finish(self) -> None:
-        for name, file in self._files.items():
-            if file.tell() != self._ends[name]:
-                raise ValueError(f"{name}: {file.tell()} bytes written of {self._ends[name]}")
+    files, ends = dict[str, BufferedWriter](), dict[str, int]()
+    try:
+        for name, (dtype, shape) in layout.items():
+            files[name] = file = (folder / f"{name}.npy").open("wb")
+            header = {"descr": dtype, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            ends[name] = file.tell() + _bytes(dtype, shape)
+            os.posix_fallocate(file.fileno(), 0, ends[name])
+        yield lambda name, rows: files[name].write(rows.tobytes())
+        for name, file in files.items():
+            if file.tell() != ends[name]:
+                raise ValueError(f"{name}: {file.tell()} bytes written of {ends[name]}")
             file.flush()
             # Or a loss of power could leave a file of the right size without its contents.
             os.fsync(file.fileno())
-
-    def _close(self) -> None:
-        for file in self._files.values():
+    finally:
+        for file in files.values():
             file.raw.close()  # without a flush: after an error what is buffered is not wanted
 
 
@@ -133,7 +108,7 @@ def read_or_make(
     try:
         return read(folder)
     except DatasetError:
-        pass  # missing or damaged: looked at again, and told, where nobody else is writing it
+        pass  # missing or damaged: read again, and reported, once nobody else is writing it
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with open(f"{folder}.lock", "a") as lock:
@@ -167,12 +142,3 @@ def _made(folder: Path, read: Callable[[Path], Result], write: Callable[[Path], 
 
 def _bytes(dtype: str, shape: tuple[int, ...]) -> int:
     return int(np.dtype(dtype).itemsize * np.prod(shape, dtype=np.int64))
-
-
-def file_stamp(path: Path) -> str:
-    """Name, size and date (mtime, ns) of a file, or why it cannot be told."""
-    try:
-        stat = path.stat()
-    except OSError as error:  # no ground truth, or a link to nowhere: reading it will tell
-        return f"{path.name} {error.strerror}"
-    return f"{path.name} {stat.st_size} {stat.st_mtime_ns}"

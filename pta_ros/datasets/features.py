@@ -17,13 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pta_ros.datasets.arrays import (
-    ArrayWriter,
-    Layout,
-    copy_on_write,
-    read_arrays,
-    read_or_make,
-)
+from pta_ros.datasets.arrays import Layout, array_writer, copy_on_write, read_arrays, read_or_make
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.model.projector import Projected
@@ -183,10 +177,10 @@ class _Task:
     @torch.inference_mode()
     def _write(self, folder: Path, progress: Callable[[int, int], None]) -> None:
         done = 0
-        with ArrayWriter(folder, self._layout) as out:
+        with array_writer(folder, self._layout) as append:
             for rows in self.rows.split(self.batch):
                 for name, block in self._encode(rows).items():
-                    out.append(name, block.numpy())
+                    append(name, block.numpy())
                 done += len(rows)
                 progress(done, len(self.rows))
 

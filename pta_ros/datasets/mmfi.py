@@ -1,129 +1,188 @@
 """The MM-Fi data set in its published layout: clips, frames by number, physical arrays.
 
-    ROOT/E01/S01/A01/{depth/frame001.png, lidar/frame001.bin, wifi-csi/frame001.mat, ...}
-    ROOT/E01/S01/A01/ground_truth.npy    row i belongs to frame number i + 1
-
-Frames come as the physical arrays that `sensors/` takes. A file that is not there is an absent
-modality; a file that is there and unreadable is an error that names it.
+ROOT/E01/S01/A01/{depth/frame001.png, lidar/frame001.bin, wifi-csi/frame001.mat, ...}
+ROOT/E01/S01/A01/ground_truth.npy    row i belongs to frame number i + 1
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-from pta_ros.datasets.arrays import file_stamp
-from pta_ros.datasets.mmfi_files import READERS, read_ground_truth
-from pta_ros.datasets.splits import Pair
-from pta_ros.errors import DatasetError
-from pta_ros.frames import FloatArray
-from pta_ros.skeleton import NUM_JOINTS
+import cv2
+import numpy as np
+import scipy.io
 
-#: Frames per second of every modality.
-RATE_HZ = 10.0
+from pta_ros.datasets.clips import ClipFiles, Tree, file_stamp
+from pta_ros.errors import DatasetError, DecodeError
+from pta_ros.frames import FloatArray
+from pta_ros.sensors.depth import to_metres
+from pta_ros.skeleton import NUM_JOINTS
 
 #: Folder and file ending of each modality.
 FOLDERS = {"depth": ("depth", "png"), "lidar": ("lidar", "bin"), "csi": ("wifi-csi", "mat")}
+DEPTH_SHAPE = (480, 640)
+CSI_SHAPE = (3, 114, 10)
+#: The chunk that ends every complete PNG; some versions of OpenCV pad a cut image, silently.
+_PNG_END = b"IEND\xaeB`\x82"
+#: Names of the activities A01, A02 and so on.
+ACTIVITIES: tuple[str, ...] = (
+    "stretching and relaxing", "chest expansion (horizontal)", "chest expansion (vertical)",
+    "twist (left)", "twist (right)", "mark time", "limb extension (left)",
+    "limb extension (right)", "lunge (left-front)", "lunge (right-front)",
+    "limb extension (both)", "squat", "raising hand (left)", "raising hand (right)",
+    "lunge (left side)", "lunge (right side)", "waving hand (left)", "waving hand (right)",
+    "picking up things", "throwing (left side)", "throwing (right side)", "kicking (left side)",
+    "kicking (right side)", "body extension (left)", "body extension (right)", "jumping up",
+    "bowing",
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Clip:
-    """One subject doing one action: `scene` E01.., `subject` S01.., `action` A01.., `path`."""
+def read_depth(path: Path) -> FloatArray:
+    """Read a 16-bit PNG of millimetres as float32 (480, 640) metres, 0 where nothing returned."""
+    data = _bytes(path)
+    if not data.rstrip(b"\0").endswith(_PNG_END):
+        raise DecodeError(str(path), f"{len(data)} bytes without a PNG's end", "a complete PNG")
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise DecodeError(str(path), f"OpenCV: {error}", "a readable PNG") from error
+    if pixels is None:
+        raise DecodeError(str(path), "OpenCV cannot read it", "a readable PNG")
+    if pixels.shape != DEPTH_SHAPE or pixels.dtype != np.uint16:
+        reason = f"{pixels.dtype} image of shape {pixels.shape}"
+        raise DecodeError(str(path), reason, f"uint16 {DEPTH_SHAPE}, millimetres")
+    return to_metres(pixels)
 
-    scene: str
-    subject: str
-    action: str
-    path: Path
 
-    @property
-    def pair(self) -> Pair:
-        """(subject, action), the key of the splits."""
-        return (self.subject, self.action)
+def read_lidar(path: Path) -> FloatArray:
+    """Read float64 x, y, z triples as float32 (N, 3) metres; non-finite rows are dropped."""
+    data = _bytes(path)
+    if not data or len(data) % 24:
+        raise DecodeError(str(path), f"{len(data)} bytes", "float64 triples, 24 bytes per point")
+    with np.errstate(over="ignore", invalid="ignore"):
+        points = np.frombuffer(data, "<f8").astype(np.float32).reshape(-1, 3)
+    finite = np.isfinite(points).all(axis=1)
+    if not finite.any():
+        raise DecodeError(str(path), f"none of {len(points)} points is finite", "points in metres")
+    kept: FloatArray = points[finite]
+    return kept
+
+
+def read_csi(path: Path) -> FloatArray:
+    """Read a MATLAB file's CSIamp as float32 (3, 114, 10); NaN and inf are kept for the repair."""
+    try:
+        content = scipy.io.loadmat(path, variable_names=["CSIamp"])
+    except Exception as error:  # a damaged file takes scipy's parser anywhere
+        reason = f"{type(error).__name__}: {error}"
+        raise DecodeError(str(path), reason, "a MATLAB 5 file") from error
+    if "CSIamp" not in content:
+        raise DecodeError(str(path), "has no CSIamp", "the variable CSIamp")
+    amplitude = content["CSIamp"]
+    if amplitude.shape != CSI_SHAPE or amplitude.dtype.kind not in "fiu":
+        reason = f"CSIamp is {amplitude.dtype} of shape {amplitude.shape}"
+        raise DecodeError(str(path), reason, f"real numbers {CSI_SHAPE}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.ascontiguousarray(amplitude, dtype=np.float32)
+
+
+def read_ground_truth(path: Path) -> FloatArray:
+    """Read the joints of all frames as float32 (frames, 17, 3) metres in the camera frame."""
+    try:
+        joints = np.load(path, allow_pickle=False)
+    except Exception as error:  # zip, header and memory errors, by what the damage looks like
+        raise DatasetError(f"{path}: {error}; expected joints in .npy format") from error
+    if getattr(joints, "dtype", np.dtype("O")).kind != "f":
+        raise DatasetError(f"{path}: not an array of floats; expected joints in metres")
+    if joints.ndim != 3 or joints.shape[1:] != (NUM_JOINTS, 3) or not np.isfinite(joints).all():
+        raise DatasetError(
+            f"{path}: {joints.dtype} of shape {joints.shape}; expected finite (N, {NUM_JOINTS}, 3)"
+        )
+    metres: FloatArray = joints.astype(np.float32)
+    return metres
+
+
+def _bytes(path: Path) -> bytes:
+    """Read a whole file, or raise DecodeError with the reason."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DecodeError(str(path), error.strerror or str(error), "a readable file") from error
+
+
+READERS: dict[str, Callable[[Path], FloatArray]] = {
+    "depth": read_depth,
+    "lidar": read_lidar,
+    "csi": read_csi,
+}
+
+
+class Clip(ClipFiles):
+    """A clip of MM-Fi: `scene` E01.., `subject` S01.., `action` A01.., `path` of its folder."""
+
+    readers = READERS
 
     @cached_property
     def ground_truth(self) -> FloatArray:
         """Joints of every frame, float32 (frames, 17, 3), metres in the camera frame."""
-        return read_ground_truth(self.path / "ground_truth.npy")
+        return read_ground_truth(self._truth)
+
+    @property
+    def _truth(self) -> Path:
+        return self.path / "ground_truth.npy"
 
     @cached_property
-    def frame_numbers(self) -> tuple[int, ...]:
-        """Numbers, from 1, of the frames with ground truth and at least one modality."""
-        rows = len(self.ground_truth)
-        return tuple(n for n in self._listed if 1 <= n <= rows)
+    def files(self) -> dict[str, dict[int, Path]]:
+        """See ClipFiles; the folders are listed once, on first use."""
+        return {m: _frames(self.path / folder, end) for m, (folder, end) in FOLDERS.items()}
 
-    @cached_property
-    def frames_without_truth(self) -> tuple[int, ...]:
-        """Numbers of the frames that have a file and no row of ground truth: not usable."""
-        rows = len(self.ground_truth)
-        return tuple(n for n in self._listed if not 1 <= n <= rows)
+    @property
+    def complete(self) -> range:
+        """See ClipFiles; numbers begin at 1."""
+        return range(1, len(self.ground_truth) + 1)
 
-    def available(self, number: int) -> tuple[str, ...]:
-        """Return the modalities that have a file for this frame number."""
-        return tuple(modality for modality, files in self._files.items() if number in files)
-
-    def file(self, modality: str, number: int) -> Path | None:
-        """Return the path of one frame; None when there is no such file."""
-        if modality not in FOLDERS:
-            raise DatasetError(f"unknown modality {modality!r}; expected one of {list(FOLDERS)}")
-        return self._files[modality].get(number)
-
-    def read(self, modality: str, number: int) -> FloatArray | None:
-        """Read one frame as its sensor's physical array; None when there is no such file.
-
-        Raises DecodeError, naming the file, when it is empty, truncated or of another layout.
-        """
-        path = self.file(modality, number)
-        return None if path is None else READERS[modality](path)
+    def place(self, modality: str, number: int) -> Path:
+        """See ClipFiles."""
+        folder, ending = FOLDERS[modality]
+        return self.path / folder / f"frame{number:03d}.{ending}"
 
     def joints(self, number: int) -> FloatArray:
-        """Return the ground truth (17, 3) of one frame number, metres in the camera frame."""
-        if not 1 <= number <= len(self.ground_truth):
+        """Ground truth (17, 3) of one frame number, metres in the camera frame."""
+        if number not in self.complete:
             last = len(self.ground_truth)
             raise DatasetError(f"{self.path}: no ground truth for frame {number}; last is {last}")
-        joints: FloatArray = self.ground_truth[number - 1]
-        return joints
+        return self.joints_of((number,))[0]
 
     def joints_of(self, numbers: tuple[int, ...]) -> FloatArray:
-        """Return the ground truth (len(numbers), 17, 3) of frame numbers, metres."""
+        """See ClipFiles; (len(numbers), 17, 3)."""
         joints: FloatArray = self.ground_truth[[n - 1 for n in numbers]]
         return joints
 
     def stamp(self) -> str:
-        """Return sizes and dates (mtime, ns) of the files that are read; it changes as they do."""
-        frames = [path for files in self._files.values() for path in files.values()]
-        return "\n".join(file_stamp(path) for path in [*frames, self.path / "ground_truth.npy"])
-
-    @property
-    def _listed(self) -> list[int]:
-        """Numbers of the frames with a file in any modality, ascending."""
-        return sorted(set().union(*self._files.values()))
-
-    @cached_property
-    def _files(self) -> dict[str, dict[int, Path]]:
-        """Each modality's files by frame number; listed once, on first use."""
-        return {m: _frames(self.path / folder, end) for m, (folder, end) in FOLDERS.items()}
+        """See ClipFiles."""
+        return f"{super().stamp()}\n{file_stamp(self._truth)}"
 
 
-class MmfiTree:
-    """An MM-Fi tree on disk. `clips` are in the order scene, subject, action."""
+class MmfiTree(Tree):
+    """An MM-Fi tree on disk; raises DatasetError when there is none at `root`."""
 
     joints = NUM_JOINTS
+    clips: tuple[Clip, ...]
 
     def __init__(self, root: str | Path) -> None:
-        self.root = Path(root)
-        people = [s for scene in _folders(self.root, "E") for s in _folders(scene, "S")]
-        self.clips = tuple(
+        people = [s for scene in _folders(Path(root), "E") for s in _folders(scene, "S")]
+        clips = tuple(
             Clip(person.parent.name, person.name, action.name, action)
             for person in people
             for action in _folders(person, "A")
         )
+        super().__init__(Path(root), clips)
         self._people = [(person.parent.name, person.name) for person in people]
-        if not self.clips:
+        if not clips:
             raise DatasetError(
-                f"{self.root}: no clips; expected MM-Fi's layout E01/S01/A01/ground_truth.npy below"
+                f"{root}: no clips; expected MM-Fi's layout E01/S01/A01/ground_truth.npy below"
             )
 
     @property
@@ -143,30 +202,15 @@ class MmfiTree:
         expected = [(*person, action) for person in self._people for action in self.actions]
         return tuple("/".join(clip) for clip in expected if clip not in found)
 
-    def select(
-        self,
-        subjects: Collection[str] | None = None,
-        actions: Collection[str] | None = None,
-        pairs: Collection[Pair] | None = None,
-    ) -> tuple[Clip, ...]:
-        """Return the clips that match every given criterion, in the tree's order."""
-        return tuple(
-            clip
-            for clip in self.clips
-            if (subjects is None or clip.subject in subjects)
-            and (actions is None or clip.action in actions)
-            and (pairs is None or clip.pair in pairs)
-        )
-
 
 def _folders(parent: Path, letter: str) -> list[Path]:
-    """List the sub-folders named by one letter and two digits, ascending."""
+    """The sub-folders named by one letter and two digits, ascending."""
     named = re.compile(rf"{letter}\d\d")
     return [p for p in _entries(parent) if named.fullmatch(p.name) and p.is_dir()]
 
 
 def _frames(folder: Path, ending: str) -> dict[int, Path]:
-    """Map frame numbers to files; hidden and foreign files are passed over."""
+    """Files by frame number; hidden and foreign files are ignored."""
     if not folder.is_dir():
         return {}
     pattern = re.compile(rf"frame(\d{{3,}})\.{ending}")

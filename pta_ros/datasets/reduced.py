@@ -9,52 +9,40 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pta_ros.datasets import xrf55
-from pta_ros.datasets.arrays import ArrayWriter, Layout, read_arrays, read_or_make
-from pta_ros.datasets.mmfi import Clip, MmfiTree
-from pta_ros.datasets.problems import Fault, check_policy, stop_if_fatal, survey
-from pta_ros.datasets.xrf55 import Xrf55Clip, Xrf55Tree
+from pta_ros.datasets.arrays import Layout, array_writer, read_arrays, read_or_make
+from pta_ros.datasets.clips import ClipFiles, Tree
+from pta_ros.datasets.problems import Problem, check_policy, stop_if_fatal, survey
 from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.sensors import sensors_to_config
 from pta_ros.sensors.base import Sensor
 
-FORMAT = 3
-
-#: The data sets that are read; a clip's frames are MM-Fi's frames, or XRF55's repeats.
-Tree = MmfiTree | Xrf55Tree
-AnyClip = Clip | Xrf55Clip
-
-_NAMES = "<U6"
-
-
-def open_tree(root: Path, modalities: Collection[str]) -> Tree:
-    """The data set that has these modalities; raises DatasetError when it is not at `root`."""
-    return Xrf55Tree(root) if set(modalities) <= set(xrf55.FOLDERS) else MmfiTree(root)
-
+FORMAT = 4
 
 #: Frames of more values than this are not stored: a data set of full depth images would take
 #: hundreds of gigabytes for the one time that a frozen encoder needs each of them.
 LARGE = 200_000
+
+_NAMES = "<U6"
+
+Clips = tuple[ClipFiles, ...]
+Rows = tuple[dict[str, NDArray[Any]], list[Problem]]
 
 
 class FramesOfTree:
     """Frames (N, *shape) of one modality, read and reduced anew whenever rows are asked for."""
 
     def __init__(
-        self,
-        modality: str,
-        sensor: Sensor,
-        clips: tuple[AnyClip, ...],
-        present: NDArray[np.bool_],
+        self, modality: str, sensor: Sensor, clips: Clips, present: NDArray[np.bool_]
     ) -> None:
         self._modality, self._sensor, self._present = modality, sensor, present
         self._frames = [(clip, number) for clip in clips for number in clip.frame_numbers]
@@ -77,7 +65,7 @@ class ReducedSet:
     """N frames: inputs (N, *shape) and presence (N,) by modality, joints (N, 17, 3) metres.
 
     Rows of a modality that are not present hold nothing meaningful. `subject` and `action` are
-    named as in the data set (S01, A01); `faults` names all that could not be used. `fingerprint`
+    named as in the data set (S01, A01); `problems` names all that could not be used. `fingerprint`
     stands for the inputs: it changes when they do. Inputs take an array of row numbers; those of
     large frames are read from the tree each time.
     """
@@ -89,7 +77,7 @@ class ReducedSet:
     subject: NDArray[np.str_]
     action: NDArray[np.str_]
     number: NDArray[np.int32]
-    faults: tuple[Fault, ...]
+    problems: tuple[Problem, ...]
     fingerprint: str
 
     def __len__(self) -> int:
@@ -123,20 +111,19 @@ def reduce_tree(
     cache: Path,
     jobs: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
-    on_fault: str = "skip",
+    on_problem: str = "skip",
 ) -> ReducedSet:
     """Reduce every frame of `tree`, or read the result of an earlier call from `cache`.
 
-    What cannot be used is left out and listed in `faults`; with `on_fault` "fatal" the first fault
-    raises DatasetError. `progress` is told (usable clips done, of all). Raises DatasetError when
-    nothing is usable or the cache cannot be written, ConfigError for another `on_fault`.
+    What cannot be used is left out and listed in `problems`; with `on_problem` "fatal" the first
+    one raises DatasetError. `progress` is called with (usable clips done, of all). Raises
+    DatasetError when nothing is usable or the cache cannot be written.
     """
-    check_policy(on_fault)
-    clips, faults = survey(tree)
-    stop_if_fatal(faults, on_fault)
-    work = _Work(
-        clips, tree.joints, faults, sensors, jobs or os.cpu_count() or 1, progress, on_fault
-    )
+    check_policy(on_problem)
+    clips, problems = survey(tree, sensors)
+    stop_if_fatal(problems, on_problem)
+    jobs = jobs or os.cpu_count() or 1
+    work = _Work(clips, tree.joints, problems, sensors, jobs, progress, on_problem)
     fingerprint = _fingerprint(tree, sensors)
     data = read_or_make(
         cache / f"reduced-{fingerprint}",
@@ -144,7 +131,7 @@ def reduce_tree(
         lambda folder: _read(folder, work, fingerprint),
         lambda folder: _write(folder, work, tree.root),
     )
-    stop_if_fatal(data.faults, on_fault)
+    stop_if_fatal(data.problems, on_problem)
     return data
 
 
@@ -159,18 +146,18 @@ def _fingerprint(tree: Tree, sensors: dict[str, Sensor]) -> str:
 
 @dataclass(frozen=True)
 class _Work:
-    """The usable clips, the faults known before their frames are read, and how to reduce them.
+    """The usable clips, the problems known before their frames are read, and how to reduce them.
 
     `joints` is their number in the truth of a frame.
     """
 
-    clips: tuple[AnyClip, ...]
+    clips: Clips
     joints: int
-    faults: list[Fault]
+    problems: list[Problem]
     sensors: dict[str, Sensor]
     jobs: int
     progress: Callable[[int, int], None]
-    on_fault: str
+    on_problem: str
 
     @property
     def layout(self) -> Layout:
@@ -184,16 +171,9 @@ class _Work:
         }
 
 
-@dataclass(frozen=True)
-class _Job:
-    clip: AnyClip
-    sensors: dict[str, Sensor]
-
-
-def _reduce_clip(job: _Job) -> tuple[dict[str, NDArray[Any]], list[Fault]]:
-    """Reduce one clip: its rows of every array of the layout, and its faults."""
-    clip, sensors, faults = job.clip, job.sensors, []
-    numbers = clip.frame_numbers
+def _reduce_clip(sensors: dict[str, Sensor], clip: ClipFiles) -> Rows:
+    """Reduce one clip: its rows of every array of the layout, and its problems."""
+    numbers, problems = clip.frame_numbers, []
     present = {m: np.zeros(len(numbers), bool) for m in sensors}
     stored = _stored(sensors)
     inputs = {m: np.zeros((len(numbers), *s.shape), np.float32) for m, s in stored.items()}
@@ -202,13 +182,12 @@ def _reduce_clip(job: _Job) -> tuple[dict[str, NDArray[Any]], list[Fault]]:
             try:
                 array = clip.read(modality, number)
                 if array is not None:
-                    source = str(clip.file(modality, number))
-                    reduced = sensor.prepare(array, source)
+                    reduced = sensor.prepare(array, str(clip.file(modality, number)))
                     if modality in stored:
                         inputs[modality][row] = reduced
                     present[modality][row] = True
             except DecodeError as error:
-                faults.append(Fault(f"unusable {modality} file", str(error)))
+                problems.append(Problem(f"unusable {modality} file", str(error)))
     arrays: dict[str, NDArray[Any]] = {
         **inputs,
         **{f"{m}_present": flags for m, flags in present.items()},
@@ -216,7 +195,7 @@ def _reduce_clip(job: _Job) -> tuple[dict[str, NDArray[Any]], list[Fault]]:
         "names": np.asarray([(clip.scene, *clip.pair)] * len(numbers), _NAMES),
         "number": np.asarray(numbers, "<i4"),
     }
-    return arrays, faults
+    return arrays, problems
 
 
 def _stored(sensors: dict[str, Sensor]) -> dict[str, Sensor]:
@@ -225,49 +204,47 @@ def _stored(sensors: dict[str, Sensor]) -> dict[str, Sensor]:
 
 
 def _write(folder: Path, work: _Work, root: Path) -> None:
-    faults, some = list(work.faults), False
+    problems, some = list(work.problems), False
     # Spawned, not forked: a parent that has used torch or ROS holds threads a fork would break.
     pool = ProcessPoolExecutor(work.jobs, mp_context=multiprocessing.get_context("spawn"))
     try:
-        with ArrayWriter(folder, work.layout) as out:
-            results = pool.map(_reduce_clip, [_Job(c, work.sensors) for c in work.clips])
+        with array_writer(folder, work.layout) as append:
+            results = pool.map(partial(_reduce_clip, work.sensors), work.clips)
             for done, (arrays, found) in enumerate(results, start=1):
-                stop_if_fatal(found, work.on_fault)
+                stop_if_fatal(found, work.on_problem)
                 for name, rows in arrays.items():
-                    out.append(name, rows)
+                    append(name, rows)
                 some = some or any(arrays[f"{m}_present"].any() for m in work.sensors)
-                faults += found
+                problems += found
                 work.progress(done, len(work.clips))
     finally:
         pool.shutdown(cancel_futures=True)
     if not some:
-        first = faults[0] if faults else "none"
-        raise DatasetError(f"{root}: no usable frame; first fault: {first}")
-    text = json.dumps([[fault.kind, fault.what] for fault in faults], indent=1)
-    (folder / "faults.json").write_text(text)
+        first = problems[0] if problems else "none"
+        raise DatasetError(f"{root}: no usable frame; first problem: {first}")
+    text = json.dumps([[problem.kind, problem.what] for problem in problems], indent=1)
+    (folder / "problems.json").write_text(text)
 
 
 def _read(folder: Path, work: _Work, fingerprint: str) -> ReducedSet:
     arrays = read_arrays(folder, work.layout)
     try:
-        faults = [Fault(*pair) for pair in json.loads((folder / "faults.json").read_text())]
+        problems = [Problem(*pair) for pair in json.loads((folder / "problems.json").read_text())]
     except (OSError, ValueError, TypeError) as error:
-        raise DatasetError(
-            f"{folder / 'faults.json'}: {error}; expected a list of pairs"
-        ) from error
-    large = {
-        m: FramesOfTree(m, sensor, work.clips, arrays[f"{m}_present"])
-        for m, sensor in work.sensors.items()
-        if m not in arrays
-    }
+        path = folder / "problems.json"
+        raise DatasetError(f"{path}: {error}; expected a list of pairs") from error
+    present = {m: arrays[f"{m}_present"] for m in work.sensors}
     return ReducedSet(
-        inputs={m: large[m] if m in large else arrays[m] for m in work.sensors},
-        present={m: arrays[f"{m}_present"] for m in work.sensors},
+        inputs={
+            m: arrays[m] if m in arrays else FramesOfTree(m, sensor, work.clips, present[m])
+            for m, sensor in work.sensors.items()
+        },
+        present=present,
         joints=arrays["joints"],
         scene=arrays["names"][:, 0],
         subject=arrays["names"][:, 1],
         action=arrays["names"][:, 2],
         number=arrays["number"],
-        faults=tuple(faults),
+        problems=tuple(problems),
         fingerprint=fingerprint,
     )

@@ -3,86 +3,52 @@
     ROOT/Scene1..Scene4/{mmWave,WiFi,RFID}/SS_AA_RR.npy    subject, action 01-55, repeat 01-20
 
 All repeats of a person's action in a scene are one clip, and its frames are the repeats: so the
-data set is read as MM-Fi is. File names are trusted, not counts: published copies differ. A file
-that is not there is an absent modality; one that is there and unreadable is an error that names it.
+data set is read as MM-Fi is. File names are trusted, not counts: published copies differ.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from pta_ros.datasets.arrays import file_stamp
-from pta_ros.datasets.splits import Pair
+from pta_ros.datasets.clips import ClipFiles, Tree
 from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.frames import FloatArray
 
 #: Folder of each modality in a scene, and the shape of its files.
 FOLDERS = {"radar": ("mmWave", (17, 256, 128)), "wifi": ("WiFi", (270, 1000)),
            "rfid": ("RFID", (23, 148))}  # fmt: skip
-ACTIONS = 55
-_NAME = re.compile(r"(\d+)_(\d+)_(\d+)\.npy")
-
 Files = dict[str, dict[int, Path]]
-
-
-@dataclass(frozen=True)
-class Xrf55Clip:
-    """One subject doing one action in one scene: `files` by modality and repeat.
-
-    `scene` Scene1.., `subject` S01.., `action` A01...
-    """
-
-    scene: str
-    subject: str
-    action: str
-    path: Path
-    files: Files
-
-    @property
-    def pair(self) -> Pair:
-        """(subject, action)."""
-        return (self.subject, self.action)
-
-    @property
-    def frame_numbers(self) -> tuple[int, ...]:
-        """Repeats with at least one modality, ascending."""
-        return tuple(sorted(set().union(*self.files.values())))
-
-    @property
-    def frames_without_truth(self) -> tuple[int, ...]:
-        """None: the name is the truth."""
-        return ()
-
-    def joints_of(self, numbers: tuple[int, ...]) -> FloatArray:
-        """No joints: float32 (repeats, 0, 3)."""
-        return np.zeros((len(numbers), 0, 3), np.float32)
-
-    def file(self, modality: str, number: int) -> Path | None:
-        """Return the path of one repeat; None when there is no such file."""
-        if modality not in FOLDERS:
-            raise DatasetError(f"unknown modality {modality!r}; expected one of {list(FOLDERS)}")
-        return self.files[modality].get(number)
-
-    def read(self, modality: str, number: int) -> FloatArray | None:
-        """Read one repeat as its sensor's physical array; None when there is no such file.
-
-        Raises DecodeError, naming the file, when it is damaged or of another shape.
-        """
-        path = self.file(modality, number)
-        return None if path is None else read_sample(modality, path)
-
-    def stamp(self) -> str:
-        """Return sizes and dates of the files; it changes as they do."""
-        return "\n".join(file_stamp(p) for by_number in self.files.values()
-                         for p in by_number.values())  # fmt: skip
+_NAME = re.compile(r"(\d+)_(\d+)_(\d+)\.npy")
+#: Names of the activities A01, A02 and so on, in the five groups of the publication: objects, other
+#: people, fitness, body motion, gestures. Public lists differ only in the names of 3 to 15.
+ACTIVITIES: tuple[str, ...] = (
+    "carrying weight", "mopping the floor", "using a phone", "throwing something",
+    "picking something up", "putting something on a table", "cutting something",
+    "wearing a hat", "putting on clothing", "blow-drying hair", "combing hair",
+    "brushing teeth", "drinking", "eating", "smoking",
+    "shaking hands", "hugging", "handing something over", "kicking someone",
+    "hitting someone with something", "choking someone's neck", "pushing someone",
+    "body-weight squats", "tai chi", "boxing", "weightlifting", "hula hooping", "jumping rope",
+    "jumping jack", "high leg lifting",
+    "waving", "clapping hands", "falling on the floor", "jumping", "running", "sitting down",
+    "standing up", "turning", "walking", "stretching oneself", "patting a shoulder",
+    "playing erhu", "playing ukulele", "playing drums", "stomping", "shaking the head", "nodding",
+    "drawing a circle", "drawing a cross", "pushing with the hand", "pulling with the hand",
+    "swiping left", "swiping right", "swiping up", "swiping down",
+)  # fmt: skip
 
 
 def read_sample(modality: str, path: Path) -> FloatArray:
-    """Read a file as float32 (packets, ...), oldest first; a Wi-Fi file may lie either way."""
+    """Read a file as float32 (packets, ...), oldest first; a Wi-Fi array may be transposed.
+
+    Raises DecodeError, naming the file, when it is damaged or of another shape.
+    """
     _, shape = FOLDERS[modality]
     try:
         array = np.load(path, allow_pickle=False)
@@ -102,39 +68,72 @@ def read_sample(modality: str, path: Path) -> FloatArray:
     return packets
 
 
-class Xrf55Tree:
-    """An XRF55 tree on disk. `clips` are in the order scene, subject, action."""
+@dataclass(frozen=True)
+class Xrf55Clip(ClipFiles):
+    """A clip of XRF55: `scene` Scene1.., `subject` S01.., `action` A01.., `path` of its scene.
 
-    #: Clips that a complete tree would have: not told, as published copies differ.
-    missing_clips: tuple[str, ...] = ()
+    `listed` holds its files by modality and repeat. The names of the files are its ground truth.
+    """
+
+    readers: ClassVar = {modality: partial(read_sample, modality) for modality in FOLDERS}
+
+    listed: Files
+
+    @property
+    def files(self) -> Files:
+        """See ClipFiles."""
+        return self.listed
+
+    @property
+    def complete(self) -> tuple[int, ...]:
+        """See ClipFiles: repeats with at least one modality."""
+        return tuple(self._listed())
+
+    def place(self, modality: str, number: int) -> Path:
+        """See ClipFiles."""
+        name = f"{self.subject[1:]}_{self.action[1:]}_{number:02d}.npy"
+        return self.path / FOLDERS[modality][0] / name
+
+    def joints_of(self, numbers: tuple[int, ...]) -> FloatArray:
+        """No joints: float32 (repeats, 0, 3)."""
+        return np.zeros((len(numbers), 0, 3), np.float32)
+
+
+class Xrf55Tree(Tree):
+    """An XRF55 tree on disk; raises DatasetError when there is none at `root`.
+
+    Which clips it lacks is unknown: published copies differ.
+    """
+
     joints = 0
+    clips: tuple[Xrf55Clip, ...]
 
     def __init__(self, root: str | Path) -> None:
-        self.root = Path(root)
         found: dict[tuple[str, int, int], Files] = {}
-        for scene in sorted(self.root.glob("Scene[0-9]*")):
+        for scene in sorted(Path(root).glob("Scene[0-9]*")):
             for modality, (folder, _) in FOLDERS.items():
                 _list(scene, modality, folder, found)
-        self.clips = tuple(
-            Xrf55Clip(scene, f"S{subject:02d}", f"A{action:02d}", self.root / scene, files)
+        clips = tuple(
+            Xrf55Clip(scene, f"S{subject:02d}", f"A{action:02d}", Path(root) / scene, files)
             for (scene, subject, action), files in sorted(found.items())
         )
-        if not self.clips:
+        super().__init__(Path(root), clips)
+        if not clips:
             raise DatasetError(
-                f"{self.root}: no samples; expected XRF55's layout Scene1/mmWave/01_01_01.npy below"
+                f"{root}: no samples; expected XRF55's layout Scene1/mmWave/01_01_01.npy below"
             )
 
 
 def _list(
     scene: Path, modality: str, folder: str, found: dict[tuple[str, int, int], Files]
 ) -> None:
-    """Enter one folder's files; hidden and foreign files are passed over."""
+    """Add one folder's files to `found`; hidden and foreign files are ignored."""
     for path in sorted((scene / folder).glob("*.npy")):
         match = _NAME.fullmatch(path.name)
         if match is None:
             continue
         subject, action, repeat = map(int, match.groups())
-        if not 1 <= action <= ACTIONS:
-            raise DatasetError(f"{path}: action {action}; expected 1 to {ACTIONS}")
+        if not 1 <= action <= len(ACTIVITIES):
+            raise DatasetError(f"{path}: action {action}; expected 1 to {len(ACTIVITIES)}")
         empty: Files = {m: {} for m in FOLDERS}
         found.setdefault((scene.name, subject, action), empty)[modality][repeat] = path

@@ -60,20 +60,20 @@ class Reader(pickle.Unpickler):
         self._data, self._source, self._values = data, source, values
 
     def read(self) -> Any:
-        """The object; whatever is wrong with the pickle is one CheckpointError."""
+        """The object in the pickle; raises CheckpointError, whatever is wrong with it."""
         try:
-            self._look_through()
+            self._check_memo()
             return self.load()
         except CheckpointError:
             raise
-        except Exception as error:  # damage and malice take the machine anywhere
+        except Exception as error:  # damage or malice can raise anything
             reason = f"{type(error).__name__}: {' '.join(str(error).split()):.160}"
             raise CheckpointError(
                 f"{self._source}: {reason}; expected a file that torch.save wrote"
             ) from error
 
-    def _look_through(self) -> None:
-        """Raise ValueError for a pickle that makes its reader fill the memory: a few bytes can."""
+    def _check_memo(self) -> None:
+        """Raise ValueError for a small pickle that would make its reader fill the memory."""
         begin = self._data.tell()
         size = len(self._data.read())
         self._data.seek(begin)

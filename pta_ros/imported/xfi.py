@@ -10,28 +10,26 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from pta_ros import __version__
 from pta_ros.checkpoint import (
     CONFIG,
+    FORMAT,
     WEIGHTS,
     load_into,
     load_tensors,
+    read_config,
     save_tensors,
     write_atomically,
 )
 from pta_ros.errors import CheckpointError
 from pta_ros.imported.archive import read_state
-from pta_ros.model.encoders import make_encoder
-from pta_ros.model.encoders.xfi import ENCODERS
+from pta_ros.model.encoders import ENCODERS, make_encoder
 from pta_ros.model.encoders.xfi_blocks import CHANNELS, XfiEncoder
 
-FORMAT = 1
 FAMILY = "xfi"
 ENDINGS = (".pt", ".pth", ".pkl")
 _WRAPPED = "module."
@@ -59,10 +57,10 @@ def sources(given: Path) -> list[Path]:
 
 
 def import_file(source: Path, out: Path) -> Imported:
-    """Convert one published file to `out`/<modality>; which modality, its tensors tell.
+    """Convert one published file to `out`/<modality>; its tensors show which modality it is.
 
-    Raises CheckpointError when it is not exactly one of X-Fi's networks, or another one is there
-    already; nothing is written then.
+    Raises CheckpointError, and writes nothing, when it is not exactly one of X-Fi's networks, or
+    when another one lies there already.
     """
     state = read_state(source)
     modality, names = recognise(state, source)
@@ -78,23 +76,17 @@ def import_file(source: Path, out: Path) -> Imported:
             "unused": sorted(set(state) - set(names)),
         },
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        save_tensors(folder / WEIGHTS, {name: state[name].clone() for name in names})
-        write_atomically(folder / CONFIG, (json.dumps(about, indent=1) + "\n").encode())
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(
-            f"{folder}: {getattr(error, 'strerror', None) or error}; expected a folder to write to"
-        ) from error
+    save_tensors(folder / WEIGHTS, {name: state[name].clone() for name in names})
+    write_atomically(folder / CONFIG, (json.dumps(about, indent=1) + "\n").encode())
     return Imported(source, folder, modality, len(names), len(state) - len(names))
 
 
 def _refuse_another(folder: Path, digest: str, source: Path) -> None:
     """Raise CheckpointError when `folder` holds what another file than `source` was made into."""
     try:
-        there = json.loads((folder / CONFIG).read_text())["provenance"]
+        there = read_config(folder / CONFIG, "")["provenance"]
         same, name = there["sha256"] == digest, there["file"]
-    except (OSError, ValueError, LookupError, TypeError):
+    except (CheckpointError, LookupError, TypeError):
         return  # nothing, or nothing whole
     if not same:
         raise CheckpointError(
@@ -117,12 +109,12 @@ def recognise(state: dict[str, Tensor], source: Path) -> tuple[str, list[str]]:
             f"{source}: every name begins with {_WRAPPED!r}, as of a network within "
             "DataParallel; expected that of the network itself: save its .module"
         )
-    faults = {modality: _faults(state, modality) for modality in ENCODERS}
-    best = min(faults, key=lambda m: len(faults[m]))
-    if faults[best]:
+    differences = {modality: _differences(state, modality) for modality in ENCODERS[FAMILY]}
+    best = min(differences, key=lambda m: len(differences[m]))
+    if differences[best]:
         raise CheckpointError(
             f"{source}: none of X-Fi's networks; nearest is {best}, but "
-            f"{'; '.join(faults[best][:3])} ({len(faults[best])} differences)"
+            f"{'; '.join(differences[best][:3])} ({len(differences[best])} differences)"
         )
     expected = _expected(best).state_dict()
     for name, tensor in expected.items():
@@ -135,12 +127,12 @@ def recognise(state: dict[str, Tensor], source: Path) -> tuple[str, list[str]]:
     return best, list(expected)
 
 
-def _faults(state: dict[str, Tensor], modality: str) -> list[str]:
+def _differences(state: dict[str, Tensor], modality: str) -> list[str]:
     encoder = _expected(modality)
     expected = {name: tuple(t.shape) for name, t in encoder.state_dict().items()}
     known = {n: tuple(t.shape) for n, t in state.items() if not n.startswith(encoder.unused)}
     missing = [f"{name} is missing" for name in expected if name not in state]
-    other = [f"{name} is not of it" for name in known if name not in expected]
+    other = [f"{name} is no tensor of it" for name in known if name not in expected]
     shapes = [
         f"{name} is {known[name]} instead of {shape}"
         for name, shape in expected.items()
@@ -169,7 +161,7 @@ def load_encoder(folder: Path, modality: str) -> nn.Module:
 
 
 def weights_sha256(folder: Path, modality: str) -> str:
-    """SHA-256 of the weights that load_encoder reads, wherever they lie; CheckpointError as it."""
+    """SHA-256 of the weights that load_encoder reads; raises CheckpointError as it does."""
     weights = _weights(folder, modality)
     try:
         return _sha256(weights)
@@ -178,17 +170,11 @@ def weights_sha256(folder: Path, modality: str) -> str:
 
 
 def _weights(folder: Path, modality: str) -> Path:
-    """Where the weights of one modality lie; CheckpointError when it was not imported."""
+    """Where the weights of one modality lie; raises CheckpointError when it was not imported."""
     path = folder / modality / CONFIG
-    try:
-        about: Any = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CheckpointError(
-            f"{path}: {reason}; convert X-Fi's files first: import_xfi FILES {folder}"
-        ) from error
-    encoder = about.get("encoder") if isinstance(about, dict) else None
+    about = read_config(path, f"convert X-Fi's files first: import_xfi FILES {folder}")
+    encoder = about.get("encoder")
     expected = {"family": FAMILY, "modality": modality, "channels": CHANNELS}
-    if encoder != expected or about.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: describes {encoder}; expected {expected}, format {FORMAT}")
+    if encoder != expected:
+        raise CheckpointError(f"{path}: describes {encoder}; expected {expected}")
     return folder / modality / WEIGHTS

@@ -156,9 +156,8 @@ def _ddim_plan(config: DiffusionConfig) -> list[tuple[int, float, float]]:
     One DDIM step, z' = sqrt(a') (z - sqrt(1 - a) e) / sqrt(a) + sqrt(1 - a') e with a the share of
     signal at t and a' at the next step, is linear in z and e.
     """
-    steps = torch.linspace(
-        config.beta_start, config.beta_end, config.train_steps, dtype=torch.float64
-    )
+    ends = (config.beta_start, config.beta_end)
+    steps = torch.linspace(*ends, config.train_steps, dtype=torch.float64)
     alpha_bar = (1 - steps).cumprod(0).tolist()
     stride = config.train_steps // config.ddim_steps
     plan = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pta_ros.errors import ConfigError
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.heads import Answer, PTAOutput, answer
 from pta_ros.model.projector import Projected, main_head
@@ -44,7 +45,7 @@ class MeanOfPredictions(Projected):
     """Base.2: the mean of what the single-modality models predict, and of their variances.
 
     For activities it is the mean of their probabilities. Trained together, by mutual learning
-    (training/mutual.py), these models are XRF55's own system.
+    (training/activity.py), these models are XRF55's own system.
     """
 
     def __init__(self, config: PTAConfig) -> None:
@@ -76,6 +77,11 @@ class XFi(Projected):
     def __init__(self, config: PTAConfig, depth: int = 4, heads: int = 4) -> None:
         super().__init__(config)
         dim = config.dim
+        if dim % heads:
+            raise ConfigError(
+                f"dim of X-Fi's fusion is {dim}; expected a multiple of its {heads} heads: "
+                "set widths.xfi"
+            )
         self.kind = nn.Parameter(torch.randn(len(config.modalities), 1, dim) * 0.02)
         layer = nn.TransformerEncoderLayer(
             dim, heads, 2 * dim, dropout=0.0, batch_first=True, norm_first=True

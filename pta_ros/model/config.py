@@ -7,8 +7,13 @@ from typing import Any
 
 from pta_ros.errors import ConfigError
 
-#: What a model can tell of a sample.
-TASKS = ("pose", "activity")
+#: Least and largest value of each size. The largest are far above those of any useful model: they
+#: keep a mistyped number from taking all memory.
+SIZES = {
+    "channels": (1, 4096), "tokens": (1, 1024), "dim": (1, 8192), "latent": (8, 4096),
+    "joints": (1, 1000), "mixers": (0, 100), "train_steps": (1, 100_000),
+}  # fmt: skip
+MOST_CLASSES = 10_000
 
 #: What compares a refined latent with the teacher's: the paper's example, and the release's.
 DISTILLATIONS = ("mse", "dist")
@@ -32,6 +37,7 @@ class DiffusionConfig:
     residual: bool = True
 
     def __post_init__(self) -> None:
+        _check_sizes(self, "diffusion.")
         if self.distillation not in DISTILLATIONS:
             raise ConfigError(
                 f"diffusion.distillation is {self.distillation!r}; "
@@ -89,11 +95,9 @@ class PTAConfig:
             )
         if self.gate and not self.has("pose"):
             raise ConfigError("gate is true without the task pose; the gate compares poses")
-        for name in ("channels", "tokens", "dim", "latent", "joints"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; expected at least 1")
-        if self.mixers < 0:
-            raise ConfigError(f"mixers is {self.mixers}; expected 0 or more")
+        _check_sizes(self)
+        if len(self.classes) > MOST_CLASSES:
+            raise ConfigError(f"{len(self.classes)} classes; expected at most {MOST_CLASSES}")
         if self.latent % 8:
             raise ConfigError(
                 f"latent is {self.latent}; expected a multiple of 8 (noise adapter's bottleneck)"
@@ -129,3 +133,13 @@ class PTAConfig:
             return cls(**given)
         except TypeError as error:
             raise ConfigError(f"model options {values}: {error}") from error
+
+
+def _check_sizes(config: PTAConfig | DiffusionConfig, prefix: str = "") -> None:
+    """Raise ConfigError for a size that is not a whole number within SIZES."""
+    for name in (f.name for f in fields(config) if f.name in SIZES):
+        value, (least, most) = getattr(config, name), SIZES[name]
+        if type(value) is not int or not least <= value <= most:
+            raise ConfigError(
+                f"{prefix}{name} is {value!r}; expected a whole number from {least} to {most}"
+            )

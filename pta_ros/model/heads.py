@@ -107,7 +107,7 @@ def answer(head: nn.Module, fused: Tensor) -> Answer:
 class Calibration(nn.Module):
     """Factors of the predicted deviations, one per subset of the modalities and joint.
 
-    They are fitted on validation data (training/calibrate.py); until then they are 1.
+    They are fitted on validation data (training/fit.py); until then they are 1.
     """
 
     log_factor: Tensor

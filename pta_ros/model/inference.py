@@ -13,10 +13,10 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from pta_ros.model.align import Aligner
+from pta_ros.model.encoders.xfi import DepthEncoder
 from pta_ros.model.encoders.xfi_blocks import XfiEncoder
 from pta_ros.model.encoders.xfi_fast import FastLidarEncoder
 from pta_ros.model.encoders.xfi_lidar import LidarEncoder
-from pta_ros.model.encoders.xfi_mmfi import DepthEncoder
 from pta_ros.model.heads import ActivityHead, PoseHead
 from pta_ros.model.pta import PTA
 
@@ -49,14 +49,11 @@ def trace_parts(
         fast = _fast_encoder(encoder, PRECISIONS[precision]).to(device)
         if isinstance(fast, FastLidarEncoder):  # its steps depend on the cloud
             tokens = torch.zeros(batch, fast.tokens, config.channels, device=device)
-            model.encoders[modality], model.projectors[modality] = (
-                fast,
-                freeze(projector, tokens, modality),
-            )
+            model.encoders[modality] = fast
+            model.projectors[modality] = freeze(projector, tokens, modality)
         else:
-            model.encoders[modality] = freeze(
-                nn.Sequential(fast, projector).eval(), example, modality
-            )
+            whole = nn.Sequential(fast, projector).eval()
+            model.encoders[modality] = freeze(whole, example, modality)
             model.projectors[modality] = nn.Identity()
     features = torch.zeros(batch * len(config.modalities), config.tokens, config.dim, device=device)
     if isinstance(model.aligner, nn.ModuleDict):

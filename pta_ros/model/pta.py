@@ -12,10 +12,9 @@ from pta_ros.errors import ConfigError
 from pta_ros.model.align import Aligner
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import make_encoder
-from pta_ros.model.gate import ReliabilityGate
 from pta_ros.model.heads import PTAOutput, answer
 from pta_ros.model.projector import Projected, activity_head, main_head
-from pta_ros.model.purify import ModalityWeights, fuse
+from pta_ros.model.purify import ModalityWeights, ReliabilityGate, fuse
 
 
 class PTA(Projected):

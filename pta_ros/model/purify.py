@@ -1,9 +1,19 @@
-"""Purify: meta-learned weights of the modalities and the weighted sum (Eq. 4 and 5)."""
+"""Purify: meta-learned weights of the modalities, the weighted sum (Eq. 4, 5), and the gate."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
+
+#: From features (..., L, D) to joints (..., J, 3) and log deviation (..., J).
+Head = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+#: Threshold until it is calibrated: corrupt frames are rarer in operation than in training.
+PRIOR = 3.0
+#: Scales distances in metres to the order of one.
+_PER_METRE = 10.0
 
 
 class ModalityWeights(nn.Module):
@@ -29,5 +39,82 @@ def fuse(parts: Tensor, weights: Tensor) -> Tensor:
 
 
 def subset_number(mask: Tensor) -> Tensor:
-    """Number of each row's subset: (B, M) bool -> (B,), modality i counts 2**i."""
+    """The number of each row's subset: (B, M) bool -> (B,), modality i counts 2**i."""
     return (mask * 2 ** torch.arange(mask.shape[1], device=mask.device)).sum(dim=1)
+
+
+class ReliabilityGate(nn.Module):
+    """Tells corrupt frames from good ones, and leaves them out (beyond the paper).
+
+    A corrupt frame shows in its own features, or contradicts the others: the gate sees each
+    modality's features before refinement, the pose they give alone, and how far it lies from the
+    pose of each other modality. It estimates how likely each frame is to be corrupt, not the error
+    of its pose, so a good frame of a poor sensor keeps the meta-learned weight.
+
+    `threshold` holds the log odds above which a frame is left out, one for each subset of the
+    modalities and modality; training/gate.py sets them on validation people. Before any training
+    the gate leaves nothing out.
+    """
+
+    threshold: Tensor
+
+    def __init__(
+        self, dim: int, joints: int, modalities: int, hidden: int = 64, dropout: float = 0.3
+    ) -> None:
+        super().__init__()
+        self.norm = nn.Sequential(nn.LayerNorm(2 * dim), nn.Dropout(dropout))
+        self.own = nn.ModuleList(nn.Linear(2 * dim + joints, hidden) for _ in range(modalities))
+        self.pair = nn.Sequential(nn.Linear(2 * hidden + joints + 3, hidden), nn.ReLU())
+        self.odds = nn.ModuleList(nn.Linear(2 * hidden, 1) for _ in range(modalities))
+        self.register_buffer("threshold", torch.full((2**modalities, modalities), PRIOR))
+        for layer in self.odds:
+            nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor, mask: Tensor, head: Head) -> Tensor:
+        """Which frames to use, (B, M) bool, of features (B, M, L, D) and what is there (B, M).
+
+        Frames are left out one by one, the most doubtful first, as one that contradicts makes the
+        others look doubtful too. One frame is always kept.
+        """
+        own, joints = self._shown(features, head)
+        for _ in range(mask.shape[1] - 1):
+            odds = self._scores(own, joints, mask)
+            excess = (odds - self.threshold[subset_number(mask)]).masked_fill(~mask, -torch.inf)
+            worst = nn.functional.one_hot(excess.argmax(dim=1), mask.shape[1]).bool()
+            mask = mask & ~(worst & (excess > 0) & (mask.sum(dim=1, keepdim=True) > 1))
+        return mask
+
+    def log_odds(self, features: Tensor, mask: Tensor, head: Head) -> Tensor:
+        """Log odds (B, M) that each frame is corrupt; where it is absent, a number to ignore."""
+        return self._scores(*self._shown(features, head), mask)
+
+    def _shown(self, features: Tensor, head: Head) -> tuple[Tensor, Tensor]:
+        """Each modality by itself: a summary (B, M, H) of its features, its pose (B, M, J, 3)."""
+        joints, log_std = head(features.flatten(0, 1))
+        joints, log_std = (x.unflatten(0, features.shape[:2]) for x in (joints, log_std))
+        pooled = self.norm(torch.cat([features.mean(dim=2), features.std(dim=2)], dim=-1))
+        seen = torch.cat([pooled, log_std], dim=-1).unbind(dim=1)
+        own = torch.stack([f(x).relu() for f, x in zip(self.own, seen, strict=True)], dim=1)
+        return own, joints
+
+    def _scores(self, own: Tensor, joints: Tensor, mask: Tensor) -> Tensor:
+        both = torch.cat([own, self._others(own, joints, mask)], dim=-1).unbind(dim=1)
+        return torch.cat([f(x) for f, x in zip(self.odds, both, strict=True)], dim=1)
+
+    def _others(self, own: Tensor, joints: Tensor, mask: Tensor) -> Tensor:
+        """The mean message (B, M, H) to each modality from the others; zero where there is none."""
+        count = mask.shape[1]
+        difference = joints[:, :, None] - joints[:, None]  # (B, M, M, J, 3), metres
+        seen = torch.cat(
+            [
+                own[:, :, None].expand(-1, -1, count, -1),
+                own[:, None].expand(-1, count, -1, -1),
+                _PER_METRE * difference.norm(dim=-1),
+                _PER_METRE * difference.mean(dim=3),
+            ],
+            dim=-1,
+        )
+        others = mask[:, None] & ~torch.eye(count, dtype=torch.bool, device=mask.device)
+        messages = self.pair(seen) * others[..., None]
+        return messages.sum(dim=2) / others.sum(dim=2, keepdim=True).clamp(min=1)

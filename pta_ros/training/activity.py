@@ -1,4 +1,7 @@
-"""A second head: activities from the finished features of a pose model, which stays as it is."""
+"""Activities: a second head on a finished pose model, and XRF55's own system, mutual learning.
+
+Mutual learning (Zhang et al., 2018) trains single-modality models that learn from each other.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,21 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, kl_div
 
 from pta_ros.datasets.features import FeatureSet
+from pta_ros.model.baselines import MeanOfPredictions
 from pta_ros.model.pta import PTA
 from pta_ros.training.config import TrainConfig
-from pta_ros.training.fit import fit_stage
+from pta_ros.training.fit import loss_stage
 from pta_ros.training.purify import draw_subsets
 from pta_ros.training.resume import Figures, Stage
 
 
 def with_activity(model: PTA, config: TrainConfig) -> PTA:
-    """A model of `config.model.tasks` with the weights of `model`, whose second head is untrained.
+    """A model of `config.model.tasks` with the weights of `model` and an untrained second head.
 
-    Whether it has a gate is `model`'s to say.
+    It has a gate if `model` has one.
     """
     both = PTA(replace(config.model, gate=model.config.gate))
     both.load_state_dict({**both.state_dict(), **model.state_dict()})
@@ -44,18 +48,58 @@ def activity_stage(
         head.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
 
-    def step(number: int, count: int, part: Tensor) -> Figures:
+    def loss_of(part: Tensor) -> Tensor:
         model.eval()
         mask = draw_subsets(data.present[part])
         refine = bool(torch.rand(()) >= config.meta.plain_share)
         features = data.features(model, part, mask)
         out = model.complete(features, mask, refine)
-        loss = cross_entropy(out.logits, data.truth(part).labels)
-        theta.zero_grad()
-        loss.backward()
-        theta.step()
-        return {"loss_activity": float(loss.detach())}
+        return cross_entropy(out.logits, data.truth(part).labels)
 
     budget = replace(config.meta, epochs=settings.epochs, learning_rate=settings.learning_rate)
     own = replace(config, meta=budget)
-    return fit_stage("activity", own, model, {"theta": theta}, rows, step, validate, progress)
+    stage = loss_stage("activity", own, model, theta, rows, loss_of, validate, progress)
+    return replace(stage, setting="activity.learning_rate")
+
+
+def mutual_loss(logits: Tensor, present: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of every model, and the divergence of its answer from each other's.
+
+    `logits` (B, M, K) where `present` (B, M) says; a peer's answer is a constant.
+    """
+    batch, models = present.shape
+    own = cross_entropy(
+        logits.flatten(0, 1), labels.repeat_interleave(models), reduction="none"
+    ).view(batch, models)
+    log_chances = logits.log_softmax(dim=2)
+    apart = kl_div(
+        log_chances[:, :, None].expand(-1, -1, models, -1),
+        log_chances.detach()[:, None].expand(-1, models, -1, -1),
+        reduction="none", log_target=True,
+    ).sum(dim=3)  # fmt: skip
+    pairs = present[:, :, None] & present[:, None] & ~torch.eye(models, dtype=torch.bool)
+    peers = (apart * pairs).sum(dim=2) / pairs.sum(dim=2).clamp(min=1)
+    return ((own + peers) * present).sum() / present.sum()
+
+
+def mutual_stage(
+    config: TrainConfig,
+    model: MeanOfPredictions,
+    data: FeatureSet,
+    rows: Tensor,
+    validate: Callable[[], Figures],
+    progress: Callable[[int, int], None],
+) -> Stage:
+    """The stage that trains all single-modality models together, without modality dropout."""
+    theta = torch.optim.Adam(
+        model.parameters(), config.meta.learning_rate, weight_decay=config.meta.weight_decay
+    )
+
+    def loss_of(part: Tensor) -> Tensor:
+        model.train()
+        mask = data.present[part]
+        each = model.each(data.features(model, part, mask))
+        logits = torch.stack([answer.logits for answer in each], dim=1)
+        return mutual_loss(logits, mask, data.truth(part).labels)
+
+    return loss_stage("mutual", config, model, theta, rows, loss_of, validate, progress)

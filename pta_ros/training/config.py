@@ -71,13 +71,13 @@ class ActivityConfig:
 class GateConfig:
     """The gate's stage (beyond the paper); batch and schedule are those of MetaConfig.
 
-    `spoil` is the share of a modality's frames that are corrupted in training.
+    `corrupt` is the share of a modality's frames that are corrupted in training.
     """
 
     epochs: int = 12
     learning_rate: float = 1e-3
     weight_decay: float = 1e-3
-    spoil: float = 0.3
+    corrupt: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -137,13 +137,13 @@ class WidthConfig:
 class TrainConfig:
     """One training run; `pretrain` by modality, defaults where one is not named.
 
-    `on_fault`: a file that cannot be used is left out and named (`skip`) or ends the run (`fatal`).
+    `on_problem`: a file that cannot be used is left out and named (`skip`) or ends it (`fatal`).
     `imported` is a folder that import_xfi wrote: its encoders are taken as they are.
     """
 
     seed: int = 0
     task_loss: str = "mse"
-    on_fault: str = "skip"
+    on_problem: str = "skip"
     imported: str = ""
     model: PTAConfig = field(default_factory=PTAConfig)
     sensors: dict[str, dict[str, Any]] = field(default_factory=dict)

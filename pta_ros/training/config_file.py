@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from pta_ros.datasets.classes import class_names
+from pta_ros.datasets import class_names
 from pta_ros.errors import ConfigError
 from pta_ros.model.config import PTAConfig
 from pta_ros.training.config import (

@@ -118,11 +118,11 @@ def corrupted_view(kind: str, data: ReducedSet, seed: int = 0) -> View:
         if kind == FROZEN:
             earlier = frozen_rows(data, modality)[rows.numpy()]
             return torch.from_numpy(data.inputs[modality][earlier])
-        spoil, spoilt = CORRUPTIONS[modality][kind], []
+        corrupt, corrupted = CORRUPTIONS[modality][kind], []
         for row, frame in zip(rows.tolist(), inputs, strict=True):
             generator = torch.Generator().manual_seed(seed * 1_000_003 + row)
-            spoilt.append(spoil(frame, generator))
-        return torch.stack(spoilt)
+            corrupted.append(corrupt(frame, generator))
+        return torch.stack(corrupted)
 
     return View(kind, change, f"1, seed {seed}")
 

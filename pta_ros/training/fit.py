@@ -1,4 +1,4 @@
-"""The one loop that every system is trained with, on features of frozen encoders."""
+"""The loop that trains every system on features of frozen encoders, and what is fitted after it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,26 @@ import torch
 from torch import Tensor, nn
 
 from pta_ros.datasets.features import FeatureSet
+from pta_ros.metrics.evaluate import predict_subset
+from pta_ros.metrics.subsets import subsets
 from pta_ros.model.baselines import ConcatenateMlp, XFi
 from pta_ros.model.heads import PTAOutput
+from pta_ros.model.projector import Projected
+from pta_ros.model.purify import subset_number
 from pta_ros.training.config import MetaConfig, TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.losses import task_loss
 from pta_ros.training.pretrain import one_cycle
 from pta_ros.training.purify import draw_subsets
-from pta_ros.training.resume import Figures, Stage, batches
+from pta_ros.training.resume import Figures, Stage, batches, finite
 
 #: The systems that are trained by the task loss alone.
 System = ConcatenateMlp | XFi
 
-#: (step of the epoch, from 1; steps in it; rows of the batch) -> figures, averaged over the epoch.
+#: (step of the epoch, from 1; steps in it; rows of the batch) -> losses, averaged over the epoch.
 Step = Callable[[int, int, Tensor], Figures]
+#: Share of a normal variable within one standard deviation.
+WITHIN_ONE = 0.6827
 
 
 def fit_stage(
@@ -44,12 +50,12 @@ def fit_stage(
         plan = batches(rows, settings.batch)
         for i, part in enumerate(plan, start=1):
             _set_rate(optimizers["theta"], settings, (number + i / len(plan)) / settings.epochs)
-            for figure, value in step(i, len(plan), part).items():
+            for figure, value in finite(step(i, len(plan), part)).items():
                 sums[figure] = sums.get(figure, 0.0) + value / len(plan)
             progress(i, len(plan))
-        return {**sums, **validate()}
+        return sums
 
-    return Stage(name, model, optimizers, settings.epochs, epoch, config.seed)
+    return Stage(name, model, optimizers, settings.epochs, epoch, config.seed, validate=validate)
 
 
 def _set_rate(theta: torch.optim.Optimizer, settings: MetaConfig, position: float) -> None:
@@ -58,6 +64,31 @@ def _set_rate(theta: torch.optim.Optimizer, settings: MetaConfig, position: floa
     share = one_cycle(position) if settings.schedule == "one_cycle" else (1 - position) ** 0.9
     for group in theta.param_groups:
         group["lr"] = settings.learning_rate * share
+
+
+def loss_stage(
+    name: str,
+    config: TrainConfig,
+    model: nn.Module,
+    theta: torch.optim.Optimizer,
+    rows: Tensor,
+    loss_of: Callable[[Tensor], Tensor],
+    validate: Callable[[], Figures],
+    progress: Callable[[int, int], None],
+    ranks: Ranks = ALONE,
+) -> Stage:
+    """A fit_stage of which each step moves `theta` down the gradient of `loss_of(rows)`.
+
+    `name` is also that of the loss. `ranks` are the processes that make each step together.
+    """
+
+    def step(number: int, count: int, part: Tensor) -> Figures:
+        loss = loss_of(part)
+        ranks.step(theta, loss)
+        return {f"loss_{name}": float(loss.detach())}
+
+    stage = fit_stage(name, config, model, {"theta": theta}, rows, step, validate, progress)
+    return replace(stage, ranks=ranks)
 
 
 def supervised_stage(
@@ -69,10 +100,7 @@ def supervised_stage(
     progress: Callable[[int, int], None],
     ranks: Ranks = ALONE,
 ) -> Stage:
-    """The stage of a system without inner and outer loops: the task loss, by modality dropout.
-
-    `ranks` are the processes that make each step together.
-    """
+    """The stage of a system that the task loss alone trains, with modality dropout."""
     theta = torch.optim.Adam(
         model.parameters(), config.meta.learning_rate, weight_decay=config.meta.weight_decay
     )
@@ -81,19 +109,35 @@ def supervised_stage(
     def predict(rows: Tensor, mask: Tensor, used: Tensor) -> PTAOutput:
         return model.complete(data.features(model, rows, mask, used), mask)
 
-    def step(number: int, count: int, part: Tensor) -> Figures:
+    def loss_of(part: Tensor) -> Tensor:
         model.train()
         mask = draw_subsets(data.present[part])
         out = ranks.share(partial(predict, used=mask.any(dim=0)), part, mask)
-        loss = task_loss(config.task_loss, PTAOutput(*out), data.truth(part))
-        ranks.step(theta, loss)
-        return {"loss_task": float(loss.detach())}
+        return task_loss(config.task_loss, PTAOutput(*out), data.truth(part))
 
-    stage = fit_stage("fit", config, model, {"theta": theta}, rows, step, validate, progress)
-    return replace(stage, ranks=ranks)
+    return loss_stage("task", config, model, theta, rows, loss_of, validate, progress, ranks)
 
 
 def endless(rows: Tensor, size: int) -> Iterator[Tensor]:
     """Shuffled batches of `rows`, again and again."""
     while True:
         yield from batches(rows, size)
+
+
+@torch.inference_mode()
+def calibrate(model: Projected, data: FeatureSet, rows: Tensor) -> None:
+    """Set `model.calibration` so that WITHIN_ONE of the errors lie within one deviation.
+
+    One factor per subset of the modalities and joint: the quantile of |error| / deviation over the
+    coordinates of `rows`, which must not be training rows (Kuleshov et al., 2018, for a normal).
+    """
+    model.eval().calibration.log_factor.zero_()
+    if not model.config.has("pose"):
+        return
+    for subset in subsets(model.config.modalities):
+        joints, deviation, truth = predict_subset(model, data, rows, subset)
+        if len(joints):
+            ratio = (joints - truth).abs() / deviation[..., None]
+            factor = ratio.transpose(0, 1).flatten(1).quantile(WITHIN_ONE, dim=1)
+            member = torch.tensor([[m in subset for m in model.config.modalities]])
+            model.calibration.log_factor[subset_number(member)[0]] = factor.log()

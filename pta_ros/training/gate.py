@@ -1,37 +1,51 @@
-"""Third stage: the gate, trained on frames that go wrong, with everything else as it is."""
+"""The gate's training, after everything else: on corrupted frames, then its thresholds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.stats import nct, norm
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pta_ros.datasets.features import FeatureSet
+from pta_ros.metrics.evaluate import predict_subset
+from pta_ros.metrics.subsets import subsets
 from pta_ros.model.pta import PTA
+from pta_ros.model.purify import subset_number
 from pta_ros.training.config import TrainConfig
-from pta_ros.training.fit import fit_stage
+from pta_ros.training.fit import loss_stage
 from pta_ros.training.purify import draw_subsets
 from pta_ros.training.resume import Figures, Stage
 
 #: Features of corrupted frames: modality -> kind -> tokens of the same rows as the clean ones.
-Spoilt = Mapping[str, Mapping[str, FeatureSet]]
+Corrupted = Mapping[str, Mapping[str, FeatureSet]]
+#: False alarms of the gate may raise the error of a subset by so much, for each modality in it.
+FALSE_ALARMS = 0.0005
+#: The least log odds at which a frame is doubted; corrupted frames are common in training alone.
+LEAST_ODDS = 1.0
+#: A sensor carries a subset when its absence raises the error by the factor CARRIES. Then it is
+#: left out only beyond the odds that a share PEOPLE of all people stay below, at that confidence.
+CARRIES, PEOPLE = 2.0, 0.95
 
 
 def gate_stage(
     config: TrainConfig,
     model: PTA,
     clean: FeatureSet,
-    spoilt: Spoilt,
+    corrupted: Corrupted,
     rows: Tensor,
     validate: Callable[[], Figures],
     progress: Callable[[int, int], None],
 ) -> Stage:
-    """The stage that trains `model.gate` alone, on `rows`, each modality spoilt at random.
+    """The stage that trains `model.gate` alone, on `rows`, each modality corrupted at random.
 
-    It learns which frames were spoilt (binary cross-entropy), not what error they cause: on the
-    people whom the encoders know, all sensors look better than they are.
+    It learns which frames were corrupted (binary cross-entropy), not what error they cause: for the
+    people whom the encoders were trained on, all sensors are better than they are for others.
     """
     gate = model.gate
     assert gate is not None, "a model with config.gate"
@@ -41,30 +55,29 @@ def gate_stage(
         gate.parameters(), config.gate.learning_rate, weight_decay=config.gate.weight_decay
     )
 
-    def step(number: int, count: int, part: Tensor) -> Figures:
+    def loss_of(part: Tensor) -> Tensor:
         model.eval()
         gate.train()
         mask = draw_subsets(clean.present[part])
         with torch.no_grad():
-            seen, bad = mix(clean, spoilt, part, config.gate.spoil)
-            features = seen.features(model, torch.arange(len(part)), mask)
+            mixed, hit = mix(clean, corrupted, part, config.gate.corrupt)
+            features = mixed.features(model, torch.arange(len(part)), mask)
         odds = gate.log_odds(features, mask, model.head)[mask]
-        loss = binary_cross_entropy_with_logits(odds, bad[mask].to(odds.dtype))
-        theta.zero_grad()
-        loss.backward()
-        theta.step()
-        return {"loss_gate": float(loss.detach())}
+        return binary_cross_entropy_with_logits(odds, hit[mask].to(odds.dtype))
 
-    return fit_stage("gate", config, model, {"theta": theta}, rows, step, validate, progress)
+    stage = loss_stage("gate", config, model, theta, rows, loss_of, validate, progress)
+    return replace(stage, setting="gate.learning_rate")
 
 
-def mix(clean: FeatureSet, spoilt: Spoilt, rows: Tensor, share: float) -> tuple[FeatureSet, Tensor]:
-    """Features of `rows`, each modality of each row spoilt with probability `share`; which (B, M).
+def mix(
+    clean: FeatureSet, corrupted: Corrupted, rows: Tensor, share: float
+) -> tuple[FeatureSet, Tensor]:
+    """Features of `rows`, each modality of each row corrupt with probability `share`; which (B, M).
 
-    The columns are in the order of `spoilt`.
+    The columns are in the order of `corrupted`.
     """
     tokens, points, bad = {}, {}, []
-    for modality, kinds in spoilt.items():
+    for modality, kinds in corrupted.items():
         own = clean.tokens[modality][rows]
         place = clean.points[modality][rows] if modality in clean.points else None
         chosen = torch.rand(len(rows)) < share
@@ -80,3 +93,71 @@ def mix(clean: FeatureSet, spoilt: Spoilt, rows: Tensor, share: float) -> tuple[
         bad.append(chosen)
     mixed = FeatureSet(tokens, points, clean.present[rows], clean.joints[rows], rows)
     return mixed, torch.stack(bad, dim=1)
+
+
+@torch.inference_mode()
+def calibrate_gate(model: PTA, data: FeatureSet, rows: Tensor, people: NDArray[np.str_]) -> None:
+    """Set the gate's thresholds by what its false alarms cost, on the good frames `rows`.
+
+    One for each subset of the modalities and modality in it, as low as FALSE_ALARMS allows. To
+    leave out a good sensor costs little beside another good one. Beside a poor one it costs much:
+    there the threshold must also hold for persons unlike `people` (N,), whom `rows` show. `rows`
+    must not be training rows.
+    """
+    gate = model.eval().gate
+    assert gate is not None, "a model with config.gate"
+    gate.threshold.fill_(torch.inf)  # errors as they are without a gate
+    names, found = model.config.modalities, torch.full_like(gate.threshold, LEAST_ODDS)
+    for subset in (s for s in subsets(names) if len(s) > 1):
+        member = torch.tensor([m in subset for m in names])
+        there = data.present[rows][:, member].all(dim=1)
+        whole, whom = rows[there], people[there.numpy()]
+        kept, odds = _errors(model, data, whole, subset), _odds(model, data, whole, member)
+        for modality in subset:
+            rest = tuple(m for m in subset if m != modality)
+            cost = _errors(model, data, whole, rest) - kept
+            column = names.index(modality)
+            limit = lowest_threshold(odds[:, column], cost, FALSE_ALARMS * float(kept.sum()))
+            if float((cost + kept).sum()) > CARRIES * float(kept.sum()):
+                limit = max(limit, beyond_people(odds[:, column], whom))
+            found[subset_number(member[None])[0], column] = max(limit, LEAST_ODDS)
+    gate.threshold.copy_(found)
+
+
+def _errors(model: PTA, data: FeatureSet, rows: Tensor, subset: tuple[str, ...]) -> Tensor:
+    """Mean joint distance of every row, (N,) metres."""
+    joints, _, truth = predict_subset(model, data, rows, subset)
+    return (joints - truth).norm(dim=-1).mean(dim=1)
+
+
+def _odds(model: PTA, data: FeatureSet, rows: Tensor, member: Tensor, batch: int = 256) -> Tensor:
+    """The gate's log odds of every row, (N, M)."""
+    assert model.gate is not None
+    odds = [rows.new_zeros(0, len(member), dtype=torch.float32)]
+    for part in rows.split(batch) if len(rows) else ():
+        mask = member.expand(len(part), -1)
+        odds.append(model.gate.log_odds(data.features(model, part, mask), mask, model.head))
+    return torch.cat(odds)
+
+
+def lowest_threshold(odds: Tensor, cost: Tensor, budget: float) -> float:
+    """The lowest threshold whose alarms, the frames above it, cost no more than `budget`.
+
+    It is the log odds (N,) of the first frame that is one too many.
+    """
+    highest, order = odds.sort(descending=True)
+    beyond = (cost[order].cumsum(dim=0) > budget).nonzero()
+    return float(highest[beyond[0, 0]]) if len(beyond) else -torch.inf
+
+
+def beyond_people(odds: Tensor, people: NDArray[np.str_]) -> float:
+    """Log odds that good frames of hardly any person reach, from those (N,) of some `people` (N,).
+
+    The upper tolerance bound of a normal over each person's highest; infinite for one person alone.
+    """
+    highest = [float(odds[torch.from_numpy(people == name)].max()) for name in np.unique(people)]
+    count = len(highest)
+    if count < 2:
+        return float("inf")
+    factor = nct.ppf(PEOPLE, count - 1, norm.ppf(PEOPLE) * count**0.5) / count**0.5
+    return float(np.mean(highest) + factor * np.std(highest, ddof=1))

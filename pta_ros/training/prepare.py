@@ -14,31 +14,32 @@ import torch
 from torch import Tensor
 
 from pta_ros import __version__
-from pta_ros.datasets.problems import fault_summary
-from pta_ros.datasets.reduced import ReducedSet, open_tree, reduce_tree
-from pta_ros.datasets.splits import published_splits, subject_splits
-from pta_ros.datasets.xrf55_splits import repeat_split
-from pta_ros.errors import DatasetError
+from pta_ros.datasets import open_tree
+from pta_ros.datasets.problems import problem_lines
+from pta_ros.datasets.reduced import ReducedSet, reduce_tree
+from pta_ros.datasets.splits import published_splits, repeat_split, subject_splits
+from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.imported.xfi import load_encoder, weights_sha256
+from pta_ros.model.pta import PTA
 from pta_ros.sensors import sensors_from_config
 from pta_ros.sensors.base import Sensor
 from pta_ros.training.config import SplitConfig, TrainConfig
 from pta_ros.training.losses import CROSS_ENTROPY
-from pta_ros.training.pretrain import SingleModality, pretrain_stage
+from pta_ros.training.pretrain import SingleModality, pretrain_stage, rows_with
 from pta_ros.training.resume import Figures, read_stage, run_stage, seed_everything
 
 
 class Watcher(Protocol):
-    """What a run tells its surroundings; the command line shows it, tests ignore it."""
+    """Receives the progress and the figures of a run; the command line shows them."""
 
     def progress(self, task: str) -> Callable[[int, int], None]:
         """Return a function that takes (done, total) of a named task."""
 
     def epoch(self, stage: str, number: int, figures: Figures) -> None:
-        """Take the figures of one epoch."""
+        """Receive the figures of one epoch."""
 
     def note(self, text: str) -> None:
-        """Take one line of text."""
+        """Receive one line of text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +47,8 @@ class Prepared:
     """Data of a run: reduced frames, the sensors that made them, rows and subjects of each split.
 
     The splits are train, meta_val, val and test; for XRF55 test holds other repeats of the same
-    subjects, and unseen the subjects who are in no other split. `imported` tells which weights the
-    imported encoders have, SHA-256 by modality; empty without them.
+    subjects, and unseen the subjects who are in no other split. `imported` holds the SHA-256 of the
+    imported encoders' weights by modality; empty without them.
     """
 
     data: ReducedSet
@@ -58,26 +59,50 @@ class Prepared:
 
 
 def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> Prepared:
-    """Reduce the tree and split its subjects; raises DatasetError when a split has no frame.
+    """Reduce the tree, split its subjects, and see that every stage of the run can be trained.
 
-    Imported encoders that are not there raise CheckpointError first: reducing may take hours.
+    Raises CheckpointError for imported encoders that are not there, ConfigError for a model that
+    cannot be built: both first, as reducing may take hours. Raises DatasetError for a split, or a
+    modality of it, without frames, and for classes without a name.
     """
     imported = _imported_sha256(config)
     given = {m: config.sensors.get(m, {}) for m in config.model.modalities}
     sensors = sensors_from_config(given)
+    _rehearse(config, sensors)
     tree = open_tree(root, sensors)
-    data = reduce_tree(
-        tree, sensors, cache, progress=watcher.progress("reduce frames"), on_fault=config.on_fault
-    )
-    for fault in data.faults[:5]:
-        watcher.note(f"left out: {fault}")
-    for line in fault_summary(data.faults):
+    shown = watcher.progress("reduce frames")
+    data = reduce_tree(tree, sensors, cache, progress=shown, on_problem=config.on_problem)
+    for line in problem_lines(data.problems):
         watcher.note(line)
     rows, splits = split_rows(config.split, data)
     for name, found in rows.items():
         if not len(found):
             raise DatasetError(f"{root}: no usable frame of {name} group {splits[name]}")
+    if not config.imported:
+        for modality in sensors:
+            rows_with(data, modality, rows["train"], rows["val"])
+    known, highest = len(config.model.classes), int(data.labels[data.usable].max())
+    if config.model.has("activity") and highest >= known:
+        raise DatasetError(
+            f"{root}: action A{highest + 1:02d}, but model.classes names {known}; "
+            "expected a name for each action: add them, or leave model.classes out"
+        )
     return Prepared(data, sensors, splits, rows, imported)
+
+
+@torch.inference_mode()
+def _rehearse(config: TrainConfig, sensors: dict[str, Sensor]) -> None:
+    """Build the model and encode a blank frame of each sensor; ConfigError when that fails."""
+    try:
+        model = PTA(config.model).eval()
+        for modality, sensor in sensors.items():
+            model.encode_one(modality, torch.zeros(1, *sensor.shape))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            f"model and sensors do not fit together: {reason}; expected sizes as in config/, "
+            "changed one at a time"
+        ) from error
 
 
 def _imported_sha256(config: TrainConfig) -> dict[str, str]:
@@ -152,7 +177,7 @@ def imported_encoder(config: TrainConfig, modality: str) -> SingleModality:
 
 
 def _encoder_identity(config: TrainConfig, ready: Prepared, modality: str) -> str:
-    """What one encoder's stage depends on; fusion's settings are not among it."""
+    """What one encoder's stage depends on: not the settings of later stages."""
     values, sized = config.to_dict(), config.sized("single")
     sizes = {n: getattr(sized, n) for n in ("encoders", "channels", "tokens", "dim", "joints")}
     settings = [values[n].get(modality) for n in ("pretrain", "sensors")]
@@ -161,14 +186,14 @@ def _encoder_identity(config: TrainConfig, ready: Prepared, modality: str) -> st
 
 
 def identity_of(ready: Prepared, settings: Any) -> str:
-    """Tells the data and settings of one run from those of another."""
+    """A digest of the data and settings of a run."""
     joints = hashlib.sha256(np.ascontiguousarray(ready.data.joints).tobytes()).hexdigest()
     text = json.dumps([settings, ready.splits, joints], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def statistics_of(ready: Prepared) -> dict[str, Any]:
-    """What a checkpoint keeps of the training data: its mean pose (J, 3) and number of frames."""
+    """Statistics of the training data for a checkpoint: mean pose (J, 3), number of frames."""
     if not ready.data.joints.shape[1]:
         return {"frames": len(ready.rows["train"])}
     train_joints = ready.data.joints[ready.rows["train"].numpy()]

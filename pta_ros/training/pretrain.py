@@ -18,7 +18,7 @@ from pta_ros.model.projector import Projector, main_head
 from pta_ros.training.augment import AUGMENT
 from pta_ros.training.config import PretrainConfig, TrainConfig
 from pta_ros.training.losses import task_loss
-from pta_ros.training.resume import Figures, Stage, batches, seed_everything
+from pta_ros.training.resume import Figures, Stage, batches, finite, seed_everything
 
 
 class SingleModality(nn.Module):
@@ -32,7 +32,7 @@ class SingleModality(nn.Module):
         self.head = main_head(config)
 
     def forward(self, x: Tensor) -> Answer:
-        """Reduced frames (B, *shape) -> what the head says."""
+        """Reduced frames (B, *shape) -> the head's result."""
         return answer(self.head, self.projector(self.encoder(x)))
 
 
@@ -53,13 +53,7 @@ def pretrain_stage(
     optimizer = torch.optim.AdamW(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
-    present = torch.from_numpy(data.present[modality].copy())
-    train_rows, val_rows = train_rows[present[train_rows]], val_rows[present[val_rows]]
-    if not (len(train_rows) and len(val_rows)):
-        raise DatasetError(
-            f"{modality}: {len(train_rows)} usable training and {len(val_rows)} validation frames; "
-            "expected some of both: add its files, or leave it out of model.modalities"
-        )
+    train_rows, val_rows = rows_with(data, modality, train_rows, val_rows)
 
     def epoch(number: int) -> Figures:
         model.train()
@@ -68,36 +62,50 @@ def pretrain_stage(
             position = (number + i / len(plan)) / max(settings.epochs, 1)
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * one_cycle(position)
-            x, truth = take(data, modality, rows)
+            x, truth = inputs_and_truth(data, modality, rows)
             x, joints = AUGMENT[modality](x, truth.joints)
             loss = task_loss(config.task_loss, model(x), truth._replace(joints=joints))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            total += float(loss.detach()) * len(rows)
+            total += finite({"loss": float(loss.detach())})["loss"] * len(rows)
             progress(i + 1, len(plan))
-        return {"loss": total / max(len(train_rows), 1), **_validate(val_rows)}
+        return {"loss": total / len(train_rows)}
 
     @torch.inference_mode()
-    def _validate(rows: Tensor) -> Figures:
+    def validate() -> Figures:
         model.eval()
         sums: Figures = {}
-        for part in rows.split(256):
-            x, truth = take(data, modality, part)
+        for part in val_rows.split(256):
+            x, truth = inputs_and_truth(data, modality, part)
             for name, value in _figure(model(x), truth).items():
                 sums[name] = sums.get(name, 0.0) + value * len(part)
-        return {f"val_{name}": value / len(rows) for name, value in sums.items()}
+        return {f"val_{name}": value / len(val_rows) for name, value in sums.items()}
 
     return Stage(
-        f"pretrain_{modality}", model, {"theta": optimizer}, settings.epochs, epoch, config.seed
-    )
+        f"pretrain_{modality}", model, {"theta": optimizer}, settings.epochs, epoch, config.seed,
+        validate=validate, setting=f"pretrain.{modality}.learning_rate",
+    )  # fmt: skip
 
 
-def _figure(said: Answer, truth: Truth) -> Figures:
-    """How good an answer is, by its name: accuracy in percent, or MPJPE in millimetres."""
-    if said.logits.shape[1]:
-        return {"accuracy": 100 * float((said.logits.argmax(dim=1) == truth.labels).float().mean())}
-    return {"mpjpe_mm": 1000 * float((said.joints - truth.joints).norm(dim=-1).mean())}
+def rows_with(data: ReducedSet, modality: str, train: Tensor, val: Tensor) -> tuple[Tensor, Tensor]:
+    """The training and validation rows that have this modality; DatasetError for none."""
+    present = torch.from_numpy(data.present[modality].copy())
+    found = train[present[train]], val[present[val]]
+    if not all(map(len, found)):
+        raise DatasetError(
+            f"{modality}: {len(found[0])} usable training and {len(found[1])} validation frames; "
+            "expected some of both: add its files, or leave it out of model.modalities"
+        )
+    return found
+
+
+def _figure(result: Answer, truth: Truth) -> Figures:
+    """Accuracy in percent, or MPJPE in millimetres, by name."""
+    if result.logits.shape[1]:
+        right = result.logits.argmax(dim=1) == truth.labels
+        return {"accuracy": 100 * float(right.float().mean())}
+    return {"mpjpe_mm": 1000 * float((result.joints - truth.joints).norm(dim=-1).mean())}
 
 
 def one_cycle(position: float) -> float:
@@ -107,8 +115,8 @@ def one_cycle(position: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (position - 0.1) / 0.9))
 
 
-def take(data: ReducedSet, modality: str, rows: Tensor) -> tuple[Tensor, Truth]:
-    """Copies of inputs and truth of some rows."""
+def inputs_and_truth(data: ReducedSet, modality: str, rows: Tensor) -> tuple[Tensor, Truth]:
+    """Inputs and ground truth of some rows, copied."""
     index = rows.numpy()
     truth = Truth(torch.from_numpy(data.joints[index]), torch.from_numpy(data.labels[index]))
     return torch.from_numpy(data.inputs[modality][index]), truth

@@ -1,9 +1,10 @@
-"""Stages of a run that resume exactly: what is saved after every epoch, and how it is read."""
+"""Stages of a training run: trained epoch by epoch, saved after each, resumed exactly."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,23 +13,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 
-from pta_ros.checkpoint import load_into, load_tensors, save_tensors
-from pta_ros.errors import CheckpointError
+from pta_ros.checkpoint import load_into, load_tensors, read_note, save_tensors
+from pta_ros.errors import CheckpointError, TrainingError
 from pta_ros.training.distributed import ALONE, Ranks
 
 Figures = dict[str, float]
 
+#: A weight beyond this is as good as infinite: its square overflows single precision.
+_LARGEST = 1e19
+
 
 @dataclass
 class Stage:
-    """One stage: `epoch(number)` trains for one epoch and returns the figures to log.
+    """One stage: `epoch(number)` trains for one epoch; it and `validate` return figures to log.
 
     Everything that changes from epoch to epoch is in `module` and `optimizers`: random numbers
     are drawn anew from (seed, stage, epoch), so an epoch repeated after a kill is bit-equal.
-    `ranks` are the processes that train it together.
+    `ranks` are the processes that train it together. `setting` is the learning rate's name in the
+    configuration.
     """
 
     name: str
@@ -39,6 +43,8 @@ class Stage:
     seed: int = 0
     history: list[Figures] = field(default_factory=list)
     ranks: Ranks = ALONE
+    validate: Callable[[], Figures] = dict
+    setting: str = "meta.learning_rate"
 
 
 def run_stage(
@@ -49,20 +55,47 @@ def run_stage(
 ) -> None:
     """Train `stage` to its end, continuing from `folder` where an earlier run stopped.
 
-    `identity` tells one configuration from another: a state of another one raises CheckpointError.
-    `report(stage, epoch, figures)` is called after every epoch that is trained here. Of several
-    processes the first one saves, and all continue from what it has saved.
+    `identity` stands for the configuration and data: a state of another one raises CheckpointError,
+    as does a state that cannot be saved. `report(stage, epoch, figures)` is called after every
+    epoch that is trained here. Of several processes the first one saves, and all continue from what
+    it has saved. Raises TrainingError, and removes the state, when the training has diverged.
     """
     path = folder / f"{stage.name}.state.safetensors"
     stage.ranks.wait()  # for an earlier run of this stage to be saved
     begin = _restore(stage, path, identity) if path.exists() else 0
     for number in range(begin, stage.epochs):
         seed_everything(stage.seed, stage.name, number)
-        figures = stage.epoch(number)
+        try:
+            figures = _trained(stage, number)
+        except (FloatingPointError, np.linalg.LinAlgError) as error:
+            path.unlink(missing_ok=True)  # continued from, it would diverge again
+            rates = [g["lr"] for o in stage.optimizers.values() for g in o.param_groups]
+            raise TrainingError(
+                f"{stage.name}, epoch {number + 1}: diverged at a learning rate of {max(rates):g} "
+                f"({error}); lower {stage.setting} and run the command again: finished stages are "
+                "kept"
+            ) from error
         stage.history.append(figures)
         if stage.ranks.first:
             _save(stage, path, identity, number + 1)
         report(stage.name, number, figures)
+
+
+def _trained(stage: Stage, number: int) -> Figures:
+    """Train and validate for one epoch; FloatingPointError or LinAlgError when it has diverged."""
+    figures = stage.epoch(number)
+    for name, weight in stage.module.named_parameters():
+        if not bool((weight.detach().abs() <= _LARGEST).all()):
+            raise FloatingPointError(f"weights of {name} are not finite")
+    return {**figures, **stage.validate()}
+
+
+def finite(figures: Figures) -> Figures:
+    """The losses of one step; raises FloatingPointError when one is not finite."""
+    for name, value in figures.items():
+        if not math.isfinite(value):
+            raise FloatingPointError(f"{name} is {value}")
+    return figures
 
 
 def read_stage(stage: Stage, folder: Path, identity: str) -> None:
@@ -99,8 +132,7 @@ def _save(stage: Stage, path: Path, identity: str, done: int) -> None:
 
 def _restore(stage: Stage, path: Path, identity: str) -> int:
     tensors = load_tensors(path)
-    with safe_open(path, "pt") as file:
-        note = json.loads((file.metadata() or {}).get("state", "{}"))
+    note = json.loads(read_note(path).get("state", "{}"))
     if note.get("identity") != identity:
         raise CheckpointError(
             f"{path}: state of another configuration or data set; "

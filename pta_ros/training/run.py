@@ -14,12 +14,13 @@ from torch import nn
 from pta_ros import checkpoint
 from pta_ros.datasets.features import FeatureSet, cache_features
 from pta_ros.errors import CheckpointError, ConfigError
+from pta_ros.model.baselines import XFi
 from pta_ros.model.pta import PTA
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.config_file import config_from
 from pta_ros.training.corrupt import corrupted_view, kinds
 from pta_ros.training.distributed import ALONE, Ranks
-from pta_ros.training.gate import Spoilt
+from pta_ros.training.gate import Corrupted
 from pta_ros.training.prepare import (
     Prepared,
     Watcher,
@@ -29,14 +30,7 @@ from pta_ros.training.prepare import (
     train_encoders,
 )
 from pta_ros.training.pretrain import SingleModality
-from pta_ros.training.systems import (
-    BY_TASK,
-    SYSTEMS,
-    UNGATED,
-    Bench,
-    add_activity,
-    make_system,
-)
+from pta_ros.training.systems import UNGATED, Bench, add_activity, make_system
 
 GATED = "pta_gate"
 
@@ -48,7 +42,7 @@ def train(
     begun = time.monotonic()
     name = GATED if config.model.gate else UNGATED
     bench = make_bench(
-        config, root, folder, folder / "cache", watcher, spoil=name == GATED, ranks=ranks
+        config, root, folder, folder / "cache", watcher, corrupt=name == GATED, ranks=ranks
     )
     system = make_system(name, bench)
     assert isinstance(system, PTA)
@@ -74,11 +68,13 @@ def train_systems(
     """
     begun = time.monotonic()
     names = list(names)
+    if "xfi" in names:
+        XFi(config.sized("xfi"))  # sizes that it cannot have are an error before any training
     for seed in seeds:
         own = replace(config, seed=seed)
         bench = make_bench(
             own, root, seed_folder(folder, seed), folder / "cache", watcher,
-            spoil=GATED in names, ranks=ranks,
+            corrupt=GATED in names, ranks=ranks,
         )  # fmt: skip
         for name in names:
             system = make_system(name, bench)
@@ -99,12 +95,12 @@ def _save(
 
 
 def seed_folder(folder: Path, seed: int) -> Path:
-    """Where the systems of one seed lie."""
+    """The folder of one seed's systems."""
     return folder / f"seed{seed}"
 
 
 def read_settings(folder: Path, seed: int) -> TrainConfig:
-    """What train_systems was asked for `seed` in `folder`; CheckpointError when it was not run."""
+    """The configuration of `seed` in a folder of train_systems; CheckpointError for none."""
     path = seed_folder(folder, seed) / "config.json"
     try:
         return config_from(json.loads(path.read_text()))
@@ -116,13 +112,13 @@ def read_settings(folder: Path, seed: int) -> TrainConfig:
 
 
 def read_bench(root: Path, folder: Path, seed: int, watcher: Watcher) -> Bench:
-    """What train_systems left in `folder` for `seed`; nothing is trained.
+    """What train_systems left in `folder` for `seed`, without any training.
 
-    Raises CheckpointError when there is nothing, or it is not complete.
+    Raises CheckpointError when it is missing or not complete.
     """
     config, own = read_settings(folder, seed), seed_folder(folder, seed)
-    spoil = config.model.has("pose")
-    return make_bench(config, root, own, folder / "cache", watcher, spoil, train=False)
+    corrupt = config.model.has("pose")
+    return make_bench(config, root, own, folder / "cache", watcher, corrupt, train=False)
 
 
 def make_bench(
@@ -131,57 +127,45 @@ def make_bench(
     folder: Path,
     cache: Path,
     watcher: Watcher,
-    spoil: bool,
+    corrupt: bool,
     train: bool = True,
     ranks: Ranks = ALONE,
 ) -> Bench:
-    """Prepare data and encoders, and their features; with `spoil` of corrupted frames too.
+    """Prepare data and encoders, and their features; with `corrupt` of corrupted frames too.
 
-    Of several processes the first one does it all, and leaves it in files to the others.
+    What data and configuration do not allow is an error before anything is trained. Of several
+    processes the first one does it all, and leaves it in files to the others.
     """
-    with ranks.one_by_one():
-        bench = _make_bench(config, root, folder, cache, watcher, spoil, train)
-    return replace(bench, ranks=ranks)
-
-
-def _make_bench(
-    config: TrainConfig,
-    root: Path,
-    folder: Path,
-    cache: Path,
-    watcher: Watcher,
-    spoil: bool,
-    train: bool,
-) -> Bench:
-    if spoil and config.model.encoders != "lite":
+    if corrupt and config.model.encoders != "lite":
         raise ConfigError(
             f"model.encoders is {config.model.encoders!r}; the gate and tests with corrupted "
             "frames are made for 'lite': set model.gate to false and train one model"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    ready = prepare(config, root, cache, watcher)
-    singles = train_encoders(config, ready, folder, watcher, train)
-    encoders: dict[str, nn.Module] = {m: single.encoder for m, single in singles.items()}
-    clean = cache_features(
-        encoders, config.model.channels, ready.data, folder / "features",
-        progress=watcher.progress("encode frames"), position_points=config.model.tokens,
-    )  # fmt: skip
-    spoilt = _spoilt(config, ready, singles, folder, watcher) if spoil else {}
+    with ranks.one_by_one():
+        folder.mkdir(parents=True, exist_ok=True)
+        ready = prepare(config, root, cache, watcher)
+        singles = train_encoders(config, ready, folder, watcher, train)
+        encoders: dict[str, nn.Module] = {m: single.encoder for m, single in singles.items()}
+        clean = cache_features(
+            encoders, config.model.channels, ready.data, folder / "features",
+            progress=watcher.progress("encode frames"), position_points=config.model.tokens,
+        )  # fmt: skip
+        corrupted = _corrupted(config, ready, singles, folder, watcher) if corrupt else {}
     # The gate and a second head have stages of their own, after everything else.
     task = config.model.tasks[0]
     classes = config.model.classes if task == "activity" else ()
     first = replace(config.model, gate=False, tasks=(task,), classes=classes)
     config = replace(config, model=first)
-    return Bench(config, ready, singles, clean, spoilt, folder, watcher, train)
+    return Bench(config, ready, singles, clean, corrupted, folder, watcher, train, ranks=ranks)
 
 
-def _spoilt(
+def _corrupted(
     config: TrainConfig,
     ready: Prepared,
     singles: dict[str, SingleModality],
     folder: Path,
     watcher: Watcher,
-) -> Spoilt:
+) -> Corrupted:
     def encode(modality: str, kind: str) -> FeatureSet:
         return cache_features(
             {modality: singles[modality].encoder}, config.model.channels, ready.data,
@@ -194,21 +178,10 @@ def _spoilt(
 
 
 def _write_settings(config: TrainConfig, bench: Bench) -> None:
-    """Note what a finished system was trained with; a run that is refused leaves it as it was."""
+    """Note what a finished system was trained with; a run that is refused changes nothing."""
     _write_json(bench.folder / "config.json", config.to_dict())
     _write_json(bench.folder / "splits.json", bench.ready.splits)
 
 
 def _write_json(path: Path, value: Any) -> None:
     checkpoint.write_atomically(path, (json.dumps(value, indent=1, default=asdict) + "\n").encode())
-
-
-__all__ = [
-    "BY_TASK",
-    "SYSTEMS",
-    "make_bench",
-    "read_bench",
-    "seed_folder",
-    "train",
-    "train_systems",
-]

@@ -11,21 +11,18 @@ from torch import Tensor, nn
 
 from pta_ros.datasets.features import FeatureSet
 from pta_ros.errors import ConfigError
-from pta_ros.metrics.activity import evaluate_activities
-from pta_ros.metrics.poses import evaluate_subsets
+from pta_ros.metrics.evaluate import evaluate_activities, evaluate_subsets
 from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi
 from pta_ros.model.heads import PoseHead
 from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA
-from pta_ros.training.activity import activity_stage, with_activity
-from pta_ros.training.calibrate import calibrate, calibrate_gate
+from pta_ros.training.activity import activity_stage, mutual_stage, with_activity
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.corrupt import FROZEN
 from pta_ros.training.distributed import ALONE, Ranks
-from pta_ros.training.fit import supervised_stage
-from pta_ros.training.gate import Spoilt, gate_stage
+from pta_ros.training.fit import calibrate, supervised_stage
+from pta_ros.training.gate import Corrupted, calibrate_gate, gate_stage
 from pta_ros.training.meta import meta_stage
-from pta_ros.training.mutual import mutual_stage
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
 from pta_ros.training.pretrain import SingleModality
 from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_everything
@@ -43,7 +40,7 @@ class Bench:
     ready: Prepared
     singles: Mapping[str, SingleModality]
     clean: FeatureSet
-    spoilt: Spoilt
+    corrupted: Corrupted
     folder: Path
     watcher: Watcher
     train: bool = True
@@ -198,7 +195,7 @@ def _gated(bench: Bench) -> PTA:
     trained = SYSTEMS[UNGATED].make(bench).state_dict()
     model.load_state_dict({**model.state_dict(), **trained})
     stage = gate_stage(
-        config, model, bench.clean, _one_frame(bench.spoilt), bench.ready.rows["train"],
+        config, model, bench.clean, _one_frame(bench.corrupted), bench.ready.rows["train"],
         _validate(bench, model), bench.watcher.progress("gate"),
     )  # fmt: skip
     with bench.ranks.one_by_one():  # the gate is small: sharing it would cost more than it saves
@@ -208,11 +205,11 @@ def _gated(bench: Bench) -> PTA:
     return model
 
 
-def _one_frame(spoilt: Spoilt) -> Spoilt:
+def _one_frame(corrupted: Corrupted) -> Corrupted:
     """The kinds that a single frame can show; a frozen sensor is the streams' to notice."""
     return {
         m: {kind: view for kind, view in kinds.items() if kind != FROZEN}
-        for m, kinds in spoilt.items()
+        for m, kinds in corrupted.items()
     }
 
 

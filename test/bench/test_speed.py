@@ -6,8 +6,8 @@ torch = pytest.importorskip("torch")
 
 from pta_ros.bench.inputs import CONFIGS, fit_head, model_of, rooms  # noqa: E402
 from pta_ros.bench.page import page  # noqa: E402
+from pta_ros.bench.runs import Measured  # noqa: E402
 from pta_ros.bench.speed import STAGES, Series, Speed  # noqa: E402
-from pta_ros.metrics.bound import at_least, at_most  # noqa: E402
 
 END = "end to end"
 MS = {
@@ -67,6 +67,7 @@ STEP = {
         "cached": {"p10": 41.0, "median": 42.0, "p90": 43.0},
         "encoding": {"p10": 2001.0, "median": 2002.0, "p90": 2003.0},
     },
+    "ratio": {"median": 29.0},
 }
 NODE = {
     "estimates": 100,
@@ -77,13 +78,11 @@ NODE = {
 
 
 def test_the_page_tells_every_figure_and_every_bound():
-    bounds = [at_least("faster", 3.0, 1.8, "x"), at_most("slow", 9.0, 3.0, "ms"),
-              at_most("gone", None, 3.0, "ms")]  # fmt: skip
-    text = page({"cpu": speed_of()}, bounds, "a machine", ["a note"], STEP, NODE)
+    text = page(Measured("a machine", {"cpu": speed_of()}, STEP, NODE, ["a note"]))
     for line in (
-        "| faster | at least 1.8 x | 3.00 x | kept |",
-        "| slow | at most 3 ms | 9.00 ms | **missed** |",
-        "| gone | at most 3 ms | not measured | **missed** |",
+        "| xfi, fast float32 / plain | at least 1.8 x | 3.00 x | kept |",
+        "| training step, cached / encoding, batch 16 | at least 30 x | 29.00 x | **missed** |",
+        "| node: overhead p50 | at most 3 ms | 1.80 ms | kept |",
         "| from cached features | 42.0 [41.0 43.0] |",
         "| encoding its frames | 2002.0 [2001.0 2003.0] |",
         "| message to skeleton | 5.2 [5.1 5.3] |",
@@ -98,9 +97,21 @@ def test_the_page_tells_every_figure_and_every_bound():
 
 
 def test_the_page_leaves_out_what_was_not_measured():
-    text = page({"cpu": speed_of()}, [], "a machine", [], {}, {})
-    assert "Training step" not in text
-    assert "Live node" not in text
+    whole, none = (
+        {line for line in page(Measured("", {"cpu": speed_of()}, step, node, [])).splitlines()
+         if line.startswith("## ")}
+        for step, node in ((STEP, NODE), (None, None))
+    )  # fmt: skip
+    assert whole - none == {
+        "## Training step, batch 16, on the CPU",
+        "## Live node, 100 estimates from CSI alone",
+    }
+
+
+def test_a_node_that_could_not_be_run_misses_its_bound_and_what_was_left_out_has_none():
+    tried = Measured("", {"cpu": speed_of()}, None, {}, []).bounds()
+    assert [b.name for b in tried if not b.ok] == ["node: overhead p50"]
+    assert Measured("", {"cpu": speed_of()}, None, None, []).bounds() == speed_of().bounds()
 
 
 @torch.inference_mode()

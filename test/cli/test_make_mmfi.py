@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pta_ros.cli.make_mmfi import PRESETS, main, numbers
+from pta_ros.cli import trees
+from pta_ros.cli.make_mmfi import PRESETS, main
+from pta_ros.cli.trees import parse_numbers
 from pta_ros.errors import ConfigError
 from pta_ros.simulate.tree import MARKER
 
@@ -52,16 +54,27 @@ def test_wrong_arguments_give_one_line_and_write_nothing(tmp_path, capsys, wrong
     assert not (tmp_path / "out").exists()
 
 
+def test_a_full_disk_is_one_line(tmp_path, capsys, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(trees, "write_tree", fail)
+    assert main([str(tmp_path / "out"), *SMALL]) == 1
+    error = capsys.readouterr().err
+    assert f"{tmp_path}/out: No space left on device" in error
+    assert error.count("\n") == 1
+
+
 def test_numbers_and_ranges_are_read_without_repeats():
-    assert numbers("1-3,2,7", 9, "subjects") == (1, 2, 3, 7)
+    assert parse_numbers("1-3,2,7", 9, "subjects") == (1, 2, 3, 7)
     with pytest.raises(ConfigError, match="3-1"):
-        numbers("3-1", 9, "subjects")
+        parse_numbers("3-1", 9, "subjects")
 
 
 def test_presets_cover_every_scene():
     for subjects, actions, frames in PRESETS.values():
-        assert {(s - 1) // 10 for s in numbers(subjects, 40, "subjects")} == {0, 1, 2, 3}
-        assert numbers(actions, 27, "actions")
+        assert {(s - 1) // 10 for s in parse_numbers(subjects, 40, "subjects")} == {0, 1, 2, 3}
+        assert parse_numbers(actions, 27, "actions")
         assert frames >= 1
 
 

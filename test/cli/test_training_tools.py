@@ -8,13 +8,17 @@ import sys
 import time
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
+import yaml
 from torch.nn.modules.module import register_module_forward_hook
 
 from pta_ros import checkpoint
 from pta_ros.cli import evaluate_pta, train_pta
 from pta_ros.model.encoders.lite import ENCODERS
+from pta_ros.training import pretrain
 
 CONFIG = """
 model: {tokens: 4, dim: 16, latent: 8, channels: 16}
@@ -116,7 +120,7 @@ def test_evaluation_covers_all_seven_subsets_plain_and_refined(
 def test_an_evaluation_encodes_every_frame_once_and_a_second_one_none(
     run, synthetic_tree, tmp_path
 ):
-    kinds, counts = set(ENCODERS.values()), Counter()
+    kinds, counts = {ENCODERS[m] for m in ("depth", "lidar", "csi")}, Counter()
 
     def count(module, inputs, output):
         if type(module) in kinds:
@@ -148,6 +152,104 @@ def test_a_mistake_is_one_line_and_exit_code_1(
     assert tool.main([a.format(**places) for a in arguments]) == 1
     error = capsys.readouterr().err
     assert words in error.splitlines()[-1]
+
+
+def test_a_cache_that_cannot_be_written_names_its_option(run, synthetic_tree, tmp_path, capsys):
+    """As on a read-only tree, whose .cache cannot be made."""
+    taken = tmp_path / "file"
+    taken.write_text("")
+    given = [str(synthetic_tree), "--model", str(run / "model"), "--cache", str(taken / "c")]
+    assert evaluate_pta.main(given) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {taken / 'c'}")
+    assert line.endswith("choose another folder, with --cache FOLDER")
+
+
+def one_line(capsys):
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+def test_a_run_that_diverges_ends_with_one_line_and_keeps_what_was_finished(
+    run, synthetic_tree, config, tmp_path, capsys, monkeypatch
+):
+    out = tmp_path / "run"
+    shutil.copytree(run, out)
+    (out / "pretrain_csi.state.safetensors").unlink()
+
+    def diverged(*_):
+        return torch.tensor(float("nan"), requires_grad=True)
+
+    monkeypatch.setattr(pretrain, "task_loss", diverged)
+    arguments = [str(synthetic_tree), "--config", str(config), "--out", str(out), "--threads", "1"]
+    assert train_pta.main(arguments) == 1
+    error = one_line(capsys)
+    assert "pretrain_csi, epoch 1: diverged at a learning rate of 0.0002 (loss is nan)" in error
+    assert "lower pretrain.csi.learning_rate" in error
+    monkeypatch.undo()
+    assert train_pta.main(arguments) == 0
+    epochs = [line.split(":")[0] for line in capsys.readouterr().out.splitlines() if ":" in line]
+    assert [e for e in epochs if "epoch" in e] == ["pretrain_csi epoch 1", "pretrain_csi epoch 2"]
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_where_it_was(
+    run, synthetic_tree, config, tmp_path, capsys, monkeypatch
+):
+    out, save, saved = tmp_path / "run", checkpoint.save_file, []
+    shutil.copytree(run, out)
+    (out / "pta_ungated.state.safetensors").unlink()
+    shutil.rmtree(out / "model")
+
+    def limited(tensors, path, note):
+        saved.append(path)
+        if len(saved) == 2:
+            Path(path).write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+        save(tensors, path, note)
+
+    monkeypatch.setattr(checkpoint, "save_file", limited)
+    arguments = [str(synthetic_tree), "--config", str(config), "--out", str(out), "--threads", "1"]
+    assert train_pta.main(arguments) == 1
+    assert f"{out}/pta_ungated.state.safetensors: No space left on device" in one_line(capsys)
+    assert not list(out.rglob("*.part"))
+    monkeypatch.undo()
+    assert train_pta.main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines if " epoch " in line] == [
+        "pta_ungated epoch 2", "pta_ungated epoch 3",
+    ]  # fmt: skip
+    whole, again = (checkpoint.load(p / "model").model.state_dict() for p in (run, out))
+    assert all(value.equal(again[name]) for name, value in whole.items())
+
+
+def no_csi(tree):
+    for folder in tree.glob("E*/S*/A*/wifi-csi"):
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "damage", "words"),
+    [
+        ("", [], no_csi, "csi: 0 usable training and 0 validation frames"),
+        ("tasks: [pose, activity], classes: [a, b], ", [], None, "A12, but model.classes names 2"),
+        ("tasks: [pose, activity], classes: [a], ", [], None, "the names of 2 or more"),
+        ("dim: 18, ", ["--systems", "xfi"], None, "a multiple of its 4 heads"),
+        ("channels: 18, ", [], None, "must be divisible by num_heads"),
+    ],
+)
+def test_what_cannot_be_trained_to_the_end_is_told_before_anything_is(
+    synthetic_tree, config, tmp_path, capsys, settings, options, damage, words
+):
+    tree, own, out = synthetic_tree, tmp_path / "own.yaml", tmp_path / "out"
+    if damage:
+        tree = shutil.copytree(tree, tmp_path / "tree")
+        damage(tree)
+    model = {**yaml.safe_load(CONFIG)["model"], **yaml.safe_load(f"{{{settings}}}")}
+    own.write_text(yaml.safe_dump({**yaml.safe_load(CONFIG), "model": model}))
+    assert train_pta.main([str(tree), "--config", str(own), "--out", str(out), *options]) == 1
+    assert words in capsys.readouterr().err.splitlines()[-1]
+    assert not list(out.rglob("*.state.safetensors"))
 
 
 def test_a_run_folder_of_another_configuration_is_refused(

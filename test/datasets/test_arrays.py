@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pta_ros.datasets.arrays import ArrayWriter, copy_on_write, read_arrays, read_or_make
+from pta_ros.datasets.arrays import array_writer, copy_on_write, read_arrays, read_or_make
 from pta_ros.errors import DatasetError
 
 LAYOUT = {"values": ("<f4", (5, 3)), "flags": ("|b1", (5,)), "names": ("<U3", (5,))}
@@ -18,10 +18,10 @@ CONTENT = {
 
 
 def write(folder):
-    with ArrayWriter(folder, LAYOUT) as out:
+    with array_writer(folder, LAYOUT) as append:
         for rows in (slice(0, 2), slice(2, 5)):
             for name, array in CONTENT.items():
-                out.append(name, array[rows])
+                append(name, array[rows])
 
 
 def read(folder):
@@ -43,16 +43,16 @@ def test_rows_written_in_parts_are_the_file_that_numpy_reads(tmp_path):
 
 def test_an_array_without_rows_is_read_back(tmp_path):
     layout = {"none": ("<f4", (0, 3))}
-    with ArrayWriter(tmp_path, layout) as out:
-        out.append("none", np.zeros((0, 3), "<f4"))
+    with array_writer(tmp_path, layout) as append:
+        append("none", np.zeros((0, 3), "<f4"))
     array = read_arrays(tmp_path, layout)["none"]
     assert array.shape == copy_on_write(array).shape == (0, 3)
 
 
 def test_rows_that_were_forgotten_are_an_error(tmp_path):
     told = pytest.raises(ValueError, match="values: 152 bytes written of 188")
-    with told, ArrayWriter(tmp_path, LAYOUT) as out:
-        out.append("values", CONTENT["values"][:2])
+    with told, array_writer(tmp_path, LAYOUT) as append:
+        append("values", CONTENT["values"][:2])
 
 
 def truncate(path):
@@ -108,11 +108,11 @@ def test_the_remains_of_a_killed_process_are_replaced(tmp_path):
 
 def test_a_failure_leaves_no_part_behind(tmp_path):
     def fail(folder):
-        with ArrayWriter(folder, LAYOUT) as out:
-            out.append("values", CONTENT["values"])
-            raise DatasetError("broken source")
+        with array_writer(folder, LAYOUT) as append:
+            append("values", CONTENT["values"])
+            raise DatasetError("a corrupt source")
 
-    with pytest.raises(DatasetError, match="broken source"):
+    with pytest.raises(DatasetError, match="a corrupt source"):
         read_or_make(tmp_path / "cache", LAYOUT, read, fail)
     assert [p.name for p in tmp_path.iterdir()] == ["cache.lock"]
 

@@ -10,6 +10,10 @@ def clip(root):
     return MmfiTree(root).clips[0]
 
 
+def available(clip, number):
+    return [modality for modality, files in clip.files.items() if number in files]
+
+
 def test_clips_are_found_in_order_without_the_clutter(root):
     tree = MmfiTree(str(root))
     names = [(clip.scene, clip.subject, clip.action) for clip in tree.clips]
@@ -21,14 +25,6 @@ def test_clips_are_found_in_order_without_the_clutter(root):
     ]
     assert tree.subjects == ("S01", "S31")
     assert tree.actions == ("A02", "A10")
-
-
-def test_select_keeps_the_clips_that_match_every_criterion(root):
-    tree = MmfiTree(root)
-    assert tree.select() == tree.clips
-    assert tree.select(subjects={"S31"}) == tree.clips[2:]
-    assert tree.select(subjects={"S31"}, actions=["A02"]) == tree.clips[2:3]
-    assert tree.select(pairs={("S01", "A10"), ("S31", "A02")}) == tree.clips[1:3]
 
 
 def test_every_modality_reads_as_its_sensors_physical_array(clip):
@@ -52,8 +48,9 @@ def test_a_frame_beyond_the_ground_truth_is_an_error(clip, number):
 
 def test_a_missing_file_is_an_absent_modality(clip):
     (clip.path / "lidar/frame002.bin").unlink()
-    assert clip.available(1) == ("depth", "lidar", "csi")
-    assert clip.available(2) == ("depth", "csi")
+    assert available(clip, 1) == ["depth", "lidar", "csi"]
+    assert available(clip, 2) == ["depth", "csi"]
+    assert clip.missing("lidar") == [clip.path / "lidar/frame002.bin"]
     assert clip.read("lidar", 2) is None
     assert clip.read("lidar", 3).shape == (103, 3)
     assert clip.frame_numbers == (1, 2, 3)
@@ -61,7 +58,7 @@ def test_a_missing_file_is_an_absent_modality(clip):
 
 def test_a_missing_folder_is_an_absent_modality(clip):
     (clip.path / "depth").rename(clip.path / "depth_elsewhere")
-    assert clip.available(1) == ("lidar", "csi")
+    assert available(clip, 1) == ["lidar", "csi"]
 
 
 def test_a_frame_without_any_file_is_not_listed(clip):
@@ -78,12 +75,12 @@ def test_a_frame_without_ground_truth_is_not_listed(clip):
 @pytest.mark.parametrize("name", ["._frame001.png", "frame1.png", "frame001.png.part", "a001.png"])
 def test_foreign_files_are_passed_over(clip, name):
     (clip.path / "depth/frame001.png").rename(clip.path / "depth" / name)
-    assert clip.available(1) == ("lidar", "csi")
+    assert available(clip, 1) == ["lidar", "csi"]
 
 
 def test_an_empty_lidar_file_is_listed_and_fails_by_name(clip):
     (clip.path / "lidar/frame001.bin").write_bytes(b"")
-    assert "lidar" in clip.available(1)
+    assert "lidar" in available(clip, 1)
     with pytest.raises(DecodeError, match=r"A02/lidar/frame001.bin: 0 bytes"):
         clip.read("lidar", 1)
 

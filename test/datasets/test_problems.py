@@ -1,4 +1,4 @@
-"""Broken data: named, counted, skipped or fatal. All damage is done to real files."""
+"""Corrupt and missing files: named, counted, skipped or fatal. All damage is done to real files."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pta_ros.datasets.mmfi import MmfiTree
-from pta_ros.datasets.problems import Fault, fault_summary
+from pta_ros.datasets.problems import Problem, problem_lines
 from pta_ros.datasets.reduced import reduce_tree
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.sensors import sensors_from_config
@@ -56,11 +56,11 @@ FRAME_DAMAGE = [
 
 
 @pytest.mark.parametrize(("modality", "name", "damage"), FRAME_DAMAGE)
-def test_a_bad_frame_is_named_and_only_it_is_absent(root, tmp_path, modality, name, damage):
+def test_a_corrupt_frame_is_named_and_only_it_is_absent(root, tmp_path, modality, name, damage):
     damage(root / CLIP / name)
     data = reduce_all(root, tmp_path / "c")
-    assert [fault.kind for fault in data.faults] == [f"unusable {modality} file"]
-    assert str(root / CLIP / name) in str(data.faults[0])
+    assert [problem.kind for problem in data.problems] == [f"unusable {modality} file"]
+    assert str(root / CLIP / name) in str(data.problems[0])
     absent = {m: np.flatnonzero(~flags).tolist() for m, flags in data.present.items()}
     assert absent == {m: [1] if m == modality else [] for m in SENSORS}
 
@@ -68,17 +68,50 @@ def test_a_bad_frame_is_named_and_only_it_is_absent(root, tmp_path, modality, na
 def test_a_frame_the_sensor_rejects_is_named_by_its_file(root, tmp_path):
     path = root / CLIP / "lidar/frame003.bin"
     np.full((50, 3), 900.0).tofile(path)
-    (fault,) = reduce_all(root, tmp_path / "c").faults
-    assert str(path) in str(fault)
-    assert "implausible" in str(fault)
+    (problem,) = reduce_all(root, tmp_path / "c").problems
+    assert str(path) in str(problem)
+    assert "implausible" in str(problem)
 
 
-def test_a_frame_without_its_file_in_one_modality_is_no_fault(root, tmp_path):
-    (root / CLIP / "lidar/frame002.bin").unlink()
-    shutil.rmtree(root / CLIP / "mmwave")
-    data = reduce_all(root, tmp_path / "c", on_fault="fatal")
-    assert data.faults == ()
-    assert np.flatnonzero(~data.present["lidar"]).tolist() == [1]
+@pytest.mark.parametrize(
+    ("modality", "name"),
+    [
+        ("depth", "depth/frame001.png"),
+        ("lidar", "lidar/frame003.bin"),
+        ("csi", "wifi-csi/frame002.mat"),
+    ],
+)
+def test_a_missing_file_is_named_and_only_its_frame_is_absent(root, tmp_path, modality, name):
+    path = root / CLIP / name
+    path.unlink()
+    shutil.rmtree(root / CLIP / "mmwave")  # of a sensor that is not asked for
+    data = reduce_all(root, tmp_path / "c")
+    assert data.problems == (Problem(f"missing {modality} file", str(path)),)
+    absent = {m: np.flatnonzero(~flags).tolist() for m, flags in data.present.items()}
+    row = int(path.stem[-1]) - 1
+    assert absent == {m: [row] if m == modality else [] for m in SENSORS}
+    assert reduce_all(root, tmp_path / "c").problems == data.problems  # from the cache
+    with pytest.raises(DatasetError, match=name):
+        reduce_all(root, tmp_path / "c", on_problem="fatal")
+
+
+def test_a_frame_that_lacks_all_its_files_is_named_file_by_file(root, tmp_path):
+    paths = sorted((root / CLIP).glob("*/frame002.*"))
+    for path in paths:
+        path.unlink()
+    data = reduce_all(root, tmp_path / "c")
+    expected = {str(p) for p in paths if p.parent.name in ("depth", "lidar", "wifi-csi")}
+    assert {problem.what for problem in data.problems} == expected
+    assert data.number[:2].tolist() == [1, 3]
+
+
+def test_a_clip_without_any_file_of_a_modality_is_one_problem(root, tmp_path):
+    shutil.rmtree(root / CLIP / "lidar")
+    (problem,) = reduce_all(root, tmp_path / "c").problems
+    assert problem.kind == "clip without lidar"
+    assert str(root / CLIP / "lidar/frame001.bin") in problem.what
+    depth = sensors_from_config({"depth": {}})  # a model that has no LiDAR
+    assert reduce_tree(MmfiTree(root), depth, tmp_path / "c", jobs=1).problems == ()
 
 
 GROUND_TRUTH_DAMAGE = [
@@ -96,8 +129,8 @@ def test_a_clip_without_usable_ground_truth_is_named_and_left_out(root, tmp_path
     path = root / CLIP / "ground_truth.npy"
     damage(path)
     data = reduce_all(root, tmp_path / "c")
-    assert [fault.kind for fault in data.faults] == ["unusable clip"]
-    assert str(path) in str(data.faults[0])
+    assert [problem.kind for problem in data.problems] == ["unusable clip"]
+    assert str(path) in str(data.problems[0])
     assert len(data) == 9
     assert np.array_equal(data.joints, whole.joints[3:])
     assert np.array_equal(data.inputs["depth"], whole.inputs["depth"][3:])
@@ -107,21 +140,21 @@ def test_a_clip_without_frames_is_named_and_left_out(root, tmp_path):
     for path in (root / CLIP).glob("*/frame*"):
         path.unlink()
     data = reduce_all(root, tmp_path / "c")
-    assert [str(fault) for fault in data.faults] == [f"clip without frames {root / CLIP}"]
+    assert [str(problem) for problem in data.problems] == [f"clip without frames {root / CLIP}"]
     assert len(data) == 9
 
 
 def test_an_empty_clip_folder_is_named(root, tmp_path):
     shutil.rmtree(root / CLIP)
     (root / CLIP).mkdir()
-    (fault,) = reduce_all(root, tmp_path / "c").faults
-    assert str(root / CLIP) in str(fault)
+    (problem,) = reduce_all(root, tmp_path / "c").problems
+    assert str(root / CLIP) in str(problem)
 
 
 def test_a_clip_that_others_have_is_reported_missing(root, tmp_path):
     shutil.rmtree(root / "E04/S31/A10")
     data = reduce_all(root, tmp_path / "c")
-    assert [str(fault) for fault in data.faults] == ["missing clip E04/S31/A10"]
+    assert [str(problem) for problem in data.problems] == ["missing clip E04/S31/A10"]
     assert len(data) == 9
 
 
@@ -135,9 +168,9 @@ def test_a_subject_without_any_clip_lacks_them_all(root):
 def test_frames_beyond_the_ground_truth_are_told(root, tmp_path):
     joints = np.load(root / CLIP / "ground_truth.npy")
     np.save(root / CLIP / "ground_truth.npy", joints[:1])
-    (fault,) = reduce_all(root, tmp_path / "c").faults
-    assert fault.kind == "clip longer than its ground truth"
-    assert fault.what == f"{root / CLIP}: 2 frames, the first is number 2"
+    (problem,) = reduce_all(root, tmp_path / "c").problems
+    assert problem.kind == "clip longer than its ground truth"
+    assert problem.what == f"{root / CLIP}: 2 frames, the first is number 2"
 
 
 @pytest.mark.parametrize(
@@ -148,60 +181,62 @@ def test_frames_beyond_the_ground_truth_are_told(root, tmp_path):
         ("E04/S31/A10", shutil.rmtree),
     ],
 )
-def test_a_fatal_fault_stops_with_its_name_and_leaves_no_arrays(root, tmp_path, name, damage):
+def test_a_fatal_problem_stops_with_its_name_and_leaves_no_arrays(root, tmp_path, name, damage):
     damage(root / name)
-    with pytest.raises(DatasetError, match=rf"{name}.*first fault"):
-        reduce_all(root, tmp_path / "c", on_fault="fatal")
+    with pytest.raises(DatasetError, match=rf"{name}.*first problem"):
+        reduce_all(root, tmp_path / "c", on_problem="fatal")
     assert [p for p in tmp_path.glob("c/*") if p.is_dir()] == []
 
 
-def test_the_first_of_many_faults_is_the_fatal_one(root, tmp_path):
+def test_the_first_of_many_problems_is_the_fatal_one(root, tmp_path):
     for name in ("E01/S01/A10/depth/frame003.png", "E04/S31/A02/depth/frame001.png"):
         halve(root / name)
     with pytest.raises(DatasetError, match=r"A10/depth/frame003\.png"):
-        reduce_tree(MmfiTree(root), SENSORS, tmp_path / "c", jobs=2, on_fault="fatal")
+        reduce_tree(MmfiTree(root), SENSORS, tmp_path / "c", jobs=2, on_problem="fatal")
 
 
-def test_faults_found_by_an_earlier_call_are_fatal_until_repaired(root, tmp_path):
+def test_problems_found_by_an_earlier_call_are_fatal_until_repaired(root, tmp_path):
     path = root / CLIP / "lidar/frame001.bin"
     whole = path.read_bytes()
     empty(path)
     first = reduce_all(root, tmp_path / "c")
-    assert reduce_all(root, tmp_path / "c").faults == first.faults
+    assert reduce_all(root, tmp_path / "c").problems == first.problems
     with pytest.raises(DatasetError, match=r"lidar/frame001\.bin"):
-        reduce_all(root, tmp_path / "c", on_fault="fatal")
+        reduce_all(root, tmp_path / "c", on_problem="fatal")
     path.write_bytes(whole)
-    repaired = reduce_all(root, tmp_path / "c", on_fault="fatal")
-    assert repaired.faults == ()
+    repaired = reduce_all(root, tmp_path / "c", on_problem="fatal")
+    assert repaired.problems == ()
     assert repaired.present["lidar"].all()
     assert repaired.fingerprint != first.fingerprint
 
 
 def test_an_unknown_policy_is_refused(root, tmp_path):
     with pytest.raises(ConfigError, match=r"'ignore'; expected one of \['skip', 'fatal'\]"):
-        reduce_all(root, tmp_path / "c", on_fault="ignore")
+        reduce_all(root, tmp_path / "c", on_problem="ignore")
 
 
-def test_the_summary_counts_each_kind_and_shows_its_first():
-    faults = [
-        Fault("missing clip", "E01/S02/A05"),
-        Fault("unusable lidar file", "/a.bin: 0 bytes"),
-        Fault("unusable lidar file", "/b.bin: 0 bytes"),
+def test_the_log_shows_some_problems_and_counts_each_kind():
+    problems = [
+        Problem("missing clip", "E01/S02/A05"),
+        Problem("unusable lidar file", "/a.bin: 0 bytes"),
+        Problem("unusable lidar file", "/b.bin: 0 bytes"),
     ]
-    assert fault_summary(faults) == [
+    assert problem_lines(problems, most=2) == [
+        "left out: missing clip E01/S02/A05",
+        "left out: unusable lidar file /a.bin: 0 bytes",
         "2 x unusable lidar file, the first: /a.bin: 0 bytes",
         "1 x missing clip, the first: E01/S02/A05",
     ]
-    assert fault_summary([]) == []
+    assert problem_lines([]) == []
 
 
-def test_a_list_of_faults_that_is_damaged_is_made_again(root, tmp_path):
+def test_a_list_of_problems_that_is_damaged_is_made_again(root, tmp_path):
     empty(root / CLIP / "lidar/frame001.bin")
     first = reduce_all(root, tmp_path / "c")
-    (path,) = tmp_path.glob("c/*/faults.json")
+    (path,) = tmp_path.glob("c/*/problems.json")
     for text in ("", "[1]", json.dumps([["only a kind"]])):
         path.write_text(text)
-        assert reduce_all(root, tmp_path / "c").faults == first.faults
+        assert reduce_all(root, tmp_path / "c").problems == first.problems
 
 
 FULL_DISK = """

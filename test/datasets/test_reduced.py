@@ -25,7 +25,7 @@ def test_every_row_is_what_the_sensor_makes_of_its_file(tree, tmp_path):
     data = reduce_all(tree, tmp_path / "c", progress=lambda done, total: seen.append((done, total)))
     assert len(data) == 20
     assert seen[-1] == (10, 10)
-    assert data.faults == ()
+    assert data.problems == ()
     row = 0
     for clip in MmfiTree(tree).clips:
         for number in clip.frame_numbers:
@@ -46,9 +46,11 @@ def test_unusable_files_are_named_and_count_as_absent(tree, tmp_path):
     data = reduce_all(tree, tmp_path / "c")
     flags = {m: data.present[m][:2].tolist() for m in SENSORS}
     assert flags == {"depth": [True, False], "lidar": [False, True], "csi": [True, False]}
-    assert len(data.faults) == 2  # what is simply not there is no fault
-    assert "E01/S01/A02/depth/frame002.png" in str(data.faults[1])
-    assert "E01/S01/A02/lidar/frame001.bin" in str(data.faults[0])
+    kinds = ["missing csi file", "unusable lidar file", "unusable depth file"]
+    assert [problem.kind for problem in data.problems] == kinds
+    names = ("wifi-csi/frame002.mat", "lidar/frame001.bin", "depth/frame002.png")
+    for name, problem in zip(names, data.problems, strict=True):
+        assert f"E01/S01/A02/{name}" in problem.what
 
 
 def test_the_second_call_reads_the_first_ones_arrays(tree, tmp_path):
@@ -71,6 +73,6 @@ def test_other_settings_or_other_files_are_reduced_anew(tree, tmp_path):
 def test_a_tree_without_a_usable_frame_is_an_error_and_leaves_nothing(tree, tmp_path):
     for path in tree.rglob("frame*.*"):
         path.write_bytes(b"")
-    with pytest.raises(DatasetError, match=r"no usable frame; first fault: .*frame001"):
+    with pytest.raises(DatasetError, match=r"no usable frame; first problem: .*frame001"):
         reduce_all(tree, tmp_path / "c")
     assert [p.suffix for p in (tmp_path / "c").iterdir()] == [".lock"]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pta_ros.datasets.classes import XRF55, class_names
-from pta_ros.datasets.reduced import open_tree, reduce_tree
-from pta_ros.datasets.xrf55 import FOLDERS, Xrf55Tree, read_sample
-from pta_ros.datasets.xrf55_splits import repeat_split
+from pta_ros.datasets import class_names, open_tree
+from pta_ros.datasets.reduced import reduce_tree
+from pta_ros.datasets.splits import repeat_split
+from pta_ros.datasets.xrf55 import ACTIVITIES, FOLDERS, Xrf55Tree, read_sample
 from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.sensors import sensors_from_config
 from pta_ros.simulate.actions import ACTIONS, XRF55_ACTIONS
@@ -82,7 +82,8 @@ def test_reduced_samples_keep_their_names_and_what_is_missing(root, tmp_path):
     }
     assert data.present["rfid"].sum() == 31
     assert set(data.labels) == {2, 54}
-    assert not data.faults
+    gone = root / "Scene1" / "RFID" / "01_03_02.npy"
+    assert [str(problem) for problem in data.problems] == [f"missing rfid file {gone}"]
 
     split = repeat_split(data, 0, 0.3, 0.3, unseen=0.5)
     assert not set(data.subject[split.unseen]) & set(data.subject[split.train])
@@ -98,5 +99,5 @@ def test_reduced_samples_keep_their_names_and_what_is_missing(root, tmp_path):
 
 
 def test_classes_are_named_as_the_simulated_actions():
-    assert tuple(a.name for a in XRF55_ACTIONS.values()) == XRF55 == class_names(["wifi"])
+    assert tuple(a.name for a in XRF55_ACTIONS.values()) == ACTIVITIES == class_names(["wifi"])
     assert tuple(a.name for a in ACTIONS.values()) == class_names(["depth", "lidar", "csi"])

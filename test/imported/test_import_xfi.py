@@ -98,7 +98,7 @@ def wrap(state):
     ("change", "words"),
     [
         (lambda s: s.pop("conv1.weight"), "nearest is rfid, but conv1.weight is missing"),
-        (lambda s: s.update(extra=torch.zeros(1)), "extra is not of it"),
+        (lambda s: s.update(extra=torch.zeros(1)), "extra is no tensor of it"),
         (lambda s: s.update({"bn1.weight": torch.zeros(3)}), r"bn1.weight is \(3,\)"),
         (lambda s: s.update(note="text"), "'note' is a str"),
         (lambda s: s.update({"a\nb": torch.zeros(1)}), r"'a\\nb' is a Tensor"),

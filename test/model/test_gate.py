@@ -12,9 +12,8 @@ from pta_ros.frames import Frame, Sample
 from pta_ros.fusion.estimator import Estimator
 from pta_ros.model.baselines import shares
 from pta_ros.model.config import PTAConfig
-from pta_ros.model.gate import ReliabilityGate
 from pta_ros.model.pta import PTA
-from pta_ros.model.purify import ModalityWeights, fuse, subset_number
+from pta_ros.model.purify import ModalityWeights, ReliabilityGate, fuse, subset_number
 from pta_ros.sensors import sensors_from_config
 from pta_ros.training.purify import draw_subsets
 
@@ -68,7 +67,7 @@ def odds_by_subset(gate, by_subset):
     said = torch.zeros(8, 3)
     for name, odds in by_subset.items():
         said[sum(2 ** NAMES.index(m) for m in name.split("+"))] = torch.tensor(odds)
-    gate._judge = lambda own, joints, mask: said[subset_number(mask)]
+    gate._scores = lambda own, joints, mask: said[subset_number(mask)]
     gate.threshold.zero_()
 
 
@@ -126,7 +125,7 @@ def head(fused):
     return joints, joints.new_zeros(len(joints), 17)
 
 
-def spoilt_world(count, marked):
+def corrupted_world(count, marked):
     """Features that all show the causes, but each modality's are noise in a fifth of the rows.
 
     `marked`: noise shows in a channel of its own; else only in that it contradicts the others.
@@ -134,20 +133,20 @@ def spoilt_world(count, marked):
     causes = torch.randn(count, 4)
     features = torch.zeros(count, 3, CONFIG.tokens, CONFIG.dim)
     features[..., :4] = causes[:, None, None]
-    spoilt = torch.rand(count, 3) < 0.2
+    corrupted = torch.rand(count, 3) < 0.2
     noise = torch.randn(count, 3, 1, 4).expand(-1, -1, CONFIG.tokens, -1)
-    features[..., :4] = torch.where(spoilt[..., None, None], noise, features[..., :4])
+    features[..., :4] = torch.where(corrupted[..., None, None], noise, features[..., :4])
     if marked:
-        features[..., 5] = 2.0 * spoilt[..., None]
-    return features, spoilt, (causes @ WORLD).view(-1, 17, 3)
+        features[..., 5] = 2.0 * corrupted[..., None]
+    return features, corrupted, (causes @ WORLD).view(-1, 17, 3)
 
 
 def trained(loss_of, parameters, marked, steps=600):
     optimizer = torch.optim.Adam(parameters, 1e-2)
     for _ in range(steps):
-        features, spoilt, joints = spoilt_world(64, marked)
+        features, corrupted, joints = corrupted_world(64, marked)
         mask = draw_subsets(torch.ones(64, 3, dtype=torch.bool))
-        loss = loss_of(features, mask, spoilt, joints)
+        loss = loss_of(features, mask, corrupted, joints)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -162,7 +161,7 @@ def error(weights, features, joints):
     [(True, 0.01, 0.01), (False, 0.85, 0.31)],  # by chance: 1 and a third
     ids=["by its own features", "by contradiction"],
 )
-def test_it_learns_to_distrust_a_spoilt_modality_where_fixed_weights_cannot(marked, left, share):
+def test_it_learns_to_distrust_a_corrupted_modality_where_fixed_weights_cannot(marked, left, share):
     torch.manual_seed(0)
     gate, fixed = ReliabilityGate(CONFIG.dim, 17, 3, hidden=32, dropout=0.0), ModalityWeights(3)
     gate.threshold.zero_()  # more likely corrupted than not
@@ -170,23 +169,23 @@ def test_it_learns_to_distrust_a_spoilt_modality_where_fixed_weights_cannot(mark
     def weigh(features, mask):
         return shares(gate(features, mask, head))
 
-    def odds_loss(features, mask, spoilt, _):
+    def odds_loss(features, mask, corrupted, _):
         odds = gate.log_odds(features, mask, head)
-        return binary_cross_entropy_with_logits(odds[mask], spoilt[mask].float())
+        return binary_cross_entropy_with_logits(odds[mask], corrupted[mask].float())
 
     trained(odds_loss, gate.parameters(), marked)
     trained(lambda f, mask, _, joints: error(fixed(mask), f, joints), fixed.parameters(), marked)
-    features, spoilt, joints = spoilt_world(2000, marked)
-    one = spoilt.sum(dim=1) == 1
-    features, spoilt, joints = features[one], spoilt[one], joints[one]
+    features, corrupted, joints = corrupted_world(2000, marked)
+    one = corrupted.sum(dim=1) == 1
+    features, corrupted, joints = features[one], corrupted[one], joints[one]
     full = torch.ones(len(features), 3, dtype=torch.bool)
     with torch.no_grad():
         weights, plain = weigh(features, full), fixed(full)
         assert float(error(weights, features, joints)) < left * float(
             error(plain, features, joints)
         )
-    assert float(weights[spoilt].mean()) < share
-    assert float(plain[spoilt].mean()) > 0.32
+    assert float(weights[corrupted].mean()) < share
+    assert float(plain[corrupted].mean()) > 0.32
 
 
 def test_a_model_with_a_gate_comes_back_from_its_folder(tmp_path):

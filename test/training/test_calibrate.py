@@ -7,18 +7,18 @@ import pytest
 import torch
 
 from pta_ros.datasets.features import FeatureSet
-from pta_ros.metrics.poses import evaluate_subsets, predict_subset
+from pta_ros.metrics.evaluate import evaluate_subsets, predict_subset
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.baselines import MeanOfPredictions
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import subset_number
-from pta_ros.training.calibrate import (
+from pta_ros.training.fit import calibrate
+from pta_ros.training.gate import (
     FALSE_ALARMS,
     LEAST_ODDS,
     beyond_people,
-    calibrate,
     calibrate_gate,
     lowest_threshold,
 )

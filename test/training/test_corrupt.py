@@ -61,11 +61,11 @@ def seen(modality, kind, rows=ROWS, seed=0):
 
 @pytest.mark.parametrize(("modality", "kind"), KINDS)
 def test_every_frame_is_changed_keeps_its_shape_and_stays_finite(modality, kind):
-    clean, spoilt = frames(modality), seen(modality, kind)
-    assert spoilt.shape == clean.shape
-    assert spoilt.dtype == clean.dtype
-    assert bool(spoilt.isfinite().all())
-    assert bool((spoilt != clean).flatten(1).any(dim=1).all())
+    clean, corrupted = frames(modality), seen(modality, kind)
+    assert corrupted.shape == clean.shape
+    assert corrupted.dtype == clean.dtype
+    assert bool(corrupted.isfinite().all())
+    assert bool((corrupted != clean).flatten(1).any(dim=1).all())
 
 
 @pytest.mark.parametrize(("modality", "kind"), KINDS)
@@ -118,17 +118,17 @@ def test_depth_noise_moves_every_return_and_invents_none():
 
 
 def test_pixels_that_drop_out_return_nothing_and_the_rest_is_as_it_was():
-    spoilt, clean = seen("depth", "dropout"), frames("depth")
-    alive = spoilt > 0
-    assert torch.equal(spoilt[alive], clean[alive])
+    corrupted, clean = seen("depth", "dropout"), frames("depth")
+    alive = corrupted > 0
+    assert torch.equal(corrupted[alive], clean[alive])
     lost = 1 - alive.flatten(1).sum(dim=1) / (clean > 0).flatten(1).sum(dim=1)
     assert 0.18 < float(lost.min()) < float(lost.max()) < 0.97
 
 
 def test_rows_or_columns_die_as_a_whole():
-    spoilt, clean = seen("depth", "dead_rows"), frames("depth")
+    corrupted, clean = seen("depth", "dead_rows"), frames("depth")
     axes = set()
-    for image, truth in zip(spoilt, clean, strict=True):
+    for image, truth in zip(corrupted, clean, strict=True):
         assert torch.equal(image[image > 0], truth[image > 0])
         dead = [(image == 0).all(dim=d) & (truth > 0).any(dim=d) for d in (1, 0)]
         axis = int(dead[1].sum() > dead[0].sum())
@@ -161,10 +161,10 @@ def test_noise_has_the_strength_that_is_said(modality, low, high):
 
 
 def test_dead_antennas_are_one_or_two_and_the_rest_is_as_it_was():
-    spoilt, clean = seen("csi", "dead_antenna"), frames("csi")
-    dead = (spoilt == 0).flatten(2).all(dim=2)
+    corrupted, clean = seen("csi", "dead_antenna"), frames("csi")
+    dead = (corrupted == 0).flatten(2).all(dim=2)
     assert set(dead.sum(dim=1).tolist()) == {1, 2}
-    assert torch.equal(spoilt[~dead], clean[~dead])
+    assert torch.equal(corrupted[~dead], clean[~dead])
 
 
 def test_a_frozen_sensor_shows_the_frame_of_three_before_in_the_same_clip():

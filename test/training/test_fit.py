@@ -1,5 +1,7 @@
 """The loop that every system is trained with: budget, learning rate, figures."""
 
+import math
+
 import pytest
 import torch
 
@@ -39,15 +41,15 @@ def config_of(**meta):
     return TrainConfig(model=SMALL, meta=MetaConfig(**{"batch": 16, "epochs": 4, **meta}))
 
 
-def recorded(config):
-    """A stage whose step only notes what it is given."""
+def recorded(config, number=None):
+    """A stage whose step only notes what it is given, and returns its own number or `number`."""
     module = torch.nn.Linear(1, 1)
     optimizers = {"theta": torch.optim.Adam(module.parameters(), config.meta.learning_rate)}
     steps, told = [], []
 
-    def step(number, count, part):
-        steps.append((number, count, part, optimizers["theta"].param_groups[0]["lr"]))
-        return {"number": float(number)}
+    def step(place, count, part):
+        steps.append((place, count, part, optimizers["theta"].param_groups[0]["lr"]))
+        return {"number": float(place if number is None else number)}
 
     stage = fit_stage(
         "name", config, module, optimizers, torch.arange(40), step, lambda: {"val": 5.0},
@@ -63,7 +65,8 @@ def test_an_epoch_visits_every_row_once_and_reports_means_over_its_steps():
     assert sorted(torch.cat([part for _, _, part, _ in steps]).tolist()) == list(range(40))
     assert [(n, count) for n, count, _, _ in steps] == [(1, 3), (2, 3), (3, 3)]
     assert told == [(1, 3), (2, 3), (3, 3)]
-    assert figures == {"number": pytest.approx(2.0), "val": 5.0}
+    assert figures == {"number": pytest.approx(2.0)}
+    assert stage.validate() == {"val": 5.0}
 
 
 def test_epochs_are_shuffled_by_the_seed_that_is_set_before_them():
@@ -76,6 +79,13 @@ def test_epochs_are_shuffled_by_the_seed_that_is_set_before_them():
         orders.append(torch.cat([part for _, _, part, _ in steps]).tolist())
     assert orders[0] != orders[1]
     assert orders[0] == orders[2]
+
+
+def test_a_step_whose_loss_is_not_finite_ends_the_epoch_at_once():
+    stage, steps, _ = recorded(config_of(), number=math.nan)
+    with pytest.raises(FloatingPointError, match="number is nan"):
+        stage.epoch(0)
+    assert len(steps) == 1
 
 
 def test_a_constant_rate_stays_and_one_cycle_goes_through_the_whole_run():

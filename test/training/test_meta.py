@@ -236,7 +236,7 @@ def test_an_epoch_reports_its_losses_and_the_weights(outer):
     stage = meta_stage(
         config, model, token_set(96), rows, lambda *at: steps.append(at), lambda: {"val": 1.0}
     )
-    figures = stage.epoch(0)
+    figures = {**stage.epoch(0), **stage.validate()}
     weights = [figures[f"weight_{m}"] for m in SMALL.modalities]
     assert set(figures) >= {"loss_task", "loss_align", "val"}
     assert sum(weights) == pytest.approx(1)

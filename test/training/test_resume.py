@@ -1,8 +1,10 @@
+import math
+
 import pytest
 import torch
 
-from pta_ros.errors import CheckpointError
-from pta_ros.training.resume import Stage, batches, run_stage
+from pta_ros.errors import CheckpointError, TrainingError
+from pta_ros.training.resume import Stage, batches, finite, run_stage
 
 
 def make_stage(epochs, dies_in=None):
@@ -25,6 +27,32 @@ def make_stage(epochs, dies_in=None):
         return {"loss": float(loss.detach())}
 
     return Stage("toy", module, {"theta": optimizer}, epochs, epoch, seed=7)
+
+
+def test_a_run_that_diverges_ends_before_it_is_validated_and_keeps_no_state(tmp_path):
+    stage = make_stage(4)
+    train, rates = stage.epoch, [1e-2, 1e30]
+
+    def epoch(number):
+        for group in stage.optimizers["theta"].param_groups:
+            group["lr"] = rates[number]
+        return train(number)
+
+    validated = []
+    stage.epoch, stage.validate = epoch, lambda: validated.append(1) or {}
+    stage.setting = "toy.learning_rate"
+    expected = r"^toy, epoch 2: diverged at a learning rate of 1e\+30 \(.*lower toy.learning_rate"
+    with pytest.raises(TrainingError, match=expected):
+        run_stage(stage, tmp_path, "id", nothing)
+    assert validated == [1]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_not_finite_is_named(value):
+    assert finite({"loss_task": 3.0}) == {"loss_task": 3.0}
+    with pytest.raises(FloatingPointError, match=f"loss_align is {value}"):
+        finite({"loss_task": 3.0, "loss_align": value})
 
 
 def nothing(*_):

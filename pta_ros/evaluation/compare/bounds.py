@@ -1,120 +1,161 @@
-"""The bounds that the comparison is held to, judged on the table; what is missing is not kept."""
+"""What a comparison is held to, judged on its table, and what the table lacks.
+
+What was not measured is missed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from pta_ros.evaluation.compare import paper as table_paper
-from pta_ros.evaluation.compare.effects import (
-    contamination_of,
-    corruption_of,
-    larger_name,
-    percent_of,
-    worst,
-)
-from pta_ros.evaluation.compare.table import COMPARED, PLAIN, TIE_MM, TITLES, Table
+from pta_ros.evaluation.compare import paper
+from pta_ros.evaluation.compare.effects import contamination_of, corruption_of, rise_of, worst
+from pta_ros.evaluation.compare.table import PLAIN, Table
 from pta_ros.metrics.bound import Bound, at_least, at_most
+from pta_ros.metrics.evaluate import PA_MPJPE
+from pta_ros.metrics.subsets import listed, spaced
 
 SEEDS = 3
 CONTAMINATION_PERCENT = 1.0
 CORRUPTION_PERCENT = 2.0
+#: Most that adding a sensor may cost an accuracy, percentage points.
+CONTAMINATION_POINTS = 0.5
 GATE, PTA, XFI = "pta_gate", "pta", "xfi"
+#: What activities are measured on apart from each other: split -> its title.
+SPLITS = {"test": "held-out repeats of known people", "unseen": "held-out people"}
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """A bound and where it is missed, or where the worst case lies; "" when nothing is to say."""
-
-    bound: Bound
-    where: str
-
-
-def judge(table: Table) -> list[Verdict]:
-    """Every bound of the comparison, in the order in which it is told."""
+def pose_bounds(table: Table) -> list[Bound]:
+    """Every bound of the comparison of poses, in the order in which it is told."""
     return [
-        Verdict(at_least("Seeds of every compared system", _seeds(table), SEEDS), ""),
-        _best(table, GATE, tuple(COMPARED), "all compared systems", len(table.subsets)),
-        _best(table, PTA, table_paper.COUNTED, "those the paper counts", table_paper.BEST_COUNT),
-        _contamination(table),
+        at_least("Seeds of every compared system", _seeds(table), SEEDS),
+        _best(table, GATE, tuple(table.compared), "all compared systems", len(table.subsets)),
+        _best(table, PTA, paper.COUNTED, "those the paper counts", paper.BEST_COUNT),
+        _contamination(
+            table, GATE, f"{table.titles[GATE]}: worst contamination", CONTAMINATION_PERCENT
+        ),
         *_corruption(table),
         *(_pa_mpjpe(table, system) for system in (PTA, GATE)),
         _refined(table),
     ]
 
 
+def activity_bounds(tables: Mapping[str, Table]) -> list[Bound]:
+    """PTA best everywhere, and adding a sensor never costs much, on each split (name -> table)."""
+    found = []
+    for split, table in tables.items():
+        wins = _wins(table, PTA, tuple(table.compared))
+        found.append(_count(f"PTA best, {SPLITS[split]}", len(wins), wins))
+        name = f"PTA, adding a sensor costs, {SPLITS[split]}"
+        found.append(_contamination(table, PTA, name, CONTAMINATION_POINTS))
+    return found
+
+
 def _seeds(table: Table) -> int:
     """The fewest seeds of any compared system in any subset."""
-    cells = (table.cell(system, subset) for system in COMPARED for subset in table.subsets)
+    cells = (table.cell(system, subset) for system in table.compared for subset in table.subsets)
     return min(len(cell.seeds) if cell else 0 for cell in cells)
 
 
-def _count(
-    table: Table, name: str, limit: int, outcomes: dict[str, bool | None], unit: str = "subsets"
-) -> Verdict:
+def _count(name: str, limit: int, outcomes: dict[str, bool | None], unit: str = "subsets") -> Bound:
     """How many subsets come out well; None stands for one that could not be judged."""
     lost = [subset for subset, good in outcomes.items() if good is False]
     unknown = [subset for subset, good in outcomes.items() if good is None]
     judged = len(unknown) < len(outcomes)
     value = sum(good is True for good in outcomes.values()) if judged else None
-    parts = [f"not in {_listed(lost)}"] if lost else []
-    parts += [f"not measured in {_listed(unknown)}"] if unknown and judged else []
-    return Verdict(at_least(name, value, limit, f"of {len(outcomes)} {unit}"), "; ".join(parts))
+    parts = [f"not in {listed(lost)}"] if lost else []
+    parts += [f"not measured in {listed(unknown)}"] if unknown and judged else []
+    return at_least(name, value, limit, f"of {len(outcomes)} {unit}", "; ".join(parts))
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(name.replace("+", " + ") for name in names)
+def _best(table: Table, system: str, among: tuple[str, ...], whose: str, limit: int) -> Bound:
+    name = f"{table.titles[system]}: best {table.metric.title} among {whose}"
+    return _count(name, limit, _wins(table, system, among))
 
 
-def _best(table: Table, system: str, among: tuple[str, ...], whose: str, limit: int) -> Verdict:
-    outcomes: dict[str, bool | None] = {}
-    for subset in table.subsets:
-        complete = all(table.mean(other, subset) is not None for other in among)
-        won = system in table.best("mpjpe_mm", subset, among)
-        outcomes[subset] = won if complete else None
-    return _count(table, f"{TITLES[system]}: best MPJPE among {whose}", limit, outcomes)
+def _wins(table: Table, system: str, among: tuple[str, ...]) -> dict[str, bool | None]:
+    """Whether the system is the best in each subset; None where one of them was not measured."""
+    return {
+        subset: system in table.best(subset, among=among)
+        if all(table.mean(other, subset) is not None for other in among)
+        else None
+        for subset in table.subsets
+    }
 
 
-def _contamination(table: Table) -> Verdict:
-    found = worst(contamination_of(table, GATE))
-    name = f"{TITLES[GATE]}: worst contamination"
-    bound = at_most(name, percent_of(found), CONTAMINATION_PERCENT, "%")
-    if found is None:
-        return Verdict(bound, "")
-    path = (found.subset, larger_name(found, table.modalities))
-    return Verdict(bound, " to ".join(name.replace("+", " + ") for name in path))
+def _contamination(table: Table, system: str, name: str, limit: float) -> Bound:
+    found = worst(contamination_of(table, system))
+    where = f"{spaced(found.subset)} to {spaced(found.larger)}" if found else ""
+    return at_most(name, rise_of(found), limit, table.metric.rise_unit, where)
 
 
-def _corruption(table: Table) -> list[Verdict]:
-    verdicts = []
+def _corruption(table: Table) -> list[Bound]:
+    bounds = []
     effects = corruption_of(table, GATE)
     for corruption in table.corruptions or ["corrupted modality"]:
         found = worst(e for e in effects if e.what == corruption)
-        name = f"{TITLES[GATE]}: {corruption.replace('_', ' ')}, worse than dropping it"
-        bound = at_most(name, percent_of(found), CORRUPTION_PERCENT, "%")
-        verdicts.append(Verdict(bound, _listed([found.subset]) if found else ""))
-    return verdicts
+        name = f"{table.titles[GATE]}: {corruption.replace('_', ' ')}, worse than dropping it"
+        where = spaced(found.subset) if found else ""
+        bounds.append(at_most(name, rise_of(found), CORRUPTION_PERCENT, "%", where))
+    return bounds
 
 
-def _pa_mpjpe(table: Table, system: str) -> Verdict:
-    outcomes = {
-        subset: _not_above(
-            table.mean(system, subset, "pa_mpjpe_mm"), table.mean(XFI, subset, "pa_mpjpe_mm")
-        )
-        for subset in table.subsets
-    }
-    name = f"{TITLES[system]}: PA-MPJPE not worse than {TITLES[XFI]}"
-    return _count(table, name, len(outcomes), outcomes)
+def _pa_mpjpe(table: Table, system: str) -> Bound:
+    outcomes: dict[str, bool | None] = {}
+    for subset in table.subsets:
+        own, other = (table.mean(s, subset, PA_MPJPE) for s in (system, XFI))
+        outcomes[subset] = None if own is None or other is None else own <= other + PA_MPJPE.tie
+    name = f"{table.titles[system]}: PA-MPJPE not worse than {table.titles[XFI]}"
+    return _count(name, len(outcomes), outcomes)
 
 
-def _not_above(value: float | None, limit: float | None) -> bool | None:
-    return None if value is None or limit is None else value <= limit + TIE_MM
-
-
-def _refined(table: Table) -> Verdict:
+def _refined(table: Table) -> Bound:
     outcomes: dict[str, bool | None] = {}
     for subset in table.modalities:
         refined, plain = table.mean(PTA, subset), table.mean(PLAIN, subset)
         outcomes[subset] = None if refined is None or plain is None else refined < plain
-    name = f"{TITLES[PTA]}: refined features better than plain"
-    return _count(table, name, len(outcomes), outcomes, "single modalities")
+    name = f"{table.titles[PTA]}: refined features better than plain"
+    return _count(name, len(outcomes), outcomes, "single modalities")
+
+
+def gaps(table: Table, samples: int) -> list[str]:
+    """What was not run, or not on all `samples`, a sentence each; empty when it is complete."""
+    run = [s for s in table.titles if any(system == s for system, _, _ in table.cells)]
+    found = [f"{table.titles[s]}: not run." for s in table.titles if s not in run]
+    corrupted = {system for system, _, kind in table.cells if kind is not None}
+    clean = [table.titles[s] for s in run if s in table.compared and s not in corrupted]
+    if clean and table.corruptions:
+        found.append(f"Corrupted modalities: not run for {', '.join(clean)}.")
+    for system in run:
+        kinds = [None, *(table.corruptions if system in corrupted else [])]
+        lacks = ((seed, _lacking(table, system, seed, kinds)) for seed in table.seeds)
+        found += [f"{table.titles[system]}: seed {n} {text}." for n, text in lacks if text]
+    counts = {r.count for cell in table.cells.values() for r in cell.records}
+    if counts != {samples}:
+        span = f"{min(counts)} to {max(counts)} of {samples}"
+        found.append(f"Not all figures are over the same samples: {span}.")
+    return found
+
+
+def _lacking(table: Table, system: str, seed: int, kinds: list[str | None]) -> str:
+    """What one system lacks of one seed; "" when it lacks nothing."""
+    lacking, complete = {}, {kind: _expected(table, kind) for kind in kinds}
+    for kind, names in complete.items():
+        cells = {name: table.cell(system, name, kind) for name in names}
+        lacking[kind] = [n for n, cell in cells.items() if not cell or seed not in cell.seeds]
+    if lacking == complete:
+        return "was not run"
+    parts = []
+    for kind, names in lacking.items():
+        if names and kind is None:
+            parts.append(f"clean {listed(names)}")
+        elif names and kind is not None:
+            parts.append(kind if names == complete[kind] else f"{kind} in {listed(names)}")
+    return f"lacks {'; '.join(parts)}" if parts else ""
+
+
+def _expected(table: Table, kind: str | None) -> list[str]:
+    """Subsets in which a corruption is measured; all of them for clean samples."""
+    if kind is None:
+        return table.subsets
+    corrupted = kind.split("/")[0]
+    return [s for s in table.subsets if corrupted in s.split("+") and s != corrupted]

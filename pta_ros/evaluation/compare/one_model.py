@@ -1,46 +1,191 @@
-"""Evaluation results as a table for people and as JSON for programs."""
+"""One model over all subsets of its modalities: tables for people and figures for programs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from pta_ros.evaluation.compare.text import grid, spaced
-from pta_ros.metrics.poses import SubsetResult
+import numpy as np
+import torch
+from torch import Tensor
+
+from pta_ros.checkpoint import Checkpoint
+from pta_ros.datasets.features import FeatureSet, cache_features
+from pta_ros.datasets.reduced import ReducedSet
+from pta_ros.errors import ConfigError, DatasetError
+from pta_ros.evaluation.compare import paper
+from pta_ros.evaluation.compare.bounds import SPLITS
+from pta_ros.evaluation.compare.plot import draw_confusion, write_confusion
+from pta_ros.evaluation.compare.text import grid
+from pta_ros.metrics.evaluate import (
+    SubsetResult,
+    evaluate_activities,
+    evaluate_subsets,
+    mean_pose_error_mm,
+)
+from pta_ros.metrics.subsets import spaced
+from pta_ros.training.config_file import config_from
+from pta_ros.training.prepare import split_rows
+
+SCHEMA = 1
+_LETTERS = {"depth": "D", "lidar": "L", "csi": "W"}
+Progress = Callable[[int, int], None]
 
 
-def markdown_table(refined: Sequence[SubsetResult], plain: Sequence[SubsetResult]) -> str:
-    """One row per subset: errors with refined and with plain student features, and coverage."""
-    lines = [
-        "| subset | MPJPE mm | PA-MPJPE mm | MPJPE mm, plain | PA-MPJPE mm, plain "
-        "| within 1 std | within 2 std | frames |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for r, p in zip(refined, plain, strict=True):
-        lines.append(
-            f"| {r.subset.replace('+', ' + ')} | {r.mpjpe_mm:.1f} | {r.pa_mpjpe_mm:.1f} "
-            f"| {p.mpjpe_mm:.1f} | {p.pa_mpjpe_mm:.1f} "
-            f"| {r.coverage_1std:.0%} | {r.coverage_2std:.0%} | {r.frames} |"
+def evaluate_poses(
+    loaded: Checkpoint,
+    data: ReducedSet,
+    subjects: Sequence[str],
+    cache: Path,
+    progress: Progress,
+    beside_paper: str | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """Tables as Markdown, and all figures, of subjects (S01) or clips (S01/A02).
+
+    `beside_paper` adds the paper's table 1; it is the title of our own columns there.
+    """
+    model, config = loaded.model, loaded.model.config
+    rows = torch.from_numpy(data.rows_of(tuple(subjects)))
+    features, every = _features(loaded, data, rows, cache, progress)
+    refined, plain = (evaluate_subsets(model, features, every, choice) for choice in (True, False))
+    mean_pose = np.asarray(loaded.statistics["mean_pose_m"], np.float32)
+    mean_mm = mean_pose_error_mm(mean_pose, data.joints[rows.numpy()])
+    parts = [pose_table(refined, plain)]
+    if beside_paper is not None:
+        parts.append(paper_table(refined if config.refine else plain, beside_paper))
+    parts.append(f"mean-pose predictor: {mean_mm:.1f} mm; on {' '.join(subjects)}")
+    report = {
+        "schema": SCHEMA,
+        "model": loaded.name,
+        "subjects": subjects,
+        "mean_pose_mpjpe_mm": mean_mm,
+        "results": [
+            *({"refined": True, **asdict(result)} for result in refined),
+            *({"refined": False, **asdict(result)} for result in plain),
+        ],
+    }
+    if config.has("activity"):
+        results = evaluate_activities(model, features, every)
+        report["activities"] = [result.figures() for result in results]
+        lines = [[spaced(r.subset), f"{r.accuracy:.1f}", str(r.samples)] for r in results]
+        parts.append(grid(["subset", "activity, accuracy %", "frames"], lines))
+    return "\n\n".join(parts), report
+
+
+def evaluate_activity_model(
+    loaded: Checkpoint,
+    data: ReducedSet,
+    subjects: Sequence[str] | None,
+    cache: Path,
+    progress: Progress,
+    out: Path,
+) -> tuple[str, dict[str, Any]]:
+    """Tables as Markdown, and all figures; confusions of all sensors together go to `out`.
+
+    `subjects` None takes the model's own held-out repeats and people, ["all"] everything. Raises
+    DatasetError when nothing of that is in `data`.
+    """
+    parts, found = [], []
+    for split, rows in _rows_of_splits(loaded, data, subjects).items():
+        features, every = _features(loaded, data, rows, cache, progress)
+        refined, plain = (
+            evaluate_activities(loaded.model, features, every, choice) for choice in (True, False)
         )
-    return "\n".join(lines)
+        title, classes = SPLITS.get(split, split), loaded.model.config.classes
+        lines = [
+            [spaced(r.subset), f"{r.accuracy:.1f}", f"{p.accuracy:.1f}", str(r.samples)]
+            for r, p in zip(refined, plain, strict=True)
+        ]
+        parts += [title, grid(["subset", "accuracy %", "plain %", "samples"], lines)]
+        draw_confusion(refined[-1], classes, title, out / f"confusion_{split}.png")
+        write_confusion(refined[-1], classes, out / f"confusion_{split}.csv")
+        found += [{"split": split, "refined": True, **result.figures()} for result in refined]
+        found += [{"split": split, "refined": False, **result.figures()} for result in plain]
+    return "\n\n".join(parts), {"schema": SCHEMA, "model": loaded.name, "results": found}
 
 
-def as_json(
-    refined: Sequence[SubsetResult],
-    plain: Sequence[SubsetResult],
-    mean_pose_mm: float,
-    context: dict[str, Any],
-) -> dict[str, Any]:
-    """Everything measured, with `context` (model, data, subjects, synthetic or not)."""
-    results = [
-        {"refined": name, **asdict(r)} for name, part in ((True, refined), (False, plain))
-        for r in part
+def _features(
+    loaded: Checkpoint, data: ReducedSet, rows: Tensor, cache: Path, progress: Progress
+) -> tuple[FeatureSet, Tensor]:
+    """Features of these rows of `data`, and the numbers of all of them within."""
+    config = loaded.model.config
+    features = cache_features(
+        dict(loaded.model.encoders.items()), config.channels, data, cache / "features", rows,
+        progress=progress, position_points=config.tokens,
+    )  # fmt: skip
+    return features, torch.arange(len(rows))
+
+
+def choose_subjects(
+    asked: Sequence[str] | None, provenance: Mapping[str, Any], data: ReducedSet
+) -> tuple[str, ...]:
+    """Subjects (S01) or clips (S01/A02) to evaluate poses on; without any the model's test people.
+
+    Raises DatasetError when one of them is not in the tree.
+    """
+    people = sorted(set(data.subject.tolist()))
+    wanted = asked or provenance.get("splits", {}).get("test", [])
+    if wanted == ["all"]:
+        return tuple(people)
+    missing = sorted({*wanted} - {*people, *data.clips.tolist()})
+    if missing or not wanted:
+        raise DatasetError(
+            f"subjects {missing or 'none given'} are not in the tree; expected some of {people}, "
+            "or --subjects all"
+        )
+    return tuple(sorted(set(wanted)))
+
+
+def _rows_of_splits(
+    loaded: Checkpoint, data: ReducedSet, subjects: Sequence[str] | None
+) -> dict[str, Tensor]:
+    """Rows to evaluate activities on, by split; "asked" for subjects that were asked for."""
+    if subjects is None:
+        rows, _ = split_rows(config_from(loaded.provenance["training"]).split, data)
+    else:
+        rows = {"asked": torch.from_numpy(data.rows_of(choose_subjects(subjects, {}, data)))}
+    found = {name: rows[name] for name in (*SPLITS, "asked") if name in rows and len(rows[name])}
+    if not found:
+        raise DatasetError(
+            f"no held-out sample of {subjects or 'the model'} among subjects "
+            f"{np.unique(data.subject).tolist()}; name subjects, or --subjects all"
+        )
+    return found
+
+
+def pose_table(refined: Sequence[SubsetResult], plain: Sequence[SubsetResult]) -> str:
+    """One row per subset: errors with refined and with plain student features, and coverage."""
+    rows = [
+        [
+            spaced(r.subset), f"{r.mpjpe_mm:.1f}", f"{r.pa_mpjpe_mm:.1f}", f"{p.mpjpe_mm:.1f}",
+            f"{p.pa_mpjpe_mm:.1f}", f"{r.coverage_1std:.0%}", f"{r.coverage_2std:.0%}",
+            str(r.frames),
+        ]
+        for r, p in zip(refined, plain, strict=True)
     ]  # fmt: skip
-    return {"schema": 1, **context, "mean_pose_mpjpe_mm": mean_pose_mm, "results": results}
+    errors = ["MPJPE mm", "PA-MPJPE mm", "MPJPE mm, plain", "PA-MPJPE mm, plain"]
+    return grid(["subset", *errors, "within 1 std", "within 2 std", "frames"], rows)
 
 
-def activity_table(results: Sequence[dict[str, Any]]) -> str:
-    """One row per subset: a second head's accuracy; `results` are ActivityResults as containers."""
-    rows = [[spaced(r["subset"]), f"{r['accuracy']:.1f}", str(r["samples"])] for r in results]
-    return grid(["subset", "activity, accuracy %", "frames"], rows)
+def paper_table(results: Sequence[SubsetResult], here: str) -> str:
+    """A row for each subset: here, the paper's PTA and its X-Fi; MPJPE and PA-MPJPE.
+
+    Raises ConfigError for a model of other modalities than the paper's.
+    """
+    found = {r.subset: r for r in results}
+    if set(found) != set(paper.SUBSETS):
+        raise ConfigError(f"subsets are {sorted(found)}; the paper's are {list(paper.SUBSETS)}")
+    rows = []
+    for name in paper.SUBSETS:
+        row = ["+".join(_LETTERS[m] for m in name.split("+"))]
+        for own, theirs in (
+            (found[name].mpjpe_mm, paper.TABLE_1_MPJPE_MM),
+            (found[name].pa_mpjpe_mm, paper.TABLE_1_PA_MPJPE_MM),
+        ):
+            row += [f"{value:.2f}" for value in (own, theirs["pta"][name], theirs["xfi"][name])]
+        rows.append(row)
+    titles = [f"{metric} mm, {who}" for metric in ("MPJPE", "PA-MPJPE")
+              for who in (here, "paper's PTA", "paper's X-Fi")]  # fmt: skip
+    return grid(["modality", *titles], rows)

@@ -1,59 +1,99 @@
-"""The comparison as a page of text: the run's own report, and the one in docs/ with the paper's."""
+"""The comparison as pages of text: the run's own report, and those in docs/ with the paper's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pta_ros.errors import ConfigError
 from pta_ros.evaluation.compare import paper
-from pta_ros.evaluation.compare.bounds import GATE, PTA, judge
-from pta_ros.evaluation.compare.effects import Effect, contamination, contamination_of, worst
-from pta_ros.evaluation.compare.gaps import gaps
-from pta_ros.evaluation.compare.table import COMPARED, TITLES, Context, Record, Table, tabulate
+from pta_ros.evaluation.compare.bounds import (
+    GATE,
+    PTA,
+    SPLITS,
+    activity_bounds,
+    gaps,
+    pose_bounds,
+)
+from pta_ros.evaluation.compare.effects import Effect, contamination_of
+from pta_ros.evaluation.compare.table import (
+    ActivityRecord,
+    Context,
+    PoseRecord,
+    Table,
+    tabulate,
+)
 from pta_ros.evaluation.compare.text import (
-    bold,
     bounds_table,
     contamination_table,
     corruption_table,
     coverage_table,
-    error_table,
     grid,
-    listed,
-    percent_text,
+    metric_table,
     plain_table,
-    spaced,
     worst_cases_table,
 )
-
-_INCOMPLETE = "Not complete; what lacks a seed takes no part in comparisons:\n\n"
-_OTHER_DATA = "**The paper's own, on MM-Fi: another data set, real recordings.** {} Millimetres of \
-different data sets cannot be compared."
-
-
-def report(records: Sequence[Record], context: Context) -> str:
-    """The run's report, results.md, with pictures beside it."""
-    table = tabulate(records, context)
-    own = {TITLES[s]: contamination_of(table, s) for s in (PTA, GATE)}
-    parts = [*_head(table, context), *_errors(table, [], [], ""), *_effects(table, own, [])]
-    return "\n\n".join([*parts, *_inside(table, context, "")]) + "\n"
+from pta_ros.metrics.evaluate import ACCURACY, MPJPE, PA_MPJPE
+from pta_ros.metrics.subsets import listed
+from pta_ros.training.systems import UNGATED
 
 
-def docs_page(records: Sequence[Record], context: Context) -> str:
-    """docs/results.md: the same with the paper's tables; pictures in images/.
+def pose_page(records: Sequence[PoseRecord], context: Context, docs: bool = False) -> str:
+    """results.md: the run's own report, with pictures beside it.
 
-    Raises ConfigError when the modalities are not those of the paper's tables.
+    `docs`: the page of docs/, with the paper's tables and pictures in images/. It raises
+    ConfigError when the modalities are not those of the paper's tables.
     """
-    table = tabulate(records, context)
-    if table.modalities != paper.MODALITIES:
+    table = tabulate(records, context.seeds)
+    effects = {table.titles[s]: contamination_of(table, s) for s in (PTA, GATE)}
+    if docs and table.modalities != paper.MODALITIES:
         raise ConfigError(f"modalities {table.modalities}; the paper's are {paper.MODALITIES}")
-    own = {TITLES[s]: contamination_of(table, s) for s in (PTA, GATE)}
-    own["PTA in the paper, on MM-Fi"] = contamination(paper.TABLE_1_MPJPE_MM[PTA], paper.MODALITIES)
+    mpjpe, pa_mpjpe, cases, folder = list[str](), list[str](), list[str](), ""
+    if docs:
+        mpjpe, pa_mpjpe, cases = (
+            paper.mpjpe_text(),
+            paper.pa_mpjpe_text(),
+            paper.contamination_text(),
+        )
+        title = "PTA in the paper, on MM-Fi"
+        effects[title] = paper.contamination_of(paper.TABLE_1_MPJPE_MM, PTA)
+        folder = "images/"
     parts = [
         *_head(table, context),
-        *_errors(table, _paper_mpjpe(), _paper_pa_mpjpe(), "images/"),
-        *_effects(table, own, _paper_contamination()),
-        *_inside(table, context, "images/"),
+        *_errors(table, mpjpe, pa_mpjpe, folder),
+        *_effects(table, effects, cases),
+        *_inside(table, context, folder),
     ]
+    return "\n\n".join(parts) + "\n"
+
+
+def split_tables(records: Sequence[ActivityRecord], context: Context) -> dict[str, Table]:
+    """The tables of activities: split -> table."""
+    of_split = {split: [r for r in records if r.split == split] for split in SPLITS}
+    return {split: tabulate(own, context.seeds) for split, own in of_split.items() if own}
+
+
+def activity_page(records: Sequence[ActivityRecord], context: Context) -> str:
+    """The report of activities, activities.md, and the paper's figures where it has some."""
+    tables = split_tables(records, context)
+    missing = [f"{SPLITS[split].capitalize()}: {gap}" for split, table in tables.items()
+               for gap in gaps(table, context.samples[split])]  # fmt: skip
+    parts = [
+        "# Activity recognition compared",
+        f"**Measured on {context.data.kind}.** Accuracy in percent, "
+        "mean ± standard deviation over the seeds; bold: the best mean of a row.",
+        _provenance(
+            context,
+            ("samples", ", ".join(f"{n} {count}" for n, count in context.samples.items())),
+            ("held-out people", " ".join(context.subjects)),
+        ),
+        *_incomplete(missing),
+        "## Bounds",
+        bounds_table(activity_bounds(tables)),
+    ]
+    for split, table in tables.items():
+        parts += [f"## {SPLITS[split].capitalize()}", metric_table(table, ACCURACY)]
+    if any(table.modalities == paper.ACTIVITY_MODALITIES for table in tables.values()):
+        parts += ["## The paper's own numbers, on recordings of XRF55", paper.accuracy_table()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -64,30 +104,39 @@ def _head(table: Table, context: Context) -> list[str]:
         if context.data.synthetic
         else "Measured on recorded people who took no part in training."
     )
-    missing = gaps(table, context)
+    data = context.data
+    made = f"`make_mmfi` preset {data.preset}, data seed {data.seed}" if data.synthetic else "given"
     return [
         "# Fusion systems compared",
         note,
-        _provenance(context),
-        *([_INCOMPLETE + "\n".join(f"- {gap}" for gap in missing)] if missing else []),
+        _provenance(
+            context,
+            ("data", f"{data.kind}: {made}"),
+            ("test frames", f"{context.frames}, of subjects {' '.join(context.subjects)}"),
+            ("always the mean pose", f"{context.mean_pose_mm:.1f} mm"),
+        ),
+        *_incomplete(gaps(table, context.frames)),
         "## Bounds",
-        "What was asked for, judged on means over all seeds; what was not measured is not kept.",
-        bounds_table(judge(table)),
+        "What was asked for, judged on means over all seeds; what was not measured is missed.",
+        bounds_table(pose_bounds(table)),
     ]
 
 
-def _provenance(context: Context) -> str:
-    data, machine = context.data, context.machine
-    made = f"`make_mmfi` preset {data.preset}, data seed {data.seed}" if data.synthetic else "given"
+def _incomplete(missing: Iterable[str]) -> list[str]:
+    note = "Not complete; what lacks a seed takes no part in comparisons:\n\n"
+    lines = [f"- {gap}" for gap in missing]
+    return [note + "\n".join(lines)] if lines else []
+
+
+def _provenance(context: Context, *of_task: tuple[str, str]) -> str:
+    machine = context.machine
     rows = [
-        ["command", f"`{context.command}`"],
-        ["data", f"{data.kind}: {made}"],
-        ["test frames", f"{context.frames}, of subjects {' '.join(context.subjects)}"],
-        ["seeds of training", listed(context.seeds)],
-        ["training", context.training],
-        ["always the mean pose", f"{context.mean_pose_mm:.1f} mm"],
-        ["wall time of the evaluation", _duration(context.wall_s)],
-        ["machine", f"{machine.cores} cores, {machine.cpu}, torch {machine.torch}"],
+        ("command", f"`{context.command}`"),
+        *of_task,
+        ("seeds of training", listed(context.seeds)),
+        ("training", context.training),
+        ("wall time of the evaluation", _duration(context.wall_s)),
+        ("machine", f"{machine.cores} cores, {machine.cpu}, torch {machine.torch}"),
     ]
     return grid(["made with", ""], rows)
 
@@ -104,13 +153,13 @@ def _errors(table: Table, mpjpe: list[str], pa_mpjpe: list[str], folder: str) ->
         "How far joints are from the truth, mean ± standard deviation over the seeds, in mm: bold "
         "is the lowest mean before rounding, and a lead smaller than the deviations may be chance."
         + lone,
-        error_table(table, "mpjpe_mm"),
+        metric_table(table, MPJPE),
         *mpjpe,
         f"![Error of every system in every subset]({folder}results_subsets.png)",
         "## PA-MPJPE",
         "The same after the best rotation, scale and shift of each pose, which leaves the error of "
         "posture alone.",
-        error_table(table, "pa_mpjpe_mm"),
+        metric_table(table, PA_MPJPE),
         *pa_mpjpe,
     ]
 
@@ -120,7 +169,7 @@ def _effects(table: Table, columns: dict[str, list[Effect]], after: list[str]) -
         "## Contamination",
         "Change of the mean MPJPE when a modality is added to a subset, from means over the seeds; "
         "above zero it hurts, bold is the worst.",
-        contamination_table(columns, table.modalities),
+        contamination_table(columns),
         "Worst cases of every system; the last two columns are explained below.",
         worst_cases_table(table),
         *after,
@@ -129,7 +178,7 @@ def _effects(table: Table, columns: dict[str, list[Effect]], after: list[str]) -
         "the seeds; above zero it would have been better to drop it, bold is the worst. A frozen "
         "sensor shows one frame again and again, which the live streams notice: where they do, it "
         "is left out with the gate, as in the live node; everything else is the model alone.",
-        corruption_table(table) if table.corruptions else "Not measured.",
+        corruption_table(table, (UNGATED, GATE)) if table.corruptions else "Not measured.",
     ]
 
 
@@ -147,7 +196,7 @@ def _inside(table: Table, context: Context, folder: str) -> list[str]:
         "## Refined against plain features",
         "The same trained PTA with diffusion-refined and with plain student features: MPJPE in mm, "
         "mean ± standard deviation over the seeds, the better before rounding in bold.",
-        plain_table(table),
+        plain_table(table, PTA),
         "## Predicted deviations",
         "Share of coordinates within one / two predicted standard deviations, in %; calibrated "
         "would be 68 / 95.",
@@ -156,44 +205,4 @@ def _inside(table: Table, context: Context, folder: str) -> list[str]:
         "Where on the body the error lies, mean over the seeds.",
         f"![Error per joint]({folder}results_joints.png)",
         *weights,
-    ]
-
-
-def _paper_mpjpe() -> list[str]:
-    return [
-        _OTHER_DATA.format("Table 1, MPJPE in mm, and table 3, the same without parts of PTA."),
-        _paper_table(paper.TABLE_1_MPJPE_MM),
-        _paper_table(paper.TABLE_3_MPJPE_MM),
-    ]
-
-
-def _paper_pa_mpjpe() -> list[str]:
-    return [
-        _OTHER_DATA.format("Table 1, PA-MPJPE in mm."),
-        _paper_table(paper.TABLE_1_PA_MPJPE_MM),
-    ]
-
-
-def _paper_table(errors_mm: paper.Errors) -> str:
-    systems = [s for s in COMPARED if s in errors_mm]
-    rows = [
-        [spaced(name)]
-        + [bold(f"{errors_mm[s][name]:g}", s in paper.best(errors_mm, name)) for s in systems]
-        for name in paper.SUBSETS
-    ]
-    counts = [str(sum(s in paper.best(errors_mm, n) for n in paper.SUBSETS)) for s in systems]
-    header = ["subset, MM-Fi", *(TITLES[s] for s in systems)]
-    return grid(header, [*rows, ["*best count*", *counts]])
-
-
-def _paper_contamination() -> list[str]:
-    rows = []
-    for system, row in {**paper.TABLE_1_MPJPE_MM, **paper.TABLE_3_MPJPE_MM}.items():
-        found = worst(contamination(row, paper.MODALITIES))
-        where = f"{spaced(found.subset)}, {found.what} added" if found else ""
-        rows.append([TITLES[system], percent_text(found), where])
-    return [
-        "**The paper's own, on MM-Fi: another data set.** Worst contamination, computed the same "
-        "way from its tables 1 and 3.",
-        grid(["system, MM-Fi", "worst contamination", "where"], rows),
     ]

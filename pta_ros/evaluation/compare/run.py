@@ -1,93 +1,145 @@
-"""The compared systems over the test subjects: records for the tables, from cached features."""
+"""The compared systems over the test samples: records for the tables, from cached features."""
 
 from __future__ import annotations
 
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import CheckpointError
-from pta_ros.evaluation.compare.stream_checks import frozen_in_use
-from pta_ros.evaluation.compare.table import PLAIN, UNGATED, Context, Data, Machine, Record
-from pta_ros.metrics.poses import evaluate_subsets, mean_pose_error_mm
+from pta_ros.evaluation.compare.bounds import SPLITS
+from pta_ros.evaluation.compare.plot import draw_confusion
+from pta_ros.evaluation.compare.table import (
+    PLAIN,
+    ActivityRecord,
+    Context,
+    Data,
+    Machine,
+    PoseRecord,
+)
+from pta_ros.frames import FloatArray, Frame
+from pta_ros.fusion.config import StreamConfig
+from pta_ros.fusion.streams import Stream
+from pta_ros.metrics.evaluate import evaluate_activities, evaluate_subsets, mean_pose_error_mm
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.projector import Projected
-from pta_ros.training.config import TrainConfig
-from pta_ros.training.corrupt import FROZEN
+from pta_ros.training.corrupt import FROZEN, FROZEN_BACK, frozen_rows
 from pta_ros.training.prepare import Watcher, provenance_of
 from pta_ros.training.run import GATED, read_bench
-from pta_ros.training.systems import SYSTEMS, Bench, make_system
+from pta_ros.training.systems import BY_TASK, UNGATED, Bench, make_system
 
 #: Systems that are also tested with corrupted frames.
-TESTED_BROKEN = (UNGATED, GATED)
+TESTED_CORRUPTED = (UNGATED, GATED)
+#: Without these there is no comparison.
+_NEEDED = {"pose": ("pta", UNGATED, GATED), "activity": ("pta",)}
+_PERIOD_NS = 100_000_000
+
+R = TypeVar("R", PoseRecord, ActivityRecord)
 
 
-def table_records(
+def compare_poses(
     root: Path, folder: Path, seeds: Sequence[int], command: str, watcher: Watcher
-) -> tuple[list[Record], Context]:
+) -> tuple[list[PoseRecord], Context]:
     """Test every system of every seed in `folder` (train_systems); every frame is encoded once.
 
     A compared system that is not trained to its end is left out and noted, and the tables say so.
     Raises CheckpointError when a seed was not begun, or PTA itself is not there.
     """
-    begun = time.monotonic()
-    records: list[Record] = []
-    histories: dict[int, dict[str, list[float]]] = {}
+    begun, histories = time.monotonic(), {}
+    records: list[PoseRecord] = []
     for seed in seeds:
         bench = read_bench(root, folder, seed, watcher)
-        for name in SYSTEMS:
-            try:
-                system = make_system(name, bench)
-            except CheckpointError as error:
-                if name in ("pta", UNGATED, GATED):
-                    raise
-                watcher.note(f"seed {seed}: {name} left out: {error}")
-                continue
-            records += _records_of(name, seed, system, bench)
-            watcher.note(f"seed {seed}: {name} tested")
-        histories[seed] = _weights(bench)
-    return records, _context(root, bench, seeds, command, histories, time.monotonic() - begun)
+        records += _tested(bench, seed, _pose_records)
+        shares = bench.histories["pta"]
+        names = bench.config.model.modalities
+        histories[seed] = {m: [epoch[f"weight_{m}"] for epoch in shares] for m in names}
+    joints, rows = bench.ready.data.joints, bench.ready.rows
+    mean_pose = joints[rows["train"].numpy()].mean(axis=0)
+    tested = rows["test"].numpy()
+    xfi, single = (bench.config.sized(name).dim for name in ("xfi", "single"))
+    width = f"feature width D = {bench.config.model.dim}, X-Fi {xfi}, mean of predictions {single}"
+    context = replace(
+        _context(root, bench, seeds, command, begun),
+        subjects=tuple(bench.ready.splits["test"]),
+        frames=len(tested),
+        mean_pose_mm=mean_pose_error_mm(np.asarray(mean_pose, np.float32), joints[tested]),
+        histories=histories,
+        training=f"every system {bench.config.meta.epochs} epochs on features of the same "
+        f"encoders; {width}",
+    )
+    return records, context
 
 
-def _records_of(name: str, seed: int, system: Projected, bench: Bench) -> Iterator[Record]:
+def compare_activities(
+    root: Path, folder: Path, seeds: Sequence[int], command: str, out: Path, watcher: Watcher
+) -> tuple[list[ActivityRecord], Context]:
+    """The same for activities; confusions of the first seed's PTA are drawn into `out`."""
+    begun = time.monotonic()
+    records: list[ActivityRecord] = []
+    for seed in seeds:
+        bench = read_bench(root, folder, seed, watcher)
+        records += _tested(bench, seed, _activity_records)
+        if seed == seeds[0]:
+            _draw_confusions(bench, out)
+    model, epochs = bench.config.model, bench.config.meta.epochs
+    context = replace(
+        _context(root, bench, seeds, command, begun),
+        subjects=tuple(bench.ready.splits.get("unseen", ())),
+        samples={name: len(rows) for name, rows in bench.ready.rows.items()},
+        training=f"every system {epochs} epochs on the same features, D = {model.dim}",
+    )
+    return records, context
+
+
+def _tested(
+    bench: Bench, seed: int, test: Callable[[str, int, Projected, Bench], Iterable[R]]
+) -> Iterator[R]:
+    """The records of every system of one seed that is there."""
+    task = bench.config.model.tasks[0]
+    for name in BY_TASK[task]:
+        try:
+            system = make_system(name, bench)
+        except CheckpointError as error:
+            if name in _NEEDED[task]:
+                raise
+            bench.watcher.note(f"seed {seed}: {name} left out: {error}")
+            continue
+        yield from test(name, seed, system, bench)
+        bench.watcher.note(f"seed {seed}: {name} tested")
+
+
+def _pose_records(name: str, seed: int, system: Projected, bench: Bench) -> Iterator[PoseRecord]:
     rows = bench.ready.rows["test"]
     for result in evaluate_subsets(system, bench.clean, rows):
-        yield Record(name, seed, corruption=None, **asdict(result))
+        yield PoseRecord(**asdict(result), system=name, seed=seed)
     if name == "pta":
         for result in evaluate_subsets(system, bench.clean, rows, refine=False):
-            yield Record(PLAIN, seed, corruption=None, **asdict(result))
-    if name in TESTED_BROKEN:
-        yield from _broken(name, seed, system, bench, rows)
+            yield PoseRecord(**asdict(result), system=PLAIN, seed=seed)
+    if name in TESTED_CORRUPTED:
+        yield from _corrupted(name, seed, system, bench, rows)
 
 
-def _broken(
+def _corrupted(
     name: str, seed: int, system: Projected, bench: Bench, rows: Tensor
-) -> Iterator[Record]:
-    for modality, kinds in bench.spoilt.items():
+) -> Iterator[PoseRecord]:
+    for modality, kinds in bench.corrupted.items():
         wider = [s for s in subsets(system.config.modalities) if modality in s and len(s) > 1]
         for kind, view in kinds.items():
             data = with_view(bench.clean, modality, view)
             unused = _unused(bench, modality) if (name, kind) == (GATED, FROZEN) else None
             for result in evaluate_subsets(system, data, rows, only=wider, unused=unused):
-                yield Record(name, seed, corruption=f"{modality}/{kind}", **asdict(result))
-
-
-def _unused(bench: Bench, modality: str) -> Tensor:
-    """Frozen frames of `modality` that the live streams do not use: (frames, M) bool."""
-    rows = bench.ready.rows["test"]
-    unused = torch.zeros_like(bench.clean.present)
-    column = list(bench.clean.tokens).index(modality)
-    unused[rows, column] = ~frozen_in_use(bench.ready.data, modality, rows)
-    return unused
+                corruption = f"{modality}/{kind}"
+                yield PoseRecord(**asdict(result), system=name, seed=seed, corruption=corruption)
 
 
 def with_view(clean: FeatureSet, modality: str, view: FeatureSet) -> FeatureSet:
@@ -99,43 +151,68 @@ def with_view(clean: FeatureSet, modality: str, view: FeatureSet) -> FeatureSet:
     )
 
 
-def _weights(bench: Bench) -> dict[str, list[float]]:
-    """The meta-learned weights per epoch, by modality."""
-    history = bench.histories["pta"]
-    return {m: [f[f"weight_{m}"] for f in history] for m in bench.config.model.modalities}
+def _unused(bench: Bench, modality: str) -> Tensor:
+    """Frozen frames of `modality` that the live streams do not use: (frames, M) bool."""
+    rows = bench.ready.rows["test"]
+    unused = torch.zeros_like(bench.clean.present)
+    column = list(bench.clean.tokens).index(modality)
+    unused[rows, column] = ~frozen_in_use(bench.ready.data, modality, rows)
+    return unused
 
 
-def _context(
-    root: Path,
-    bench: Bench,
-    seeds: Sequence[int],
-    command: str,
-    histories: dict[int, dict[str, list[float]]],
-    wall_s: float,
-) -> Context:
+def frozen_in_use(data: ReducedSet, modality: str, rows: Tensor) -> Tensor:
+    """Whether a stream still uses a sensor frozen FROZEN_BACK frames before each row, (N,) bool.
+
+    The frames of the clip come at 10 Hz, the frozen one again and again, through the node's own
+    stream with its default settings.
+    """
+    before = frozen_rows(data, modality, FROZEN_BACK + 1)
+    frozen = frozen_rows(data, modality)
+    inputs, used = data.inputs[modality], []
+    for row in rows.tolist():
+        shown = [before[row], *[frozen[row]] * (FROZEN_BACK + 1)]
+        used.append(in_use(modality, [inputs[i] for i in shown]))
+    return torch.tensor(used)
+
+
+def in_use(modality: str, arrays: list[FloatArray]) -> bool:
+    """Whether a stream that gets `arrays` one after the other would use the last one."""
+    stream, now = Stream(modality, StreamConfig()), _PERIOD_NS
+    for array in arrays:
+        now += _PERIOD_NS
+        stream.push(Frame(modality, now, array, now), now)
+    return stream.nearest(now, now) is not None
+
+
+def _activity_records(
+    name: str, seed: int, system: Projected, bench: Bench
+) -> Iterator[ActivityRecord]:
+    for split in (s for s in SPLITS if s in bench.ready.rows):
+        for r in evaluate_activities(system, bench.clean, bench.ready.rows[split]):
+            yield ActivityRecord(
+                system=name, seed=seed, split=split, subset=r.subset, samples=r.samples,
+                accuracy=r.accuracy,
+            )  # fmt: skip
+
+
+def _draw_confusions(bench: Bench, out: Path) -> None:
+    """PTA's confusion with all sensors on each split."""
+    out.mkdir(parents=True, exist_ok=True)
+    system, classes = make_system("pta", bench), bench.config.model.classes
+    for split in (s for s in SPLITS if s in bench.ready.rows):
+        whole = evaluate_activities(system, bench.clean, bench.ready.rows[split])[-1]
+        draw_confusion(whole, classes, SPLITS[split], out / f"confusion_{split}.png")
+
+
+def _context(root: Path, bench: Bench, seeds: Sequence[int], command: str, begun: float) -> Context:
+    """What all comparisons have in common; `begun` by time.monotonic."""
     made: Any = provenance_of(bench.config, root, bench.ready, 0)["synthetic"]
     about = made["runs"][0] if isinstance(made, dict) and made.get("runs") else {}
-    joints = bench.ready.data.joints
-    mean_pose = joints[bench.ready.rows["train"].numpy()].mean(axis=0)
-    rows = bench.ready.rows["test"].numpy()
     return Context(
         command=command,
         data=Data(bool(made), about.get("preset"), about.get("seed")),
         machine=Machine(os.cpu_count() or 1, platform.machine(), torch.__version__),
-        wall_s=wall_s,
+        wall_s=time.monotonic() - begun,
         seeds=tuple(seeds),
-        subjects=tuple(bench.ready.splits["test"]),
-        frames=len(rows),
-        mean_pose_mm=mean_pose_error_mm(np.asarray(mean_pose, np.float32), joints[rows]),
-        histories=histories,
-        training=_training(bench.config),
-    )
-
-
-def _training(config: TrainConfig) -> str:
-    """How long and how wide the systems were trained."""
-    xfi, single = (config.sized(name).dim for name in ("xfi", "single"))
-    return (
-        f"every system {config.meta.epochs} epochs on features of the same encoders; feature width "
-        f"D = {config.model.dim}, X-Fi {xfi}, mean of predictions {single}"
+        subjects=(),
     )

@@ -1,58 +1,74 @@
-"""Records of several fusion systems on the same test frames, gathered over the seeds."""
+"""Records of several fusion systems on the same test samples, gathered over the seeds.
+
+Poses and activities share one table: a `Metric` says what of a record is compared, and how.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from statistics import fmean, stdev
-from typing import Literal
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any, ClassVar
 
 from pta_ros.errors import ConfigError
+from pta_ros.metrics.evaluate import ACCURACY, MPJPE, Metric, SubsetResult
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.skeleton import NUM_JOINTS
+from pta_ros.training.systems import BY_TASK, UNGATED
 
-#: The compared systems, in the order of every table, and their titles.
-COMPARED: dict[str, str] = {
-    "base1": "Base.1 (concatenate + MLP)",
-    "base2": "Base.2 (mean of predictions)",
-    "xfi": "X-Fi fusion",
-    "pta_no_diffusion": "PTA without diffusion",
-    "pta_no_meta": "PTA without meta weights",
-    "pta": "PTA",
-    "pta_gate": "PTA + mixers + gate (ours)",
+#: Compared with nothing but PTA: its weights, evaluated with unrefined student features.
+PLAIN = "pta_plain"
+#: Titles of the compared systems by task, and of all that can stand in a table.
+COMPARED: dict[str, dict[str, str]] = {
+    task: {s.name: s.title for s in systems.values() if s.compared}
+    for task, systems in BY_TASK.items()
 }
-#: Not compared: the same weights as `pta`, evaluated with unrefined student features, and ours
-#: before it has its gate.
-PLAIN, UNGATED = "pta_plain", "pta_ungated"
-TITLES = {**COMPARED, PLAIN: "PTA, plain features", UNGATED: "PTA + mixers, no gate"}
-
-#: Means this close are equal: they differ in floating point, not in skill.
-TIE_MM = 0.001
-
-Metric = Literal["mpjpe_mm", "pa_mpjpe_mm", "coverage_1std", "coverage_2std"]
+TITLES: dict[str, dict[str, str]] = COMPARED | {
+    "pose": {
+        **COMPARED["pose"],
+        PLAIN: "PTA, plain features",
+        UNGATED: BY_TASK["pose"][UNGATED].title,
+    }
+}
 
 
-@dataclass(frozen=True)
-class Record:
-    """Errors of one trained system on one subset, averaged over `frames` frames; millimetres.
+@dataclass(frozen=True, kw_only=True)
+class PoseRecord(SubsetResult):
+    """Errors of one trained system on one subset; `corruption` is "modality/kind", or None."""
 
-    `corruption` is "modality/kind", None for clean frames. `per_joint_mm` follows
-    `skeleton.JOINT_NAMES`. `coverage_1std`, `coverage_2std`: shares of coordinates within one and
-    two predicted deviations.
-    """
-
+    TASK: ClassVar[str] = "pose"
     system: str
     seed: int
+    corruption: str | None = None
+
+    @property
+    def count(self) -> int:
+        """How many frames it is measured on."""
+        return self.frames
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivityRecord:
+    """Accuracy (percent) of one trained system on one subset of the sensors and one split."""
+
+    TASK: ClassVar[str] = "activity"
+    corruption: ClassVar[None] = None  # activities are measured on clean samples alone
+    system: str
+    seed: int
+    split: str
     subset: str
-    corruption: str | None
-    frames: int
-    mpjpe_mm: float
-    pa_mpjpe_mm: float
-    per_joint_mm: tuple[float, ...]
-    coverage_1std: float
-    coverage_2std: float
+    samples: int
+    accuracy: float
+
+    @property
+    def count(self) -> int:
+        """How many samples it is measured on."""
+        return self.samples
+
+
+Record = PoseRecord | ActivityRecord
 
 
 @dataclass(frozen=True)
@@ -65,7 +81,7 @@ class Data:
 
     @property
     def kind(self) -> str:
-        """Said wherever a figure is shown."""
+        """Written wherever a figure is shown."""
         return "synthetic data" if self.synthetic else "recorded data"
 
 
@@ -83,9 +99,11 @@ class Context:
     """Where records come from.
 
     `seeds` are those of training, all that were asked for; `wall_s` is the whole command's time;
-    `mean_pose_mm` is the error of always answering the training set's mean pose; `histories` holds
-    PTA's weights over training: seed -> modality -> weight after each epoch; `training` says in
-    words how long and how wide the systems were trained.
+    `subjects` are the people tested who took no part in training; `training` says in words how
+    long and how wide the systems were trained. Of poses alone: `frames` tested, `mean_pose_mm`
+    (the error of always answering the training set's mean pose), and `histories`, PTA's weights
+    over training: seed -> modality -> weight after each epoch. Of activities alone: `samples` of
+    every split.
     """
 
     command: str
@@ -94,31 +112,31 @@ class Context:
     wall_s: float
     seeds: tuple[int, ...]
     subjects: tuple[str, ...]
-    frames: int
-    mean_pose_mm: float
-    histories: dict[int, dict[str, list[float]]]
+    frames: int = 0
+    mean_pose_mm: float = 0.0
+    histories: dict[int, dict[str, list[float]]] = field(default_factory=dict)
     training: str = ""
+    samples: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Cell:
     """One system on one subset, clean or corrupted: one record per seed, in order of seeds."""
 
-    records: tuple[Record, ...]
+    records: tuple[Any, ...]
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds that were run."""
         return tuple(r.seed for r in self.records)
 
+    def values(self, metric: Metric) -> list[float]:
+        """The metric of every seed."""
+        return [getattr(record, metric.key) for record in self.records]
+
     def mean(self, metric: Metric) -> float:
         """Mean over the seeds."""
-        return fmean(getattr(r, metric) for r in self.records)
-
-    def deviation(self, metric: Metric) -> float | None:
-        """Sample standard deviation over the seeds; None for a single seed."""
-        values = [getattr(r, metric) for r in self.records]
-        return stdev(values) if len(values) > 1 else None
+        return fmean(self.values(metric))
 
     def per_joint_mm(self) -> list[float]:
         """Error of every joint, mean over the seeds."""
@@ -127,11 +145,27 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """All cells: (system, subset, corruption) -> Cell."""
+    """All cells, (system, subset, corruption) -> Cell, of one task."""
 
+    task: str
     seeds: tuple[int, ...]
     modalities: tuple[str, ...]
     cells: dict[tuple[str, str, str | None], Cell]
+
+    @property
+    def metric(self) -> Metric:
+        """What systems are compared by where nothing else is asked for."""
+        return ACCURACY if self.task == "activity" else MPJPE
+
+    @property
+    def compared(self) -> dict[str, str]:
+        """Names and titles of the compared systems, in the order of every table."""
+        return COMPARED[self.task]
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """Those, and of all others that can be in the table."""
+        return TITLES[self.task]
 
     @property
     def subsets(self) -> list[str]:
@@ -149,34 +183,39 @@ class Table:
         return self.cells.get((system, subset, corruption))
 
     def mean(
-        self,
-        system: str,
-        subset: str,
-        metric: Metric = "mpjpe_mm",
-        corruption: str | None = None,
+        self, system: str, subset: str, metric: Metric | None = None, corruption: str | None = None
     ) -> float | None:
         """Mean over all seeds; None when one is missing, so that only equal seeds are compared."""
         cell = self.cell(system, subset, corruption)
-        return cell.mean(metric) if cell and cell.seeds == self.seeds else None
+        return cell.mean(metric or self.metric) if cell and cell.seeds == self.seeds else None
 
-    def best(self, metric: Metric, subset: str, among: Iterable[str] = COMPARED) -> set[str]:
-        """Systems with the lowest mean over all seeds, ties included."""
-        found = {s: self.mean(s, subset, metric) for s in among}
-        known = {s: mean for s, mean in found.items() if mean is not None}
-        return {s for s, mean in known.items() if mean <= min(known.values()) + TIE_MM}
+    def best(
+        self, subset: str, metric: Metric | None = None, among: Iterable[str] | None = None
+    ) -> set[str]:
+        """Systems with the best mean over all seeds, ties included."""
+        metric = metric or self.metric
+        sign = -1 if metric.higher_is_better else 1
+        means = {s: self.mean(s, subset, metric) for s in among or self.compared}
+        cost = {s: sign * mean for s, mean in means.items() if mean is not None}
+        return {s for s, value in cost.items() if value <= min(cost.values()) + metric.tie}
 
 
-def tabulate(records: Sequence[Record], context: Context) -> Table:
-    """Check the records and gather them; raises ConfigError for what cannot stand in the table."""
+def tabulate(records: Sequence[Record], seeds: Sequence[int]) -> Table:
+    """Check the records of one task (activities: of one split) and gather them.
+
+    Raises ConfigError for what cannot stand in the table.
+    """
     if not records:
         raise ConfigError("no records; expected at least one system on one subset")
     largest = max(records, key=lambda r: r.subset.count("+")).subset
-    modalities = tuple(largest.split("+"))
+    modalities, task = tuple(largest.split("+")), records[0].TASK
     names = {subset_name(s) for s in subsets(modalities)}
     found: dict[tuple[str, str, str | None], dict[int, Record]] = defaultdict(dict)
     for record in records:
-        _check(record, names, context.seeds)
         of_seeds = found[record.system, record.subset, record.corruption]
+        for problem, is_so in _problems(record, names, seeds).items():
+            if is_so:
+                raise ConfigError(f"{_name(record)}: {problem}")
         if record.seed in of_seeds:
             raise ConfigError(f"{_name(record)}: given twice; expected one record per seed")
         of_seeds[record.seed] = record
@@ -184,31 +223,28 @@ def tabulate(records: Sequence[Record], context: Context) -> Table:
         key: Cell(tuple(of_seeds[seed] for seed in sorted(of_seeds)))
         for key, of_seeds in found.items()
     }
-    return Table(tuple(sorted(context.seeds)), modalities, cells)
+    return Table(task, tuple(sorted(seeds)), modalities, cells)
 
 
 def _name(record: Record) -> str:
-    spoilt = f" with {record.corruption}" if record.corruption else ""
-    return f"record of {record.system}, seed {record.seed}, {record.subset}{spoilt}"
+    corrupted = f" with {record.corruption}" if record.corruption else ""
+    return f"record of {record.system}, seed {record.seed}, {record.subset}{corrupted}"
 
 
-def _check(record: Record, names: set[str], seeds: tuple[int, ...]) -> None:
-    values = (record.mpjpe_mm, record.pa_mpjpe_mm, record.coverage_1std, record.coverage_2std)
-    spoilt = record.corruption.split("/")[0] if record.corruption else None
-    faults = {
-        f"unknown system; expected one of {', '.join(TITLES)}": record.system not in TITLES,
+def _problems(record: Record, names: set[str], seeds: Sequence[int]) -> dict[str, bool]:
+    """Every reason not to have the record in the table -> whether it applies."""
+    titles, corruption = TITLES[record.TASK], record.corruption
+    joints = record.per_joint_mm if isinstance(record, PoseRecord) else (0.0,) * NUM_JOINTS
+    values = [v for v in vars(record).values() if isinstance(v, float)]
+    return {
+        f"unknown system; expected one of {', '.join(titles)}": record.system not in titles,
         f"unknown subset; expected one of {', '.join(sorted(names))}": record.subset not in names,
-        f"its seed is not among the context's {seeds}": record.seed not in seeds,
+        f"its seed is not among the context's {tuple(seeds)}": record.seed not in seeds,
         "the corrupted modality is not in the subset": (
-            spoilt is not None and spoilt not in record.subset.split("+")
+            corruption is not None and corruption.split("/")[0] not in record.subset.split("+")
         ),
-        f"{len(record.per_joint_mm)} joints; expected {NUM_JOINTS}": (
-            len(record.per_joint_mm) != NUM_JOINTS
-        ),
+        f"{len(joints)} joints; expected {NUM_JOINTS}": len(joints) != NUM_JOINTS,
         f"a value that is not finite, {values}; evaluate it again": not all(
-            math.isfinite(v) for v in (*values, *record.per_joint_mm)
+            math.isfinite(value) for value in (*values, *joints)
         ),
     }
-    for fault, found in faults.items():
-        if found:
-            raise ConfigError(f"{_name(record)}: {fault}")

@@ -1,32 +1,163 @@
-"""The report for programs: JSON and CSV."""
+"""The files of a report: a page for people, JSON and CSV for programs, one run to a folder."""
 
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pta_ros.errors import ConfigError
 from pta_ros.evaluation.replay.record import Moment, Replayed
-from pta_ros.evaluation.report.context import Context
-from pta_ros.evaluation.report.measure import Measured
-from pta_ros.evaluation.report.scores import Scored
-from pta_ros.evaluation.report.states import seconds, states_at
+from pta_ros.evaluation.report.charts import Part
+from pta_ros.evaluation.report.measure import measure, stages_ms
+from pta_ros.evaluation.report.page import Context, page
+from pta_ros.evaluation.report.scores import Scored, score, seconds, states_at
 from pta_ros.evaluation.report.words import verdict
 from pta_ros.metrics.subsets import subset_name
 from pta_ros.skeleton import JOINT_NAMES
 
+__all__ = ["Case", "Context", "kept_folder", "write_report"]
+
 SCHEMA = 1
+#: A report's files; a new report replaces all of them, and nothing else.
+_OWN = ("report.html", "report.json", "errors.csv", "estimates_*.csv")
 _DIGITS = 3
 
 
-def replay_record(seen: Measured, run: Replayed, files: Sequence[str]) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A replay to report, and the same with its one faulty sensor dropped instead, if run."""
+
+    run: Replayed
+    reference: Replayed | None = None
+
+
+@contextmanager
+def kept_folder(folder: Path) -> Iterator[None]:
+    """Keep a folder for the report of this run: made where it is missing, gone if it stays empty.
+
+    Raises ConfigError at once when it cannot be written, when another run keeps it, or when it has
+    files of a report's names that come from something else.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        told = f"{folder}: {error.strerror}; expected a folder for results that can be written"
+        raise ConfigError(told) from error
+    try:
+        _lock(handle, folder)
+        strange = [] if _is_report(folder / "report.json") else _own_files(folder)
+        if strange:
+            told = f"{strange[0]} is not of a replay's report; choose another folder, or remove it"
+            raise ConfigError(told)
+        try:
+            yield
+        finally:
+            if not any(folder.iterdir()):
+                folder.rmdir()
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConfigError(f"{folder}: another run writes there; choose another folder") from error
+
+
+def _own_files(folder: Path) -> list[Path]:
+    return sorted(path for pattern in _OWN for path in folder.glob(pattern))
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(record, dict) and {"schema", "bags", "replays"} <= set(record)
+
+
+def write_report(folder: Path, cases: Sequence[Case], context: Context) -> list[Path]:
+    """Write report.html, report.json and the CSV files in place of an older report's.
+
+    The first case is the fault-free replay. `estimates_<replay>.csv` holds every estimate,
+    errors.csv the errors of all replays, and is only there with ground truth of poses. Returns
+    their paths. All are written aside first: an error leaves the older report as it is.
+    Raises ConfigError when there is no fault-free replay to begin with, or no room.
+    """
+    if not cases or cases[0].run.faults:
+        given = f"begin with {cases[0].run.name!r}" if cases else "are empty"
+        raise ConfigError(f"the replays {given}; expected the fault-free one first")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as aside:
+            _write(Path(aside), cases, context)
+            written = _own_files(Path(aside))
+            for path in written:
+                path.replace(folder / path.name)
+        fresh = [folder / path.name for path in written]
+        for path in set(_own_files(folder)) - set(fresh):
+            path.unlink()
+    except OSError as error:
+        told = f"{folder}: {error.strerror}; expected room for the report: choose another folder"
+        raise ConfigError(told) from error
+    return fresh
+
+
+def _write(folder: Path, cases: Sequence[Case], context: Context) -> None:
+    free = score(cases[0].run)
+    scored = [free, *(score(case.run) for case in cases[1:])]
+    references = [score(case.reference) if case.reference else None for case in cases]
+    names = _file_names(case.run.name for case in cases)
+    parts = [
+        Part(run, free if run is not free else None, reference, measure(run, free, reference),
+             stages_ms(run.run), f"replay-{name}")
+        for run, reference, name in zip(scored, references, names, strict=True)
+    ]  # fmt: skip
+    for run, name in zip(scored, names, strict=True):
+        write_estimates(run, folder / f"estimates_{name}.csv")
+    if any(run.has_truth and not run.run.classes for run in scored):
+        write_errors([*scored, *(r for r in references if r)], folder / "errors.csv")
+    records = [
+        replay_record(part, [f"estimates_{name}.csv"])
+        for part, name in zip(parts, names, strict=True)
+    ]
+    timings = {name: part.stages for part, name in zip(parts, names, strict=True)}
+    text = json.dumps(report_record(context, records, timings), indent=1, allow_nan=False)
+    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "report.html").write_text(page(parts, context), encoding="utf-8")
+
+
+def _file_names(names: Iterable[str]) -> list[str]:
+    """Names that any file system takes, no two alike."""
+    found: list[str] = []
+    for name in names:
+        plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "replay"
+        made, number = plain, 1
+        while made in found:
+            number += 1
+            made = f"{plain}-{number}"
+        found.append(made)
+    return found
+
+
+def replay_record(part: Part, files: Sequence[str]) -> dict[str, Any]:
     """One replay in plain types; what is not known is left out."""
+    seen, run = part.seen, part.run.run
     changes = [
         {"time_s": float(seconds(run, c.time_ns)), "sensor": c.modality, "state": c.state,
          "reason": c.reason}
@@ -60,6 +191,8 @@ def report_record(
         "command": context.command,
         "settings": context.settings,
     }
+    if context.plans is not None:
+        about["interrupted"] = {"plans": context.plans, "replayed": len(replays) - 1}
     return {"schema": SCHEMA, **about, "replays": list(replays), "timings": _rounded(timings)}
 
 
@@ -76,11 +209,6 @@ def _rounded(value: Any) -> Any:
 
 def _unknown(value: Any) -> bool:
     return value is None or (isinstance(value, (float, np.floating)) and not math.isfinite(value))
-
-
-def write_json(record: dict[str, Any], path: Path) -> None:
-    """Write a record as JSON."""
-    path.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_estimates(scored: Scored, path: Path) -> None:

@@ -7,20 +7,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pta_ros.evaluation.faults.injector import Fault
 from pta_ros.evaluation.replay.record import Replayed
-from pta_ros.evaluation.report import motion
-from pta_ros.evaluation.report.faults_seen import FaultSeen, look
 from pta_ros.evaluation.report.scores import (
+    LIVE,
     Accuracy,
     Errors,
     Judged,
     Mask,
     Scored,
-    changed_percent,
-    shift_mm,
+    Span,
+    duration_s,
+    inside,
+    same_moments,
+    seconds_in,
+    silent_s,
+    spans,
+    window,
 )
-from pta_ros.evaluation.report.states import LIVE, duration_s, inside, seconds_in, spans
 from pta_ros.frames import FloatArray
+from pta_ros.metrics.pose import bone_variation, jitter
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.skeleton import BONES, JOINT_NAMES
 
@@ -28,27 +34,23 @@ from pta_ros.skeleton import BONES, JOINT_NAMES
 LIMIT = 1.05
 #: The same of activities: so many points of accuracy (percent) below doing without it.
 LIMIT_POINTS = 5.0
+#: Counts of a sensor's messages.
+COUNTS = ("received", "lost", "corrupt", "dropped")
 #: Stages that the stage `infer` is made of: they do not add to the whole.
 _PARTS = ("encode", "model")
+_BONE_NAMES = [f"{JOINT_NAMES[a]}-{JOINT_NAMES[b]}" for a, b in BONES]
 
 #: Stage -> p50 and p95 in ms.
 Stages = dict[str, dict[str, float]]
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """A replay to report, and the same with its one faulty sensor dropped instead, if run."""
-
-    run: Replayed
-    reference: Replayed | None = None
 
 
 @dataclass(frozen=True)
 class SensorSeen:
     """One sensor over a whole replay: `availability` is the share of time it was LIVE.
 
-    `used` is the share of estimates it is in, `weight` its mean weight in those. Counts are of
-    messages: `received`, `lost` on the way, `corrupt`, `dropped` as late, double or superseded.
+    `used` is the share of estimates that had a frame of it, `weight` its mean weight in those (the
+    model may weigh a frame with 0). Counts are of messages: `received`, `lost` on the way,
+    `corrupt`, `dropped` as late, double or superseded.
     """
 
     modality: str
@@ -60,6 +62,40 @@ class SensorSeen:
     lost: int
     corrupt: int
     dropped: int
+
+
+@dataclass(frozen=True)
+class FaultSeen:
+    """One fault, from `begin_s` to `end_s` after the bag's begin, and what came of it.
+
+    `state` is the first state other than LIVE inside the window, `left_after_s` how long after the
+    begin it came; None when the stream stayed LIVE. `back_after_s` is how long after the end it was
+    LIVE again, None when it never was. `out_s` counts the seconds not LIVE up to then.
+    `outlasts`: the bag ends before the fault does.
+    `used` is the share of the window's estimates that had a frame of the sensor, `weight` its mean
+    weight in those, `free_weight` the same without the fault. Errors are means over the estimates
+    that look into the window, as are `shift_mm` (poses) and `changed_percent` (activities).
+    """
+
+    kind: str
+    modality: str
+    begin_s: float
+    end_s: float
+    strength: float
+    state: str | None
+    reason: str
+    left_after_s: float | None
+    back_after_s: float | None
+    out_s: float
+    outlasts: bool
+    used: float | None
+    weight: float | None
+    free_weight: float | None
+    errors: Judged | None
+    free: Judged | None
+    dropped: Judged | None
+    shift_mm: float | None
+    changed_percent: float | None
 
 
 @dataclass(frozen=True)
@@ -134,35 +170,84 @@ class Measured:
 
 def measure(run: Scored, free: Scored, dropped: Scored | None = None) -> Measured:
     """Measure one replay beside the fault-free one (which may be itself) and its reference."""
-    replay = run.run
-    faulty = bool(replay.faults)
+    replay, truth = run.run, run.run.truth_m[run.known]
+    faulty, length = bool(replay.faults), duration_s(replay)
     chosen, free_chosen = (inside(s.run, replay.faults, s.seconds) for s in (run, free))
-    without = (
-        dropped.errors(inside(dropped.run, replay.faults, dropped.seconds)) if dropped else None
-    )
-    length = duration_s(replay)
     everything = np.ones(len(run.seconds), np.bool_)
     return Measured(
         name=replay.name,
         duration_s=length,
         estimates=len(run.seconds),
         rate_hz=len(run.seconds) / length if length > 0 else 0.0,
-        silent_s=motion.silent_s(run.seconds, length),
+        silent_s=silent_s(run.seconds, length),
         sensors=tuple(_sensor(replay, name) for name in replay.modalities),
-        faults=tuple(look(fault, run, free, dropped) for fault in replay.faults),
+        faults=tuple(fault_seen(fault, run, free, dropped) for fault in replay.faults),
         whole=run.errors(),
         window=run.errors(chosen) if faulty else None,
         free=free.errors(free_chosen) if faulty else None,
-        dropped=without,
+        dropped=_errors_inside(dropped, replay.faults),
         shift_mm=shift_mm(run, free, chosen) if faulty else None,
         changed_percent=changed_percent(run, free, chosen) if faulty else None,
         subsets=_subsets(run),
-        joints_mm=_by_joint(run.joint_errors_mm(chosen if faulty else everything)),
-        free_joints_mm=_by_joint(free.joint_errors_mm(free_chosen)) if faulty else None,
-        jitter=_by_joint(motion.jitter(run.seconds, replay.joints_m)),
-        truth_jitter=_truth_jitter(run),
-        bones_percent=_bones(replay),
+        joints_mm=_named(JOINT_NAMES, run.joint_errors_mm(chosen if faulty else everything)),
+        free_joints_mm=_named(JOINT_NAMES, free.joint_errors_mm(free_chosen)) if faulty else None,
+        jitter=_named(JOINT_NAMES, jitter(run.seconds, replay.joints_m)),
+        truth_jitter=_named(JOINT_NAMES, jitter(run.seconds[run.known], truth)),
+        bones_percent=None
+        if replay.classes
+        else _named(_BONE_NAMES, 100.0 * bone_variation(replay.joints_m)),
     )
+
+
+def fault_seen(fault: Fault, run: Scored, free: Scored, dropped: Scored | None) -> FaultSeen:
+    """Follow one fault through a replay, beside the fault-free one and the one without sensor."""
+    begin, end = window(run.run, fault)
+    outlasts = fault.end_s >= duration_s(run.run)
+    listed = spans(run.run, fault.modality)
+    out = [s for s in listed if s.state != LIVE and s.begin_s < end and s.end_s > begin]
+    chosen = inside(run.run, [fault], run.seconds)
+    used, weight = _use(run.run, fault.modality, chosen)
+    return FaultSeen(
+        kind=fault.kind,
+        modality=fault.modality,
+        begin_s=begin,
+        end_s=end,
+        strength=fault.strength,
+        state=out[0].state if out else None,
+        reason=out[0].reason if out else "",
+        left_after_s=max(0.0, out[0].begin_s - begin) if out else None,
+        back_after_s=_back(listed, end, outlasts),
+        out_s=sum(s.end_s - max(s.begin_s, begin) for s in out),
+        outlasts=outlasts,
+        used=used,
+        weight=weight,
+        free_weight=_use(free.run, fault.modality, inside(free.run, [fault], free.seconds))[1],
+        errors=run.errors(chosen),
+        free=_errors_inside(free, [fault]),
+        dropped=_errors_inside(dropped, [fault]),
+        shift_mm=shift_mm(run, free, chosen),
+        changed_percent=changed_percent(run, free, chosen),
+    )
+
+
+def shift_mm(scored: Scored, free: Scored, chosen: Mask) -> float | None:
+    """Mean distance (mm) of the joints from those of the fault-free replay at the same moments.
+
+    It says what a fault does where nothing says what is true. None without common moments.
+    """
+    own, rows = same_moments(scored, free, chosen)
+    if not len(own) or scored.run.classes:
+        return None
+    moved = scored.run.joints_m[own] - free.run.joints_m[rows]
+    return 1e3 * float(np.linalg.norm(moved, axis=-1).mean())
+
+
+def changed_percent(scored: Scored, free: Scored, chosen: Mask) -> float | None:
+    """Share (percent) of answers unlike those of the fault-free replay at the same moments."""
+    own, rows = same_moments(scored, free, chosen)
+    if not len(own) or not scored.run.classes:
+        return None
+    return 100.0 * float(np.mean(scored.run.class_id[own] != free.run.class_id[rows]))
 
 
 def stages_ms(run: Replayed) -> Stages:
@@ -179,22 +264,39 @@ def stages_ms(run: Replayed) -> Stages:
     }
 
 
-def _sensor(run: Replayed, modality: str) -> SensorSeen:
+def _errors_inside(scored: Scored | None, faults: Sequence[Fault]) -> Judged | None:
+    return scored.errors(inside(scored.run, faults, scored.seconds)) if scored else None
+
+
+def _back(listed: list[Span], end_s: float, outlasts: bool) -> float | None:
+    """Seconds from the fault's end until the stream is LIVE, None when it never is."""
+    if outlasts:
+        return 0.0 if listed[-1].state == LIVE else None
+    live = [max(0.0, s.begin_s - end_s) for s in listed if s.state == LIVE and s.end_s > end_s]
+    return live[0] if live else None
+
+
+def _use(run: Replayed, modality: str, chosen: Mask) -> tuple[float | None, float | None]:
+    """Share of the chosen estimates with a frame of a sensor, and its mean weight in those."""
+    if modality not in run.modalities or not chosen.any():
+        return None, None
     column = run.modalities.index(modality)
-    used = run.used[:, column]
+    used = run.used[chosen, column]
+    weight = float(np.mean(run.weights[chosen, column][used])) if used.any() else None
+    return float(used.mean()), weight
+
+
+def _sensor(run: Replayed, modality: str) -> SensorSeen:
+    used, weight = _use(run, modality, np.ones(len(run.stamp_ns), np.bool_))
     listed = seconds_in(spans(run, modality))
     at_end = [status for status in run.statuses if status.modality == modality]
-    counts = {
-        name: sum(getattr(status, name) for status in at_end)
-        for name in ("received", "lost", "corrupt", "dropped")
-    }
     return SensorSeen(
         modality=modality,
         availability=listed[LIVE] / max(sum(listed.values()), 1e-9),
         state_s=listed,
-        used=float(used.mean()) if len(used) else 0.0,
-        weight=float(run.weights[used, column].mean()) if used.any() else None,
-        **counts,
+        used=used or 0.0,
+        weight=weight,
+        **{name: sum(getattr(status, name) for status in at_end) for name in COUNTS},
     )
 
 
@@ -209,22 +311,8 @@ def _subsets(run: Scored) -> tuple[SubsetSeen, ...]:
     return tuple(found)
 
 
-def _by_joint(values: FloatArray | None) -> dict[str, float] | None:
-    return _named(JOINT_NAMES, values)
-
-
 def _named(names: Sequence[str], values: FloatArray | None) -> dict[str, float] | None:
+    """Values by name; None where there are none or one is not finite."""
     if values is None or not values.size or not np.isfinite(values).all():
         return None
     return dict(zip(names, values.tolist(), strict=True))
-
-
-def _truth_jitter(run: Scored) -> dict[str, float] | None:
-    return _by_joint(motion.jitter(run.seconds[run.known], run.run.truth_m[run.known]))
-
-
-def _bones(run: Replayed) -> dict[str, float] | None:
-    if not run.joints_m.shape[1]:
-        return None
-    names = [f"{JOINT_NAMES[a]}-{JOINT_NAMES[b]}" for a, b in BONES]
-    return _named(names, 100.0 * motion.bone_variation(run.joints_m))

@@ -1,158 +1,240 @@
-"""The report's page: what happened at a glance, all numbers, then every replay."""
+"""The report's page: what happened at a glance, all numbers, then every replay.
+
+The template has the markup and the script, this file what goes in: tables as columns, and the
+figures and plotly itself, compressed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gzip
+import json
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from operator import attrgetter
+from typing import Any, NamedTuple
 
-from pta_ros.evaluation.report import svg, tables, terms, words
-from pta_ros.evaluation.report.context import Context
-from pta_ros.evaluation.report.markup import Markup, el, join
-from pta_ros.evaluation.report.measure import Measured
-from pta_ros.evaluation.report.section import Part, keys, section
-from pta_ros.evaluation.report.style import POLICY, style
-from pta_ros.evaluation.report.timeline import strip, strip_axis
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
-#: With more replays than these, all but the first show only their timeline unasked.
+from pta_ros.evaluation.replay.record import Replayed
+from pta_ros.evaluation.report import charts, pictures, words
+from pta_ros.evaluation.report.charts import Part
+from pta_ros.evaluation.report.measure import COUNTS, FaultSeen, SensorSeen
+from pta_ros.evaluation.report.scores import LIVE, Accuracy, Errors, Judged, seconds
+from pta_ros.evaluation.report.timeline import figure
+from pta_ros.frames import FloatArray, StreamState
+from pta_ros.sensors.depth import DepthSensor
+
+#: With more replays than these, all but the first show only their time line unasked.
 _UNFOLDED = 4
-#: So many plans that miss the limit are named at the top.
-_NAMED = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """Where the replays come from.
+
+    `topics` by modality (and "ground truth", when there is one). `data_synthetic` None: not known.
+    `settings` are plain values (texts, numbers, lists, mappings). `camera` gives the intrinsics
+    that project skeletons; `lidar_to_camera` (4, 4) moves points from the frame in which the model
+    takes clouds to that of its skeletons, None: only the axes are turned, and the report says so.
+    `plans` is how many fault plans were asked for, when the run was interrupted before the last.
+    """
+
+    bags: tuple[str, ...]
+    topics: dict[str, str]
+    model: str
+    command: str
+    model_synthetic: bool
+    data_synthetic: bool | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    camera: DepthSensor = field(default_factory=DepthSensor)
+    lidar_to_camera: FloatArray | None = None
+    plans: int | None = None
+
+
+class Column(NamedTuple):
+    """A column of a table: its heading, and what a row has in it.
+
+    `wordy` ones are set left; the `judged` one is coloured by whether the limit is kept.
+    """
+
+    name: str
+    text: Callable[[Any], str]
+    wordy: bool = False
+    judged: bool = False
 
 
 def page(parts: Sequence[Part], context: Context) -> str:
     """The whole page; the first part is the fault-free replay."""
-    unfolded = len(parts) <= _UNFOLDED
-    body = el(
-        "main",
-        svg.definitions(),
-        *_head(parts, context),
-        keys(None, parts[0].series.run.run.modalities),
-        el("div", _heads(parts), *(_row(part) for part in parts), class_="overview"),
-        *_numbers(parts),
-        *(section(part, parts[0], context, unfolded or part is parts[0]) for part in parts),
-        el("section", el("h2", "Made with"), tables.about(context), id="made-with"),
+    figures = {part.anchor: figure(part) for part in parts}
+    environment = Environment(
+        loader=PackageLoader("pta_ros.evaluation.report", ""),
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,
+    )  # fmt: skip
+    return environment.get_template("page.html.j2").render(
+        parts=parts,
+        context=context,
+        bags=", ".join(bag.rstrip("/").rpartition("/")[2] for bag in context.bags),
+        replays=[part.seen for part in parts],
+        charts=charts,
+        words=words,
+        pictures=pictures,
+        numbers=_numbers(parts),
+        fault_columns=_faults,
+        sensor_columns=_sensors,
+        change_columns=_changes,
+        about=_about(context),
+        unfolded=len(parts) <= _UNFOLDED,
+        figures=_packed(json.dumps(figures, separators=(",", ":"), allow_nan=False)),
+        plotly=_packed(get_plotlyjs()),
+        plotlyjs=get_plotlyjs(),
+        digest=_digest,
     )
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        Markup(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("title", f"Bag replay: {_bags(context)}"),
-        el("style", Markup(style())),
-    )
-    return f"<!DOCTYPE html>\n{el('html', head, el('body', body), lang='en')}\n"
 
 
-def _bags(context: Context) -> str:
-    return ", ".join(bag.rstrip("/").rpartition("/")[2] for bag in context.bags)
+def _packed(text: str) -> str:
+    """Text compressed for the page's script, the same for the same text."""
+    return b64encode(gzip.compress(text.encode("utf-8"), mtime=0)).decode("ascii")
 
 
-def _head(parts: Sequence[Part], context: Context) -> list[Markup]:
-    free, run = parts[0].seen, parts[0].series.run.run
-    plans = len(parts) - 1
-    told = [
-        words.clock(free.duration_s),
-        words.listed(run.modalities),
-        f"model {context.model.rstrip('/').rpartition('/')[2]}",
-        f"{plans} fault plan{'s' * (plans != 1)}",
-        "with ground truth" if any(p.seen.whole for p in parts) else "no ground truth",
+def _digest(script: str) -> str:
+    """The name under which the page's policy lets this one script run."""
+    return "sha256-" + b64encode(sha256(script.encode("utf-8")).digest()).decode("ascii")
+
+
+def _column(name: str, path: str, form: Callable[[Any], str] = str, wordy: bool = False) -> Column:
+    """The column of an attribute, or of an attribute's."""
+    get = attrgetter(path)
+    return Column(name, lambda row: form(get(row)), wordy)
+
+
+def _sum(name: str) -> Column:
+    """The column of a count of messages, over all sensors of a replay."""
+    return Column(name, lambda part: str(sum(getattr(s, name) for s in part.seen.sensors)))
+
+
+def _live(row: int, name: str) -> Column:
+    return Column(name, lambda part: words.percent(part.seen.sensors[row].availability))
+
+
+def _latency(name: str, key: str) -> Column:
+    return Column(name, lambda part: words.number(part.stages.get("all", {}).get(key)))
+
+
+def _in_state(name: str) -> Column:
+    return Column(f"{name} (s)", lambda seen: words.number(seen.state_s.get(name, 0.0)))
+
+
+def _numbers(parts: Sequence[Part]) -> list[tuple[str, list[Column]]]:
+    """Groups of columns of the table of all replays, as far as there is something in them."""
+    made = [_column("number", "seen.estimates"), _column("per s", "seen.rate_hz", words.number)]
+    return [
+        ("LIVE, share of time", [_live(*row) for row in enumerate(parts[0].modalities)]),
+        ("estimates", made),
+        *_judged(parts),
+        ("latency (ms)", [_latency("median", "p50"), _latency("p95", "p95")]),
+        ("messages", [_sum(name) for name in COUNTS]),
+    ]
+
+
+def _judged(parts: Sequence[Part]) -> list[tuple[str, list[Column]]]:
+    """Columns of what the replays are judged by; without truth, of what the faults change."""
+    truth = next((part.seen.whole for part in parts if part.seen.whole), None)
+    if truth:
+        last = "difference" if isinstance(truth, Accuracy) else "ratio"
+        beside = Column(last, lambda part: words.beside_dropped(part.seen), judged=True)
+        title = f"{words.name(truth)} ({words.unit(truth)}): whole bag, in the faults' windows"
+        found = [(title, [*_four(words.judged_text), beside])]
+        aligned = [("PA-MPJPE (mm)", _four(_pa_mpjpe))]
+        return found if isinstance(truth, Accuracy) else found + aligned
+    if any(part.seen.changed_percent is not None for part in parts):
+        return [("answers", [_column("changed (%)", "seen.changed_percent", words.figure)])]
+    moved = [("joints", [_column("moved (mm)", "seen.shift_mm", words.figure)])]
+    return moved if any(part.seen.faults for part in parts) else []
+
+
+def _four(form: Callable[[Judged | None], str]) -> list[Column]:
+    """Columns of a figure over the whole bag, and in the faults' windows of three replays."""
+    return [
+        _column("all", "seen.whole", form),
+        _column("fault-free", "seen.free", form),
+        _column("with fault", "seen.window", form),
+        _column("sensor dropped", "seen.dropped", form),
+    ]
+
+
+def _pa_mpjpe(judged: Judged | None) -> str:
+    return words.figure(judged.pa_mpjpe_mm if isinstance(judged, Errors) else None)
+
+
+def _two_digits(value: float | None) -> str:
+    return words.number(value, 2)
+
+
+#: A frame may be there and be weighed with 0, so this is not called "used".
+_USE = (_column("frame there", "used", words.percent), _column("its weight", "weight", _two_digits))
+
+
+def _faults(listed: Sequence[FaultSeen]) -> list[Column]:
+    """Columns of the faults of a plan with what came of them."""
+    truth = next((fault.errors for fault in listed if fault.errors), None)
+    if truth:
+        name = f"{words.name(truth)} ({words.unit(truth)}) fault-free"
+        choices = ((name, "free"), ("with fault", "errors"), ("dropped", "dropped"))
+        judged = [_column(name, path, words.judged_text) for name, path in choices]
+    elif any(fault.changed_percent is not None for fault in listed):
+        judged = [_column("answers changed (%)", "changed_percent", words.figure)]
+    else:
+        judged = [_column("joints moved (mm)", "shift_mm", words.figure)]
+    return [
+        Column("fault", words.fault_window, wordy=True),
+        Column("strength", words.strength, wordy=True),
+        Column("what the stream did", words.reaction, wordy=True),
+        *_USE,
+        _column("weight fault-free", "free_weight", _two_digits),
+        *judged,
+    ]
+
+
+def _sensors(listed: Sequence[SensorSeen]) -> list[Column]:
+    """Columns of the sensors: states, use and messages."""
+    met = {state for seen in listed for state in seen.state_s}
+    return [
+        _column("sensor", "modality", wordy=True),
+        _column(LIVE, "availability", words.percent),
+        *(_in_state(state.name) for state in StreamState if state.name in met - {LIVE}),
+        *_USE,
+        *(_column(name, name) for name in COUNTS),
+    ]
+
+
+def _changes(run: Replayed) -> list[Column]:
+    """Columns of the changes of state."""
+    return [
+        Column("seconds", lambda change: f"{float(seconds(run, change.time_ns)):.2f}"),
+        _column("sensor", "modality", wordy=True),
+        _column("state from then on", "state", wordy=True),
+        _column("reason", "reason", wordy=True),
+    ]
+
+
+def _about(context: Context) -> list[tuple[str, list[str], str]]:
+    """Bag, topics, model, command and settings: name, texts as code, plain text behind them."""
+    synthetic = ", trained on synthetic data" if context.model_synthetic else ""
+    data = {True: "synthetic", False: "recorded", None: "not known whether synthetic"}
+    place = "given" if context.lidar_to_camera is not None else "not known: axes turned, not moved"
+    settings = [
+        (name, [value if isinstance(value, str) else json.dumps(value)], "")
+        for name, value in context.settings.items()
     ]
     return [
-        el("h1", f"Bag replay: {_bags(context)}"),
-        join([*_synthetic(context), " ", " · ".join(told)]),
-        *_missed(parts),
-        *_losses(parts[0].series.run.run.losses),
+        ("bag", list(context.bags), ""),
+        ("topics", [f"{name}: {topic}" for name, topic in context.topics.items()], ""),
+        ("model", [context.model], synthetic),
+        ("data", [], data[context.data_synthetic]),
+        ("command", [context.command], ""),
+        ("LiDAR's place in pictures", [], place),
+        *settings,
     ]
-
-
-def _synthetic(context: Context) -> list[Markup]:
-    what = ["data"] * bool(context.data_synthetic) + ["model"] * context.model_synthetic
-    if not what:
-        return []
-    return [el("span", f"synthetic {' and '.join(what)}", class_="badge synthetic")]
-
-
-def _missed(parts: Sequence[Part]) -> list[Markup]:
-    """How many plans keep the limit, and which do not."""
-    judged = [part.seen for part in parts if part.seen.kept is not None]
-    missed = [seen.name for seen in judged if not seen.kept]
-    if not judged:
-        return []
-    limit = f"limit {terms.limit(judged[0])}"
-    if missed:
-        said = f"{len(missed)} of {len(judged)} plans cost more than doing without the sensor"
-        told, kind = f"{said} ({limit}): {words.listed(_few(missed))}", "badge bad"
-    else:
-        kind = "badge good"
-        told = f"no fault costs more than doing without the sensor ({limit}, {len(judged)} plans)"
-    return [el("p", el("span", told, class_=kind))]
-
-
-def _few(names: Sequence[str]) -> list[str]:
-    """Some names, and how many more there are."""
-    more = len(names) - _NAMED
-    return [*names[:_NAMED], f"{more} more"] if more > 0 else list(names)
-
-
-def _heads(parts: Sequence[Part]) -> Markup:
-    """What the overview's columns are, and the time axis of its strips."""
-    axis = el("div", el("span"), strip_axis(parts[0].seen), class_="strips")
-    told, activities = "estimates", bool(parts[0].series.run.run.classes)
-    if any(part.seen.whole for part in parts):
-        mean = "accuracy" if activities else "mean error"
-        told = f"{mean} in the faults' windows: fault-free → with fault"
-    elif len(parts) > 1:
-        told = "how far joints move from the fault-free replay"
-        told = "share of answers unlike the fault-free replay's" if activities else told
-    return el("div", el("div", "replay"), axis, el("div", told), class_="row heads")
-
-
-def _losses(losses: Sequence[str]) -> list[Markup]:
-    """The bag's losses; few in full, the rest below."""
-    if not losses:
-        return []
-    more = f", and {len(losses) - 1} more below" if len(losses) > 1 else ""
-    return [el("p", el("span", f"note: {losses[0]}{more}", class_="badge warn"))]
-
-
-def _row(part: Part) -> Markup:
-    """One replay of the overview: what happened, when, and what it cost."""
-    seen, run = part.seen, part.series.run.run
-    name = el("a", seen.name, href=f"#{part.anchor}")
-    said = [el("div", name, class_="name"), el("div", words.events(seen), class_="said")]
-    labels = el("div", *(el("span", m) for m in run.modalities), class_="names")
-    strips = el("div", labels, strip(run, seen), class_="strips")
-    return el("div", el("div", *said), strips, el("div", *_cost(seen)), class_="row")
-
-
-def _cost(seen: Measured) -> list[Markup]:
-    if seen.faults and seen.window and seen.free:
-        change = f"{terms.figure(seen.free)} → {terms.figure(seen.window)}"
-        found = [el("div", change, el("small", f" {terms.unit(seen.window)}"), class_="cost")]
-        return found + _beside_dropped(seen)
-    if not seen.faults and seen.whole:
-        told = f" {terms.unit(seen.whole)}, whole bag"
-        return [el("div", terms.figure(seen.whole), el("small", told), class_="cost")]
-    if seen.changed_percent is not None:
-        changed = terms.points(seen.changed_percent)
-        return [el("div", changed, el("small", " % changed"), class_="cost")]
-    if seen.shift_mm is not None:
-        moved = terms.mm(seen.shift_mm)
-        return [el("div", moved, el("small", " mm"), class_="cost")]
-    rate = words.number(seen.rate_hz)
-    return [el("div", rate, el("small", " estimates per s"), class_="cost")]
-
-
-def _beside_dropped(seen: Measured) -> list[Markup]:
-    if seen.dropped is None or seen.kept is None:
-        return []
-    mark, kind = ("✓", "badge good") if seen.kept else ("✗", "badge bad")
-    without = f" without sensor {terms.figure(seen.dropped)} {terms.unit(seen.dropped)}"
-    badge = el("span", f"{mark} {terms.beside_dropped(seen)}", class_=kind)
-    return [el("div", badge, el("span", without, class_="soft"))]
-
-
-def _numbers(parts: Sequence[Part]) -> list[Markup]:
-    modalities = parts[0].series.run.run.modalities
-    table = tables.numbers([(part.seen, part.stages) for part in parts], modalities)
-    note = tables.numbers_note([part.seen for part in parts])
-    return [el("h3", "All numbers"), table, el("p", note, class_="soft")]

@@ -1,21 +1,37 @@
-"""One replay with its errors worked out once, and means of them over any choice of estimates."""
+"""One replay over time: states of its sensors, errors of its estimates, means over some of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pta_ros.evaluation.faults.injector import Fault
 from pta_ros.evaluation.replay.record import Replayed
-from pta_ros.evaluation.report.states import Seconds, seconds
-from pta_ros.frames import FloatArray
-from pta_ros.metrics.pose import pa_mpjpe
+from pta_ros.frames import FloatArray, StreamState
+from pta_ros.metrics.pose import pa_mpjpe, usual_step_s
 
+LIVE, MISSING = StreamState.LIVE.name, StreamState.MISSING.name
+
+Seconds = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 #: Two replays' estimates of the same moment: their stamps differ by at most this.
 _SAME_MOMENT_S = 0.02
+#: A pause longer than this many usual steps, and than `_GAP_S`, is a gap.
+_GAP_STEPS, _GAP_S = 3.0, 0.35
+
+
+@dataclass(frozen=True)
+class Span:
+    """One state of a stream, from `begin_s` to `end_s` after the bag's begin."""
+
+    begin_s: float
+    end_s: float
+    state: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -64,9 +80,7 @@ class Scored:
 
     def errors(self, chosen: Mask | None = None) -> Judged | None:
         """Means over the chosen estimates; None when none of them has ground truth."""
-        known = self.known
-        if chosen is not None:
-            known &= chosen
+        known = self.known if chosen is None else self.known & chosen
         if not known.any():
             return None
         if self.run.classes:
@@ -92,34 +106,86 @@ def score(run: Replayed) -> Scored:
     return Scored(run, times, run.joint_error_mm, mean, aligned, run.right)
 
 
-def shift_mm(scored: Scored, free: Scored, chosen: Mask) -> float | None:
-    """Mean distance (mm) of the joints from those of the fault-free replay at the same moments.
-
-    It says what a fault does where nothing says what is true. None without common moments.
-    """
-    own, rows = _same_moments(scored, free, chosen)
-    if not len(own) or scored.run.classes:
-        return None
-    moved = scored.run.joints_m[own] - free.run.joints_m[rows]
-    return 1e3 * float(np.linalg.norm(moved, axis=-1).mean())
-
-
-def changed_percent(scored: Scored, free: Scored, chosen: Mask) -> float | None:
-    """Share (percent) of answers unlike those of the fault-free replay at the same moments."""
-    own, rows = _same_moments(scored, free, chosen)
-    if not len(own) or not scored.run.classes:
-        return None
-    return 100.0 * float(np.mean(scored.run.class_id[own] != free.run.class_id[rows]))
-
-
-def _same_moments(scored: Scored, free: Scored, chosen: Mask) -> tuple[Rows, Rows]:
+def same_moments(scored: Scored, other: Scored, chosen: Mask) -> tuple[Rows, Rows]:
     """The chosen estimates that another replay has too: rows of the one and of the other."""
-    if len(free.seconds) == 0:
+    if len(other.seconds) == 0:
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
-    times, order = scored.seconds[chosen], np.argsort(free.seconds, kind="stable")
-    right = np.searchsorted(free.seconds[order], times).clip(max=len(order) - 1)
+    times, order = scored.seconds[chosen], np.argsort(other.seconds, kind="stable")
+    right = np.searchsorted(other.seconds[order], times).clip(max=len(order) - 1)
     pair = order[np.stack([(right - 1).clip(min=0), right])]
-    away = np.abs(free.seconds[pair] - times)
+    away = np.abs(other.seconds[pair] - times)
     rows = np.where(away[0] <= away[1], pair[0], pair[1])
     same = away.min(axis=0) <= _SAME_MOMENT_S
     return np.flatnonzero(chosen)[same], rows[same]
+
+
+def seconds(run: Replayed, times_ns: NDArray[np.int64] | int) -> Seconds:
+    """Times in seconds after the bag's begin."""
+    return (np.asarray(times_ns, np.int64) - run.begin_ns) / 1e9
+
+
+def duration_s(run: Replayed) -> float:
+    """Length of the replay in seconds."""
+    return (run.end_ns - run.begin_ns) / 1e9
+
+
+def gap_s(times_s: Seconds) -> float:
+    """From how many seconds on a pause between estimates is a gap."""
+    return max(_GAP_S, _GAP_STEPS * usual_step_s(times_s))
+
+
+def silent_s(times_s: Seconds, length_s: float) -> float:
+    """Seconds without an estimate: all gaps, those at both ends included."""
+    pauses = np.diff(np.concatenate([[0.0], times_s, [length_s]]))
+    return float(pauses[pauses > gap_s(times_s)].sum())
+
+
+def spans(run: Replayed, modality: str) -> list[Span]:
+    """The states of a stream one after the other, from the bag's begin to its end.
+
+    Before its first change a stream is MISSING; a repeat of the same state is no change.
+    """
+    told = [(run.begin_ns, MISSING, "")]
+    for change in run.changes:
+        if change.modality == modality and change.time_ns < run.end_ns:
+            entry = (max(change.time_ns, run.begin_ns), change.state, change.reason)
+            if entry[0] == told[-1][0]:
+                told[-1] = entry
+            elif entry[1] != told[-1][1]:
+                told.append(entry)
+    ends = [time for time, _, _ in told[1:]] + [run.end_ns]
+    return [
+        Span(float(seconds(run, begin)), float(seconds(run, end)), state, reason)
+        for (begin, state, reason), end in zip(told, ends, strict=True)
+    ]
+
+
+def seconds_in(listed: Iterable[Span]) -> dict[str, float]:
+    """Seconds spent in each state that occurs, LIVE first."""
+    total: dict[str, float] = {LIVE: 0.0}
+    for span in listed:
+        total[span.state] = total.get(span.state, 0.0) + span.end_s - span.begin_s
+    return total
+
+
+def states_at(run: Replayed, modality: str, times_s: Seconds) -> list[str]:
+    """The state of a stream at each time."""
+    listed = spans(run, modality)
+    begins = np.array([span.begin_s for span in listed])
+    rows = np.clip(np.searchsorted(begins, times_s, side="right") - 1, 0, None)
+    return [listed[row].state for row in rows]
+
+
+def window(run: Replayed, fault: Fault) -> tuple[float, float]:
+    """A fault's begin and end in seconds, cut to the replay."""
+    end = duration_s(run)
+    return min(max(fault.start_s, 0.0), end), min(max(fault.end_s, 0.0), end)
+
+
+def inside(run: Replayed, faults: Iterable[Fault], times_s: Seconds) -> Mask:
+    """Which estimates, made at these times, look into the window of any of the faults."""
+    found = np.zeros(len(times_s), np.bool_)
+    for fault in faults:
+        begin, end = window(run, fault)
+        found |= (times_s >= begin) & (times_s < end + run.window_s * (begin < end))
+    return found

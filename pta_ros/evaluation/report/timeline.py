@@ -1,234 +1,235 @@
-"""A replay over time: faults and states of every sensor, weights, error."""
+"""The detailed time lines of one replay, as a figure for plotly.
+
+A colour that begins with `--` is a variable of the page's style sheet, so that light and dark share
+one figure; the page's script puts it in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pta_ros.evaluation.replay.record import Replayed
-from pta_ros.evaluation.report import answers as bag_answers
-from pta_ros.evaluation.report import svg
-from pta_ros.evaluation.report.faults_seen import FaultSeen
-from pta_ros.evaluation.report.markup import Markup, el
-from pta_ros.evaluation.report.measure import Measured
-from pta_ros.evaluation.report.motion import gap_s
-from pta_ros.evaluation.report.scores import Scored
-from pta_ros.evaluation.report.states import LIVE, Seconds, spans
-from pta_ros.evaluation.report.words import period, strength, window, words_of
+from pta_ros.evaluation.report.charts import (
+    LOOKS,
+    Part,
+    Stretch,
+    answers,
+    colour,
+    faults,
+    states,
+    true_activities,
+)
+from pta_ros.evaluation.report.measure import FaultSeen, Measured
+from pta_ros.evaluation.report.scores import LIVE, Scored, gap_s
+from pta_ros.metrics.pose import usual_step_s
 
-_WIDTH, _LEFT, _RIGHT = 1180.0, 74.0, 12.0
-_STRIP_WIDTH = 520.0
-#: Heights: a fault's strip, a stream's band and the space below; the panels; between panels.
-_STRIP, _BAND, _BELOW = 13.0, 22.0, 9.0
-_WEIGHTS, _ERRORS, _BETWEEN, _AXIS = 84.0, 150.0, 20.0, 34.0
-#: A series is drawn with at most so many stretches; more cannot be seen.
+Array = NDArray[np.floating]
+Figure = dict[str, Any]
+#: A panel of a figure: its height, its traces, its upright axis.
+Panel = tuple[float, list[Figure], Figure]
+
+#: Heights: a sensor's faults and states, weights, errors, a row of answers, spaces between.
+_FAULTS, _STATES, _WEIGHTS, _ERRORS, _ANSWERS, _BETWEEN = 20, 26, 84, 150, 24, 18
+#: Above and below the panels: the legend, and the axis of time.
+_TOP, _BOTTOM = 54, 40
+#: A series has at most so many stretches; more could not be seen.
 _CELLS = 1000
-#: A narrower bar could not be seen, and a short outage must be.
-_LEAST = 1.6
-#: Width of a letter in a strip.
-_LETTER = 6.0
 
 
-@dataclass(frozen=True, eq=False)
-class Series:
-    """Replays whose error is drawn: this one, the fault-free one, that without the sensor."""
-
-    run: Scored
-    free: Scored | None = None
-    dropped: Scored | None = None
-
-
-#: Draws a series into a height from a top on.
-Panel = Callable[[Series, svg.Scale, float, float], list[Markup]]
-
-
-def strip(run: Replayed, seen: Measured) -> Markup:
-    """The small timeline of the overview: per sensor its faults above its states."""
-    fault, band, below = 6.0, 9.0, 2.0
-    time = svg.Scale(0, seen.duration_s, 0, _STRIP_WIDTH)
-    parts: list[Markup] = []
-    for row, modality in enumerate(run.modalities):
-        top = row * (fault + band + below)
-        own = [f for f in seen.faults if f.modality == modality]
-        parts += [_fault(f, time, top, fault) for f in own]
-        parts += _states(run, modality, time, top + fault, band)
-    height = len(run.modalities) * (fault + band + below)
-    return svg.drawing(_STRIP_WIDTH, height, parts, f"states of the sensors in {run.name}", "strip")
+def figure(part: Part) -> Figure:
+    """The plotly figure of a replay: faults and states, weights, errors or answers over time."""
+    names, each = part.modalities, _FAULTS + _STATES
+    placed = [
+        (row * each + top, height, stretch)
+        for row, name in enumerate(names)
+        for top, height, found in (
+            (0, _FAULTS, faults(part.seen, name)),
+            (_FAULTS, _STATES, states(part.run, name)),
+        )
+        for stretch in found
+    ]
+    panels: list[Panel] = [(each * len(names), _bars(placed, names), _rows(names, each, _FAULTS))]
+    share = {"range": [0, 1], "tickvals": [0, 0.5, 1], "title": {"text": "weight"}}
+    panels.append((_WEIGHTS, _weights(part.run), share))
+    if part.run.run.classes:
+        panels.append(_answers_panel(part))
+    elif part.run.has_truth:
+        axis = {"rangemode": "tozero", "nticks": 6, "title": {"text": "error (mm)"}}
+        panels.append((_ERRORS, _errors(part), axis))
+    return _assembled(part.seen, panels)
 
 
-def strip_axis(seen: Measured) -> Markup:
-    """The time axis above the small timelines."""
-    time = svg.Scale(0, seen.duration_s, 0, _STRIP_WIDTH)
-    parts = []
-    for mark in svg.ticks(seen.duration_s, 7):
-        anchor = "start" if mark == 0 else "end" if time(mark) > _STRIP_WIDTH - 12 else "middle"
-        parts.append(svg.text(time(mark), 10, f"{mark:g} s", "small", anchor))
-        parts.append(svg.line(time(mark), 13, time(mark), 17, "axis"))
-    return svg.drawing(_STRIP_WIDTH, 17, parts, "time axis", "strip")
+def _assembled(seen: Measured, panels: Sequence[Panel]) -> Figure:
+    """The panels below each other on one axis of time."""
+    whole = sum(height for height, _, _ in panels) + _BETWEEN * (len(panels) - 1)
+    look = {
+        "ticklabelstandoff": 6,
+        "gridcolor": "--rule",
+        "zeroline": False,
+        "tickfont": {"color": "--soft"},
+    }
+    time = {
+        "range": [0, seen.duration_s], "showgrid": False, "linecolor": "--soft", "ticks": "outside",
+        "title": {"text": "seconds since the bag began"}, "anchor": _axis(len(panels) - 1),
+        "ticklabelstandoff": 0,
+    }  # fmt: skip
+    layout: Figure = {
+        "height": whole + _TOP + _BOTTOM, "margin": {"l": 110, "r": 12, "t": _TOP, "b": _BOTTOM},
+        "barmode": "overlay", "hovermode": "closest", "uniformtext": {"mode": "hide", "minsize": 8},
+        "uirevision": "kept",  # zoom and hidden traces outlast a change of theme
+        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "system-ui, DejaVu Sans, sans-serif", "size": 12, "color": "--ink"},
+        "hoverlabel": {"bgcolor": "--panel", "bordercolor": "--soft", "font": {"color": "--ink"}},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "--soft", "activecolor": "--ink"},
+        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+        "shapes": [_shade(row, fault) for fault in seen.faults for row in range(1, len(panels))],
+        "xaxis": look | time,
+    }  # fmt: skip
+    data, top = [], 1.0
+    for row, (height, traces, axis) in enumerate(panels):
+        place = {"domain": [max(0.0, top - height / whole), top], "fixedrange": True}
+        layout[_axis(row).replace("y", "yaxis")] = look | place | axis
+        data += [trace | {"yaxis": _axis(row)} for trace in traces]
+        top -= (height + _BETWEEN) / whole
+    return {"data": data, "layout": layout}
 
 
-def timeline(series: Series, seen: Measured) -> Markup:
-    """The large figure of one replay."""
-    run = series.run.run
-    time = svg.Scale(0, seen.duration_s, _LEFT, _WIDTH - _RIGHT)
-    parts, top = _streams(run, seen, time), len(run.modalities) * (_STRIP + _BAND + _BELOW)
-    panels: list[tuple[float, Panel]] = [(_WEIGHTS, _weights)]
-    if run.classes:
-        panels.append((bag_answers.height(series), bag_answers.answers))
-    elif series.run.has_truth:
-        panels.append((_ERRORS, _errors))
-    figure = list(parts)
-    for height, panel in panels:
-        top += _BETWEEN / 2 if panel is _weights else _BETWEEN
-        figure += _shades(seen.faults, time, top, height)
-        figure += panel(series, time, top, height)
-        top += height
-    figure += _time_axis(time, top)
-    judged = " and answers" if run.classes else " and error" * series.run.has_truth
-    label = f"{run.name}: states, weights{judged} over time"
-    return svg.drawing(_WIDTH, top + _AXIS, figure, label, "timeline")
+def _axis(row: int) -> str:
+    return f"y{row + 1}" if row else "y"
 
 
-def _streams(run: Replayed, seen: Measured, time: svg.Scale) -> list[Markup]:
-    parts = []
-    for row, modality in enumerate(run.modalities):
-        top = row * (_STRIP + _BAND + _BELOW)
-        for fault in (f for f in seen.faults if f.modality == modality):
-            parts.append(_fault(fault, time, top, _STRIP))
-            parts += _named(fault, time, top)
-        parts += _states(run, modality, time, top + _STRIP, _BAND)
-        middle = top + _STRIP + _BAND / 2 + 4
-        parts.append(svg.text(_LEFT - 8, middle, modality, "label", "end"))
-    return parts
+def _rows(names: Sequence[str], each: float, above: float = 0) -> Figure:
+    """An axis of rows from the top down, each named beside its part below `above`."""
+    places = [row * each + (above + each) / 2 for row in range(len(names))]
+    return {"range": [each * len(names), 0], "showgrid": False,
+            "tickvals": places, "ticktext": list(names)}  # fmt: skip
 
 
-def _fault(fault: FaultSeen, time: svg.Scale, top: float, height: float) -> Markup:
-    begin, end = time(fault.begin_s), time(fault.end_s)
-    told = f"{window(fault)}, strength {strength(fault)}"
-    return svg.box(begin, top, max(end - begin, _LEAST), height - 1, told, fill="url(#fault)")
+def _shade(row: int, fault: FaultSeen) -> Figure:
+    """A shade behind a panel where a sensor is faulty."""
+    return {
+        "type": "rect", "layer": "below", "fillcolor": "--shade", "line": {"width": 0},
+        "x0": fault.begin_s, "x1": fault.end_s, "yref": f"{_axis(row)} domain", "y0": 0, "y1": 1,
+    }  # fmt: skip
 
 
-def _named(fault: FaultSeen, time: svg.Scale, top: float) -> list[Markup]:
-    """The kind of a fault on its strip, where there is room for it."""
-    begin, end = time(fault.begin_s), time(fault.end_s)
-    words = words_of(fault.kind)
-    wide = len(words) * _LETTER + 6
-    if wide > end - begin:
-        return []
-    left = (begin + end - wide) / 2
-    ground = svg.box(left, top, wide, _STRIP - 1, class_="fault-name")
-    return [ground, svg.text((begin + end) / 2, top + _STRIP - 3.5, words, "fault-text", "middle")]
+def _bars(
+    placed: Iterable[tuple[float, float, Stretch]], sensors: Sequence[str] = ()
+) -> list[Figure]:
+    """One trace for each kind of bar; `placed` has the top and the height of each one's row."""
+    found: dict[str, list[tuple[float, float, Stretch]]] = {}
+    for top, height, stretch in placed:
+        found.setdefault(stretch.what, []).append((top, height, stretch))
+    traces = []
+    for name in [*(f"{sensor} {LIVE}" for sensor in sensors), *LOOKS]:
+        rows, (kind, pattern) = found.get(name, []), LOOKS.get(name, ("", ""))
+        marker: Figure = {"color": f"--{kind}" if kind else colour(name.partition(" ")[0])}
+        marker |= {"opacity": 1, "line": {"color": "--soft", "width": 0.5}}
+        if pattern:
+            hatch = {"shape": pattern, "fgcolor": f"--{kind}-hatch", "size": 6, "solidity": 0.25}
+            marker["pattern"] = {"fillmode": "overlay", **hatch}
+        trace = {
+            "type": "bar", "orientation": "h", "name": name, "marker": marker, "hoverinfo": "text",
+            "base": [round(s.begin_s, 3) for _, _, s in rows],
+            "x": [round(s.end_s - s.begin_s, 3) for _, _, s in rows],
+            "y": [top + height / 2 for top, height, _ in rows],
+            "width": [height - 2 for _, height, _ in rows],
+            "hovertext": [s.told for _, _, s in rows],
+            "legendgroup": name,
+        }  # fmt: skip
+        if any(s.label for _, _, s in rows):
+            inner: Figure = {"textposition": "inside", "insidetextanchor": "middle", "textangle": 0}
+            trace |= inner | {"text": [s.label for _, _, s in rows]}
+            trace |= {"textfont": {"color": "--ink", "size": 11}}
+        traces += [trace] if rows else []
+    return traces
 
 
-def _states(
-    run: Replayed, modality: str, time: svg.Scale, top: float, height: float
-) -> list[Markup]:
-    """Bars of the states; those that are not LIVE lie on top, so that short ones are seen."""
-    listed = sorted(spans(run, modality), key=lambda span: span.state != LIVE)
-    bars = []
-    for span in listed:
-        begin, end = time(span.begin_s), time(span.end_s)
-        told = f"{modality} {span.state} {period(span.begin_s, span.end_s)}"
-        told += f": {span.reason}" if span.reason else ""
-        kind = "band" if span.state == LIVE else "band out"
-        look = {"fill": svg.fill(modality, span.state), "class_": kind}
-        bars.append(svg.box(begin, top, max(end - begin, _LEAST), height, told, **look))
-    return bars
+def _answers_panel(part: Part) -> Panel:
+    """A row of the truth where there is one, and a row of answers for every replay."""
+    told = {"true": true_activities(part.run), "said": answers(part.run, "said")}
+    told |= {name: answers(scored, name) for name, scored in _others(part)}
+    rows = {name: found for name, found in told.items() if found or name == "said"}
+    placed = [(n * _ANSWERS, _ANSWERS, s) for n, found in enumerate(rows.values()) for s in found]
+    return _ANSWERS * len(rows), _bars(placed), _rows(list(rows), _ANSWERS)
 
 
-def _shades(
-    faults: Iterable[FaultSeen], time: svg.Scale, top: float, height: float
-) -> list[Markup]:
-    """Shades behind a panel where any sensor is faulty."""
-    shaded: list[tuple[float, float]] = []
-    for begin, end in sorted((f.begin_s, f.end_s) for f in faults):
-        if shaded and begin <= shaded[-1][1]:
-            shaded[-1] = (shaded[-1][0], max(shaded[-1][1], end))
-        else:
-            shaded.append((begin, end))
-    places = [(time(begin), time(end)) for begin, end in shaded]
-    return [svg.box(x, top, max(end - x, 1.0), height, class_="shade") for x, end in places]
+def _others(part: Part) -> list[tuple[str, Scored]]:
+    """The replays to compare with, by name."""
+    listed = [("fault-free", part.free), ("sensor dropped", part.dropped)]
+    return [(name, scored) for name, scored in listed if scored is not None]
 
 
-def _weights(series: Series, time: svg.Scale, top: float, height: float) -> list[Markup]:
-    """Weights of the sensors, one upon the other."""
-    run = series.run.run
-    share = svg.Scale(0, 1, top + height, top)
-    parts = _frame(time, share, (0.0, 0.5, 1.0), "weight")
-    for times, weights in _stretches(series.run.seconds, run.weights):
-        stack = np.cumsum(np.column_stack([np.zeros(len(weights)), weights]), axis=1)
-        across = np.array([time(t) for t in times])
-        for column, modality in enumerate(run.modalities):
-            low = [share(v) for v in stack[:, column]]
-            high = [share(v) for v in stack[:, column + 1]]
-            there = np.column_stack([across, high])
-            back = np.column_stack([across, low])[::-1]
-            area = _steps(np.concatenate([there, back]), len(there))
-            parts.append(svg.path([area], closed=True, fill=svg.colour(modality), class_="area"))
-    return parts
+def _weights(scored: Scored) -> list[Figure]:
+    """Weights of the sensors, one upon the other; a stretch ends one usual step after its last."""
+    step = usual_step_s(scored.seconds) or gap_s(scored.seconds)
+    cells = max(1, round(len(scored.seconds) / _CELLS))
+    times: list[float] = []
+    rows: list[Array] = []
+    for t, w in pieces(scored.seconds, scored.run.weights, gap_s(scored.seconds)):
+        times += [*_means(t, cells).tolist(), t[-1] + step, t[-1] + step]
+        rows += [*_means(w, cells), w[-1], np.zeros_like(w[-1])]
+    return [
+        {
+            "type": "scatter", "mode": "lines", "line": {"width": 0, "shape": "hv"},
+            "stackgroup": "weights", "fillcolor": colour(name), "name": name,
+            "legendgroup": f"{name} {LIVE}", "showlegend": False,
+            "hovertemplate": f"{name} %{{y:.2f}} at %{{x:.1f}} s<extra></extra>",
+            "x": np.round(times, 3).tolist(),
+            "y": [round(float(row[column]), 3) for row in rows],
+        }
+        for column, name in enumerate(scored.run.modalities)
+    ]  # fmt: skip
 
 
-def _steps(outline: svg.Array, half: int) -> svg.Array:
-    """Widen an area of one single estimate, so that it can be seen."""
-    if half > 1:
-        return outline
-    wide = np.repeat(outline, 2, axis=0)
-    wide[:, 0] += np.array([-1.0, 1.0, 1.0, -1.0])
-    return wide
+def _errors(part: Part) -> list[Figure]:
+    """The error of this replay before that of the others."""
+    lines = {"error of this replay": ("--this", "solid"), "fault-free": ("--free", "solid"),
+             "sensor dropped": ("--without", "dash")}  # fmt: skip
+    traces = []
+    for name, scored in [*_others(part), ("error of this replay", part.run)]:
+        ink, dash = lines[name]
+        times: list[float | None] = []
+        errors: list[float | None] = []
+        for t, e in pieces(scored.seconds, scored.error_mm, gap_s(scored.seconds)):
+            t, e = thin(t, e, max(2, round(_CELLS * len(t) / len(scored.seconds))))
+            times += [*np.round(t, 3).tolist(), None]
+            errors += [*(round(float(error), 1) for error in e), None]
+        traces.append({
+            "type": "scatter", "mode": "lines", "line": {"color": ink, "width": 1.5, "dash": dash},
+            "name": name, "x": times, "y": errors,
+            "hovertemplate": f"{name}: %{{y:.1f}} mm at %{{x:.1f}} s<extra></extra>",
+        })  # fmt: skip
+    return traces
 
 
-def _stretches(times: Seconds, weights: svg.Array) -> list[tuple[svg.Array, svg.Array]]:
-    """Weights cut at gaps; many estimates become means of neighbours."""
-    cut = svg.pieces(times, weights, gap_s(times))
-    cells = max(1, round(len(times) / _CELLS))
-    return [(_means(t, cells), _means(w, cells)) for t, w in cut]
+def pieces(times: Array, values: Array, gap: float) -> list[tuple[Array, Array]]:
+    """Cut a series where a pause is longer than `gap` and where a value is NaN."""
+    known = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+    times, values = times[known], values[known]
+    pause = np.diff(times)
+    cuts = np.flatnonzero((pause > gap) | (pause < 0)) + 1  # a clock may jump back
+    halves = zip(np.split(times, cuts), np.split(values, cuts), strict=True)
+    return [(t, v) for t, v in halves if len(t)]
 
 
-def _means(values: svg.Array, cells: int) -> svg.Array:
+def thin(times: Array, values: Array, cells: int) -> tuple[Array, Array]:
+    """Keep the lowest and the highest value (N,) of each of `cells` stretches of time."""
+    if len(times) <= 2 * cells:
+        return times, values
+    kept = set()
+    for rows in np.array_split(np.arange(len(times)), cells):
+        kept |= {rows[np.argmin(values[rows])], rows[np.argmax(values[rows])]}
+    chosen = np.array(sorted(kept))
+    return times[chosen], values[chosen]
+
+
+def _means(values: Array, cells: int) -> Array:
+    """Means of `cells` neighbours each."""
     begins = np.arange(0, len(values), cells)
     counts = np.diff(np.append(begins, len(values)))
-    sums = np.add.reduceat(values, begins, axis=0)
+    sums: Array = np.add.reduceat(values, begins, axis=0)
     return sums / counts.reshape(-1, *[1] * (values.ndim - 1))
-
-
-def _errors(series: Series, time: svg.Scale, top: float, height: float) -> list[Markup]:
-    """The error of this replay before that of the others, on one scale."""
-    drawn = [(series.free, "free"), (series.dropped, "without"), (series.run, "this")]
-    known = [(scored, kind) for scored, kind in drawn if scored and scored.has_truth]
-    high = max(float(np.nanmax(scored.error_mm)) for scored, _ in known)
-    scale = svg.Scale(0, 1.04 * high, top + height, top)
-    parts = _frame(time, scale, svg.ticks(high, 5), "error (mm)")
-    for scored, kind in known:
-        found = svg.pieces(scored.seconds, scored.error_mm, gap_s(scored.seconds))
-        points = []
-        for times, errors in found:
-            cells = max(2, round(_CELLS * len(times) / len(scored.seconds)))
-            thinned = zip(*svg.thin(times, errors, cells), strict=True)
-            points.append(np.array([(time(t), scale(e)) for t, e in thinned]))
-        parts.append(svg.path(points, class_=f"error {kind}"))
-    return parts
-
-
-def _frame(time: svg.Scale, scale: svg.Scale, marks: Iterable[float], name: str) -> list[Markup]:
-    parts = []
-    for mark in marks:
-        y = scale(mark)
-        parts.append(svg.line(time.begin, y, time.end, y, "grid"))
-        parts.append(svg.text(time.begin - 8, y + 3.5, f"{mark:g}", "small", "end"))
-    middle = (scale.begin + scale.end) / 2
-    turned = f"rotate(-90 14 {middle:g})"
-    label = el("text", name, x=14, y=middle, class_="small", text_anchor="middle",
-                   transform=turned)  # fmt: skip
-    return [*parts, label]
-
-
-def _time_axis(time: svg.Scale, top: float) -> list[Markup]:
-    parts = [svg.line(time.begin, top, time.end, top, "axis")]
-    for mark in svg.ticks(time.high, 14):
-        x = time(mark)
-        parts.append(svg.line(x, top, x, top + 4, "axis"))
-        parts.append(svg.text(x, top + 16, f"{mark:g}", "small", "middle"))
-    middle = (time.begin + time.end) / 2
-    return [*parts, svg.text(middle, top + 30, "seconds since the bag began", "small", "middle")]

@@ -1,24 +1,32 @@
-"""The report's sentences and figures in words."""
+"""The report's sentences, and its figures as text: errors of poses, accuracy of activities."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from pta_ros.evaluation.faults.plan import strength_text
-from pta_ros.evaluation.report import terms
-from pta_ros.evaluation.report.faults_seen import FaultSeen
-from pta_ros.evaluation.report.measure import Measured, SensorSeen
-from pta_ros.evaluation.report.scores import Judged
-from pta_ros.evaluation.report.states import LIVE, MISSING
-from pta_ros.evaluation.report.terms import NONE
+from pta_ros.evaluation.replay.record import Moment, Replayed
+from pta_ros.evaluation.report.measure import LIMIT, LIMIT_POINTS, FaultSeen, Measured, SensorSeen
+from pta_ros.evaluation.report.scores import LIVE, MISSING, Accuracy, Judged, seconds
 
+#: What stands where there is no figure.
+NONE = "–"
 #: A sensor may be MISSING for so long at the begin without a word: bags start at any moment.
 _START_S = 1.0
+#: A mean weight below this is written as 0.00: the model leaves the sensor out.
+_NO_WEIGHT = 0.005
+#: So many plans that miss the limit are named at the top.
+_NAMED = 6
 
 
 def number(value: float | None, digits: int = 1) -> str:
     """A figure, or a dash where there is none."""
     return NONE if value is None else f"{value:.{digits}f}"
+
+
+def figure(value: float | None) -> str:
+    """Millimetres or percent, with a decimal below 100."""
+    return number(value, 1 if value is None or value < 99.95 else 0)
 
 
 def percent(share: float | None) -> str:
@@ -40,7 +48,7 @@ def clock(seconds: float) -> str:
 def period(begin_s: float, end_s: float) -> str:
     """A stretch of time in a bag, the unit said once where it is the same."""
     begin, end = clock(begin_s), clock(end_s)
-    same = begin[-3:].split()[-1] == end[-3:].split()[-1]
+    same = begin.rpartition(" ")[2] == end.rpartition(" ")[2]
     return f"{begin.rpartition(' ')[0] if same else begin}–{end}"
 
 
@@ -49,9 +57,48 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def strength(fault: FaultSeen) -> str:
-    """What the strength of a fault is, with its unit."""
-    return strength_text(fault.kind, fault.modality, fault.strength)
+# -- what a replay is judged by -----------------------------------------------------------------
+
+
+def value(judged: Judged) -> float:
+    """The figure that is judged: MPJPE (mm) or accuracy (percent)."""
+    return judged.accuracy_percent if isinstance(judged, Accuracy) else judged.mpjpe_mm
+
+
+def judged_text(judged: Judged | None) -> str:
+    """The figure that is judged without its unit, or a dash."""
+    return NONE if judged is None else figure(value(judged))
+
+
+def unit(judged: Judged | None) -> str:
+    """What the figure is counted in."""
+    return "%" if isinstance(judged, Accuracy) else "mm"
+
+
+def name(judged: Judged | None) -> str:
+    """What the figure is called."""
+    return "accuracy" if isinstance(judged, Accuracy) else "MPJPE"
+
+
+def beside_dropped(seen: Measured) -> str:
+    """What is held against the limit: a ratio of errors, or points of accuracy.
+
+    The ratio has a third decimal where two would hide on which side of the limit it is.
+    """
+    if seen.gain_points is not None:
+        return f"{seen.gain_points:+.1f}".replace("-", "−")
+    if seen.ratio is None:
+        return NONE
+    digits = 2 if (round(seen.ratio, 2) <= LIMIT) == seen.kept else 3
+    return f"×{seen.ratio:.{digits}f}"
+
+
+def limit(seen: Measured) -> str:
+    """The limit in words."""
+    return f"×{LIMIT:g}" if seen.gain_points is None else f"−{LIMIT_POINTS:g} points"
+
+
+# -- one replay ---------------------------------------------------------------------------------
 
 
 def verdict(seen: Measured) -> str:
@@ -66,6 +113,61 @@ def events(seen: Measured) -> str:
         return f"{what} No estimate at all."
     silent = f" No estimate for {seen.silent_s:.1f} s in all." if seen.silent_s > 0 else ""
     return what + silent
+
+
+def cost(seen: Measured) -> str:
+    """What the faults cost, beside nothing failing and beside doing without the sensor."""
+    if not seen.faults:
+        return "" if seen.whole is None else f"{_told(seen.whole)}."
+    if seen.window is None or seen.free is None:
+        return _effect(seen)
+    return f"{_told(seen.window, seen.free)}{_limit_kept(seen)}."
+
+
+def fault_window(fault: FaultSeen) -> str:
+    """Sensor, kind and time of a fault."""
+    return f"{fault.modality} {kind(fault.kind)} {period(fault.begin_s, fault.end_s)}"
+
+
+def kind(fault_kind: str) -> str:
+    """The kind of a fault as words."""
+    return fault_kind.replace("_", " ")
+
+
+def strength(fault: FaultSeen) -> str:
+    """What the strength of a fault is, with its unit."""
+    return strength_text(fault.kind, fault.modality, fault.strength)
+
+
+def reaction(fault: FaultSeen) -> str:
+    """What the stream did about a fault."""
+    if fault.begin_s >= fault.end_s:
+        return "not reached by the end of the bag"
+    if fault.state is None:
+        return f"stays LIVE, {_use(fault)}"
+    told = f"{fault.state} after {number(fault.left_after_s, 2)} s"
+    if fault.left_after_s == 0:
+        told = f"{fault.state} from its begin"
+    if fault.back_after_s is None and fault.outlasts:
+        return f"{told}, to the end of the bag"
+    if fault.back_after_s is None:
+        return f"{told}, not back by the end of the bag"
+    if fault.back_after_s == 0:
+        return f"{told}, out of use for {fault.out_s:.1f} s of it"
+    return f"{told}, back {fault.back_after_s:.2f} s after it"
+
+
+def _use(fault: FaultSeen) -> str:
+    """What the estimates made of a sensor that stayed LIVE: a frame may be weighed with 0."""
+    if fault.used is None:
+        return "no estimate meanwhile"
+    if fault.weight is None:
+        return "but no estimate has a frame of it"
+    instead = "" if fault.free_weight is None else f" instead of {fault.free_weight:.2f}"
+    if fault.weight < _NO_WEIGHT:
+        return f"but the model leaves it out: weight 0.00{instead}"
+    told = f"used in {percent(fault.used)} of the estimates"
+    return f"{told}, weight {fault.weight:.2f}{instead}" if instead else told
 
 
 def _sensors(sensors: Sequence[SensorSeen]) -> str:
@@ -89,67 +191,114 @@ def _faults(faults: Sequence[FaultSeen]) -> str:
         return "The bag ends before any fault begins."
     rest = f" {late} more after the bag's end." if late else ""
     if len(met) == 1:
-        return f"{window(met[0])}: {reaction(met[0])}.{rest}"
+        return f"{fault_window(met[0])}: {reaction(met[0])}.{rest}"
     sensors = listed(sorted({fault.modality for fault in met}))
     kinds = sorted({fault.kind for fault in met})
-    which = words_of(kinds[0]) if len(kinds) == 1 else f"{len(kinds)} kinds"
+    which = kind(kinds[0]) if len(kinds) == 1 else f"{len(kinds)} kinds"
     left = sum(fault.state is not None for fault in met)
     did = f"{left} put the sensor out of use" if left else "the sensors stay LIVE"
     return f"{len(met)} faults ({which}) on {sensors}: {did}.{rest}"
 
 
-def window(fault: FaultSeen) -> str:
-    """Sensor, kind and time of a fault."""
-    return f"{fault.modality} {words_of(fault.kind)} {period(fault.begin_s, fault.end_s)}"
+def _told(judged: Judged, before: Judged | None = None) -> str:
+    way = f"{judged_text(before)} → " if before else ""
+    called = name(judged)
+    return f"{called[0].upper()}{called[1:]} {way}{judged_text(judged)} {unit(judged)}"
 
 
-def words_of(kind: str) -> str:
-    """The kind of a fault as words."""
-    return kind.replace("_", " ")
+def _effect(seen: Measured) -> str:
+    """What a fault does where nothing says what is true; empty when that is not known."""
+    if seen.changed_percent is not None:
+        return f"{figure(seen.changed_percent)} % of the answers change."
+    return "" if seen.shift_mm is None else f"Joints move by {figure(seen.shift_mm)} mm."
 
 
-def reaction(fault: FaultSeen) -> str:
-    """What the stream did about a fault."""
-    if fault.begin_s >= fault.end_s:
-        return "not reached by the end of the bag"
-    if fault.state is None:
-        return f"stays LIVE, used in {percent(fault.used)} of the estimates{_weights(fault)}"
-    told = f"{fault.state} after {number(fault.left_after_s, 2)} s"
-    if fault.left_after_s == 0:
-        told = f"{fault.state} from its begin"
-    if fault.back_after_s is None and fault.outlasts:
-        return f"{told}, to the end of the bag"
-    if fault.back_after_s is None:
-        return f"{told}, not back by the end of the bag"
-    if fault.back_after_s == 0:
-        return f"{told}, out of use for {fault.out_s:.1f} s of it"
-    return f"{told}, back {fault.back_after_s:.2f} s after it"
-
-
-def _weights(fault: FaultSeen) -> str:
-    if fault.weight is None or fault.free_weight is None:
-        return ""
-    return f", weight {fault.weight:.2f} instead of {fault.free_weight:.2f}"
-
-
-def cost(seen: Measured) -> str:
-    """What the faults cost, beside nothing failing and beside doing without the sensor."""
-    if not seen.faults:
-        return "" if seen.whole is None else f"{_figure(seen.whole)}."
-    if seen.window is None or seen.free is None:
-        return terms.effect(seen)
-    return f"{_figure(seen.window, terms.figure(seen.free))}{_beside_dropped(seen)}."
-
-
-def _figure(judged: Judged, before: str = "") -> str:
-    name = terms.name(judged)
-    way = f"{before} → " if before else ""
-    return f"{name[0].upper()}{name[1:]} {way}{terms.figure(judged)} {terms.unit(judged)}"
-
-
-def _beside_dropped(seen: Measured) -> str:
+def _limit_kept(seen: Measured) -> str:
     if seen.kept is None or seen.dropped is None:
         return ""
-    said = "kept" if seen.kept else "MISSED"
-    without = f"{terms.figure(seen.dropped)} {terms.unit(seen.dropped)} with the sensor dropped"
-    return f"; {without} instead ({terms.beside_dropped(seen)}, limit {terms.limit(seen)} {said})"
+    told = "kept" if seen.kept else "MISSED"
+    without = f"{judged_text(seen.dropped)} {unit(seen.dropped)} with the sensor dropped"
+    return f"; {without} instead ({beside_dropped(seen)}, limit {limit(seen)} {told})"
+
+
+def overview(seen: Measured) -> tuple[str, str]:
+    """The one figure of a replay in the overview, and its unit."""
+    if seen.faults and seen.window and seen.free:
+        return f"{judged_text(seen.free)} → {judged_text(seen.window)}", unit(seen.window)
+    if not seen.faults and seen.whole:
+        return judged_text(seen.whole), f"{unit(seen.whole)}, whole bag"
+    if seen.changed_percent is not None:
+        return figure(seen.changed_percent), "% changed"
+    if seen.shift_mm is not None:
+        return figure(seen.shift_mm), "mm"
+    return number(seen.rate_hz), "estimates per s"
+
+
+def moments_title(run: Replayed) -> str:
+    """Which moments, the worst of them in numbers: all that shows while they are folded."""
+    known = [m for m in run.moments if m.truth_m is not None]
+    if not known:
+        return "Least certain moments"
+    worst = max(known, key=lambda m: m.error_mm)
+    return f"Worst moments: {figure(worst.error_mm)} mm at {_when(run, worst)}"
+
+
+def moment(run: Replayed, shown: Moment) -> str:
+    """When a moment was, and its error where that is known."""
+    error = "" if shown.truth_m is None else f", {figure(shown.error_mm)} mm"
+    return f"{_when(run, shown)}{error}"
+
+
+def weights(shown: Moment) -> str:
+    """The weights of a moment's sensors."""
+    return ", ".join(f"{name} {weight:.2f}" for name, weight in shown.weights.items() if weight)
+
+
+def _when(run: Replayed, shown: Moment) -> str:
+    return clock(float(seconds(run, shown.stamp_ns)))
+
+
+# -- all replays --------------------------------------------------------------------------------
+
+
+def overview_head(replays: Sequence[Measured]) -> str:
+    """What the overview's figures are."""
+    activities = any(seen.changed_percent is not None for seen in replays)
+    truth = next((seen.whole for seen in replays if seen.whole), None)
+    if truth:
+        mean = "accuracy" if isinstance(truth, Accuracy) else "mean error"
+        return f"{mean} in the faults' windows: fault-free → with fault"
+    if len(replays) == 1:
+        return "estimates"
+    if activities:
+        return "share of answers unlike the fault-free replay's"
+    return "how far joints move from the fault-free replay"
+
+
+def limit_kept(replays: Sequence[Measured]) -> str:
+    """How many plans keep the limit, and which do not; `replays` are those with a limit."""
+    missed = [seen.name for seen in replays if not seen.kept]
+    told = f"limit {limit(replays[0])}"
+    if not missed:
+        plans = f"{len(replays)} plans"
+        return f"no fault costs more than doing without the sensor ({told}, {plans})"
+    more = [f"{len(missed) - _NAMED} more"] if len(missed) > _NAMED else []
+    cost_more = f"{len(missed)} of {len(replays)} plans cost more than doing without the sensor"
+    return f"{cost_more} ({told}): {listed([*missed[:_NAMED], *more])}"
+
+
+def numbers_note(replays: Sequence[Measured]) -> str:
+    """What the columns of all numbers mean, as far as they are there."""
+    note = "Messages: lost on the way (estimated from gaps), corrupt (failed their checks), dropped"
+    note += " (late, double, superseded). Latency: all stages of an estimate."
+    limited = next((seen for seen in replays if seen.kept is not None), None)
+    if limited:
+        points = limited.gain_points is not None
+        what = "Difference: with fault less" if points else "Ratio: with fault over"
+        note += f" {what} sensor dropped, limit {limit(limited)}."
+    if any(seen.faults and isinstance(seen.whole, Accuracy) for seen in replays):
+        note += " An answer counts where its window lies within one activity, and to a fault where"
+        note += " its window touches the fault's."
+    elif any(seen.shift_mm is not None for seen in replays) and not any(s.whole for s in replays):
+        note += " Moved: distance of joints from those of the fault-free replay, in the windows."
+    return note

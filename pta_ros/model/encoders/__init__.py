@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from pta_ros.errors import ConfigError
-from pta_ros.model.encoders import lite, lite_rf, xfi
+from pta_ros.model.encoders import lite, xfi, xfi_lidar
 
 
 class Encoder(Protocol):
@@ -19,9 +19,17 @@ class Encoder(Protocol):
         """Encode a batch."""
 
 
+#: Family -> modality -> encoder. `xfi`: the paper's, which load X-Fi's published weights by name.
 ENCODERS: dict[str, dict[str, type[nn.Module]]] = {
-    "lite": {**lite.ENCODERS, **lite_rf.ENCODERS},
-    "xfi": xfi.ENCODERS,
+    "lite": lite.ENCODERS,
+    "xfi": {
+        "depth": xfi.DepthEncoder,
+        "lidar": xfi_lidar.LidarEncoder,
+        "csi": xfi.CsiEncoder,
+        "radar": xfi.RadarEncoder,
+        "wifi": xfi.WifiEncoder,
+        "rfid": xfi.RfidEncoder,
+    },
 }
 
 

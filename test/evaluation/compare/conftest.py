@@ -4,16 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from pta_ros.evaluation.compare.table import (
-    COMPARED,
-    PLAIN,
-    UNGATED,
-    Context,
-    Data,
-    Machine,
-    Record,
-)
+from pta_ros.evaluation.compare.table import COMPARED, PLAIN, Context, Data, Machine, PoseRecord
 from pta_ros.metrics.subsets import subset_name, subsets
+from pta_ros.training.systems import UNGATED
 
 MODALITIES = ("depth", "lidar", "csi")
 NAMES = [subset_name(s) for s in subsets(MODALITIES)]
@@ -39,10 +32,12 @@ def record(system, seed, subset, corruption=None, mpjpe_mm=None, pa_mpjpe_mm=Non
     error = mpjpe_mm if mpjpe_mm is not None else BASE_MM[subset] + WORSE_MM[system] + seed - 1.0
     pa = pa_mpjpe_mm if pa_mpjpe_mm is not None else 0.75 * error
     joints = tuple(error + joint - 8.0 for joint in range(17))
-    return Record(system, seed, subset, corruption, 120, error, pa, joints, 0.68, 0.95)
+    return PoseRecord(
+        subset, 120, error, pa, joints, 0.68, 0.95, system=system, seed=seed, corruption=corruption
+    )
 
 
-def clean(systems=(*COMPARED, PLAIN, UNGATED)):
+def clean(systems=(*COMPARED["pose"], PLAIN, UNGATED)):
     return [record(s, seed, name) for s in systems for seed in SEEDS for name in NAMES]
 
 

@@ -2,16 +2,16 @@ from dataclasses import replace
 
 import pytest
 
-from pta_ros.evaluation.compare.bounds import judge
+from pta_ros.evaluation.compare.bounds import pose_bounds
 from pta_ros.evaluation.compare.table import tabulate
 
 
 def verdicts(make, records, seeds=(0, 1, 2)):
-    return {v.bound.name: v for v in judge(tabulate(records, make.context(seeds=seeds)))}
+    return {b.name: b for b in pose_bounds(tabulate(records, seeds))}
 
 
 def missed(make, records):
-    return [name for name, v in verdicts(make, records).items() if not v.bound.ok]
+    return [name for name, v in verdicts(make, records).items() if not v.ok]
 
 
 def changed(records, system, subset, **values):
@@ -25,8 +25,8 @@ def changed(records, system, subset, **values):
 
 def test_a_good_comparison_keeps_every_bound(make):
     found = verdicts(make, make.clean() + make.corrupted())
-    assert [name for name, v in found.items() if not v.bound.ok] == []
-    values = {name: v.bound.value for name, v in found.items()}
+    assert [name for name, v in found.items() if not v.ok] == []
+    values = {name: v.value for name, v in found.items()}
     assert values["Seeds of every compared system"] == 3
     assert values["PTA + mixers + gate (ours): best MPJPE among all compared systems"] == 7
     assert values["PTA: best MPJPE among those the paper counts"] == 7
@@ -42,8 +42,8 @@ def test_one_lost_subset_breaks_the_gates_bound_but_not_the_papers_count(make):
     ]
     found = verdicts(make, records)
     gate = found["PTA + mixers + gate (ours): best MPJPE among all compared systems"]
-    assert (gate.bound.value, gate.where) == (6, "not in depth + csi")
-    assert found["PTA: best MPJPE among those the paper counts"].bound.value == 6
+    assert (gate.value, gate.where) == (6, "not in depth + csi")
+    assert found["PTA: best MPJPE among those the paper counts"].value == 6
 
 
 def test_systems_without_parts_do_not_count_against_pta_as_the_paper_counts(make):
@@ -68,16 +68,16 @@ def test_a_worse_figure_misses_its_bound_and_says_where(
     make, system, subset, values, expected, where
 ):
     found = verdicts(make, changed(make.clean(), system, subset, **values) + make.corrupted())
-    lost = [v for v in found.values() if not v.bound.ok]
-    assert [(expected in v.bound.name, v.where) for v in lost] == [(True, where)]
+    lost = [v for v in found.values() if not v.ok]
+    assert [(expected in v.name, v.where) for v in lost] == [(True, where)]
 
 
 @pytest.mark.parametrize(("percent", "kept"), [(1.99, True), (2.01, False)])
 def test_each_corruption_is_held_to_two_percent(make, percent, kept):
     found = verdicts(make, make.clean() + make.corrupted(percent=percent))
     spoilt = [v for name, v in found.items() if "worse than dropping it" in name]
-    assert [v.bound.ok for v in spoilt] == [kept] * 3
-    assert [v.bound.value for v in spoilt] == pytest.approx([percent] * 3)
+    assert [v.ok for v in spoilt] == [kept] * 3
+    assert [v.value for v in spoilt] == pytest.approx([percent] * 3)
 
 
 def test_what_was_not_measured_is_not_kept(make):
@@ -86,9 +86,9 @@ def test_what_was_not_measured_is_not_kept(make):
     for part in ("Seeds", "best MPJPE", "worse than dropping it", "PA-MPJPE"):
         named = [v for name, v in found.items() if part in name]
         assert named
-        assert not any(v.bound.ok for v in named)
+        assert not any(v.ok for v in named)
     gate = found["PTA + mixers + gate (ours): best MPJPE among all compared systems"]
-    assert gate.bound.value is None
+    assert gate.value is None
 
 
 def test_a_subset_that_a_rival_lacks_is_not_won(make):
@@ -96,10 +96,10 @@ def test_a_subset_that_a_rival_lacks_is_not_won(make):
     gate = verdicts(make, records)[
         "PTA + mixers + gate (ours): best MPJPE among all compared systems"
     ]
-    assert (gate.bound.value, gate.bound.ok, gate.where) == (6, False, "not measured in csi")
+    assert (gate.value, gate.ok, gate.where) == (6, False, "not measured in csi")
 
 
 def test_two_seeds_are_too_few(make):
     records = [r for r in make.clean() + make.corrupted() if r.seed < 2]
     found = verdicts(make, records, seeds=(0, 1))
-    assert [n for n, v in found.items() if not v.bound.ok] == ["Seeds of every compared system"]
+    assert [n for n, v in found.items() if not v.ok] == ["Seeds of every compared system"]

@@ -33,6 +33,15 @@ def test_json_gives_back_exactly_what_was_written(make, written):
     assert read_json(path) == (records, make.context())
 
 
+def test_pages_and_figures_come_again_from_the_stored_json(written, tmp_path):
+    _, paths = written
+    again = write_results(*read_json(paths[0]), tmp_path / "again")
+    texts = [p for p in paths if p.suffix != ".png"]
+    assert [p.name for p in texts] == ["results.json", "results.csv", "results.md"]
+    for before, after in zip(texts, again, strict=False):
+        assert before.read_text() == after.read_text()
+
+
 def test_json_holds_what_follows_from_the_records(written):
     _, paths = written
     values = json.loads(next(p for p in paths if p.suffix == ".json").read_text())
@@ -60,7 +69,7 @@ def test_a_missing_file_is_refused(tmp_path):
 
 def test_csv_holds_every_cell_with_its_deviation_and_mark(make):
     records = make.clean() + make.corrupted()
-    rows = list(csv.DictReader(as_csv(tabulate(records, make.context())).splitlines()))
+    rows = list(csv.DictReader(as_csv(tabulate(records, make.context().seeds)).splitlines()))
     assert len(rows) == len(records) / 3
     found = {(r["system"], r["subset"], r["corruption"]): r for r in rows}
     gate = found["pta_gate", "depth", ""]

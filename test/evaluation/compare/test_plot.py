@@ -1,8 +1,9 @@
 import numpy as np
 from matplotlib.image import imread
 
-from pta_ros.evaluation.compare import plot as table_plot
+from pta_ros.evaluation.compare import plot
 from pta_ros.evaluation.compare.table import COMPARED, tabulate
+from pta_ros.training.systems import SYSTEMS
 
 
 def drawn(path):
@@ -16,27 +17,26 @@ def colour_share(pixels, colour):
 
 
 def test_every_system_has_bars_in_its_own_colour(make, tmp_path):
-    table = tabulate(make.clean(), make.context())
-    table_plot.draw(table, make.context(), tmp_path)
+    table = tabulate(make.clean(), make.context().seeds)
+    plot.draw(table, make.context(), tmp_path)
     pixels = drawn(tmp_path / "results_subsets.png")
-    colours = table_plot._SYSTEM_COLOURS
-    assert list(colours) == list(COMPARED)
-    assert len(set(colours.values())) == len(COMPARED)
-    for colour in colours.values():
+    colours = {SYSTEMS[name].colour for name in COMPARED["pose"]}
+    assert len(colours) == len(COMPARED["pose"])
+    for colour in colours:
         assert colour_share(pixels, colour) > 0.01
 
 
 def test_a_system_that_was_not_run_has_no_bar(make, tmp_path):
     records = [r for r in make.clean() if r.system != "base2"]
-    table_plot.draw(tabulate(records, make.context()), make.context(), tmp_path)
+    plot.draw(tabulate(records, make.context().seeds), make.context(), tmp_path)
     pixels = drawn(tmp_path / "results_subsets.png")
-    assert colour_share(pixels, table_plot._SYSTEM_COLOURS["base2"]) < 0.001
-    assert colour_share(pixels, table_plot._SYSTEM_COLOURS["base1"]) > 0.01
+    assert colour_share(pixels, SYSTEMS["base2"].colour) < 0.001
+    assert colour_share(pixels, SYSTEMS["base1"].colour) > 0.01
 
 
 def test_weights_are_drawn_only_when_known(make, tmp_path):
-    table = tabulate(make.clean(), make.context())
-    names = [p.name for p in table_plot.draw(table, make.context(histories={}), tmp_path)]
+    table = tabulate(make.clean(), make.context().seeds)
+    names = [p.name for p in plot.draw(table, make.context(histories={}), tmp_path)]
     assert names == ["results_subsets.png", "results_joints.png"]
     assert not (tmp_path / "results_weights.png").exists()
 
@@ -46,5 +46,5 @@ def test_histories_of_different_lengths_and_many_seeds_can_be_drawn(make, tmp_pa
     history = {seed: {m: [1 / 3] * (seed + 1) for m in ("depth", "lidar", "csi")} for seed in seeds}
     records = [r for r in make.clean() if r.seed in seeds]
     context = make.context(seeds=seeds, histories=history)
-    table_plot.draw(tabulate(records, context), context, tmp_path)
+    plot.draw(tabulate(records, context.seeds), context, tmp_path)
     assert drawn(tmp_path / "results_weights.png").std() > 0.01

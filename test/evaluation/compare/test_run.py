@@ -9,14 +9,14 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from pta_ros.cli import evaluate_pta, train_pta
 from pta_ros.evaluation.compare.files import read_json
-from pta_ros.evaluation.compare.run import TESTED_BROKEN, with_view
-from pta_ros.evaluation.compare.table import COMPARED, PLAIN, UNGATED
+from pta_ros.evaluation.compare.run import TESTED_CORRUPTED, with_view
+from pta_ros.evaluation.compare.table import COMPARED, PLAIN
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.encoders.lite import ENCODERS
 from pta_ros.training.config_file import load_config
 from pta_ros.training.corrupt import FROZEN, corrupted_view, kinds
 from pta_ros.training.run import read_bench, train_systems
-from pta_ros.training.systems import make_system
+from pta_ros.training.systems import UNGATED, make_system
 
 NAMES = ("depth", "lidar", "csi")
 CONFIG = """
@@ -90,10 +90,10 @@ def test_all_files_are_written(compared):
 
 def test_every_system_is_tested_on_every_subset_and_some_on_every_corruption(records):
     every = [subset_name(s) for s in subsets(NAMES)]
-    clean = {(system, s, None) for system in [*COMPARED, PLAIN, UNGATED] for s in every}
+    clean = {(system, s, None) for system in [*COMPARED["pose"], PLAIN, UNGATED] for s in every}
     broken = {
         (system, subset_name(s), f"{m}/{kind}")
-        for system in TESTED_BROKEN
+        for system in TESTED_CORRUPTED
         for m in NAMES
         for kind in kinds(m)
         for s in subsets(NAMES)
@@ -134,7 +134,7 @@ def raw(bench, modality):
     return torch.from_numpy(bench.ready.data.inputs[modality][bench.ready.rows["test"].numpy()])
 
 
-@pytest.mark.parametrize("name", TESTED_BROKEN)
+@pytest.mark.parametrize("name", TESTED_CORRUPTED)
 def test_a_record_is_what_the_whole_model_gives_on_the_raw_frames(bench, records, name):
     model = make_system(name, bench)
     for subset in subsets(NAMES):
@@ -168,20 +168,21 @@ def test_a_corrupted_record_is_what_the_whole_model_gives_on_spoilt_frames(
 
 
 def test_a_spoilt_view_replaces_one_modality_with_its_points_and_leaves_the_rest(bench):
-    clean, view = bench.clean, bench.spoilt["lidar"]["shift"]
+    clean, view = bench.clean, bench.corrupted["lidar"]["shift"]
     seen = with_view(clean, "lidar", view)
     assert seen.tokens["lidar"] is view.tokens["lidar"]
     assert seen.points["lidar"] is view.points["lidar"]
     assert all(seen.tokens[m] is clean.tokens[m] for m in ("depth", "csi"))
     assert not torch.equal(view.points["lidar"], clean.points["lidar"])
-    csi = with_view(clean, "csi", bench.spoilt["csi"]["noise"])
+    csi = with_view(clean, "csi", bench.corrupted["csi"]["noise"])
     assert csi.points["lidar"] is clean.points["lidar"]
 
 
 @pytest.fixture
 def encoded():
     """Frames that each kind of encoder has encoded since."""
-    counts, names = dict.fromkeys(ENCODERS, 0), {kind: m for m, kind in ENCODERS.items()}
+    names = {ENCODERS[m]: m for m in ("depth", "lidar", "csi")}
+    counts = dict.fromkeys(names.values(), 0)
 
     def count(module, inputs, output):
         if type(module) in names:
@@ -241,7 +242,7 @@ def test_an_unfinished_run_is_one_line_that_says_what_to_do(
     cut = tmp_path / "cut"
     shutil.copytree(run, cut, ignore=shutil.ignore_patterns("pta*.state.safetensors"))
     with pytest.raises(KeyboardInterrupt):
-        train_systems(load_config(config), synthetic_tree, cut, COMPARED, [0], Dies("pta"))
+        train_systems(load_config(config), synthetic_tree, cut, COMPARED["pose"], [0], Dies("pta"))
     capsys.readouterr()
     assert compare(synthetic_tree, cut, tmp_path / "table") == 1
     (line,) = capsys.readouterr().err.splitlines()

@@ -3,17 +3,23 @@ from dataclasses import replace
 import pytest
 
 from pta_ros.errors import ConfigError
+from pta_ros.evaluation.compare.bounds import gaps
 from pta_ros.evaluation.compare.effects import Effect
-from pta_ros.evaluation.compare.gaps import gaps
-from pta_ros.evaluation.compare.page import docs_page, report
+from pta_ros.evaluation.compare.page import pose_page
 from pta_ros.evaluation.compare.table import COMPARED, tabulate
 from pta_ros.evaluation.compare.text import (
     contamination_table,
     corruption_table,
-    error_table,
+    metric_table,
     percent_text,
     plain_table,
 )
+from pta_ros.metrics.evaluate import MPJPE
+
+
+def effect(subset, before, after):
+    """What adding CSI does to the MPJPE."""
+    return Effect(MPJPE, subset, "csi", f"{subset}+csi", before, after)
 
 
 def rows(markdown):
@@ -24,8 +30,8 @@ def rows(markdown):
 
 
 def test_the_error_table_marks_the_best_and_counts_it(make):
-    table = rows(error_table(tabulate(make.clean(), make.context()), "mpjpe_mm"))
-    assert table[0] == ["subset", *COMPARED.values()]
+    table = rows(metric_table(tabulate(make.clean(), make.context().seeds), MPJPE))
+    assert table[0] == ["subset", *COMPARED["pose"].values()]
     assert [row[0] for row in table[1:-1]] == [n.replace("+", " + ") for n in make.names]
     assert table[1][1:] == ["80.0 ± 1.0", "90.0 ± 1.0", "60.0 ± 1.0", "54.0 ± 1.0", "70.0 ± 1.0",
                             "52.0 ± 1.0", "**50.0 ± 1.0**"]  # fmt: skip
@@ -38,7 +44,7 @@ def test_a_missing_cell_is_a_dash_and_a_seed_less_is_named(make):
         for r in make.clean()
         if r.system != "pta_no_meta" and (r.system, r.seed) not in (("xfi", 2), ("pta_gate", 0))
     ]
-    table = rows(error_table(tabulate(records, make.context()), "mpjpe_mm"))
+    table = rows(metric_table(tabulate(records, make.context().seeds), MPJPE))
     depth = dict(zip(table[0], table[1], strict=True))
     assert depth["PTA without meta weights"] == "–"
     assert depth["X-Fi fusion"] == "59.5 ± 0.7 (seeds 0, 1 only)"
@@ -48,28 +54,29 @@ def test_a_missing_cell_is_a_dash_and_a_seed_less_is_named(make):
 
 def test_a_single_seed_shows_that_it_has_no_deviation(make):
     records = [r for r in make.clean() if r.seed == 1]
-    page = report(records, make.context(seeds=(1,)))
+    page = pose_page(records, make.context(seeds=(1,)))
     assert "**50.0 ± –**" in page
     assert "One seed has no deviation" in page
 
 
 def test_the_worst_of_each_column_is_bold_and_only_that():
-    effects = [Effect("depth", "csi", 50.0, 52.0), Effect("lidar", "csi", 60.0, 59.99)]
-    modalities = ("depth", "lidar", "csi")
-    table = rows(contamination_table({"A": effects, "B": effects[::-1]}, modalities))
+    effects = [effect("depth", 50.0, 52.0), effect("lidar", 60.0, 59.99)]
+    table = rows(contamination_table({"A": effects, "B": effects[::-1]}))
     assert table[1] == ["depth", "depth + csi", "**+4.0 %**", "+0.0 %"]
     assert table[2][2:] == ["+0.0 %", "**+4.0 %**"]
 
 
 @pytest.mark.parametrize(("with_mm", "text"), [(99.97, "+0.0 %"), (98.5, "-1.5 %"), (None, "–")])
 def test_percent_is_signed_and_never_minus_zero(with_mm, text):
-    assert percent_text(Effect("depth", "csi", 100.0, with_mm)) == text
+    assert percent_text(effect("depth", 100.0, with_mm)) == text
 
 
 def test_the_corruption_table_puts_ours_without_and_with_its_gate_side_by_side(make):
     broken = make.corrupted(("pta_ungated",), 30.0) + make.corrupted(("pta_gate",), -1.0)
     records = make.clean() + broken
-    table = rows(corruption_table(tabulate(records, make.context())))
+    table = rows(
+        corruption_table(tabulate(records, make.context().seeds), ("pta_ungated", "pta_gate"))
+    )
     assert len(table) == 1 + 9
     by_key = {tuple(row[:2]): row[2:] for row in table}
     assert by_key["csi/dead antenna", "lidar + csi"] == [
@@ -80,7 +87,7 @@ def test_the_corruption_table_puts_ours_without_and_with_its_gate_side_by_side(m
 
 
 def test_refined_and_plain_stand_side_by_side(make):
-    table = rows(plain_table(tabulate(make.clean(), make.context())))
+    table = rows(plain_table(tabulate(make.clean(), make.context().seeds), "pta"))
     assert table[1] == ["depth", "**52.0 ± 1.0**", "53.0 ± 1.0"]
 
 
@@ -93,7 +100,7 @@ def test_gaps_are_told_once_each(make):
         and (r.system, r.seed, r.corruption) != ("pta", 1, "lidar/shift")
         and (r.system, r.seed, r.subset) != ("base2", 0, "csi")
     ]
-    found = gaps(tabulate(records, make.context()), make.context())
+    found = gaps(tabulate(records, make.context().seeds), 120)
     rest = "Base.2 (mean of predictions), X-Fi fusion, PTA without diffusion, PTA without meta"
     assert found == [
         "Base.1 (concatenate + MLP): not run.",
@@ -105,16 +112,16 @@ def test_gaps_are_told_once_each(make):
 
 
 def test_nothing_missing_is_no_gap_and_other_frames_are_one(make):
-    records = make.clean() + make.corrupted(tuple(COMPARED))
-    assert gaps(tabulate(records, make.context()), make.context()) == []
+    records = make.clean() + make.corrupted(tuple(COMPARED["pose"]))
+    assert gaps(tabulate(records, make.context().seeds), 120) == []
     fewer = [replace(records[0], frames=100), *records[1:]]
-    assert gaps(tabulate(fewer, make.context()), make.context()) == [
-        "Not all errors are over the same frames: 100 to 120 of 120."
+    assert gaps(tabulate(fewer, make.context().seeds), 120) == [
+        "Not all figures are over the same samples: 100 to 120 of 120."
     ]
 
 
 def test_the_page_says_what_made_it_and_that_it_is_synthetic(make):
-    page = report(make.clean() + make.corrupted(), make.context())
+    page = pose_page(make.clean() + make.corrupted(), make.context())
     for part in (
         "on synthetic data",
         "`evaluate_pta data/bench --table results/table`",
@@ -127,11 +134,11 @@ def test_the_page_says_what_made_it_and_that_it_is_synthetic(make):
     ):
         assert part in page
     assert "paper's own" not in page
-    assert "synthetic" not in report(make.clean(), make.context(synthetic=False))
+    assert "synthetic" not in pose_page(make.clean(), make.context(synthetic=False))
 
 
 def test_the_docs_page_marks_the_papers_figures_as_another_data_set(make):
-    page = docs_page(make.clean() + make.corrupted(), make.context())
+    page = pose_page(make.clean() + make.corrupted(), make.context(), docs=True)
     blocks = page.split("\n\n")
     for number, block in enumerate(blocks):
         if block.startswith("| ") and "MM-Fi" in block.splitlines()[0]:
@@ -147,8 +154,8 @@ def test_the_docs_page_marks_the_papers_figures_as_another_data_set(make):
 def test_the_docs_page_is_for_the_papers_modalities(make):
     records = [make.record("pta", s, "depth+lidar") for s in (0, 1, 2)]
     with pytest.raises(ConfigError, match="modalities"):
-        docs_page(records, make.context())
+        pose_page(records, make.context(), docs=True)
 
 
 def test_weights_without_a_history_are_not_mentioned(make):
-    assert "Weights over training" not in report(make.clean(), make.context(histories={}))
+    assert "Weights over training" not in pose_page(make.clean(), make.context(histories={}))

@@ -7,7 +7,7 @@ import pytest
 
 from pta_ros.evaluation.faults.injector import Fault
 from pta_ros.evaluation.replay.record import Change, Moment, Replayed
-from pta_ros.evaluation.report.report import Context
+from pta_ros.evaluation.report.files import Context
 from pta_ros.frames import StreamState, StreamStatus
 from pta_ros.simulate import motion
 from pta_ros.simulate.actions import action
@@ -170,3 +170,22 @@ def silent_lidar():
     fault = Fault("drop", "lidar", 10.0, 20.0, 1.0)
     states = {"lidar": [(10.3, "STALE", "no new frame for 0.31 s"), (20.4, "LIVE", "")]}
     return fault, states
+
+
+@pytest.fixture
+def activity_run(made_up):
+    """Seven seconds of activities: a right answer, a wrong one, one not judged, one after a gap."""
+    seconds = np.array([0.5, 1.0, 1.5, 2.0, 7.0])
+    stamps = BEGIN_NS + (seconds * 1e9).astype(np.int64)
+    count = len(seconds)
+    return Replayed(
+        name="fault-free", faults=(), begin_ns=BEGIN_NS, end_ns=BEGIN_NS + 8 * 10**9,
+        modalities=MODALITIES, stamp_ns=stamps,
+        joints_m=np.zeros((count, 0, 3), np.float32), std_m=np.zeros((count, 0), np.float32),
+        weights=_weights(np.ones((count, 3), bool)), used=np.ones((count, 3), bool),
+        frame_stamps_ns=np.repeat(stamps[:, None], 3, axis=1), timings_ms={},
+        truth_m=np.zeros((count, 0, 3), np.float32), changes=(), statuses=(), moments=(), losses=(),
+        classes=("walk", "run"), class_id=np.array([0, 0, 1, 1, 1]),
+        confidence=np.full(count, 0.9, np.float32), true_class=np.array([0, 0, 0, -1, -1]),
+        window_s=0.5, true_spans=((BEGIN_NS, BEGIN_NS + 2 * 10**9, 0),),
+    )  # fmt: skip

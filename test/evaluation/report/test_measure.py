@@ -3,10 +3,10 @@ import pytest
 
 from pta_ros.evaluation.faults.injector import Fault
 from pta_ros.evaluation.replay.record import Change, Replayed
-from pta_ros.evaluation.report import motion, words
-from pta_ros.evaluation.report.measure import measure, stages_ms
-from pta_ros.evaluation.report.scores import score, shift_mm
-from pta_ros.evaluation.report.states import spans, states_at
+from pta_ros.evaluation.report import words
+from pta_ros.evaluation.report.measure import measure, shift_mm, stages_ms
+from pta_ros.evaluation.report.scores import score, silent_s, spans, states_at
+from pta_ros.metrics.pose import bone_variation, jitter
 from pta_ros.skeleton import BONES
 
 NOISE = Fault("noise", "depth", 12.0, 22.0, 0.4)
@@ -108,6 +108,18 @@ def test_a_sensor_that_stays_live_is_told_with_its_weight(made_up, free):
     )
 
 
+def test_a_sensor_that_the_model_leaves_out_is_not_called_used(made_up, free):
+    run = made_up("noise", [NOISE])
+    weights = run.weights.copy()
+    times = score(run).seconds
+    weights[(times >= 12) & (times < 22)] = [0.0, 0.8, 0.2]
+    seen = measure(score(Replayed(**{**vars(run), "weights": weights})), free)
+    assert (seen.faults[0].used, seen.faults[0].weight) == (1.0, 0.0)
+    assert words.reaction(seen.faults[0]) == (
+        "stays LIVE, but the model leaves it out: weight 0.00 instead of 0.68"
+    )
+
+
 @pytest.mark.parametrize(
     ("told", "words_"),
     [
@@ -182,7 +194,7 @@ def test_jitter_is_the_acceleration_whatever_the_steps():
     joints = np.zeros((50, 17, 3))
     joints[:, 3, 1] = 0.5 * 9.81 * times**2
     joints[:, 4, 0] = 2.0 * times
-    found = motion.jitter(times, joints)
+    found = jitter(times, joints)
     assert found[3] == pytest.approx(9.81)
     assert found[4] == pytest.approx(0.0, abs=1e-9)
 
@@ -191,23 +203,23 @@ def test_jitter_does_not_look_across_a_gap():
     times = np.concatenate([np.arange(20) * 0.1, 30 + np.arange(20) * 0.1])
     joints = np.zeros((40, 17, 3))
     joints[20:] = 5.0
-    assert motion.jitter(times, joints).max() == 0.0
-    assert np.isnan(motion.jitter(times[:2], joints[:2])).all()
+    assert jitter(times, joints).max() == 0.0
+    assert np.isnan(jitter(times[:2], joints[:2])).all()
 
 
 def test_bones_of_constant_length_do_not_vary():
     pose = np.random.default_rng(0).normal(size=(17, 3))
     poses = np.stack([pose, pose + 1.0, 1.2 * pose])
-    found = motion.bone_variation(poses)
+    found = bone_variation(poses)
     assert found == pytest.approx(np.std([1, 1, 1.2]) / np.mean([1, 1, 1.2]))
-    assert motion.bone_variation(poses[:2]) == pytest.approx(np.zeros(len(BONES)), abs=1e-12)
+    assert bone_variation(poses[:2]) == pytest.approx(np.zeros(len(BONES)), abs=1e-12)
 
 
 def test_silence_counts_gaps_and_both_ends():
     times = np.concatenate([np.arange(2.0, 5.0, 0.1), np.arange(7.0, 8.95, 0.1)])
-    assert motion.silent_s(times, 10.0) == pytest.approx(2.0 + 2.1 + 1.1, abs=0.01)
-    assert motion.silent_s(np.array([]), 10.0) == 10.0
-    assert motion.silent_s(np.arange(0.1, 10.0, 0.1), 10.0) == 0.0
+    assert silent_s(times, 10.0) == pytest.approx(2.0 + 2.1 + 1.1, abs=0.01)
+    assert silent_s(np.array([]), 10.0) == 10.0
+    assert silent_s(np.arange(0.1, 10.0, 0.1), 10.0) == 0.0
 
 
 def test_latency_adds_stages_but_not_their_parts(free):

@@ -1,13 +1,23 @@
+import base64
 import csv
+import gzip
 import json
+import resource
+import runpy
+import signal
+from fnmatch import fnmatch
+from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
+import setuptools
 
 from pta_ros.errors import ConfigError
 from pta_ros.evaluation.replay.record import Change, Replayed
-from pta_ros.evaluation.report.report import Case, write_report
+from pta_ros.evaluation.report.files import Case, kept_folder, write_report
 
+ROOT = Path(__file__).resolve().parents[3]
 EVIL = "<script>alert('&')</script>"
 
 
@@ -81,21 +91,48 @@ def test_the_same_replays_give_the_same_bytes(cases, context, tmp_path):
 
 def test_without_ground_truth_nothing_is_said_of_error(made_up, silent_lidar, context, tmp_path):
     fault, states = silent_lidar
-    (tmp_path / "errors.csv").write_text("of an earlier report")
     run = made_up("lidar silent", [fault], states, truth=False)
     written = write_report(tmp_path, [Case(made_up(truth=False)), Case(run)], context)
-    assert not (tmp_path / "errors.csv").exists()
     assert "errors.csv" not in [path.name for path in written]
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    text = page.partition("</style>")[2]
+    text = Page(tmp_path).text
     for word in ("MPJPE", "nan", "NaN", "ground truth:", "error (mm)", "Error per joint", "PA-"):
         assert word not in text
-    assert "no ground truth" in text
-    assert "Jitter" in text
+    for made in Page(tmp_path).packed("figures").values():
+        assert "error of this replay" not in [trace["name"] for trace in made["data"]]
     record = json.dumps(read(tmp_path)["replays"])
     assert "mpjpe" not in record
     assert "error_mm" not in record
     assert read(tmp_path)["replays"][1]["shift_mm"] == pytest.approx(0.0)
+
+
+class Page(HTMLParser):
+    """A report's page: its text, the addresses in it, its elements by name, its packed data."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.names, self.addresses, self.blocks, self._open = [], [], {}, None
+        self.told = []
+        self.feed((folder / "report.html").read_text(encoding="utf-8"))
+        self.text = " ".join(self.told)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.names.append(tag)
+        self.addresses += [given[key] for key in ("href", "src", "data", "action") if key in given]
+        self._open = given.get("id", "script") if tag in ("script", "style") else None
+
+    def handle_endtag(self, tag):
+        self._open = None
+
+    def handle_data(self, data):
+        if self._open is None:
+            self.told.append(data)
+        else:
+            self.blocks[self._open] = data
+
+    def packed(self, name):
+        """The data of one of the page's compressed blocks."""
+        return json.loads(gzip.decompress(base64.b64decode(self.blocks[name])))
 
 
 def test_words_from_outside_are_escaped(made_up, context, tmp_path):
@@ -110,22 +147,84 @@ def test_words_from_outside_are_escaped(made_up, context, tmp_path):
         "settings": {EVIL: [EVIL]},
     }
     write_report(tmp_path, [Case(run)], type(context)(**evil))
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "<script" not in page
-    assert page.count("&lt;script&gt;") > 8
+    page = Page(tmp_path)
+    assert page.names.count("script") == 3  # the page's own: figures, plotly, what draws them
+    assert "alert" not in page.blocks["script"]
+    assert page.text.count(EVIL) > 8
 
 
 def test_nothing_comes_from_outside_the_file(cases, context, tmp_path):
     write_report(tmp_path, cases, context)
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "http:" not in page
-    assert "https:" not in page
-    assert "@import" not in page
-    assert "url(//" not in page
-    sources = page.split('href="')[1:]
-    assert sources
-    assert all(source.startswith(("#", "data:image/png;base64,")) for source in sources)
-    assert "default-src 'none'" in page
+    page = Page(tmp_path)
+    assert page.addresses
+    assert all(a.startswith(("#", "data:image/webp;base64,")) for a in page.addresses)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for reference in ("http:", "https:", "@import", "url(//"):
+        assert reference not in text
+    assert "default-src 'none'" in text
+
+
+def test_only_the_replays_shown_carry_figures(cases, context, tmp_path):
+    write_report(tmp_path, cases, context)
+    assert set(Page(tmp_path).packed("figures")) == {"replay-fault-free", "replay-lidar-silent"}
+
+
+def test_template_and_styles_are_installed_with_the_package():
+    given = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        patch.setattr(setuptools, "setup", lambda **arguments: given.update(arguments))
+        runpy.run_path("setup.py")
+    room = ROOT / "pta_ros/evaluation/report"
+    there = {path.name for path in room.iterdir() if path.suffix not in (".py", "")}
+    patterns = given["package_data"]["pta_ros.evaluation.report"]
+    assert there == {"page.html.j2", "page.css"}
+    assert all(any(fnmatch(name, pattern) for pattern in patterns) for name in there)
+
+
+def test_a_report_replaces_the_older_one_whole_and_nothing_else(cases, context, tmp_path):
+    write_report(tmp_path, cases, context)
+    (tmp_path / "notes.txt").write_text("mine")
+    with kept_folder(tmp_path):
+        write_report(tmp_path, [Case(replaced(cases[0].run, name="alone"))], context)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "notes.txt", "report.html", "report.json", "errors.csv", "estimates_alone.csv",
+    }  # fmt: skip
+
+
+def test_a_full_disk_leaves_the_older_report_as_it_is(cases, context, tmp_path, monkeypatch):
+    write_report(tmp_path, cases[:1], context)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))  # no file may be larger
+    try:
+        with pytest.raises(ConfigError, match="expected room for the report"):
+            write_report(tmp_path, cases, context)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, old)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_is_kept_for_one_run(tmp_path):
+    place = tmp_path / "new"
+    twice = pytest.raises(ConfigError, match="another run writes there")
+    with kept_folder(place), twice, kept_folder(place):
+        pytest.fail("kept twice")
+    assert not place.exists()  # nothing was written
+    with kept_folder(place):
+        assert place.is_dir()
+
+
+def test_a_place_that_cannot_hold_a_report_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file/below"):
+        with pytest.raises(ConfigError, match="expected a folder"), kept_folder(place):
+            pass
+    (tmp_path / "report.json").write_text('{"of": "something else"}')
+    with pytest.raises(ConfigError, match="not of a replay's report"), kept_folder(tmp_path):
+        pass
 
 
 def test_estimates_have_joints_weights_and_states(cases, context, tmp_path):

@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 
-from pta_ros.model.encoders.lite_rf import ENCODERS, RfidEncoder
+from pta_ros.model.encoders.lite import ENCODERS, RfidEncoder
 
 SHAPES = {"radar": (17, 32, 64), "wifi": (27, 500), "rfid": (23, 148)}
 
 
-@pytest.mark.parametrize("name", sorted(ENCODERS))
+@pytest.mark.parametrize("name", sorted(SHAPES))
 def test_tokens_have_the_shape_that_is_told(name):
     encoder = ENCODERS[name](32).eval()
     assert encoder(torch.randn(2, *SHAPES[name])).shape == (2, encoder.tokens, 32)

@@ -7,8 +7,14 @@ import pytest
 import torch
 
 from pta_ros.datasets.features import FeatureSet
+from pta_ros.metrics.evaluate import (
+    confusion,
+    evaluate_activities,
+    evaluate_subsets,
+    mean_pose_error_mm,
+    predict_subset,
+)
 from pta_ros.metrics.pose import pa_mpjpe
-from pta_ros.metrics.poses import evaluate_subsets, mean_pose_error_mm, predict_subset
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.baselines import ConcatenateMlp
 from pta_ros.model.config import PTAConfig
@@ -134,3 +140,23 @@ def test_the_mean_pose_predictor_scores_the_mean_distance_from_it():
     truth[0, :, 0], truth[1, :, 1] = 0.3, 0.4
     pose = np.zeros((17, 3), np.float32)
     assert mean_pose_error_mm(pose, truth) == pytest.approx(350)
+
+
+def test_confusion_counts_truth_by_answer():
+    counts = confusion(torch.tensor([0, 0, 1, 2]), torch.tensor([0, 1, 1, 1]), 3)
+    assert counts.tolist() == [[1, 1, 0], [0, 1, 0], [0, 1, 0]]
+
+
+def test_accuracies_are_those_of_the_answers_row_by_row():
+    torch.manual_seed(0)
+    model = PTA(replace(CONFIG, tasks=("activity",), classes=("a", "b", "c"))).eval()
+    data = replace(DATA, labels=torch.arange(COUNT) % 3)
+    for subset, result in zip(subsets(NAMES), evaluate_activities(model, data, ROWS), strict=True):
+        right = 0
+        for row in frames_of(subset):
+            mask = torch.tensor([[m in subset for m in NAMES]])
+            features = data.features(model, torch.tensor([row]), mask)
+            right += int(model.complete(features, mask).logits.argmax()) == row % 3
+        assert (result.subset, result.samples) == (subset_name(subset), len(frames_of(subset)))
+        assert result.accuracy == pytest.approx(100 * right / result.samples)
+        assert sum(result.confusion[k][k] for k in range(3)) == right
