@@ -108,7 +108,7 @@ setup(
     entry_points={
         "console_scripts": [
             *(f"{name} = {PACKAGE}.cli:run_{name}" for name in TOOLS),
-            *(f"{name} = {PACKAGE}.nodes.{name}:main" for name in NODES),
+            *(f"{name} = {PACKAGE}.nodes.entry:{name}" for name in NODES),
         ]
     },
     zip_safe=True,

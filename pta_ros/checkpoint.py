@@ -106,7 +106,7 @@ def load(folder: Path | str) -> Checkpoint:
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}; train the model again") from error
     load_into(model, load_tensors(weights), weights)
-    return Checkpoint(model.eval(), sensors, *context, name=folder.name)
+    return Checkpoint(model.eval(), sensors, *context, name=name_of(folder))
 
 
 def _check_frames(path: Path, declared: PTAConfig, sensors: dict[str, Sensor]) -> None:
@@ -155,6 +155,12 @@ def _check_shapes(path: Path, declared: PTAConfig) -> None:
                 f"{path}: weights of another configuration: {name} has shape {found.get(name)}; "
                 f"expected {shape}, as {CONFIG} declares"
             )
+
+
+def name_of(folder: Path) -> str:
+    """A model's name: its folder's, or, of what train_pta writes to `<run>/model`, the run's."""
+    full = Path(os.path.abspath(folder))
+    return full.parent.name if full.name == "model" and full.parent.name else full.name
 
 
 def modalities_of(folder: Path) -> tuple[str, ...]:

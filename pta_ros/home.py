@@ -1,8 +1,48 @@
-"""Where the files that come with the package lie: models/, config/ and the message definitions."""
+"""What comes with the package, and what does not: files and where they lie, missing packages."""
 
 from __future__ import annotations
 
+import sys
+from importlib.util import find_spec
 from pathlib import Path
+
+#: Packages that every node and tool needs: rosdep has no key for the first two.
+_NEEDED = ("fpsample", "safetensors", "cv2", "numpy", "scipy", "yaml")
+_MESSAGES = ("pta", "sensor", "std", "geometry", "diagnostic", "visualization", "rosgraph")
+_BUILD = "colcon build --base-paths . pta_msgs"
+#: What brings a package that may be missing, by the name it is imported under.
+_COMMANDS = {
+    **dict.fromkeys(("fpsample", "safetensors"), "python3 -m pip install -r requirements.txt"),
+    **dict.fromkeys((*_NEEDED[2:], "matplotlib", "psutil", "rich", "tqdm"), "pip install ."),
+    **dict.fromkeys(("torch", "lightning_fabric", "tensorboard"), "pip install '.[train]'"),
+    **dict.fromkeys(
+        ("apsw", "backports", "jinja2", "lz4", "mcap", "plotly", "rosbags"), "pip install '.[bag]'"
+    ),
+    "open3d": "pip install '.[sim]'",
+    "rerun": "pip install '.[view]'",
+    **dict.fromkeys(
+        ("rclpy", "builtin_interfaces", *(f"{kind}_msgs" for kind in _MESSAGES)),
+        f"source a ROS 2 distribution, '{_BUILD}' and source install/setup.bash (or 'make setup')",
+    ),
+}
+
+
+def missing(error: ImportError) -> list[str]:
+    """One line for each missing package, with the command that brings it.
+
+    The first is the one that `error` names, the others are what everything needs. Empty when
+    `error` names none that a user may lack: then it is a defect.
+    """
+    first = (error.name or "").partition(".")[0]
+    if first not in _COMMANDS:
+        return []
+    names = [first, *(name for name in _NEEDED if name != first and not _found(name))]
+    return [f"{name} is not installed; in the repository: {_COMMANDS[name]}" for name in names]
+
+
+def _found(name: str) -> bool:
+    """Whether a package can be imported."""
+    return sys.modules[name] is not None if name in sys.modules else find_spec(name) is not None
 
 
 def shipped(relative: str) -> Path | None:

@@ -97,7 +97,7 @@ def diffusion(**changes):
 @pytest.mark.parametrize(
     ("model", "sensors", "words"),
     [
-        ({"dim": 1_000_000}, {}, "dim is 1000000; expected a whole number from 1 to 8192"),
+        ({"dim": 1_000_000}, {}, "dim is 1000000; expected 1 to 8192"),
         ({"dim": 16.0}, {}, "dim is 16.0; expected a whole number"),
         ({"mixers": True}, {}, "mixers is True; expected a whole number"),
         (diffusion(train_steps=10**9), {}, "diffusion.train_steps is 1000000000; expected"),
@@ -159,3 +159,29 @@ def test_default_model_is_the_shipped_one(monkeypatch):
     monkeypatch.setattr(checkpoint, "DEFAULT_MODELS", {"mmfi": "nobody"})
     with pytest.raises(ConfigError, match="no default model nobody"):
         checkpoint.model_folder("")
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("runs/walk/model", "walk"),
+        ("runs/walk/model/", "walk"),
+        ("models/mmfi_lite", "mmfi_lite"),
+        ("model", "here"),
+        ("../here/model", "here"),
+        ("/model", "model"),
+    ],
+)
+def test_a_model_is_called_by_its_run_when_its_folder_is_just_model(
+    given, name, monkeypatch, tmp_path
+):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert checkpoint.name_of(Path(given)) == name
+
+
+def test_a_loaded_model_bears_that_name(folder):
+    run = folder.parent / "walk"
+    run.mkdir()
+    folder.rename(run / "model")
+    assert checkpoint.load(run / "model").name == "walk"

@@ -1,5 +1,6 @@
 """Files that come with the package, in the repository and where it is installed."""
 
+import sys
 from pathlib import Path
 
 from pta_ros import home
@@ -20,3 +21,15 @@ def test_an_installed_package_finds_its_share_folder(tmp_path, monkeypatch):
     assert home.shipped("config/faults") is None
     wanted.mkdir(parents=True)
     assert home.shipped("config/faults") == wanted
+
+
+def test_each_missing_package_has_its_command(monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    lines = home.missing(ModuleNotFoundError("no", name="rosbags.highlevel"))
+    assert lines == [
+        "rosbags is not installed; in the repository: pip install '.[bag]'",
+        "safetensors is not installed; in the repository: "
+        "python3 -m pip install -r requirements.txt",
+    ]
+    assert home.missing(ModuleNotFoundError("no", name="pta_ros.nothing")) == []
+    assert home.missing(ImportError("cannot import name x")) == []

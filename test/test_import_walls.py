@@ -60,7 +60,6 @@ TORCH_HOMES = (
     "metrics/",
     "training/",
     "evaluation/",
-    "demo/reference.py",
     "bench/",
 )
 
@@ -163,7 +162,7 @@ def test_every_file_is_in_a_known_room(path):
         ("simulate/scene.py", "import importlib\nimportlib.import_module('rclpy.node')"),
         ("nodes/fusion_node.py", "from pta_ros.training import resume"),
         ("nodes/fusion_node.py", "from pta_ros import cli"),
-        ("cli/pta_demo.py", "from pta_ros.nodes import runtime"),
+        ("cli/pta_demo.py", "from pta_ros.nodes import entry"),
         ("cli/train_pta.py", "import torch"),
         ("evaluation/replay/source.py", "from rosbags.highlevel import AnyReader"),
         ("training/resume.py", "from pta_ros import cli"),
@@ -171,7 +170,7 @@ def test_every_file_is_in_a_known_room(path):
         ("metrics/poses.py", "from pta_ros.training import systems"),
         ("evaluation/replay/source.py", "from pta_ros.evaluation.report import words"),
         ("model/pta.py", "from pta_ros import checkpoint"),
-        ("bench/speed.py", "from pta_ros.nodes import runtime"),
+        ("bench/speed.py", "from pta_ros.nodes import entry"),
     ],
 )
 def test_a_breach_is_seen(path, source):

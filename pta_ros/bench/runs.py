@@ -22,7 +22,7 @@ from pta_ros.errors import ConfigError
 from pta_ros.home import shipped
 from pta_ros.metrics.bound import Bound, as_records, at_least, at_most
 from pta_ros.sensors import sensors_from_config
-from pta_ros.training.config_file import load_config
+from pta_ros.training.config import load_config
 
 SCHEMA = 2
 #: Its encoders are the slow part of bench_pta.

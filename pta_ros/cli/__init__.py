@@ -12,61 +12,34 @@ from pathlib import Path
 from typing import Any
 
 from pta_ros.errors import DatasetError, PtaError
-
-#: Which extra of the package brings an optional import.
-EXTRAS = {
-    "torch": "train",
-    "lightning_fabric": "train",
-    "tensorboard": "train",
-    "open3d": "sim",
-    "rosbags": "bag",
-    "mcap": "bag",
-    "rerun": "view",
-}
-
-#: Imports that come with ROS 2 and with building this repository.
-ROS_MODULES = frozenset({"rclpy", "pta_msgs", "sensor_msgs", "std_msgs", "geometry_msgs"})
-
-BUILD_COMMAND = "colcon build --base-paths . pta_msgs"
+from pta_ros.home import missing
 
 
 def run(main: Callable[[], int | None]) -> int:
     """Call a tool's main; return its exit code, or 1 (error) or 130 (Ctrl-C).
 
-    A PtaError, a file or folder that the system refuses, or an optional package that is not
-    installed, is one line on stderr. Any other exception is a defect and keeps its traceback.
+    A PtaError, a file or folder that the system refuses, and each package that is not installed,
+    is one line on stderr. Any other exception is a defect and keeps its traceback.
     """
     try:
         return main() or 0
     except PtaError as error:
-        message = str(error)
+        messages = [str(error)]
     except ModuleNotFoundError as error:
-        advice = _advice(error.name)
-        if advice is None:
+        messages = missing(error)
+        if not messages:
             raise
-        message = advice
     except OSError as error:
         if error.filename is None:
             raise
         reason = error.strerror or type(error).__name__
-        message = f"{error.filename}: {reason}; expected a place to read and write: choose another"
+        expected = "expected a place to read and write: choose another"
+        messages = [f"{error.filename}: {reason}; {expected}"]
     except KeyboardInterrupt:
         return 130
-    print(f"error: {message}", file=sys.stderr)
+    for message in messages:
+        print(f"error: {message}", file=sys.stderr)
     return 1
-
-
-def _advice(module: str | None) -> str | None:
-    """Say how to get a missing optional module; None for a module that is not optional."""
-    top = (module or "").partition(".")[0]
-    if top in EXTRAS:
-        return f"{top} is not installed; in the repository: pip install '.[{EXTRAS[top]}]'"
-    if top in ROS_MODULES:
-        return (
-            f"{top} cannot be imported; source a ROS 2 distribution, build with "
-            f"'{BUILD_COMMAND}' and source install/setup.bash (or use 'make setup')"
-        )
-    return None
 
 
 def __getattr__(name: str) -> Callable[[], int]:

@@ -102,7 +102,7 @@ def measure(path: Path, minutes: float) -> dict[str, float]:
     from pta_ros.evaluation.replay.source import FAULT_FREE, find_source
     from pta_ros.evaluation.replay.source import replay as replay_bag
     from pta_ros.fusion.engine import Engine
-    from pta_ros.fusion.params_file import read_params
+    from pta_ros.fusion.params import read_params
 
     engine = Engine.load(*read_params(None))
     engine.start()

@@ -42,7 +42,7 @@ def _main(arguments: list[str] | None) -> int:
 
     from pta_ros.bench.page import step_text
     from pta_ros.bench.step import bench_step
-    from pta_ros.training.config_file import load_config
+    from pta_ros.training.config import load_config
 
     config = load_config(options.config)
     if options.threads:

@@ -65,7 +65,7 @@ def _main(arguments: list[str] | None) -> int:
     from pta_ros.evaluation.report.files import kept_folder, write_report
 
     engine = _engine(options)
-    plans = list(read_plans(options.faults, engine.params.sensors))
+    plans = list(read_plans(options.faults, engine.params.sensor_set))
     given = _topics(options.topic, engine)
     with kept_folder(options.out), Bag(options.bag) as bag:
         _check_watching(options, engine)
@@ -119,7 +119,7 @@ def _bounds(replays: Iterable[Measured]) -> list[Bound]:
 
 def _check_watching(options: argparse.Namespace, engine: Engine) -> None:
     """Raise ConfigError when the replay cannot be drawn for the viewer."""
-    if options.rrd and engine.params.sensors != "mmfi":
+    if options.rrd and engine.params.sensor_set != "mmfi":
         raise ConfigError(
             f"--rrd {options.rrd}: the viewer shows depth, lidar and csi, the model has "
             f"{', '.join(engine.sensors)}; go without, report.html has the timelines"
@@ -132,8 +132,8 @@ def read_plans(names: list[str], sensors: str) -> Iterator[FaultPlan]:
     Raises ConfigError for a plan that no sensor of the set could have.
     """
     from pta_ros.evaluation.faults.injector import read_faults
-    from pta_ros.fusion.params import SETS
     from pta_ros.home import shipped
+    from pta_ros.sensors import sensors_of
 
     for name in names:
         path = (shipped(SUITES[sensors]) or Path(SUITE)) if name == SUITE else Path(name)
@@ -142,8 +142,8 @@ def read_plans(names: list[str], sensors: str) -> Iterator[FaultPlan]:
             raise ConfigError(f"{path}: no .yaml file in it; expected plans of faults")
         for file in files:
             plan = read_faults(file)
-            if strange := sorted({f.modality for f in plan.faults} - set(SETS[sensors])):
-                expected = ", ".join(SETS[sensors])
+            if strange := sorted({f.modality for f in plan.faults} - set(sensors_of(sensors))):
+                expected = ", ".join(sensors_of(sensors))
                 raise ConfigError(f"{file}: faults of {strange}; the model's sensors: {expected}")
             yield plan
 
@@ -151,9 +151,9 @@ def read_plans(names: list[str], sensors: str) -> Iterator[FaultPlan]:
 def _engine(options: argparse.Namespace) -> Engine:
     from pta_ros.checkpoint import modalities_of, model_folder
     from pta_ros.fusion.engine import Engine
-    from pta_ros.fusion.params_file import read_params, sensor_set
+    from pta_ros.fusion.params import read_params, sensor_set_of
 
-    sensors = sensor_set(modalities_of(model_folder(options.model)))
+    sensors = sensor_set_of(modalities_of(model_folder(options.model)))
     params, streams = read_params(options.params, sensors)
     params = changed(
         params, model=options.model or params.model, device=options.device or params.device

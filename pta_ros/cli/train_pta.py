@@ -78,7 +78,7 @@ def _main(arguments: list[str] | None) -> int:
 
 def _config(options: argparse.Namespace) -> TrainConfig:
     """The configuration file, with the command line's options in place of its own."""
-    from pta_ros.training.config_file import load_config
+    from pta_ros.training.config import load_config
 
     config = load_config(options.config)
     if options.seed is not None:

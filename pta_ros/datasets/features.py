@@ -45,7 +45,7 @@ CLEAN = View("clean")
 
 
 class Truth(NamedTuple):
-    """What models are asked for: joints (n, J, 3) metres, classes (n,)."""
+    """Ground truth: joints (n, J, 3) metres, classes (n,)."""
 
     joints: Tensor
     labels: Tensor
@@ -55,12 +55,11 @@ class Truth(NamedTuple):
 class FeatureSet:
     """Tokens (N, L_m, C) by modality, presence (N, M), joints (N, J, 3) metres, of N frames.
 
-    `rows` (N,) are their row numbers in the reduced set. `points` holds what the LiDAR's
-    positional code needs, its view's first L points (N, L, 3). Columns of `present` are in the
-    order of the encoders. `labels` (N,) are classes of activities, empty
-    where none are known. Tokens and points are mapped from files, copy on write: torch finds them
-    writable and does not warn, and what is written to them never reaches the files. They are for
-    reading. Rows of a modality that is not present hold nothing meaningful.
+    `rows` (N,) are their row numbers in the reduced set. `points` holds the first L points
+    (N, L, 3) of the LiDAR, for its positional code. Columns of `present` are in the order of the
+    encoders. `labels` (N,) are classes of activities, empty where none are known. Tokens and points
+    are mapped from files for reading (copy on write, as torch warns of read-only memory). Rows of a
+    modality that is not present are to be ignored.
     """
 
     tokens: dict[str, Tensor]
@@ -71,16 +70,16 @@ class FeatureSet:
     labels: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
 
     def truth(self, rows: Tensor) -> Truth:
-        """What is true of some rows."""
+        """The ground truth of some rows."""
         return Truth(self.joints[rows], self.labels[rows] if len(self.labels) else self.labels)
 
     def features(
         self, model: Projected, rows: Tensor, mask: Tensor, used: Tensor | None = None
     ) -> Tensor:
-        """Projected features (B, M, L, D) of `rows` (of this set), where `mask` (B, M) says.
+        """Projected features (B, M, L, D) of `rows` of this set, where `mask` (B, M) is true.
 
-        `used` (M,) bool: the modalities to project (None: those that the mask has), for a part of
-        a batch that must do what the other parts do.
+        `used` (M,) bool: the modalities to project; None: those in the mask. All parts of one batch
+        need the same.
         """
         used = mask.any(dim=0) if used is None else used
         columns = zip(model.config.modalities, mask.T, used, strict=True)
@@ -103,7 +102,7 @@ def cache_features(
     """Encode `rows` (None: all) of `data` in one view, or read an earlier result from `folder`.
 
     `encoders` (modality -> module with `tokens`, in eval mode, on the CPU) give (B, tokens,
-    `channels`). `progress` is told (frames done, of all) of each modality that is encoded. A
+    `channels`). `progress` is called with (frames done, of all) for each modality encoded. A
     cached array that is missing, or not of the dtype, shape and file size that is expected, is
     computed again. Raises ConfigError when an encoder or the view does not do what it should,
     DatasetError for rows that are not there and for a folder that cannot be written.
@@ -128,7 +127,7 @@ def cache_features(
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """What the arrays of one modality are made of."""
+    """How the arrays of one modality are made."""
 
     modality: str
     encoder: nn.Module

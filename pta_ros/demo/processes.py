@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from pta_ros.errors import PtaError
 from pta_ros.lifeline import end_with_parent
 
@@ -58,48 +60,32 @@ class Child:
                 ) from error
         return cls(name, process, log)
 
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self.process.pid
-
     def ended(self) -> bool:
         """Whether it ended with success; raises ProcessError when it ended otherwise."""
         code = self.process.poll()
         if code:
-            raise ProcessError(f"{self.name} {_how(code)}; {self._last_words()}")
+            raise ProcessError(f"{self.name} {_how(code)}; {self._last_line()}")
         return code == 0
 
     def must_run(self) -> None:
         """Raise ProcessError when it has ended, in whatever way."""
         if self.ended():
-            raise ProcessError(f"{self.name} ended before the others; {self._last_words()}")
+            raise ProcessError(f"{self.name} ended before the others; {self._last_line()}")
 
-    def _last_words(self) -> str:
+    def _last_line(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
-        said = f"its last line: {lines[-1].strip()}" if lines else "it said nothing"
-        return f"{said} (all of it in {self.log})"
+        last = f"its last line: {lines[-1].strip()}" if lines else "it wrote nothing"
+        return f"{last} (all of it in {self.log})"
 
-    def memory_mb(self) -> tuple[float, float] | None:
-        """Resident memory now and at its peak in MB (10^6 bytes); None when it cannot be told."""
+    def usage(self) -> tuple[float, float] | None:
+        """Resident memory (MB, 10^6 bytes) and processor time so far (s); None once it ended."""
         try:
-            lines = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines()
-        except OSError:
+            process = psutil.Process(self.process.pid)
+            with process.oneshot():
+                times = process.cpu_times()
+                return process.memory_info().rss / 1e6, times.user + times.system
+        except psutil.Error:
             return None
-        pairs = dict(line.split(":", 1) for line in lines)
-        if "VmRSS" not in pairs:
-            return None
-        now, peak = (int(pairs[key].split()[0]) * 1024 / 1e6 for key in ("VmRSS", "VmHWM"))
-        return now, peak
-
-    def cpu_s(self) -> float | None:
-        """Processor time used so far in seconds; None when it cannot be told."""
-        try:
-            fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2]
-        except OSError:
-            return None
-        user, system = fields.split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def stop(self, within_s: float = _STOP_S) -> int:
         """Ask it to end (SIGINT), else kill it; its exit code, negative for a signal."""
@@ -113,12 +99,9 @@ class Child:
 
 
 def _how(code: int) -> str:
-    if code < 0:
-        try:
-            return f"was killed by {signal.Signals(-code).name}"
-        except ValueError:
-            return f"was killed by signal {-code}"
-    return f"failed with exit code {code}"
+    known = {-number: f"was killed by {number.name}" for number in signal.Signals}
+    unknown = f"was killed by signal {-code}" if code < 0 else f"failed with exit code {code}"
+    return known.get(code, unknown)
 
 
 def stop_all(children: Sequence[Child]) -> None:
@@ -149,9 +132,8 @@ def lock(path: Path) -> int | None:
 
 def free_domain() -> int:
     """A ROS domain that no demo holds and no participant on this machine uses; kept until exit."""
-    begin = os.getpid()
     for offset in range(100):
-        domain = 1 + (begin + offset) % 100
+        domain = 1 + (os.getpid() + offset) % 100
         try:
             held = lock(Path(tempfile.gettempdir()) / f"pta_ros_domain_{domain}.lock")
         except OSError:

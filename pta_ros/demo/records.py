@@ -1,12 +1,12 @@
-"""A recorded demo: what the simulator sent (ticks) and what the fusion said (skeletons, reports).
+"""A recorded demo: what the simulator sent (ticks), and the fusion's estimates and reports.
 
-Read from the JSON lines that sim_node and monitor_node write. All times are ns of one clock.
+Read from the JSON lines that the simulator and monitor_node write. All times are ns of one clock.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,11 +21,12 @@ Joints = NDArray[np.float64]
 
 TICKS_FILE = "ticks.jsonl"
 MONITOR_FILE = "monitor.jsonl"
+_COUNTERS = ("received", "used", "dropped", "corrupt", "lost")
 
 
 @dataclass(frozen=True, eq=False)
 class Tick:
-    """One instant of the simulated session; `phase` is None before the script begins.
+    """One instant of the simulated session; `phase` is None before and after the script.
 
     `faults` maps modality to none, silent, garbage or frozen; `joints_m` (17, 3) is the truth, or
     `activity` the class of the window that ends here, -1 when it holds more than one.
@@ -43,7 +44,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class StreamEntry:
-    """One stream in a skeleton or a report; `used_ns` is the stamp used, 0 for none or unknown."""
+    """One stream in an estimate or a report; `used_ns` is the stamp used, 0 for none or unknown."""
 
     state: str
     weight: float = 0.0
@@ -52,20 +53,23 @@ class StreamEntry:
 
 
 @dataclass(frozen=True, eq=False)
-class SkeletonEntry:
-    """One estimate: its stamp, when it arrived, and how late it was published.
+class Estimate:
+    """One skeleton or activity: its stamp, when it arrived, and how late it was published.
 
-    Of an activity: no joints, and `class_id`.
+    `joints_m` is (17, 3) of a skeleton and empty of an activity, which has a `class_id`.
     """
 
     stamp_ns: int
     received_ns: int
     latency_ms: float
     joints_m: Joints
-    std_m: Joints
     streams: dict[str, StreamEntry]
-    model: str = ""
     class_id: int = -1
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The modalities of which a frame was used."""
+        return tuple(name for name, stream in self.streams.items() if stream.used_ns)
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,6 @@ class Report:
 
     received_ns: int
     level: int
-    message: str
     streams: dict[str, StreamEntry]
     device: str = ""
 
@@ -89,9 +92,14 @@ class Span:
     end_ns: int
 
     @property
+    def faults(self) -> dict[str, str]:
+        """The fault of every modality."""
+        return self.ticks[0].faults
+
+    @property
     def available(self) -> tuple[str, ...]:
         """The modalities that sent good new data."""
-        return tuple(m for m, fault in self.ticks[0].faults.items() if fault == "none")
+        return tuple(m for m, fault in self.faults.items() if fault == "none")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,23 +108,37 @@ class Run:
 
     session: dict[str, Any]
     ticks: tuple[Tick, ...]
-    skeletons: tuple[SkeletonEntry, ...]
+    estimates: tuple[Estimate, ...]
     reports: tuple[Report, ...]
+
+    @property
+    def of_activities(self) -> bool:
+        """Whether the estimates are activities, made of windows, and not skeletons."""
+        return bool(self.session.get("estimates") == "activity")
+
+    @cached_property
+    def scripted(self) -> tuple[Tick, ...]:
+        """The ticks of the script."""
+        return tuple(tick for tick in self.ticks if tick.phase is not None)
 
     @cached_property
     def spans(self) -> tuple[Span, ...]:
         """The script's phases as they ran; the last one ends a period after its last tick."""
-        scripted = [tick for tick in self.ticks if tick.phase is not None]
-        names = list(dict.fromkeys(tick.phase for tick in scripted))
-        groups = [tuple(t for t in scripted if t.phase == name) for name in names]
-        starts = [group[0].stamp_ns for group in groups]
-        ends = starts[1:] + [scripted[-1].stamp_ns + round(1e9 / self.session["rate_hz"])] * bool(
-            groups
-        )
+        groups: dict[str, list[Tick]] = {}
+        for tick in self.scripted:
+            groups.setdefault(str(tick.phase), []).append(tick)
+        starts = [ticks[0].stamp_ns for ticks in groups.values()]
+        period_ns = round(1e9 / self.session["rate_hz"])
+        ends = starts[1:] + [tick.stamp_ns + period_ns for tick in self.scripted[-1:]]
         return tuple(
-            Span(str(group[0].phase), group, start, end)
-            for group, start, end in zip(groups, starts, ends, strict=True)
+            Span(name, tuple(ticks), start, end)
+            for (name, ticks), start, end in zip(groups.items(), starts, ends, strict=True)
         )
+
+    def before(self, span: Span) -> Span | None:
+        """The phase before a phase; None before the first."""
+        position = self.spans.index(span)
+        return self.spans[position - 1] if position else None
 
     @cached_property
     def truth(self) -> dict[int, Tick]:
@@ -125,52 +147,60 @@ class Run:
 
     @cached_property
     def states(self) -> tuple[tuple[int, dict[str, StreamEntry]], ...]:
-        """Every account of the streams, from skeletons and reports, by time of receipt."""
-        both = [(s.received_ns, s.streams) for s in self.skeletons]
+        """Every account of the streams, from estimates and reports, by time of receipt."""
+        both = [(e.received_ns, e.streams) for e in self.estimates]
         both += [(r.received_ns, r.streams) for r in self.reports]
         return tuple(sorted(both, key=lambda pair: pair[0]))
 
-    def skeletons_in(self, span: Span) -> list[SkeletonEntry]:
+    def states_of(self, modality: str) -> list[tuple[int, str]]:
+        """(time of receipt, state) of one stream."""
+        return [(t, streams[modality].state) for t, streams in self.states if modality in streams]
+
+    def within(self, span: Span) -> list[Estimate]:
         """The estimates whose stamp lies in the span."""
-        return [s for s in self.skeletons if span.start_ns <= s.stamp_ns < span.end_ns]
+        return [e for e in self.estimates if span.start_ns <= e.stamp_ns < span.end_ns]
 
-
-def _stream(record: dict[str, Any]) -> StreamEntry:
-    counters = {n: record[n] for n in ("received", "used", "dropped", "corrupt", "lost")}
-    weight = record.get("weight") or 0.0
-    return StreamEntry(record["state"], weight, record.get("stamp_ns", 0), counters)
+    def seconds(self, times_ns: Any) -> Any:
+        """Times (ns) as seconds since the script began."""
+        begin_ns = self.spans[0].start_ns if self.spans else 0
+        return (np.asarray(times_ns, dtype=np.int64) - begin_ns) / 1e9
 
 
 def _streams(record: dict[str, Any]) -> dict[str, StreamEntry]:
-    return {name: _stream(entry) for name, entry in record["streams"].items()}
+    return {
+        name: StreamEntry(
+            stream["state"],
+            stream.get("weight") or 0.0,
+            stream.get("stamp_ns", 0),
+            {counter: stream[counter] for counter in _COUNTERS},
+        )
+        for name, stream in record["streams"].items()
+    }
 
 
-def _tick(record: dict[str, Any]) -> Tick:
+def _tick(record: dict[str, Any], sensors: Collection[str] | None) -> Tick:
+    faults = {
+        name: fault if sensors is None or name in sensors else "silent"
+        for name, fault in record["faults"].items()
+    }
     joints = np.asarray(record["joints"], dtype=np.float64)
     timing = record["render_ms"], record["late_ms"]
-    place = record["index"], record["stamp_ns"], record["phase"], record["faults"]
-    return Tick(*place, joints, *timing, record.get("activity", -1))
+    place = record["index"], record["stamp_ns"], record["phase"]
+    return Tick(*place, faults, joints, *timing, record.get("activity", -1))
 
 
-def _skeleton(record: dict[str, Any]) -> SkeletonEntry:
-    return SkeletonEntry(
-        record["stamp_ns"],
-        record["received_ns"],
-        record["latency_ms"],
-        np.asarray(record.get("joints", []), dtype=np.float64).reshape(-1, 3),
-        np.asarray(record.get("std", []), dtype=np.float64),
-        _streams(record),
-        record.get("model", ""),
-        record.get("class_id", -1),
-    )
+def _estimate(record: dict[str, Any]) -> Estimate:
+    joints = np.asarray(record.get("joints", []), dtype=np.float64).reshape(-1, 3)
+    place = record["stamp_ns"], record["received_ns"], record["latency_ms"]
+    return Estimate(*place, joints, _streams(record), record.get("class_id", -1))
 
 
 def _report(record: dict[str, Any]) -> Report:
-    place = record["received_ns"], record["level"], record["message"]
-    return Report(*place, _streams(record), record.get("device", ""))
+    streams = _streams(record)
+    return Report(record["received_ns"], record["level"], streams, record.get("device", ""))
 
 
-def _lines(path: Path) -> Iterable[dict[str, Any]]:
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
     """The records of a file; a last line cut short by a killed writer is left out."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
@@ -183,16 +213,20 @@ def _lines(path: Path) -> Iterable[dict[str, Any]]:
             raise DatasetError(f"{path}:{number} is not JSON ({error}); record it again") from error
 
 
-def load_run(folder: Path) -> Run:
-    """Read the two recordings of a demo in `folder`; raises DatasetError when they are unusable."""
-    told = list(_lines(folder / TICKS_FILE))
-    heard = list(_lines(folder / MONITOR_FILE))
-    session = next((r for r in told if r["type"] == "session"), None)
+def load_run(folder: Path, sensors: Collection[str] | None = None) -> Run:
+    """Read the two recordings of a demo in `folder`; raises DatasetError when they are unusable.
+
+    `sensors` are those that the fusion was to use (None: all); the others count as silent.
+    """
+    sent = list(_lines(folder / TICKS_FILE))
+    published = list(_lines(folder / MONITOR_FILE))
+    session = next((r for r in sent if r["type"] == "session"), None)
     if session is None:
         raise DatasetError(f"{folder / TICKS_FILE} has no session line; run pta_demo again")
+    kind = session.get("estimates", "skeleton")
     return Run(
         session,
-        tuple(_tick(r) for r in told if r["type"] == "tick"),
-        tuple(_skeleton(r) for r in heard if r["type"] == session.get("estimates", "skeleton")),
-        tuple(_report(r) for r in heard if r["type"] == "diagnostics"),
+        tuple(_tick(r, sensors) for r in sent if r["type"] == "tick"),
+        tuple(_estimate(r) for r in published if r["type"] == kind),
+        tuple(_report(r) for r in published if r["type"] == "diagnostics"),
     )

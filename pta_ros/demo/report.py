@@ -1,113 +1,155 @@
-"""From a recorded run to summary.json, summary.png and the table of bounds."""
+"""From a recorded run to summary.json, summary.png and the words at the end.
+
+It loads torch and open3d, which must not lie beside the measured processes: import it afterwards.
+To tell what a failing stream costs, the simulator's frames are made again from its seed and fed to
+the engine that the live node runs, with the same parameters, without that stream.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-import yaml
+import numpy as np
 
-from pta_ros.demo import bounds
-from pta_ros.demo.activity import activity_bounds, summarise_activity
-from pta_ros.demo.checks import LOAD_RATE_HZ, LOADED
-from pta_ros.demo.load import load_summary
-from pta_ros.demo.records import Run, load_run
-from pta_ros.demo.run import ACTIVITY, Measured, Plan
+from pta_ros.demo import verdict
+from pta_ros.demo.plan import LOADED, POSE, Plan
+from pta_ros.demo.plot import draw
+from pta_ros.demo.records import Joints, Run, Span, Tick, load_run
+from pta_ros.demo.run import Measured
 from pta_ros.demo.summary import SCHEMA, frame_counters, percentiles, summarise
-from pta_ros.fusion.smoothing import SmoothingConfig
-from pta_ros.metrics.bound import Bound, as_records, at_least, at_most
+from pta_ros.errors import CheckpointError, ConfigError
+from pta_ros.frames import FloatArray, Frame
+from pta_ros.fusion.engine import Engine
+from pta_ros.fusion.pipeline import FusionPipeline
+from pta_ros.metrics.bound import EXIT_MISSED, as_records, bounds_text, exit_code
+from pta_ros.metrics.pose import mpjpe
+from pta_ros.simulate.recording import Session, SimFrame
+
+_PACKAGES = ("pta_ros", "torch", "numpy", "open3d-cpu", "rclpy")
 
 
-def demo_report(plan: Plan, measured: Measured) -> dict[str, Any]:
-    """Summarise the demo, draw its picture and check its bounds; writes both files."""
-    if plan.task is ACTIVITY:
-        return _activity_report(plan, measured)
-    # Late: they load torch and open3d, which must not lie beside the measured processes.
-    from pta_ros import checkpoint
-    from pta_ros.demo.plot import draw
-    from pta_ros.demo.reference import ReferenceSettings, mean_pose_m, reference
+@dataclass(frozen=True)
+class Made:
+    """A report: its words, its files, and the exit code that it calls for."""
 
-    run = load_run(plan.folder)
-    loaded = checkpoint.load(plan.model)
-    pose = mean_pose_m(loaded, plan.model)
-    settings = ReferenceSettings(*_as_run(plan.params))
-    summary = summarise(run, pose, reference(run, loaded, settings))
-    summary |= _measured(run, measured, plan)
-    summary["bounds"] = as_records(bounds.demo_bounds(summary))
-    draw(run, summary, pose, plan.folder / "summary.png")
-    _dump(summary, plan.folder / "summary.json")
-    return summary
+    text: str
+    files: tuple[Path, ...]
+    exit_code: int
 
 
-def _activity_report(plan: Plan, measured: Measured) -> dict[str, Any]:
-    """The same of activities; without a picture."""
-    run = load_run(plan.folder)
-    params = fusion_values(plan.params)
-    stale_after_s = float((params.get("wifi") or {}).get("stale_after_s", 0.8))
-    summary = summarise_activity(run, stale_after_s) | _measured(run, measured, plan)
-    summary["bounds"] = as_records(activity_bounds(summary))
-    _dump(summary, plan.folder / "summary.json")
-    return summary
+def make_report(plan: Plan, measured: Measured) -> Made:
+    """Summarise the run, draw its picture and judge it; writes both files."""
+    run = load_run(plan.folder, plan.sensors)
+    if plan.check in ("transport", "memory"):
+        return _check_report(plan, run, measured)
+    pose = against = None
+    if plan.task is POSE:
+        engine = Engine.load(replace(plan.fusion, model=str(plan.model)), plan.streams)
+        pose, against = mean_pose_m(engine), reference(run, engine)
+    summary = summarise(run, pose, against) | _measured(plan, run, measured)
+    found, bounds = verdict.findings(summary), verdict.speed_bounds(summary)
+    summary |= {"verdict": [asdict(finding) for finding in found], "bounds": as_records(bounds)}
+    picture = plan.folder / "summary.png"
+    _write(picture, lambda: draw(run, summary, pose, picture))
+    code = 0 if verdict.did_its_job(found) else EXIT_MISSED
+    told = "which decide nothing here (`make bounds` decides by them)"
+    if plan.check:
+        code, told = code or exit_code(bounds), "by which this check decides, too"
+    texts = (
+        verdict.verdict_text(found),
+        f"Speed and size, {told}:\n{bounds_text(bounds)}",
+        machine_text(summary),
+    )
+    return Made("\n\n".join(texts), (_dump(summary, plan.folder), picture), code)
 
 
-def check_report(plan: Plan, measured: Measured) -> dict[str, Any]:
-    """Summarise a check of transport or memory; writes summary.json."""
-    run = load_run(plan.folder)
-    latencies = percentiles([s.latency_ms for s in run.skeletons])
-    summary = {"schema": SCHEMA, "synthetic": True, "latency_ms": latencies}
-    summary |= {"frames": frame_counters(run), **_measured(run, measured, plan)}
-    transport = any(phase.name == LOADED for phase in plan.script.phases)
-    if transport:
+def _check_report(plan: Plan, run: Run, measured: Measured) -> Made:
+    """The same of a check of transport or memory; without a picture."""
+    summary: dict[str, Any] = {"schema": SCHEMA, "task": plan.task.name, "synthetic": True}
+    summary["latency_ms"] = percentiles([e.latency_ms for e in run.estimates])
+    summary |= {"frames": frame_counters(run), **_measured(plan, run, measured)}
+    if plan.check == "transport":
         summary |= load_summary(run, LOADED)
-    found = _transport_bounds(summary) if transport else _memory_bounds(summary)
-    summary["bounds"] = as_records(found)
-    _dump(summary, plan.folder / "summary.json")
-    return summary
+        bounds = verdict.transport_bounds(
+            summary["messages"], summary["sent_rate_hz"], run.session["rate_hz"]
+        )
+    else:
+        bounds = verdict.memory_bounds(summary["memory"], grown=True)
+    summary["bounds"] = as_records(bounds)
+    return Made(bounds_text(bounds), (_dump(summary, plan.folder),), exit_code(bounds))
 
 
-def _transport_bounds(summary: dict[str, Any]) -> list[Bound]:
-    messages = summary["messages"]
-    found = [
-        at_most(f"{name}: lost of {count['sent']} messages", count["lost"], 0)
-        for name, count in messages.items()
-    ]
-    rate = summary["sent_rate_hz"]
-    return [*found, at_least("messages sent per topic", rate, 0.99 * LOAD_RATE_HZ, "1/s")]
+def load_summary(run: Run, name: str) -> dict[str, Any]:
+    """Per modality what was sent and received in a phase that has a silence before and after it.
+
+    The silences are what makes the counts exact: nothing is on its way at either end.
+    """
+    span = next((span for span in run.spans if span.name == name), None)
+    if span is None:
+        return {"messages": {}, "sent_rate_hz": 0.0}
+    found, sent = {}, len(span.ticks)
+    for modality in span.available:
+        counts = [(t, s[modality].counters["received"]) for t, s in run.states if modality in s]
+        before = [count for t, count in counts if t <= span.start_ns]
+        received = counts[-1][1] - before[-1] if before else None
+        lost = None if received is None else sent - received
+        found[modality] = {"sent": sent, "received": received, "lost": lost}
+    rate_hz = sent / ((span.end_ns - span.start_ns) / 1e9)
+    return {"messages": found, "sent_rate_hz": round(rate_hz, 3)}
 
 
-def _memory_bounds(summary: dict[str, Any]) -> list[Bound]:
-    memory = summary["memory"]
-    return [
-        at_most("fusion process, resident", memory["peak_mb"], bounds.MEMORY_MB, "MB"),
-        at_most("fusion process, growth", memory["growth"], bounds.GROWTH),
-    ]
-
-
-def _measured(run: Run, measured: Measured, plan: Plan) -> dict[str, Any]:
-    first = min((s.received_ns for s in run.skeletons), default=None)
-    start_s = None if first is None else (first - measured.fusion_started_ns) / 1e9
-    grown = bounds.growth(measured.memory)
+def _measured(plan: Plan, run: Run, measured: Measured) -> dict[str, Any]:
+    """What was measured from outside, and where."""
+    first = min((e.received_ns for e in run.estimates), default=None)
+    start_s = None if first is None else round((first - measured.fusion_started_ns) / 1e9, 3)
+    grown, memory = measured.growth(), [(round(t, 1), round(mb, 1)) for t, mb in measured.memory]
+    cores = measured.cores()
+    in_use = fmean(used for _, used in measured.machine) if measured.machine else None
     return {
-        "start_to_first_estimate_s": None if start_s is None else round(start_s, 3),
+        "stale_after_s": plan.stale_after_s,
+        "start_to_first_estimate_s": start_s,
         "memory": {
-            "peak_mb": round(measured.peak_mb, 1) or None,
-            "last_mb": round(measured.memory[-1][1], 1) if measured.memory else None,
+            "peak_mb": max((mb for _, mb in memory), default=None),
+            "last_mb": memory[-1][1] if memory else None,
             "growth": None if grown is None else round(grown, 4),
-            "samples_mb": [[round(t, 1), round(mb, 1)] for t, mb in measured.memory],
+            "samples_mb": memory,
         },
-        "cpu_cores": measured.cores(),
+        "cpu_cores": cores,
+        "machine": {
+            "processors": os.cpu_count(),
+            "load": max((round(load, 1) for load, _ in measured.machine), default=None),
+            "others": None if in_use is None else round(max(0.0, in_use - sum(cores.values())), 2),
+        },
         "model": plan.model.name,
         "duration_s": plan.script.duration_s,
         "environment": _environment(run),
     }
 
 
+def machine_text(summary: dict[str, Any]) -> str:
+    """How busy the machine was, and whether the simulator kept its own pace."""
+    machine, simulator = summary["machine"], summary["simulator"]
+    text = (
+        f"The machine meanwhile: load {machine['load']} on {machine['processors']} processors, of "
+        f"which other programs used {machine['others']}; the simulator kept "
+        f"{simulator['kept_rate_hz']:g} of {simulator['rate_hz']:g} ticks per second."
+    )
+    if simulator["kept_rate_hz"] < 0.98 * simulator["rate_hz"]:
+        text += "\nIt is too busy or too slow for the figures above to tell of the fusion."
+    return text
+
+
 def _environment(run: Run) -> dict[str, Any]:
-    packages = ("pta_ros", "torch", "numpy", "open3d-cpu", "rclpy")
+    installed = {d.metadata["Name"]: d.version for d in metadata.distributions()}
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -115,73 +157,94 @@ def _environment(run: Run) -> dict[str, Any]:
         "ros_distro": os.environ.get("ROS_DISTRO", "wheels"),
         "rmw": os.environ.get("RMW_IMPLEMENTATION", "default"),
         "device": run.reports[-1].device if run.reports else "",
-        "packages": {name: _version(name) for name in packages},
+        "packages": {name: installed.get(name) for name in _PACKAGES},
     }
 
 
-def _version(package: str) -> str | None:
+def _dump(summary: dict[str, Any], folder: Path) -> Path:
+    path, text = folder / "summary.json", json.dumps(summary, indent=1) + "\n"
+    _write(path, lambda: path.write_text(text, encoding="utf-8"))
+    return path
+
+
+def _write(path: Path, write: Callable[[], object]) -> None:
+    """Write a file; ConfigError where that fails, as on a full disk."""
     try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+        write()
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(f"cannot write {path}: {reason}; make room, or choose --out") from error
 
 
-def fusion_values(params: Path | None) -> dict[str, Any]:
-    """What a parameter file gives the fusion node."""
-    record = yaml.safe_load(params.read_text()) if params else {}
-    given: dict[str, Any] = {}
-    for node in (record or {}).values():
-        given |= node.get("ros__parameters", {})
-    return given
+#: Ticks before the phase that fill the streams and the smoother.
+_RUN_UP = 10
 
 
-def _as_run(params: Path | None) -> tuple[bool, bool, SmoothingConfig | None]:
-    """`refine`, `gate` and the smoothing that a parameter file asks of the fusion node."""
-    given = fusion_values(params)
-    default = SmoothingConfig()
-    smoothing = SmoothingConfig(
-        min_cutoff_hz=given.get("smoothing_min_cutoff_hz", default.min_cutoff_hz),
-        beta=given.get("smoothing_beta", default.beta),
-    )
-    smoothed = given.get("smoothing", False)
-    return given.get("refine", True), given.get("gate", True), smoothing if smoothed else None
+def physical(frame: SimFrame, modality: str) -> FloatArray:
+    """A simulated reading as the physical array that the sensor's decoder would give."""
+    readings = {"lidar": frame.lidar_m, "csi": frame.csi}
+    if modality == "depth":
+        readings["depth"] = frame.depth_mm.astype(np.float32) / np.float32(1000.0)
+    return np.asarray(readings[modality], dtype=np.float32)
 
 
-def missed(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """The bounds that were missed."""
-    return [bound for bound in summary["bounds"] if not bound["ok"]]
+@dataclass(frozen=True)
+class Offline:
+    """A started engine and the session whose frames it is to see."""
+
+    engine: Engine
+    session: Session
+
+    def errors_mm(self, ticks: Iterable[Tick], without: str) -> dict[int, float]:
+        """MPJPE (mm) per tick index, with the streams that were good at each tick but one."""
+        pipeline = self.engine.pipeline()
+        errors = {}
+        for tick in ticks:
+            self._push(pipeline, tick, without)
+            estimate = pipeline.step(tick.stamp_ns)
+            if estimate is not None:
+                joints = estimate.joints_m.astype(np.float64)
+                errors[tick.index] = 1e3 * float(mpjpe(joints[None], tick.joints_m[None])[0])
+        return errors
+
+    def _push(self, pipeline: FusionPipeline, tick: Tick, without: str) -> None:
+        frame = self.session.frame(tick.index)
+        for modality in pipeline.streams:
+            if modality != without and tick.faults[modality] == "none":
+                reading = physical(frame, modality)
+                array = self.engine.sensors[modality].prepare(reading, "simulated")
+                pipeline.push(Frame(modality, tick.stamp_ns, array, tick.stamp_ns), tick.stamp_ns)
 
 
-def print_bounds(summary: dict[str, Any]) -> None:
-    """Print every bound with its value and limit, and how many were missed."""
-    listed = summary["bounds"]
-    width = max(len(bound["name"]) for bound in listed)
-    print()
-    for bound in listed:
-        value = "never" if bound["value"] is None else f"{bound['value']:.4g}"
-        limit = f"{bound['sense']} {bound['limit']:.4g} {bound['unit']}".rstrip()
-        verdict = "ok" if bound["ok"] else "MISSED"
-        print(f"  {bound['name']:<{width}}  {value:>8}  {limit:<18}  {verdict}")
-    if too_slow := _too_slow(summary):
-        print(f"\nwarning: {too_slow}")
-    count = len(missed(summary))
-    print(
-        f"\n{len(listed) - count} of {len(listed)} bounds kept" + f", {count} MISSED" * bool(count)
-    )
+def reference(run: Run, engine: Engine) -> dict[str, dict[int, float]]:
+    """Per phase in which a stream turns to garbage or freezes: MPJPE (mm) per tick without it."""
+    made = {name: run.session[name] for name in ("seed", "subject", "scene", "rate_hz")}
+    engine.start()
+    offline = Offline(engine, Session(*made.values()))
+    found = {}
+    for before, span, modality in corrupted(run):
+        errors = offline.errors_mm((*before.ticks[-_RUN_UP:], *span.ticks), modality)
+        inside = {tick.index for tick in span.ticks}
+        found[span.name] = {i: error for i, error in errors.items() if i in inside}
+    return found
 
 
-def _too_slow(summary: dict[str, Any]) -> str:
-    """Why the figures say little of the fusion: the simulator did not keep its own pace."""
-    simulator = summary.get("simulator")
-    if simulator is None or simulator["kept_rate_hz"] >= 0.98 * simulator["rate_hz"]:
-        return ""
-    return (
-        f"the simulator itself kept only {simulator['kept_rate_hz']:g} of "
-        f"{simulator['rate_hz']:g} ticks per second (a frame took "
-        f"{simulator['render_ms']['p50']:.0f} ms to render): this machine is too busy or too slow "
-        "for these figures to tell of the fusion"
-    )
+def corrupted(run: Run) -> list[tuple[Span, Span, str]]:
+    """(phase before, phase, modality) wherever a good stream turns to garbage or freezes."""
+    return [
+        (before, span, modality)
+        for before, span in pairwise(run.spans)
+        for modality, fault in span.faults.items()
+        if fault in ("garbage", "frozen") and before.faults[modality] == "none" and span.available
+    ]
 
 
-def _dump(summary: dict[str, Any], path: Path) -> None:
-    path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+def mean_pose_m(engine: Engine) -> Joints:
+    """The training set's mean pose (17, 3) of a model; raises CheckpointError without."""
+    pose = np.asarray(engine.loaded.statistics.get("mean_pose_m", []), dtype=np.float64)
+    if pose.shape != (17, 3):
+        raise CheckpointError(
+            f"model {engine.loaded.name}: statistics hold no mean_pose_m of 17 joints; "
+            "train the model again"
+        )
+    return pose

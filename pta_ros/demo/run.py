@@ -11,75 +11,83 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from pta_ros.demo.plan import ACTIVITY, POSE, Plan
 from pta_ros.demo.processes import Child, ProcessError, free_domain, stop_all
 from pta_ros.demo.records import MONITOR_FILE, TICKS_FILE
-from pta_ros.simulate.script import Script, save_script
+from pta_ros.demo.verdict import SENT, WHAT, listed
+from pta_ros.fusion.params import topics_of
+from pta_ros.simulate.script import Phase, save_script
 from pta_ros.view.page import Page
 
-#: Longest wait for the simulator's first frame and for the first skeleton.
-_FIRST_S = 90.0
+#: Longest wait for the simulator's first frame and for the first estimate, on a very busy machine.
+_FIRST_S = 180.0
 _POLL_S = 0.2
-_MEMORY_S = 1.0
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a demo is of: the shipped files, the simulator's node, and what the fusion publishes.
-
-    `fusion` are parameters of the fusion node besides the model.
-    """
-
-    name: str
-    model: str
-    config: str
-    params: str
-    simulator: str
-    estimates: str
-    fusion: dict[str, Any] = field(default_factory=dict)
-
-
-POSE = Task(
-    "pose", "models/mmfi_lite", "config/demo.yaml", "config/mmfi_live.yaml", "sim_node", "skeleton"
-)
-ACTIVITY = Task(
-    "activity", "models/xrf55_lite", "config/demo_activity.yaml", "config/xrf55_live.yaml",
-    "rf_sim_node", "activity", {"sensors": "xrf55"},
-)  # fmt: skip
-TASKS = {task.name: task for task in (POSE, ACTIVITY)}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to run: the script, the simulator's parameters, the fusion node's, and where to.
-
-    `view` is the table in the terminal, `page` the page in a browser.
-    """
-
-    folder: Path
-    script: Script
-    simulation: dict[str, Any]
-    model: Path
-    params: Path | None
-    fastdds: Path
-    view: bool = True
-    page: Page | None = None
-    task: Task = POSE
+_SAMPLE_S = 1.0
+_NOTES_FILE = "notes.txt"
 
 
 @dataclass
 class Measured:
-    """What is measured from outside: start of the fusion process (ns), its memory and CPU time."""
+    """What is measured from outside the processes, while the script is played.
+
+    `memory` is the fusion process's (s since its start, MB), `cpu_s` every child's processor time
+    (s since then, s), `machine` the load average of a minute and the processors in use.
+    """
 
     fusion_started_ns: int = 0
-    memory: list[tuple[float, float]] = field(default_factory=list)  # (s since start, MB)
-    peak_mb: float = 0.0
-    cpu_s: dict[str, list[tuple[float, float]]] = field(default_factory=dict)  # (s since start, s)
-    domain: int = 0
+    memory: list[tuple[float, float]] = field(default_factory=list)
+    cpu_s: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    machine: list[tuple[float, float]] = field(default_factory=list)
 
     def cores(self) -> dict[str, float]:
-        """Processor cores that each process used on average while the script was played."""
+        """Processor cores that each process used on average."""
         ends = {name: (used[0], used[-1]) for name, used in self.cpu_s.items() if len(used) > 1}
         return {n: round((b[1] - a[1]) / (b[0] - a[0]), 3) for n, (a, b) in ends.items()}
+
+    def growth(self, warm_up_s: float = 60.0) -> float | None:
+        """Relative growth of memory: the last minute's median over the first's, minus 1.
+
+        The first minute counts from `warm_up_s`; None when not three minutes were measured.
+        """
+        points = self.memory
+        if not points or points[-1][0] < warm_up_s + 120.0:
+            return None
+        first = sorted(mb for t, mb in points if warm_up_s <= t < warm_up_s + 60.0)
+        last = sorted(mb for t, mb in points if t > points[-1][0] - 60.0)
+        return last[len(last) // 2] / first[len(first) // 2] - 1.0 if first else None
+
+
+def opening(plan: Plan) -> str:
+    """What one will see, in two sentences."""
+    phases = plan.script.phases
+    return (
+        f"You will see a simulated person, measured by {listed(plan.task.sensors)} on real ROS "
+        f"topics, and the fusion node making {WHAT[plan.task.name]} of it live, while a script of "
+        f"{len(phases)} phases ({plan.script.duration_s:g} s) makes sensors fail. Every line shows "
+        "each stream's state and weight and how right the estimates are; at the end comes a "
+        f"verdict per phase (synthetic data, model {plan.model.name}, results in {plan.folder})."
+    )
+
+
+def announcement(plan: Plan, phase: Phase) -> str:
+    """What begins with a phase and what is expected of the fusion, in plain words."""
+    faults = {m: phase.fault(m).value for m in plan.task.sensors}
+    failing = [
+        f"{sent} from {listed([m for m in faults if faults[m] == fault])}"
+        for fault, sent in SENT.items()
+        if fault in faults.values()
+    ]
+    number = plan.script.phases.index(phase) + 1
+    good = [m for m in plan.sensors if faults[m] == "none"]
+    what = WHAT[plan.task.name]
+    then = f"{what} from {listed(good)}" if good else f"no {what}, and ERROR in the diagnostics"
+    return (
+        f"-- phase {number} of {len(plan.script.phases)}, {phase.name} "
+        f"({phase.end_s - phase.start_s:.3g} s): {listed(failing) or 'good data from all sensors'};"
+        f" expected: {then}"
+    )
 
 
 def node_command(name: str) -> list[str]:
@@ -91,33 +99,37 @@ def node_command(name: str) -> list[str]:
     return [sys.executable, "-m", f"pta_ros.nodes.{name}"]
 
 
-def _arguments(values: dict[str, Any], params: Path | None = None) -> list[str]:
-    given = ["--ros-args"] + (["--params-file", str(params)] if params else [])
-    for name, value in values.items():
-        # JSON is YAML, and quotes what a parser would take for a number or a date.
-        given += ["-p", f"{name}:={json.dumps(str(value) if isinstance(value, Path) else value)}"]
-    return given
+class Tail:
+    """A file of JSON lines that another process appends to; it may not be there yet."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._place = 0
 
-def _environment(plan: Plan, domain: int) -> dict[str, str]:
-    profile = str(plan.fastdds)
-    return {
-        **os.environ,
-        "ROS_DOMAIN_ID": str(domain),
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "FASTDDS_DEFAULT_PROFILES_FILE": profile,
-        "FASTRTPS_DEFAULT_PROFILES_FILE": profile,
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
-        "PYTHONUNBUFFERED": "1",
-    }
+    def records(self) -> list[dict[str, Any]]:
+        """The whole lines that came since the last call."""
+        if not self._path.is_file():
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._place)
+            data = file.read()
+        data = data[: data.rfind(b"\n") + 1]
+        self._place += len(data)
+        return [json.loads(line) for line in data.splitlines()]
+
+    def has(self, kind: str) -> bool:
+        """Whether a record of this type is among them."""
+        return any(record["type"] == kind for record in self.records())
 
 
 class Runner:
     """Runs a plan; `children` are stopped when the `with` block ends, however it ends."""
 
     def __init__(self, plan: Plan, say: Callable[[str], None]) -> None:
-        self._plan = plan
-        self._say = say
+        self._plan, self._say = plan, say
+        self._notes = plan.folder / _NOTES_FILE
+        self._environment: dict[str, str] = {}
+        self._announced = ""
         self.children: list[Child] = []
         self.measured = Measured()
 
@@ -132,54 +144,66 @@ class Runner:
         plan = self._plan
         for name in (TICKS_FILE, MONITOR_FILE):
             (plan.folder / name).unlink(missing_ok=True)
+        self._notes.write_text("", encoding="utf-8")
         (plan.folder / "logs").mkdir(exist_ok=True)
         script = plan.folder / "script.yaml"
         save_script(plan.script, script)
-        self.measured.domain = free_domain()
+        self._environment = _environment(plan.fastdds)
         if plan.page:
-            self._show(plan.page)
-        monitor = self._start("monitor_node", self._monitor(), terminal=plan.view)
-        simulator = self._start(plan.task.simulator, self._simulator(script))
-        self._wait("the simulator's first frame", lambda: _has(plan.folder / TICKS_FILE, "tick"))
+            self._serve(plan.page)
+        record = {"record": plan.folder / MONITOR_FILE, "view": plan.view, "notes": self._notes}
+        monitor = self._start("monitor_node", record, terminal=plan.view)
+        simulator = self._start(plan.task.simulator, *self._simulator(script))
+        ticks, estimates = Tail(plan.folder / TICKS_FILE), Tail(plan.folder / MONITOR_FILE)
+        self._wait("the simulator's first frame", lambda: ticks.has("tick"))
         self.measured.fusion_started_ns = time.time_ns()
-        given = {"model": plan.model, **plan.task.fusion}
-        fusion = self._start("fusion_node", given, plan.params)
+        given = ["--params-file", str(plan.params), *_values({"model": plan.model})]
+        if plan.task is ACTIVITY:
+            given += _values({"sensor_set": plan.task.sensor_set})
+        fusion = self._start("fusion_node", {}, given)
         kind = plan.task.estimates
-        self._wait(f"the first {kind}", lambda: _has(plan.folder / MONITOR_FILE, kind))
-        self._watch(fusion, simulator)
-        self._finish(fusion, monitor)
+        self._wait(f"the first {kind}", lambda: estimates.has(kind))
+        self._watch(fusion, simulator, ticks)
+        self._note("-- the script is over; the processes end, and the verdict is being made")
+        self._sample(fusion)
+        for child in (fusion, monitor):
+            if code := child.stop():
+                self._say(f"warning: {child.name} ended with exit code {code}; see {child.log}")
         return self.measured
 
-    def _show(self, page: Page) -> None:
+    def _serve(self, page: Page) -> None:
         """Serve the live page; it is there when this returns."""
-        values = {"params_file": self._plan.params or "", "web_port": page.web_port}
+        values = {"params_file": self._plan.params, "web_port": page.web_port}
         self._start("view_node", {**values, "data_port": page.data_port})
         self._wait("the live page", page.answers)
         self._say(f"live view: {page.url}")
 
-    def _monitor(self) -> dict[str, Any]:
-        return {"record": self._plan.folder / MONITOR_FILE, "view": self._plan.view}
-
-    def _simulator(self, script: Path) -> dict[str, Any]:
-        fixed = {"script": script, "log": self._plan.folder / TICKS_FILE}
-        begin: dict[str, Any] = {f"wait_for_{self._plan.task.estimates}": True}
-        if self._plan.task is POSE:
-            begin["min_watchers"] = 2 if self._plan.page else 1
-        return {**self._plan.simulation, **fixed, **begin}
+    def _simulator(self, script: Path) -> tuple[dict[str, Any], list[str]]:
+        """The simulator's parameters, and its topics moved to where the fusion node reads."""
+        plan = self._plan
+        values = {**plan.simulation, "script": script, "log": plan.folder / TICKS_FILE}
+        values[f"wait_for_{plan.task.estimates}"] = True
+        if plan.task is POSE:
+            values["min_watchers"] = 2 if plan.page else 1
+        moved = []
+        for modality, topic in topics_of(plan.task.sensor_set).items():
+            if plan.streams[modality].topic != topic:
+                moved += ["-r", f"{topic}:={plan.streams[modality].topic}"]
+        return values, moved
 
     def _start(
-        self, name: str, values: dict[str, Any], params: Path | None = None, terminal: bool = False
-    ) -> Child:
-        command = node_command(name) + _arguments(values, params)
+        self, name: str, values: dict[str, Any], more: list[str] | None = None,
+        terminal: bool = False,
+    ) -> Child:  # fmt: skip
+        command = [*node_command(name), "--ros-args", *(more or []), *_values(values)]
         log = self._plan.folder / "logs" / f"{name}.txt"
-        environment = _environment(self._plan, self.measured.domain)
-        child = Child.start(name, command, environment, log, terminal)
+        child = Child.start(name, command, self._environment, log, terminal)
         self.children.append(child)
         return child
 
-    def _wait(self, what: str, come: Callable[[], bool]) -> None:
+    def _wait(self, what: str, came: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _FIRST_S
-        while not come():
+        while not came():
             for child in self.children:
                 child.must_run()
             if time.monotonic() > deadline:
@@ -187,8 +211,8 @@ class Runner:
                 raise ProcessError(f"{what} did not come within {_FIRST_S:.0f} s; see {logs}")
             time.sleep(_POLL_S)
 
-    def _watch(self, fusion: Child, simulator: Child) -> None:
-        """Sample memory until the simulator has played the script."""
+    def _watch(self, fusion: Child, simulator: Child, ticks: Tail) -> None:
+        """Announce the phases and sample memory and load until the script has been played."""
         deadline = time.monotonic() + self._plan.script.duration_s * 1.5 + _FIRST_S
         due = 0.0
         while not simulator.ended():
@@ -197,30 +221,53 @@ class Runner:
                     child.must_run()
             if time.monotonic() > deadline:
                 raise ProcessError(f"the script did not end by itself; see {simulator.log}")
+            self._announce(ticks)
             if time.monotonic() >= due:
-                due = time.monotonic() + _MEMORY_S
+                due = time.monotonic() + _SAMPLE_S
                 self._sample(fusion)
             time.sleep(_POLL_S)
 
+    def _announce(self, ticks: Tail) -> None:
+        """Say which phase begins: above the monitor's table where there is one."""
+        names = {record.get("phase"): None for record in ticks.records()}
+        for phase in self._plan.script.phases:
+            if phase.name in names and phase.name != self._announced:
+                self._announced = phase.name
+                self._note(announcement(self._plan, phase))
+
+    def _note(self, text: str) -> None:
+        if self._plan.view:
+            with self._notes.open("a", encoding="utf-8") as file:
+                file.write(text + "\n")
+        else:
+            self._say(text)
+
     def _sample(self, fusion: Child) -> None:
         since_s = (time.time_ns() - self.measured.fusion_started_ns) / 1e9
-        memory = fusion.memory_mb()
-        if memory is not None:
-            self.measured.memory.append((since_s, memory[0]))
-            self.measured.peak_mb = max(self.measured.peak_mb, memory[1])
         for child in self.children:
-            cpu_s = child.cpu_s()
-            if cpu_s is not None:
-                self.measured.cpu_s.setdefault(child.name, []).append((since_s, cpu_s))
-
-    def _finish(self, fusion: Child, monitor: Child) -> None:
-        self._sample(fusion)
-        for child in (fusion, monitor):
-            code = child.stop()
-            if code:
-                self._say(f"warning: {child.name} ended with exit code {code}; see {child.log}")
+            if usage := child.usage():
+                self.measured.cpu_s.setdefault(child.name, []).append((since_s, usage[1]))
+                if child is fusion:
+                    self.measured.memory.append((since_s, usage[0]))
+        in_use = psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1)
+        self.measured.machine.append((os.getloadavg()[0], in_use))
 
 
-def _has(path: Path, kind: str) -> bool:
-    """Whether a recording holds a record of this type."""
-    return path.is_file() and f'"type": "{kind}"' in path.read_text(encoding="utf-8")
+def _values(values: dict[str, Any]) -> list[str]:
+    given = []
+    for name, value in values.items():
+        # JSON is YAML, and quotes what a parser would take for a number or a date.
+        given += ["-p", f"{name}:={json.dumps(str(value) if isinstance(value, Path) else value)}"]
+    return given
+
+
+def _environment(fastdds: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "ROS_DOMAIN_ID": str(free_domain()),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "FASTDDS_DEFAULT_PROFILES_FILE": str(fastdds),
+        "FASTRTPS_DEFAULT_PROFILES_FILE": str(fastdds),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        "PYTHONUNBUFFERED": "1",
+    }

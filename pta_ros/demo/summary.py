@@ -1,41 +1,52 @@
-"""The demo's summary: what a recorded run says per phase and as a whole, as plain JSON values."""
+"""The facts of a recorded demo, per phase and as a whole, as plain JSON values.
+
+Times are seconds; None means that something never happened or could not be measured.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pta_ros.demo import faults as demo_faults
-from pta_ros.demo.records import Run, SkeletonEntry, Span
+from pta_ros.demo.records import Estimate, Joints, Run, Span
 from pta_ros.metrics.pose import mpjpe
 
-SCHEMA = 1
+SCHEMA = 2
 _COUNTERS = ("received", "used", "dropped", "corrupt")
+#: The state that a stream must be reported in, by the fault that its sensor has.
+EXPECTED = {"silent": ("STALE",), "garbage": ("CORRUPT",), "frozen": ("STALE", "CORRUPT")}
+_ERROR = 2  # the diagnostics' level
 
-#: Per phase the mean error (mm) that the model has offline, on chosen streams and tick indices.
+#: Per phase the error (mm) that the model has offline, by the index of the tick.
 Reference = Mapping[str, Mapping[int, float]]
+_T = TypeVar("_T")
 
 
-def errors_mm(run: Run, skeletons: Sequence[SkeletonEntry]) -> NDArray[np.float64]:
-    """MPJPE (mm) of every estimate against the truth at its own stamp; NaN where there is none."""
-    errors = np.full(len(skeletons), np.nan)
-    for i, entry in enumerate(skeletons):
-        tick = run.truth.get(entry.stamp_ns)
-        if tick is not None:
-            errors[i] = 1e3 * mpjpe(entry.joints_m[None], tick.joints_m[None])[0]
-    return errors
-
-
-def mean_pose_errors_mm(
-    run: Run, skeletons: Sequence[SkeletonEntry], mean_pose_m: NDArray[np.floating]
+def scores(
+    run: Run, estimates: Sequence[Estimate], pose_m: Joints | None = None
 ) -> NDArray[np.float64]:
-    """MPJPE (mm) of the training set's mean pose (17, 3) at the estimates' instants."""
-    ticks = [run.truth[s.stamp_ns] for s in skeletons if s.stamp_ns in run.truth]
-    errors = [1e3 * float(mpjpe(mean_pose_m[None], t.joints_m[None])[0]) for t in ticks]
-    return np.asarray(errors, dtype=np.float64)
+    """MPJPE (mm) of skeletons, of activities 100 where right and 0 where wrong; NaN: not known.
+
+    A window that holds more than one activity is not judged. `pose_m` (17, 3) is judged in place
+    of every skeleton.
+    """
+    found = np.full(len(estimates), np.nan)
+    for i, estimate in enumerate(estimates):
+        tick = run.truth.get(estimate.stamp_ns)
+        if tick is not None and run.of_activities:
+            found[i] = np.nan if tick.activity < 0 else 100.0 * (estimate.class_id == tick.activity)
+        elif tick is not None:
+            joints_m = estimate.joints_m if pose_m is None else pose_m
+            found[i] = 1e3 * mpjpe(joints_m[None], tick.joints_m[None])[0]
+    return found
+
+
+def _metric(run: Run) -> str:
+    """What the scores are called."""
+    return "accuracy" if run.of_activities else "mpjpe_mm"
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float | None]:
@@ -51,120 +62,198 @@ def _mean(values: NDArray[np.floating]) -> float | None:
     return round(float(known.mean()), 2) if len(known) else None
 
 
-def live_from_ns(run: Run, span: Span) -> int:
+def _since(begin_ns: int, end_ns: int | None) -> float | None:
+    return None if end_ns is None else round((end_ns - begin_ns) / 1e9, 4)
+
+
+def expected(run: Run, span: Span) -> list[Estimate]:
+    """The phase's estimates that used every sensor which sent good data, at that very instant.
+
+    And no other sensor. These alone tell how accurate the fusion is: a late frame is the machine's.
+    """
+    return [
+        e
+        for e in run.within(span)
+        if span.available
+        and set(e.used) == set(span.available)
+        and all(e.streams[m].used_ns == e.stamp_ns for m in span.available)
+    ]
+
+
+def _first(
+    accounts: Iterable[tuple[int, _T]], span_ns: tuple[int, int], wanted: Collection[_T]
+) -> tuple[int | None, _T | None]:
+    """When the first wanted value was received after a time, and the value; Nones when never.
+
+    After the end of `span_ns`, the first account of another value ends the search: only what is
+    received later than it was sent still belongs to the span.
+    """
+    begin_ns, end_ns = span_ns
+    for received_ns, value in accounts:
+        if received_ns > begin_ns and value in wanted:
+            return received_ns, value
+        if received_ns > end_ns:
+            break
+    return None, None
+
+
+def failing(run: Run, span: Span) -> dict[str, dict[str, Any]]:
+    """Every stream whose fault begins with the phase: when it was noticed, and its misuse.
+
+    `noticed_s` counts from the last good stamp (of garbage: from the phase's begin) to the first
+    account of the state that the fault calls for. `used` are the phase's estimates with a frame of
+    the stream, `used_after` those of an instant after it was noticed.
+    """
+    before, found = run.before(span), {}
+    for modality, fault in span.faults.items():
+        if before is None or fault == "none" or before.faults[modality] != "none":
+            continue
+        begin_ns = span.start_ns if fault == "garbage" else before.ticks[-1].stamp_ns
+        healed = (s.start_ns for s in run.spans if s.faults[modality] != fault)
+        end_ns = next((t for t in healed if t > span.start_ns), run.spans[-1].end_ns)
+        noticed_ns, state = _first(run.states_of(modality), (begin_ns, end_ns), EXPECTED[fault])
+        used = [e for e in run.within(span) if modality in e.used and e.stamp_ns > span.start_ns]
+        after = [e for e in used if noticed_ns is not None and e.stamp_ns > noticed_ns]
+        found[modality] = {
+            "fault": fault,
+            "state": state,
+            "noticed_s": _since(begin_ns, noticed_ns),
+            "used": len(used),
+            "used_after": len(after),
+        }
+    return found
+
+
+def silence(run: Run, span: Span) -> dict[str, Any] | None:
+    """How a phase went in which no sensor sends good data; None for the other phases.
+
+    `error_s` is from the last stamp before it to the diagnostics' ERROR, `held` whether it lasted,
+    `estimates` how many are of an instant after the ERROR, `recovered_s` from the first tick after
+    it to the first estimate that came.
+    """
+    if span.available:
+        return None
+    before = run.before(span)
+    last_ns = before.ticks[-1].stamp_ns if before else span.start_ns
+    levels = [(report.received_ns, report.level) for report in run.reports]
+    error_ns, _ = _first(levels, (last_ns, span.end_ns), (_ERROR,))
+    after = [] if error_ns is None else [e for e in run.within(span) if e.stamp_ns > error_ns]
+    then = next((s for s in run.spans if s.available and s.start_ns >= span.end_ns), span)
+    came_ns = min((e.received_ns for e in run.within(then) if then is not span), default=None)
+    return {
+        "error_s": _since(last_ns, error_ns),
+        "held": all(lv == _ERROR for t, lv in levels if error_ns and error_ns < t < span.end_ns),
+        "estimates": len(after),
+        "recovered_s": came_ns and _since(then.start_ns, came_ns),
+    }
+
+
+def _live_from_ns(run: Run, span: Span) -> int:
     """When the phase's first stream was LIVE: its start, or later when all was silent before."""
-    position = run.spans.index(span)
-    if position == 0 or run.spans[position - 1].available or not span.available:
+    before = run.before(span)
+    if before is None or before.available or not span.available:
         return span.start_ns
-    for received_ns, streams in run.states:
-        live = any(entry.state == "LIVE" for entry in streams.values())
-        if span.start_ns <= received_ns < span.end_ns and live:
-            return received_ns
-    return span.end_ns
+    accounts = [(t, any(s.state == "LIVE" for s in streams.values())) for t, streams in run.states]
+    live_ns, _ = _first(accounts, (span.start_ns, span.end_ns), (True,))
+    return min(live_ns or span.end_ns, span.end_ns)
 
 
-def mean_weights(skeletons: Sequence[SkeletonEntry]) -> dict[str, float]:
+def _weights(estimates: Sequence[Estimate]) -> dict[str, float]:
     """Mean share of every stream over the estimates; an unused stream counts 0."""
-    names = sorted({name for s in skeletons for name in s.streams})
-    shares = {n: [s.streams[n].weight for s in skeletons if n in s.streams] for n in names}
+    names = sorted({name for e in estimates for name in e.streams})
+    shares = {n: [e.streams[n].weight for e in estimates if n in e.streams] for n in names}
     return {name: round(float(np.mean(values)), 4) for name, values in shares.items()}
 
 
-def phase_summary(run: Run, span: Span, mean_pose_m: NDArray[np.floating]) -> dict[str, Any]:
-    """One phase; `rate_hz` counts from the moment that a stream is LIVE (`live_s`)."""
-    skeletons = run.skeletons_in(span)
-    live_s = (span.end_ns - live_from_ns(run, span)) / 1e9
-    begin_ns = run.spans[0].start_ns
-    return {
+def compare(run: Run, span: Span, reference: Mapping[int, float]) -> dict[str, Any]:
+    """The phase's error beside the reference's (mm), on the expected instants that both have."""
+    judged = expected(run, span)
+    pairs = [
+        (error, reference[run.truth[e.stamp_ns].index])
+        for e, error in zip(judged, scores(run, judged), strict=True)
+        if e.stamp_ns in run.truth and run.truth[e.stamp_ns].index in reference
+    ]
+    if not pairs:
+        return {"instants": 0, "live_mm": None, "without_it_mm": None, "ratio": None}
+    live, offline = (float(mean) for mean in np.mean(pairs, axis=0))
+    rounded = {"live_mm": round(live, 2), "without_it_mm": round(offline, 2)}
+    return {"instants": len(pairs), **rounded, "ratio": round(live / offline, 4)}
+
+
+def phase_summary(
+    run: Run, span: Span, mean_pose_m: Joints | None = None, reference: Reference | None = None
+) -> dict[str, Any]:
+    """One phase; `rate_hz` counts from the moment that a stream is LIVE.
+
+    `expected` counts the estimates from exactly the sensors that sent good data: errors are theirs.
+    """
+    estimates, judged = run.within(span), expected(run, span)
+    live_ns = _live_from_ns(run, span)
+    live_s = (span.end_ns - live_ns) / 1e9
+    # An activity's window may end before its stream is LIVE, and then counts to the silence.
+    counted = [e for e in estimates if e.received_ns >= live_ns or not run.of_activities]
+    start_s, end_s = (round(float(t), 3) for t in run.seconds([span.start_ns, span.end_ns]))
+    found = {
         "name": span.name,
-        "start_s": round((span.start_ns - begin_ns) / 1e9, 3),
-        "end_s": round((span.end_ns - begin_ns) / 1e9, 3),
+        "start_s": start_s,
+        "end_s": end_s,
         "available": list(span.available),
-        "estimates": len(skeletons),
-        "rate_hz": round(len(skeletons) / live_s, 3) if live_s > 0 else 0.0,
-        "mpjpe_mm": _mean(errors_mm(run, skeletons)),
-        "latency_ms": percentiles([s.latency_ms for s in skeletons]),
-        "weights": mean_weights(skeletons),
-        "mean_pose_mpjpe_mm": _mean(mean_pose_errors_mm(run, skeletons, mean_pose_m)),
-        "live_s": round(live_s, 3),
+        "sent": len(span.ticks),
+        "late_ms": percentiles([tick.late_ms for tick in span.ticks])["p50"],
+        "estimates": len(estimates),
+        "expected": len(judged),
+        "rate_hz": round(len(counted) / live_s, 3) if live_s > 0 else 0.0,
+        "latency_ms": percentiles([e.latency_ms for e in estimates]),
+        "weights": _weights(estimates),
+        "failing": failing(run, span),
+        "silence": silence(run, span),
+        _metric(run): _mean(scores(run, judged)),
     }
+    if mean_pose_m is not None:
+        found["mean_pose_mpjpe_mm"] = _mean(scores(run, judged, mean_pose_m))
+    if reference and span.name in reference:
+        found["reference"] = compare(run, span, reference[span.name])
+    return found
 
 
 def frame_counters(run: Run) -> dict[str, dict[str, int]]:
     """The fusion node's own counters at the end, since it was activated."""
-    last: dict[str, dict[str, int]] = {}
-    for _, streams in run.states:
-        for name, entry in streams.items():
-            known = last.setdefault(name, dict.fromkeys(_COUNTERS, 0))
-            for counter in _COUNTERS:
-                known[counter] = max(known[counter], entry.counters.get(counter, 0))
-    return last
-
-
-def compare(run: Run, span: Span, reference: Mapping[int, float]) -> dict[str, float | None]:
-    """Live error of a phase beside the reference's, in mm, on the instants that both have."""
-    skeletons = run.skeletons_in(span)
-    pairs = [
-        (error, reference[run.truth[s.stamp_ns].index])
-        for s, error in zip(skeletons, errors_mm(run, skeletons), strict=True)
-        if s.stamp_ns in run.truth and run.truth[s.stamp_ns].index in reference
-    ]
-    if not pairs:
-        return {"mpjpe_mm": None, "reference_mpjpe_mm": None, "ratio": None}
-    live, offline = np.mean(pairs, axis=0)
-    ratio = round(float(live / offline), 4)
+    names = dict.fromkeys(name for _, streams in run.states for name in streams)
+    entries = {name: [s[name].counters for _, s in run.states if name in s] for name in names}
     return {
-        "mpjpe_mm": round(float(live), 2),
-        "reference_mpjpe_mm": round(float(offline), 2),
-        "ratio": ratio,
+        name: {counter: max(c.get(counter, 0) for c in told) for counter in _COUNTERS}
+        for name, told in entries.items()
     }
 
 
 def summarise(
-    run: Run, mean_pose_m: NDArray[np.floating], reference: Reference, stale_after_s: float = 0.3
+    run: Run, mean_pose_m: Joints | None = None, reference: Reference | None = None
 ) -> dict[str, Any]:
-    """The summary of a run, ready for JSON; `reference` as made by demo_reference."""
-    scripted = [s for span in run.spans for s in run.skeletons_in(span)]
+    """The summary of a run, ready for JSON; `reference` as made by demo.reference."""
+    scripted = [e for span in run.spans for e in run.within(span)]
+    judged = [e for span in run.spans for e in expected(run, span)]
+    values = scores(run, judged)
     return {
         "schema": SCHEMA,
+        "task": "activity" if run.of_activities else "pose",
         "synthetic": True,
-        "phases": [phase_summary(run, span, mean_pose_m) for span in run.spans],
-        "latency_ms": percentiles([s.latency_ms for s in scripted]),
-        "lost_stream_detected_s": rounded(demo_faults.lost_stream_detected_s(run)),
-        "recovered_s": _round(demo_faults.recovered_s(run)),
+        "phases": [phase_summary(run, span, mean_pose_m, reference) for span in run.spans],
+        "latency_ms": percentiles([e.latency_ms for e in scripted]),
         "frames": frame_counters(run),
-        "mean_pose_mpjpe_mm": _mean(mean_pose_errors_mm(run, scripted, mean_pose_m)),
-        "mpjpe_mm": _mean(errors_mm(run, scripted)),
-        "silence": {
-            "skeletons_after_stale": demo_faults.silent_skeletons(run, stale_after_s),
-            "error_reported_s": _round(demo_faults.silence_reported_s(run)),
-        },
-        "bad_frames": demo_faults.bad_frames(run),
-        "reference": {
-            s.name: compare(run, s, reference[s.name]) for s in run.spans if s.name in reference
-        },
-        "unmatched_estimates": sum(s.stamp_ns not in run.truth for s in run.skeletons),
+        "judged": int(np.isfinite(values).sum()),
+        _metric(run): _mean(values),
+        "unmatched_estimates": sum(e.stamp_ns not in run.truth for e in run.estimates),
         "simulator": simulator_summary(run),
     }
 
 
-def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
-
-
-def rounded(values: Mapping[str, float | None]) -> dict[str, float | None]:
-    """The values rounded to 0.0001."""
-    return {name: _round(value) for name, value in values.items()}
-
-
 def simulator_summary(run: Run) -> dict[str, Any]:
     """What was simulated and whether the simulator kept its own pace."""
-    scripted = [tick for tick in run.ticks if tick.phase is not None]
     session = {n: run.session.get(n) for n in ("seed", "subject", "scene", "rate_hz")}
-    times = {
-        "render_ms": percentiles([tick.render_ms for tick in scripted]),
-        "late_ms": percentiles([tick.late_ms for tick in scripted]),
-    }
     elapsed_s = (run.spans[-1].end_ns - run.spans[0].start_ns) / 1e9 if run.spans else 0.0
-    kept = round(len(scripted) / elapsed_s, 3) if elapsed_s else 0.0
-    return {**session, **times, "kept_rate_hz": kept}
+    return {
+        **session,
+        "render_ms": percentiles([tick.render_ms for tick in run.scripted]),
+        "late_ms": percentiles([tick.late_ms for tick in run.scripted]),
+        "kept_rate_hz": round(len(run.scripted) / elapsed_s, 3) if elapsed_s else 0.0,
+    }

@@ -19,8 +19,6 @@ class FrameBuffer:
     def __init__(self, size: int) -> None:
         self.used = 0
         self.dropped = 0
-        #: Stamp (ns) of the newest frame that was in an estimate, 0 before the first.
-        self.last_used_ns = 0
         self._size = size
         self._frames: list[Frame] = []  # by stamp
         self._fresh: set[int] = set()  # stamps in _frames that were never taken
@@ -63,11 +61,8 @@ class FrameBuffer:
         """End what `take` began: the estimate came out (`used`) or was thrown away."""
         if self._in_flight_ns is None:
             return
-        if used:
-            self.used += 1
-            self.last_used_ns = self._in_flight_ns
-        else:
-            self.dropped += 1
+        self.used += used
+        self.dropped += not used
         self._in_flight_ns = None
 
     def clear(self) -> None:

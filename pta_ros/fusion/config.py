@@ -1,48 +1,118 @@
-"""Settings of one sensor stream."""
+"""Settings of one sensor stream: where its messages come from and when it is to be trusted."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from pta_ros.errors import ConfigError
+from pta_ros.fusion.transforms import pose_form
+from pta_ros.sensors import SENSORS
+from pta_ros.settings import HIDDEN, LIVE, Group, param
 
 STAMP_POLICIES = ("receive", "reject")
+IMAGE, CLOUD = "sensor_msgs/msg/Image", "sensor_msgs/msg/PointCloud2"
+#: Message type of an image topic that is not raw.
+COMPRESSED = "sensor_msgs/msg/CompressedImage"
+RAW = "raw"
 
 
 @dataclass(frozen=True)
-class StreamConfig:
-    """Settings of one stream; seconds and counts of frames.
+class StreamConfig(Group):
+    """When a stream is to be trusted; raises ConfigError for a value out of its range."""
 
-    `offset_s` is added to the sensor's stamps (negative for a sensor that stamps late).
-    `sync_tolerance_s`: how far a frame may lie from the instant that is estimated.
-    `stamp_policy`: what becomes of zero stamps and of stamps further in the future than
-    `future_tolerance_s`: use the time of `receive`, or `reject` the frame.
-    `freeze_frames`: identical repeats until a stream counts as frozen; 0 allows repeats.
-    Raises ConfigError for values that cannot work.
-    """
+    enabled: bool = param(True, "use this stream; false makes it DISABLED at once", change=LIVE)
+    stale_after_s: float = param(
+        0.3, "without a usable frame for so long the stream is STALE", unit="s", low=0.05, high=60.0
+    )
+    sync_tolerance_s: float = param(
+        0.08, "largest distance of a frame from the estimated moment", unit="s", low=0.001, high=5.0
+    )
+    offset_s: float = param(
+        0.0, "added to stamps; negative for a sensor that stamps late", unit="s", low=-5.0, high=5.0
+    )
+    recover_frames: int = param(2, "good frames in a row that end CORRUPT or STALE", low=1, high=50)
+    freeze_frames: int = param(
+        2, "identical repeats that make it frozen; 0 allows repeats", low=0, high=50
+    )
+    stamp_policy: str = param(
+        "receive",
+        "zero or future stamps: take the time of receipt, or reject",
+        choices=STAMP_POLICIES,
+    )
+    history: int = param(8, "frames that are kept", low=1, high=1000, change=HIDDEN)
+    future_tolerance_s: float = param(
+        0.1, "so far ahead is no future stamp", unit="s", low=0.0, high=60.0, change=HIDDEN
+    )
 
-    stale_after_s: float = 0.3
-    sync_tolerance_s: float = 0.08
-    offset_s: float = 0.0
-    recover_frames: int = 2
-    freeze_frames: int = 2
-    history: int = 8
-    future_tolerance_s: float = 0.1
-    stamp_policy: str = "receive"
-    enabled: bool = True
 
-    def __post_init__(self) -> None:
-        rules = (
-            ("stale_after_s", self.stale_after_s > 0, "a positive number of seconds"),
-            ("sync_tolerance_s", self.sync_tolerance_s >= 0, "zero or more seconds"),
-            ("offset_s", math.isfinite(self.offset_s), "a finite number of seconds"),
-            ("recover_frames", self.recover_frames >= 1, "at least 1 frame"),
-            ("freeze_frames", self.freeze_frames >= 0, "0 (off) or more frames"),
-            ("history", self.history >= 1, "at least 1 frame"),
-            ("future_tolerance_s", self.future_tolerance_s >= 0, "zero or more seconds"),
-            ("stamp_policy", self.stamp_policy in STAMP_POLICIES, "receive or reject"),
-        )
-        for name, valid, expected in rules:
-            if not valid:
-                raise ConfigError(f"stream {name} is {getattr(self, name)!r}; expected {expected}")
+@dataclass(frozen=True)
+class Source(Group):
+    """Where a stream's messages come from, and how clouds are moved."""
+
+    topic: str = param("", "topic to subscribe, relative to the node's namespace")
+    transport: str = param(
+        RAW,
+        "raw, or of a depth image: CompressedImage on topic + '/' + transport",
+        choices=(RAW, "compressed", "compressedDepth"),
+    )
+    frame: str = param(
+        "", "frame that the model knows clouds in; others are moved there; empty moves none"
+    )
+    extrinsic: str = param(
+        "",
+        "the LiDAR's pose in `frame`: x y z (m) roll pitch yaw (degrees); empty asks /tf_static",
+        form=pose_form,
+    )
+    qos_depth: int = param(
+        5, "messages kept while a callback runs; the newest wins", low=1, high=50
+    )
+
+    @property
+    def source(self) -> str:
+        """The topic that is read: `topic`, with the transport's ending (image_transport's way)."""
+        if self.transport == RAW:
+            return self.topic
+        ending = f"/{self.transport}"
+        return self.topic.removesuffix(ending) + ending
+
+    @property
+    def needs_transforms(self) -> bool:
+        """Whether /tf_static must say where the sensor is."""
+        return bool(self.frame) and not self.extrinsic
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether messages are decompressed or moved: work of the process that decodes them."""
+        return self.transport != RAW or bool(self.frame)
+
+    def message_type(self, modality: str) -> str:
+        """The type of the messages on `source`, as "package/msg/Name"."""
+        return SENSORS[modality].message_type if self.transport == RAW else COMPRESSED
+
+    def check(self, modality: str) -> None:
+        """Raise ConfigError for what this modality cannot have."""
+        kind = SENSORS[modality].message_type if modality in SENSORS else ""
+        if kind != IMAGE and self.transport != RAW:
+            reason = "only depth images come compressed"
+            raise ConfigError(f"{modality}.transport is {self.transport!r}; {reason}: use {RAW}")
+        for name in ("frame", "extrinsic"):
+            value = getattr(self, name)
+            if kind != CLOUD and value:
+                reason = "only clouds can be moved into another frame"
+                raise ConfigError(f"{modality}.{name} is {value!r}; {reason}: leave it empty")
+        if self.extrinsic and not self.frame:
+            raise ConfigError(
+                f"{modality}.extrinsic is {self.extrinsic!r}, but {modality}.frame is empty; "
+                "name the frame that it leads to"
+            )
+
+
+@dataclass(frozen=True)
+class StreamParams(StreamConfig, Source):
+    """One sensor stream: where it comes from and when it is to be trusted."""
+
+    qos_reliability: str = param(
+        "best_effort",
+        "asked of the publisher; best_effort fits all",
+        choices=("best_effort", "reliable"),
+    )

@@ -10,9 +10,9 @@ import torch
 
 from pta_ros import checkpoint
 from pta_ros.errors import ConfigError
-from pta_ros.frames import FloatArray
+from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.estimator import Estimator
-from pta_ros.fusion.params import FusionParams, StreamParams
+from pta_ros.fusion.params import FusionParams
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.smoothing import OneEuroFilter, SmoothingConfig
 from pta_ros.fusion.streams import Stream
@@ -39,21 +39,6 @@ def resolve_device(asked: str) -> str:
     return asked
 
 
-class SwitchedSmoother(OneEuroFilter):
-    """The filter with a switch; switching it on starts it over."""
-
-    def __init__(self, config: SmoothingConfig, enabled: bool) -> None:
-        super().__init__(config)
-        self.enabled = enabled
-
-    def __call__(self, joints_m: FloatArray, std_m: FloatArray, stamp_ns: int) -> FloatArray:
-        """Filtered joints, or the joints as they are."""
-        if self.enabled:
-            return super().__call__(joints_m, std_m, stamp_ns)
-        self.reset()
-        return joints_m
-
-
 @lru_cache(maxsize=4)
 def _graphs(model: bytes, device: str, precision: str) -> dict[str, bytes]:
     """What was traced of a model (by its `_digest`) in this process: see `trace_parts`."""
@@ -78,13 +63,13 @@ class Engine:
     params: FusionParams
     streams: dict[str, StreamParams]
     estimator: Estimator | None = None
-    smoother: SwitchedSmoother | None = None
+    smoother: OneEuroFilter | None = None
 
     @classmethod
     def load(cls, params: FusionParams, streams: dict[str, StreamParams]) -> Engine:
         """Load and check everything; raises CheckpointError or ConfigError."""
         device = resolve_device(params.device)
-        loaded = checkpoint.load(checkpoint.model_folder(params.model, params.sensors))
+        loaded = checkpoint.load(checkpoint.model_folder(params.model, params.sensor_set))
         missing = sorted(set(loaded.sensors) - set(streams))
         if missing:
             raise ConfigError(
@@ -117,8 +102,8 @@ class Engine:
         smoothing = SmoothingConfig(
             min_cutoff_hz=self.params.smoothing_min_cutoff_hz, beta=self.params.smoothing_beta
         )
-        self.smoother = SwitchedSmoother(smoothing, self.params.smoothing)
-        streams = {m: Stream(m, given.config()) for m, given in self.streams.items()}
+        self.smoother = OneEuroFilter(smoothing, self.params.smoothing)
+        streams = {m: Stream(m, given) for m, given in self.streams.items()}
         windows = {m: s for m, s in self.sensors.items() if isinstance(s, WindowSensor)}
         if windows:
             return WindowedPipeline(streams, self.estimator, windows, self.params.windows())

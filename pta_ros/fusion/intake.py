@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from pta_ros.clock import stamp_ns
 from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray, Frame
-from pta_ros.fusion.params import StreamParams
+from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.transforms import Matrix, Transforms, apply, from_pose, plain
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.wire import read
-
-_NS = 1_000_000_000
 
 
 class DecoderFault(DecodeError):
@@ -53,8 +52,7 @@ class Intake:
             if self._moves:
                 array = self._moved(array, msg)
             array = self.sensor.receive(array, self.topic)
-            stamp = msg.header.stamp
-            return Frame(self.modality, int(stamp.sec) * _NS + int(stamp.nanosec), array, now_ns)
+            return Frame(self.modality, stamp_ns(msg.header.stamp), array, now_ns)
         except DecodeError:
             raise
         except Exception as error:

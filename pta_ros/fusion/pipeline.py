@@ -26,8 +26,8 @@ from pta_ros.frames import (
     StreamStatus,
     nothing,
 )
-from pta_ros.fusion.rates import ClockWatch
 from pta_ros.fusion.smoothing import OneEuroFilter
+from pta_ros.fusion.stamps import ClockWatch
 from pta_ros.fusion.streams import Stream
 from pta_ros.skeleton import NUM_JOINTS
 
@@ -162,7 +162,7 @@ class FusionPipeline:
         for name, stream in self.streams.items():
             frame = stream.nearest(newest, now_ns)
             if frame is not None:
-                stream.take(frame)
+                stream.buffer.take(frame)
                 frames[name] = frame
         self._last_ns = newest
         self._in_flight = Sample(newest, frames)
@@ -194,7 +194,7 @@ class FusionPipeline:
         self._weights = dict(prediction.weights)
         joints = prediction.joints_m
         if self._smoother is not None and len(joints):
-            joints = self._smoother(joints, prediction.std_m, sample.stamp_ns)
+            joints = self._smoother(joints, sample.stamp_ns)
         streams = self.statuses(now_ns)
         stages = {"sample": self._sample_ms, **prediction.timings_ms, "finish": _since_ms(begin)}
         return Estimate(
@@ -208,16 +208,12 @@ class FusionPipeline:
             probabilities=prediction.probabilities,
         )
 
-    def reset(self) -> None:
-        """Start over, as after a jump of the clock; counters stay."""
-        self._restart()
-        self._clock.reset()
-
     def _tick(self, now_ns: int) -> None:
         if self._clock.went_back(now_ns):
-            self._restart()
+            self.reset()
 
-    def _restart(self) -> None:
+    def reset(self) -> None:
+        """Start over, as after a jump of the clock; counters stay."""
         self._settle(used=False)
         for stream in self.streams.values():
             stream.reset()
@@ -230,7 +226,7 @@ class FusionPipeline:
         """End the sample in flight, if any."""
         self._in_flight = None
         for stream in self.streams.values():
-            stream.settle(used)
+            stream.buffer.settle(used)
 
 
 def _since_ms(begin: float) -> float:

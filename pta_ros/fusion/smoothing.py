@@ -1,9 +1,8 @@
 """One-Euro filter on joints (Casiez, Roussel, Vogel: 1 Euro Filter, CHI 2012).
 
 A low-pass filter whose cut-off rises with speed: steady joints are calmed, fast ones hardly lag.
-Two departures from the paper: the speed is that of the joint in space (m/s), not of each
-coordinate, so the result does not depend on the axes; and the cut-off may fall with the model's
-own uncertainty, because estimates from weak sensors are noisier and noise looks like speed.
+It departs from the paper in one thing: the speed is that of the joint in space (m/s), not of each
+coordinate, so the result does not depend on the axes.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pta_ros.clock import NS
 from pta_ros.errors import ConfigError
 from pta_ros.frames import FloatArray
-from pta_ros.fusion.rates import NS
 
 Numbers = NDArray[np.float64] | float
 
@@ -25,42 +24,43 @@ Numbers = NDArray[np.float64] | float
 class SmoothingConfig:
     """Settings of the filter.
 
-    Cut-off of a joint = (`min_cutoff_hz` + `beta` · speed in m/s) · min(1, `trusted_std_m` / std).
-    `d_cutoff_hz` smooths the speed itself. A pause over `gap_s` starts the filter over.
-    `trusted_std_m` 0 leaves the uncertainty out.
-    Raises ConfigError for values that cannot work.
+    Cut-off of a joint = `min_cutoff_hz` + `beta` · speed in m/s. `d_cutoff_hz` smooths the speed
+    itself. A pause over `gap_s` starts the filter over. Raises ConfigError for other values than
+    positive ones (`beta` may be 0).
     """
 
     min_cutoff_hz: float = 1.5
     beta: float = 4.0
     d_cutoff_hz: float = 2.0
     gap_s: float = 0.5
-    trusted_std_m: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("min_cutoff_hz", "d_cutoff_hz", "gap_s"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"smoothing {name} is {getattr(self, name)!r}; expected above 0")
-        for name in ("beta", "trusted_std_m"):
-            if not getattr(self, name) >= 0:
+        for name, value in vars(self).items():
+            if not (value > 0 or (name == "beta" and value == 0)):
                 raise ConfigError(
-                    f"smoothing {name} is {getattr(self, name)!r}; expected 0 or more"
+                    f"smoothing {name} is {value!r}; expected a positive number, or 0 for beta"
                 )
 
 
 class OneEuroFilter:
-    """Smooths successive joints (17, 3) in metres, keyed on their stamps."""
+    """Smooths successive joints (17, 3) in metres, keyed on their stamps.
 
-    def __init__(self, config: SmoothingConfig | None = None) -> None:
-        self.config = config or SmoothingConfig()
+    While not `enabled` joints pass unchanged; switched on again, it starts over.
+    """
+
+    def __init__(self, config: SmoothingConfig | None = None, enabled: bool = True) -> None:
+        self.config, self.enabled = config or SmoothingConfig(), enabled
         self.reset()
 
     def reset(self) -> None:
         """Forget the past: the next joints pass unchanged."""
         self._stamp_ns: int | None = None
 
-    def __call__(self, joints_m: FloatArray, std_m: FloatArray, stamp_ns: int) -> FloatArray:
+    def __call__(self, joints_m: FloatArray, stamp_ns: int) -> FloatArray:
         """Smoothed joints (17, 3); unchanged at the first call, after a gap or a step back."""
+        if not self.enabled:
+            self.reset()
+            return joints_m
         dt_s = math.inf if self._stamp_ns is None else (stamp_ns - self._stamp_ns) / NS
         self._stamp_ns = stamp_ns
         if not 0 < dt_s <= self.config.gap_s:
@@ -70,16 +70,9 @@ class OneEuroFilter:
         step = joints_m - self._smooth
         self._velocity += _share(self.config.d_cutoff_hz, dt_s) * (step / dt_s - self._velocity)
         speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True)
-        cutoff = (self.config.min_cutoff_hz + self.config.beta * speed) * self._trust(std_m)
+        cutoff = self.config.min_cutoff_hz + self.config.beta * speed
         self._smooth = self._smooth + _share(cutoff, dt_s) * step
         return self._smooth.astype(np.float32)
-
-    def _trust(self, std_m: FloatArray) -> Numbers:
-        """Factor (17, 1) in (0, 1] on the cut-off."""
-        trusted = self.config.trusted_std_m
-        if not trusted:
-            return 1.0
-        return (trusted / np.maximum(std_m.astype(np.float64), trusted))[:, None]
 
 
 def _share(cutoff_hz: Numbers, dt_s: float) -> Numbers:

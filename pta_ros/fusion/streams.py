@@ -20,12 +20,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
-
-from pta_ros.frames import FloatArray, Frame, StreamState, StreamStatus
+from pta_ros.clock import NS, to_ns
+from pta_ros.frames import Frame, StreamState, StreamStatus
 from pta_ros.fusion.buffer import FrameBuffer
 from pta_ros.fusion.config import StreamConfig
-from pta_ros.fusion.rates import NS, ClockWatch, RateMeter, to_ns
+from pta_ros.fusion.stamps import ClockWatch, FreezeRule, RateMeter, place
 
 __all__ = ["Stream", "StreamConfig"]
 
@@ -40,13 +39,13 @@ class Stream:
     def __init__(self, modality: str, config: StreamConfig) -> None:
         self.modality = modality
         self.config = config
-        #: Frames that got the time of receipt as their stamp (zero or future stamp).
-        self.restamped = 0
+        self._freeze = FreezeRule(config)
         self._enabled = config.enabled
         self._received = self._dropped = self._corrupt = 0
         self._clock = ClockWatch()
         self._rate = RateMeter(to_ns(config.stale_after_s))
-        self._buffer = FrameBuffer(config.history)
+        #: Its `take` and `settle` use frames that `nearest` gave.
+        self.buffer = FrameBuffer(config.history)
         self._forget()
 
     def _forget(self) -> None:
@@ -54,8 +53,8 @@ class Stream:
         self._newest_ns: int | None = None  # stamp of the newest usable frame
         self._heard_ns = 0  # when the last message came, usable or not
         self._raw_ns = 0  # the sensor's own stamp on the frame before
-        self._last: FloatArray | None = None
-        self._good_run = self._repeats = self._unusable = 0
+        self._freeze.forget()
+        self._good_run = self._unusable = 0
         self._note = ""  # why the last message was of no use
 
     # -- messages in ------------------------------------------------------------------------
@@ -63,11 +62,12 @@ class Stream:
     def push(self, frame: Frame, now_ns: int) -> bool:
         """Take one decoded frame; True when it may be used, else it was counted out."""
         self._hear(now_ns)
-        placed = self._place(frame, now_ns) if self._enabled else None
+        placed = self._placed(frame, now_ns) if self._enabled else None
         if placed is None:
             self._dropped += 1
             return False
-        if self._repeats_content(placed):
+        if self._freeze.add(placed.array):
+            self._note_repeat()
             return False
         self._accept(placed)
         return True
@@ -83,41 +83,24 @@ class Stream:
         self._received += 1
         self._unusable += 1  # until it is accepted
 
-    def _place(self, frame: Frame, now_ns: int) -> Frame | None:
+    def _placed(self, frame: Frame, now_ns: int) -> Frame | None:
         """The frame with its stamp on the common clock; None when the stamp rules it out."""
-        raw, stamp = frame.stamp_ns, frame.stamp_ns + to_ns(self.config.offset_s)
-        if 0 < raw == self._raw_ns:
-            self._note = "stamps do not advance"
+        stamp, why = place(frame.stamp_ns, now_ns, self.config)
+        advances = not 0 < frame.stamp_ns == self._raw_ns and self.buffer.admits(stamp)
+        if why or not advances:
+            self._note = why or "stamps do not advance"
             return None
-        ahead_ns = stamp - now_ns
-        if raw <= 0 or ahead_ns > to_ns(self.config.future_tolerance_s):
-            if self.config.stamp_policy == "reject":
-                ahead = f"stamps lie {ahead_ns / NS:.3f} s in the future"
-                self._note = "stamps are zero" if raw <= 0 else ahead
-                return None
-            stamp = now_ns
-            self.restamped += 1
-        if not self._buffer.admits(stamp):
-            self._note = "stamps do not advance"
-            return None
-        self._raw_ns = raw
+        self._raw_ns = frame.stamp_ns
         return replace(frame, stamp_ns=stamp)
 
-    def _repeats_content(self, frame: Frame) -> bool:
-        """Whether the content is that of the frame before; if so it is counted and judged."""
-        same = self._last is not None and np.array_equal(frame.array, self._last)
-        self._last = frame.array
-        if not (same and self.config.freeze_frames):
-            self._repeats = 0
-            return False
-        self._repeats += 1
-        if self._repeats >= self.config.freeze_frames:
-            self._mark_corrupt(f"frozen: {self._repeats} frames repeat the content before them")
-            return True
-        self._dropped += 1
-        self._good_run = 0
-        self._note = "content repeats"
-        return True
+    def _note_repeat(self) -> None:
+        """Count a frame that repeats the one before it: dropped at first, corrupt from then on."""
+        if self._freeze.reason:
+            self._mark_corrupt(self._freeze.reason)
+        else:
+            self._dropped += 1
+            self._good_run = 0
+            self._note = "content repeats"
 
     def _mark_corrupt(self, reason: str) -> None:
         self._corrupt += 1
@@ -125,14 +108,14 @@ class Stream:
         if self._enabled:
             self._state = StreamState.CORRUPT
             self._note = reason
-            self._buffer.clear()
+            self.buffer.clear()
 
     def _accept(self, frame: Frame) -> None:
         """Keep a good frame; one that advances time counts towards LIVE.
 
         Whether it was old on arrival shows at the next `_tick`, with which every question begins.
         """
-        self._buffer.add(frame)
+        self.buffer.add(frame)
         self._rate.add(frame.stamp_ns, self._unusable - 1)
         self._unusable = 0
         if self._newest_ns is not None and frame.stamp_ns < self._newest_ns:
@@ -149,30 +132,26 @@ class Stream:
     def _tick(self, now_ns: int) -> None:
         """Let time pass: a clock that jumped back, frames that grew old, a silent sensor."""
         if self._clock.went_back(now_ns):
-            self._restart()
+            self.reset()
         limit_ns = to_ns(self.config.stale_after_s)
         if self._newest_ns is not None and now_ns - self._newest_ns > limit_ns:
             self._good_run = 0
             if self._state is StreamState.LIVE:
                 self._state = StreamState.STALE
-                self._buffer.clear()
+                self.buffer.clear()
         if self._state is StreamState.CORRUPT and now_ns - self._heard_ns > limit_ns:
             self._state = StreamState.STALE
 
     def reset(self) -> None:
         """Start over, as after a jump of the clock; the counters stay."""
-        self._restart()
-        self._clock.reset()
-
-    def _restart(self) -> None:
-        self._buffer.restart()
+        self.buffer.restart()
         self._rate.restart()
         self._forget()
 
     def enable(self, enabled: bool) -> None:
         """Switch the stream on (it starts over) or off (its messages are counted dropped)."""
         if enabled != self._enabled:
-            self._restart()
+            self.reset()
         self._enabled = enabled
 
     def status(self, now_ns: int) -> StreamStatus:
@@ -185,8 +164,8 @@ class Stream:
             age_s=math.inf if newest is None else max(0, now_ns - newest) / NS,
             rate_hz=self._rate.rate_hz(now_ns),
             received=self._received,
-            used=self._buffer.used,
-            dropped=self._dropped + self._buffer.dropped,
+            used=self.buffer.used,
+            dropped=self._dropped + self.buffer.dropped,
             corrupt=self._corrupt,
             lost=self._rate.lost,
             reason=self._reason(now_ns),
@@ -206,16 +185,6 @@ class Stream:
 
     # -- frames out -------------------------------------------------------------------------
 
-    @property
-    def waiting(self) -> int:
-        """Accepted frames that are neither used nor dropped: what is missing in the counters."""
-        return self._buffer.waiting
-
-    @property
-    def last_used_ns(self) -> int:
-        """Stamp (ns) of the newest frame that was in an estimate, 0 before the first."""
-        return self._buffer.last_used_ns
-
     def newest_ns(self, now_ns: int) -> int | None:
         """Stamp (ns) of the newest usable frame; None unless LIVE."""
         self._tick(now_ns)
@@ -233,15 +202,7 @@ class Stream:
         self._tick(now_ns)
         if not self._is_live():
             return None
-        return self._buffer.nearest(t_ns, to_ns(self.config.sync_tolerance_s))
+        return self.buffer.nearest(t_ns, to_ns(self.config.sync_tolerance_s))
 
     def _is_live(self) -> bool:
         return self._enabled and self._state is StreamState.LIVE
-
-    def take(self, frame: Frame) -> None:
-        """Begin to use a frame that `nearest` gave; older frames are dropped."""
-        self._buffer.take(frame)
-
-    def settle(self, used: bool) -> None:
-        """End what `take` began: the estimate came out (`used`) or was thrown away."""
-        self._buffer.settle(used)

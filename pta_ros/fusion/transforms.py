@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
@@ -103,18 +104,10 @@ def plain(frame: str) -> str:
 
 def rotation(quaternion: Sequence[float], source: str) -> Matrix:
     """(3, 3) of a quaternion (x, y, z, w); DecodeError unless it is about one long."""
-    x, y, z, w = quaternion
-    square = x * x + y * y + z * z + w * w
+    square = np.square(quaternion).sum()
     if not abs(square - 1) <= _LARGEST_ERROR:  # so that NaN is refused
-        raise DecodeError(source, f"quaternion {x, y, z, w}", "one of length 1")
-    s = 2 / square
-    return np.array(
-        [
-            [1 - s * (y * y + z * z), s * (x * y - z * w), s * (x * z + y * w)],
-            [s * (x * y + z * w), 1 - s * (x * x + z * z), s * (y * z - x * w)],
-            [s * (x * z - y * w), s * (y * z + x * w), 1 - s * (x * x + y * y)],
-        ]
-    )
+        raise DecodeError(source, f"quaternion {tuple(quaternion)}", "one of length 1")
+    return np.asarray(Rotation.from_quat(quaternion).as_matrix())
 
 
 def pose_form(text: str) -> str:
@@ -131,15 +124,8 @@ def from_pose(text: str) -> Matrix:
     numbers = _numbers(text)
     if numbers is None:
         raise ConfigError(f"pose {text!r}; expected {POSE}")
-    (cr, cp, cy), (sr, sp, sy) = (
-        [f(math.radians(angle)) for angle in numbers[3:]] for f in (math.cos, math.sin)
-    )
     matrix = np.eye(4)
-    matrix[:3, :3] = [
-        [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
-        [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
-        [-sp, cp * sr, cp * cr],
-    ]
+    matrix[:3, :3] = Rotation.from_euler("xyz", numbers[3:], degrees=True).as_matrix()
     matrix[:3, 3] = numbers[:3]
     return matrix
 

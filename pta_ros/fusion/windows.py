@@ -3,22 +3,30 @@
 Every `hop_s` (on multiples of it, on the clock of the stamps) a window ends, and `grace_s` later it
 is closed: late packets are there by then. A window is usable when no more than `max_missing` of its
 packets are missing and the newest is fresh; smaller gaps are interpolated. Usable windows are the
-frames of the ordinary pipeline. Bad packets are counted and are missing from their windows; a
+frames of the ordinary pipeline. Corrupt packets are counted and are missing from their windows; a
 sensor that sends nothing else turns CORRUPT at the next hop.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from pta_ros.clock import NS, to_ns
 from pta_ros.errors import ConfigError, DecodeError
-from pta_ros.frames import Frame, Sample, StreamState, StreamStatus
+from pta_ros.frames import FloatArray, Frame, Sample, StreamState, StreamStatus
+from pta_ros.fusion.config import StreamConfig
 from pta_ros.fusion.pipeline import FusionPipeline, Prediction
-from pta_ros.fusion.rates import to_ns
-from pta_ros.fusion.ring import PacketRing
+from pta_ros.fusion.stamps import RATE_WINDOW_NS, FreezeRule, place
 from pta_ros.fusion.streams import Stream
 from pta_ros.sensors.window import WindowSensor
+
+#: A packet stands for a moment this many periods away, so much jitter is forgiven.
+_REACH = 0.75
 
 
 @dataclass(frozen=True)
@@ -58,14 +66,14 @@ class WindowedPipeline(FusionPipeline):
         self._why: dict[str, str] = {}
 
     def push(self, frame: Frame, now_ns: int) -> bool:
-        """Take one message's packets (n, ...); True when a window was closed."""
-        self._ring(frame.modality).add(frame, now_ns)
-        return self._close_due(now_ns)
+        """Hand one message's packets (n, ...) to its stream; True when they may be used."""
+        kept = self._ring(frame.modality).add(frame, now_ns)
+        self._close_due(now_ns)
+        return kept
 
     def reject(self, modality: str, error: Exception, now_ns: int) -> None:
-        """Take note of a message that cannot be used; it is missing from its windows."""
-        bad = error if isinstance(error, DecodeError) else DecodeError(modality, str(error), "data")
-        self._ring(modality).spoil(bad)
+        """Tell a stream of a corrupt message; it is missing from its windows."""
+        self._ring(modality).reject(error)
         self._close_due(now_ns)
 
     def next_due_ns(self) -> int | None:
@@ -90,7 +98,7 @@ class WindowedPipeline(FusionPipeline):
             rate_hz=ring.rate_hz(now_ns),
             received=ring.received,
             dropped=status.dropped + ring.dropped,
-            corrupt=ring.bad,
+            corrupt=ring.corrupt,
             reason=": ".join(filter(None, (status.reason, why))) if ailing else status.reason,
         )
 
@@ -98,40 +106,150 @@ class WindowedPipeline(FusionPipeline):
         self._stream(modality)  # raises for an unknown one
         return self._rings[modality]
 
-    def _close_due(self, now_ns: int) -> bool:
+    def _close_due(self, now_ns: int) -> None:
         """Close the newest window that is due; older ones that nobody asked for are let go."""
         self._tick(now_ns)
         due = (now_ns - to_ns(self._config.grace_s)) // self._hop_ns * self._hop_ns
         if self._end_ns is None:
             self._end_ns = due + self._hop_ns
         if due < self._end_ns:
-            return False
+            return
         self._end_ns = due + self._hop_ns
         for modality, ring in self._rings.items():
             self._close(modality, ring, due, now_ns)
-        return True
 
     def _close(self, modality: str, ring: PacketRing, end_ns: int, now_ns: int) -> None:
+        """Push the window that ends now as a frame, or tell why its stream is corrupt."""
         window, missing = ring.window(end_ns)
-        error, ring.error = ring.error, None
-        note, ring.note = ring.note, ""
-        newest = ring.newest_ns()
+        error, note = ring.close()
         late_ns = to_ns(max(self._config.hop_s, 2 * ring.sensor.period_s))
-        fresh = newest is not None and newest > end_ns - late_ns
         gap = f"{missing:.0%} of the window is missing" if missing else ""
         self._why[modality] = ", ".join(filter(None, (gap, note)))
+        fresh = ring.newest_ns() > end_ns - late_ns
         if window is not None and fresh and missing <= self._config.max_missing:
             try:
                 array = ring.sensor.complete(window, modality)
-                stamp = end_ns - to_ns(ring.offset_s)  # the stream adds it; the packets have it
+                stamp = end_ns - to_ns(ring.config.offset_s)  # the packets have it; it is added
                 super().push(Frame(modality, stamp, array, now_ns), now_ns)
             except DecodeError as fault:
                 super().reject(modality, fault, now_ns)
         elif error is not None:
             super().reject(modality, error, now_ns)
 
-    def _restart(self) -> None:
-        super()._restart()
+    def reset(self) -> None:
+        """Start over, as after a jump of the clock; counters stay."""
+        super().reset()
         self._end_ns = None
         for ring in self._rings.values():
             ring.clear()
+
+
+class PacketRing:
+    """The last packets of one sensor, by their stamps; what is older than a window goes."""
+
+    def __init__(self, sensor: WindowSensor, config: StreamConfig) -> None:
+        self.sensor, self.config = sensor, config
+        self.received = self.dropped = self.corrupt = 0
+        self._error: Exception | None = None
+        self._note = ""
+        self._freeze = FreezeRule(config)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget every packet; the counters stay."""
+        self._stamps: list[int] = []
+        self._packets: list[FloatArray] = []
+        self._freeze.forget()
+
+    def add(self, frame: Frame, now_ns: int) -> bool:
+        """Keep the packets of one message, the last at the frame's stamp; False if none is kept."""
+        stamp, why = place(frame.stamp_ns, now_ns, self.config)
+        if why:
+            self.received += 1
+            self.dropped += 1
+            self._note = why
+            return False
+        self._freeze.add(frame.array)
+        if frozen := self._freeze.reason:
+            self.reject(DecodeError(frame.modality, frozen, "packets that differ"))
+            return False
+        self.received += 1
+        period, count = to_ns(self.sensor.period_s), len(frame.array)
+        kept = False
+        for k, packet in enumerate(frame.array):
+            kept |= self._insert(stamp - (count - 1 - k) * period, packet)
+        self.dropped += not kept
+        if now_ns - stamp > to_ns(self.config.stale_after_s):  # no window waits for them
+            self._note = f"stamps lie {(now_ns - stamp) / NS:.1f} s in the past"
+        # What no window will hold again goes; `_insert` bounds how many are within that time.
+        old = bisect_left(self._stamps, now_ns - to_ns(self.sensor.window_s + 2.0))
+        del self._stamps[:old], self._packets[:old]
+        return kept
+
+    def reject(self, error: Exception) -> None:
+        """Count a message that is corrupt."""
+        self.received += 1
+        self.corrupt += 1
+        self._error = error
+
+    def close(self) -> tuple[Exception | None, str]:
+        """Since the last call: the last corrupt message, and why packets were of little use."""
+        told = self._error, self._note
+        self._error, self._note = None, ""
+        return told
+
+    def newest_ns(self) -> float:
+        """Stamp of the newest packet; minus infinity without one."""
+        return self._stamps[-1] if self._stamps else -math.inf
+
+    def rate_hz(self, now_ns: int) -> float:
+        """Packets per second over the last 2 s."""
+        recent = len(self._stamps) - bisect_left(self._stamps, now_ns - RATE_WINDOW_NS)
+        return recent * NS / RATE_WINDOW_NS
+
+    def window(self, end_ns: int) -> tuple[FloatArray | None, float]:
+        """Packets at the window's own moments, oldest first, gaps interpolated; missing share."""
+        count, period = self.sensor.packets, to_ns(self.sensor.period_s)
+        if not self._stamps:
+            return None, 1.0
+        moments = end_ns - to_ns(self.sensor.window_s) + period // 2 + period * np.arange(count)
+        stamps = np.asarray(self._stamps, dtype=np.int64)
+        right = np.clip(np.searchsorted(stamps, moments), 1, len(stamps) - 1)
+        if len(stamps) == 1:
+            right[:] = 0
+        left = np.maximum(right - 1, 0)
+        before, after = np.abs(moments - stamps[left]), np.abs(stamps[right] - moments)
+        nearest = np.where(before <= after, left, right)
+        known = np.minimum(before, after) <= _REACH * period
+        if not known.any():
+            return None, 1.0
+        used = np.stack([self._packets[i] for i in nearest[known]])
+        return _filled(used, np.flatnonzero(known), count), 1.0 - float(known.mean())
+
+    def _insert(self, stamp: int, packet: FloatArray) -> bool:
+        place = bisect_left(self._stamps, stamp)
+        near = self._stamps[max(place - 1, 0) : place + 1]
+        if stamp in near:
+            self._note = "stamps do not advance"
+            return False
+        if len(self._stamps) > 2 * self.sensor.packets and any(
+            abs(stamp - other) < to_ns(self.sensor.period_s) // 4 for other in near
+        ):
+            return False  # a faster sensor than the model's: enough of its packets stay
+        self._stamps.insert(place, stamp)
+        self._packets.insert(place, packet)
+        return True
+
+
+def _filled(used: FloatArray, places: np.ndarray, count: int) -> FloatArray:
+    """A window of `count` packets of those at `places`; the others lie between their neighbours."""
+    if len(places) == count:
+        return used
+    moments = np.arange(count)
+    right = np.clip(np.searchsorted(places, moments), 0, len(places) - 1)
+    left = np.maximum(right - (places[right] > moments), 0)
+    span = np.maximum(places[right] - places[left], 1)
+    share = np.clip((moments - places[left]) / span, 0.0, 1.0).astype(np.float32)
+    share = share.reshape(-1, *[1] * (used.ndim - 1))
+    filled: FloatArray = used[left] * (1 - share) + used[right] * share
+    return filled

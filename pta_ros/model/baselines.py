@@ -37,33 +37,36 @@ class ConcatenateMlp(Projected):
     def complete(self, features: Tensor, mask: Tensor) -> PTAOutput:
         """Projected features (B, M, L, D) and mask (B, M) to the output."""
         pooled = torch.where(mask[..., None], features.mean(dim=2), self.absent)
-        said = answer(self.head, self.mlp(pooled.flatten(1))[:, None])
-        return self.output(said, mask, shares(mask))
+        result = answer(self.head, self.mlp(pooled.flatten(1))[:, None])
+        return self.output(result, mask, shares(mask))
 
 
 class MeanOfPredictions(Projected):
-    """Base.2: the mean of what the single-modality models predict, and of their variances.
+    """Base.2: the mean of the single-modality models' joints and variances, or probabilities.
 
-    For activities it is the mean of their probabilities. Trained together, by mutual learning
-    (training/activity.py), these models are XRF55's own system.
+    Trained together by mutual learning (training/activity.py), they are XRF55's own system.
     """
 
     def __init__(self, config: PTAConfig) -> None:
         super().__init__(config)
-        # Their projections are those of the single-modality models, which know no positional code.
+        # Its projections are those of the single-modality models, which have no positional code.
         self.position = None
         self.heads = nn.ModuleDict({m: main_head(config) for m in config.modalities})
 
     def each(self, features: Tensor) -> list[Answer]:
-        """What every modality's own model says of projected features (B, M, L, D)."""
+        """The result of every modality's own model on projected features (B, M, L, D)."""
         return [answer(head, features[:, i]) for i, head in enumerate(self.heads.values())]
 
     def complete(self, features: Tensor, mask: Tensor) -> PTAOutput:
         """Projected features (B, M, L, D) and mask (B, M) to the output."""
         each, weights = self.each(features), shares(mask)
-        joints = fuse(torch.stack([said.joints for said in each], dim=1), weights)
-        variance = fuse(torch.stack([(2 * said.log_std).exp() for said in each], dim=1), weights)
-        chances = fuse(torch.stack([said.logits.softmax(dim=1) for said in each], dim=1), weights)
+        joints = fuse(torch.stack([result.joints for result in each], dim=1), weights)
+        variance = fuse(
+            torch.stack([(2 * result.log_std).exp() for result in each], dim=1), weights
+        )
+        chances = fuse(
+            torch.stack([result.logits.softmax(dim=1) for result in each], dim=1), weights
+        )
         return self.output(Answer(joints, 0.5 * variance.log(), chances.log()), mask, weights)
 
 

@@ -62,14 +62,14 @@ class PoseHead(nn.Module):
 
     @torch.no_grad()
     def start_at(self, mean_pose: Tensor) -> None:
-        """Answer `mean_pose` (J, 3), metres, before any training: only deviations are learned."""
+        """Begin at `mean_pose` (J, 3), metres, so that only deviations from it are learned."""
         self.position.weight.zero_()
         self.position.bias.copy_(mean_pose.flatten())
 
     def forward(self, fused: Tensor) -> tuple[Tensor, Tensor]:
         """`fused` (B, L, D) -> joints (B, J, 3) metres, log of the per-axis deviation (B, J)."""
         pooled = self.norm(self.mix(fused).mean(dim=1))
-        # Detached: how sure the model is must not bend where it puts the joints.
+        # Detached: the uncertainty's loss must not move the joints.
         return self.position(pooled).unflatten(1, (-1, 3)), self.spread(pooled.detach())
 
 
@@ -88,7 +88,7 @@ class ActivityHead(nn.Module):
 
 
 class Answer(NamedTuple):
-    """What a head says, as in PTAOutput."""
+    """A head's result, as in PTAOutput."""
 
     joints: Tensor
     log_std: Tensor
@@ -97,11 +97,11 @@ class Answer(NamedTuple):
 
 def answer(head: nn.Module, fused: Tensor) -> Answer:
     """Run a PoseHead or an ActivityHead, traced or not, on `fused` (B, L, D)."""
-    said = head(fused)
-    if isinstance(said, tuple):
-        joints, log_std = said
+    result = head(fused)
+    if isinstance(result, tuple):
+        joints, log_std = result
         return Answer(joints, log_std, fused.new_zeros(len(fused), 0))
-    return Answer(fused.new_zeros(len(fused), 0, 3), fused.new_zeros(len(fused), 0), said)
+    return Answer(fused.new_zeros(len(fused), 0, 3), fused.new_zeros(len(fused), 0), result)
 
 
 class Calibration(nn.Module):

@@ -30,8 +30,8 @@ class TokenConv(nn.Linear):
 class TokenNorm(nn.BatchNorm1d):
     """Batch norm of every channel over batch and tokens: (B, L, C) -> (B, L, C).
 
-    Where processes share a batch, `join` gives what each says of its part: (1, n) -> (W, n). The
-    statistics are then those of the whole batch (torch's SyncBatchNorm needs a GPU).
+    Where W processes share a batch, `join` gathers a row (1, n) of each: (W, n). The statistics
+    are then those of the whole batch (torch's SyncBatchNorm needs a GPU).
     """
 
     join: Callable[[Tensor], Tensor] | None = None

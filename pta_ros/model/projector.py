@@ -36,7 +36,7 @@ class PositionalCode(nn.Sequential):
 
 
 class Projected(nn.Module):
-    """What every system that is compared begins with: encoder tokens in one shape, (B, M, L, D)."""
+    """The first part of every compared system: encoder tokens in one shape, (B, M, L, D)."""
 
     def __init__(self, config: PTAConfig) -> None:
         super().__init__()
@@ -50,15 +50,15 @@ class Projected(nn.Module):
             }
         )
         self.position = PositionalCode(config.dim) if "lidar" in config.modalities else None
-        self.calibration = Calibration(len(config.modalities), config.told_joints)
+        self.calibration = Calibration(len(config.modalities), config.output_joints)
 
     def features(
         self, tokens: Mapping[str, Tensor], inputs: Mapping[str, Tensor], mask: Tensor
     ) -> Tensor:
         """Projected features F (B, M, L, D) of encoder tokens; rows that are absent hold zero.
 
-        `tokens` hold the available rows, modality -> (rows, L_m, C); `mask` (B, M) bool says which
-        they are. The LiDAR's points in `inputs` (B, >= L, 3) give its positional code.
+        `tokens` hold the available rows, modality -> (rows, L_m, C); `mask` (B, M) bool marks them.
+        The LiDAR's points in `inputs` (B, >= L, 3) give its positional code.
         """
         columns = []
         some = next(iter(tokens.values()))
@@ -69,7 +69,9 @@ class Projected(nn.Module):
                 real = mask[:, i]
                 points = inputs[modality][real] if modality in inputs else tokens[modality]
                 rows = self.project(modality, tokens[modality], points)
-                column = rows if len(rows) == len(mask) else _put(absent, real, rows)
+                if len(rows) < len(mask):
+                    rows = absent.index_put((real.nonzero(as_tuple=True)[0],), rows)
+                column = rows
             columns.append(column)
         return torch.stack(columns, dim=1)
 
@@ -77,10 +79,10 @@ class Projected(nn.Module):
         """From projected features (B, M, L, D) and mask (B, M) to the output."""
         raise NotImplementedError
 
-    def output(self, said: Answer, mask: Tensor, weights: Tensor) -> PTAOutput:
-        """What is told of `said` by the modalities in `mask` (B, M), deviations calibrated."""
-        log_std = self.calibration(said.log_std, mask)
-        return PTAOutput(said.joints, log_std, weights, said.logits)
+    def output(self, result: Answer, mask: Tensor, weights: Tensor) -> PTAOutput:
+        """The model's output from a head's result; deviations calibrated for `mask` (B, M)."""
+        log_std = self.calibration(result.log_std, mask)
+        return PTAOutput(result.joints, log_std, weights, result.logits)
 
     def project(self, modality: str, tokens: Tensor, x: Tensor) -> Tensor:
         """Features (B, L, D) of one modality's tokens (B, L_m, C) and reduced frames `x`."""
@@ -105,7 +107,3 @@ def activity_head(config: PTAConfig) -> ActivityHead:
     if len(config.classes) < 2:
         raise ConfigError(f"classes are {list(config.classes)}; expected the names of 2 or more")
     return ActivityHead(config.dim, len(config.classes))
-
-
-def _put(absent: Tensor, real: Tensor, rows: Tensor) -> Tensor:
-    return absent.index_put((real.nonzero(as_tuple=True)[0],), rows)

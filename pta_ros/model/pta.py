@@ -29,7 +29,8 @@ class PTA(Projected):
         self.aligner = _make_aligner(config)
         self.head = main_head(config, config.mixers)
         self.activity = activity_head(config) if config.tasks[1:] else None
-        self.gate = _make_gate(config)
+        sizes = (config.dim, config.joints, len(config.modalities))
+        self.gate = ReliabilityGate(*sizes) if config.gate else None
 
     def forward(
         self,
@@ -61,7 +62,7 @@ class PTA(Projected):
         return refined
 
     def students(self, mask: Tensor) -> Iterator[tuple[Aligner, Tensor]]:
-        """Every alignment module with its part (B, M) of `mask`; without the idle ones.
+        """Every alignment module that has something to do, with its part (B, M) of `mask`.
 
         The release fills the slot of an absent modality with the weighted mean of the others,
         which leaves the weighted sum as it is; here the slot is left out.
@@ -107,7 +108,7 @@ class PTA(Projected):
         }
 
     def trusted(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Which of the frames that are there to use, (B, M) bool: all of them without a gate."""
+        """Which of the available frames to use, (B, M) bool: without a gate all of them."""
         if self.gate is None:
             return mask
         kept: Tensor = self.gate(features, mask, self.head)
@@ -117,16 +118,10 @@ class PTA(Projected):
         """Fuse features (B, M, L, D) by the meta-learned weights, and the heads."""
         weights = self.purify(mask)
         fused = fuse(features, weights)
-        said = answer(self.head, fused)
+        result = answer(self.head, fused)
         if self.activity is not None:
-            said = said._replace(logits=self.activity(fused))
-        return self.output(said, mask, weights)
-
-
-def _make_gate(config: PTAConfig) -> ReliabilityGate | None:
-    if not config.gate:
-        return None
-    return ReliabilityGate(config.dim, config.joints, len(config.modalities))
+            result = result._replace(logits=self.activity(fused))
+        return self.output(result, mask, weights)
 
 
 def _make_aligner(config: PTAConfig) -> Aligner | nn.ModuleDict:

@@ -14,7 +14,8 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from pta_ros.fusion.specs import RECONFIGURE, START, Spec, unknown_name
+from pta_ros.fusion.params import unknown_parameter
+from pta_ros.settings import RECONFIGURE, START, Spec
 
 #: Overrides that rclpy itself reads: they are nobody's typo.
 _ROS_PREFIXES = ("qos_overrides.", "use_sim_time", "start_type_description_service")
@@ -24,7 +25,8 @@ def descriptor(spec: Spec) -> ParameterDescriptor:
     """What `ros2 param describe` shows: meaning with unit, range, whether it may change."""
     text = spec.description + (f" [{spec.unit}]" if spec.unit else "")
     result = ParameterDescriptor(description=text, read_only=spec.change == START)
-    result.additional_constraints = "change only while unconfigured" * (spec.change == RECONFIGURE)
+    if spec.change == RECONFIGURE:
+        result.additional_constraints = "change only while unconfigured"
     if spec.low is None or spec.high is None:
         if spec.choices:
             result.additional_constraints += f" one of: {', '.join(spec.choices)}"
@@ -68,7 +70,7 @@ class Parameters:
 
     def _declare(self, spec: Spec) -> None:
         given = self._node._parameter_overrides.get(spec.name)
-        value = spec.default if given is None else spec.taken(given.value)
+        value = spec.default if given is None else spec.converted(given.value)
         problem = spec.problem(value)
         if problem:
             self._problems[spec.name], value = problem, spec.default
@@ -77,7 +79,7 @@ class Parameters:
     def _unknown(self) -> list[str]:
         given = [n for n in self._node._parameter_overrides if not n.startswith(_ROS_PREFIXES)]
         unknown = [name for name in given if not self._node.has_parameter(name)]
-        return [unknown_name(name, self._specs) for name in unknown]
+        return [unknown_parameter(name, self._specs) for name in unknown]
 
     def _check(self, changes: list[Parameter]) -> SetParametersResult:
         reasons = [self._reason(change) for change in changes if change.name in self._specs]

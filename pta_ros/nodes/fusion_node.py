@@ -1,47 +1,253 @@
-"""Executable `fusion_node`: the fusion lifecycle node and its sensor nodes under one executor."""
+"""The fusion node: a lifecycle node around one pipeline, one worker and a subscriber per sensor.
+
+configure: parameters and model are checked and loaded. activate: the model goes to its device and
+is warmed up, the worker starts, topics are subscribed. deactivate and cleanup undo these. A fault
+that data cannot explain, three times in a row, takes the node through on_error to unconfigured.
+"""
 
 from __future__ import annotations
 
-import sys
+from pta_ros.nodes import entry
+
+if __name__ == "__main__":  # before ROS is imported, so that its absence is one line
+    entry.start("fusion_node")
+
+import time
 from typing import Any
 
-from pta_ros.nodes import runtime
+from pta_msgs.msg import Activity, Skeleton
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
+from visualization_msgs.msg import MarkerArray
+
+from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.frames import Estimate, Frame, StreamStatus
+from pta_ros.fusion.params import FusionParams, fusion_from, fusion_specs
+from pta_ros.nodes.base import STEADY, answer_invalid_requests, check_topic, logged, tf_message
+from pta_ros.nodes.declare import Parameters
+from pta_ros.nodes.health import Identity, Watch
+from pta_ros.nodes.messages import to_activity, to_markers, to_skeleton
+from pta_ros.nodes.sensor_node import REDUCED, SensorNode, composed_options, sensor_qos
+from pta_ros.nodes.worker import Meter, Worker
+from pta_ros.sensors import sensor_sets, sensors_of
+
+SUCCESS, ERROR = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.ERROR
+
+_TICK_S = 0.05
 
 
-class FusionProgram:
-    """The fusion node, its sensor nodes and, with `autostart`, the way to active."""
+class FusionNode(LifecycleNode):
+    """The program (see entry.Program); `sensor_nodes` belong into the same executor."""
 
     def __init__(self) -> None:
-        # Here, so that a missing package is told in one line and the executable starts at once.
-        from pta_ros.nodes.lifecycle import STEADY, FusionNode
-
+        super().__init__("fusion")
+        self._engine: Any = None  # an Engine, while configured
+        self._worker: Worker | None = None
+        sensors = self._asked_sensors()
+        self.sensor_nodes = {
+            m: SensorNode(f"{self.get_name()}_{m}", self, **composed_options())
+            for m in sensors_of(sensors)
+        }
+        self._given = Parameters(
+            self, fusion_specs(sensors), lambda: self._engine is not None, self._on_change
+        )
+        self._skeletons = self.create_lifecycle_publisher(Skeleton, "skeleton", 5)
+        self._activities = self.create_lifecycle_publisher(Activity, "activity", 5)
+        self._markers = self.create_lifecycle_publisher(MarkerArray, "skeleton_markers", 5)
+        self.watch = Watch(self, self._statuses, self._identity)
+        self._health = self.watch.health
+        self.create_timer(_TICK_S, self._tick, clock=STEADY)
+        answer_invalid_requests(self, self._state)
+        #: Exit status asked for by the program; None goes on.
         self.exit_code: int | None = None
-        self._fusion = FusionNode()
-        if self._fusion.get_parameter("autostart").value:
-            self._starter = self._fusion.create_timer(0.0, self._start, clock=STEADY)
+        if self.get_parameter("autostart").value:
+            self._starter = self.create_timer(0.0, self._start, clock=STEADY)
 
-    def nodes(self) -> list[Any]:
+    def nodes(self) -> list[Node]:
         """Every node of this process."""
-        return [self._fusion, *self._fusion.sensor_nodes.values()]
-
-    def close(self) -> None:
-        """Stop the worker and free the device."""
-        self._fusion.release()
+        return [self, *self.sensor_nodes.values()]
 
     def _start(self) -> None:
         """Configure and activate; a failure ends the process, after diagnostics have told it."""
         self._starter.cancel()
-        for trigger in (self._fusion.trigger_configure, self._fusion.trigger_activate):
+        for trigger in (self.trigger_configure, self.trigger_activate):
             if trigger().name != "SUCCESS":
-                self._fusion.watch.look(at_once=True)
+                self.watch.look(at_once=True)
                 self.exit_code = 1
                 return
 
+    def _asked_sensors(self) -> str:
+        """The set of sensors: it says which parameters there are, so it is read before them.
 
-def main() -> None:
-    """Console script: run until interrupted; 1 when it could not start."""
-    sys.exit(runtime.run(FusionProgram))
+        A wrong name is told by the parameter itself, when the node is configured.
+        """
+        given = self._parameter_overrides.get("sensor_set")
+        known = given is not None and given.value in sensor_sets()
+        return given.value if known else FusionParams.sensor_set
 
+    # -- lifecycle ----------------------------------------------------------------------------
 
-if __name__ == "__main__":
-    main()
+    @logged
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Check the parameters, load the model."""
+        problems = self._given.problems()
+        if problems:
+            raise ConfigError("; ".join(problems))
+        params, streams = fusion_from(self._given.values())
+        for stream in streams.values():
+            check_topic(stream.source, self)
+            if stream.needs_transforms:
+                tf_message()
+        try:  # PyTorch only here, so that the node is up, and wrong input told, before
+            from pta_ros.fusion.engine import Engine
+        except ImportError as error:
+            raise ConfigError(entry.remedy(error)) from error
+        self._engine = Engine.load(params, streams)
+        self._health.failures.clear()
+        self.get_logger().info(
+            f"model {self._engine.loaded.name} for {', '.join(self._engine.sensors)}; "
+            f"device {self._engine.device} (asked: {params.device})"
+        )
+        return super().on_configure(state)
+
+    @logged
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Warm up, start the worker, subscribe."""
+        engine = self._engine
+        params, streams = fusion_from(self._given.values())
+        engine.params, engine.streams = params, {m: streams[m] for m in engine.sensors}
+        pipeline, wait_s = engine.start(), params.max_wait_s
+        self._worker = Worker(pipeline, self._now_ns, self, wait_s, engine.estimator)
+        self._health.meter = Meter()
+        result = super().on_activate(state)
+        self._worker.start()
+        for modality, sensor in engine.sensors.items():
+            self._open(modality, sensor)
+        return result
+
+    @logged
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe, stop the worker, free the device."""
+        self.close()
+        super().on_deactivate(state)
+        return ERROR if self._health.failures.fatal else SUCCESS
+
+    @logged
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget the model."""
+        self._engine = None
+        return super().on_cleanup(state)
+
+    @logged
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release everything, from any state."""
+        self.close()
+        self._engine = None
+        return super().on_shutdown(state)
+
+    @logged
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release everything; the node is unconfigured then, and may be configured again."""
+        self.close()
+        self._engine, self._health.failures.fatal = None, False
+        self.get_logger().error(f"back to unconfigured after: {self._health.failures.last}")
+        return SUCCESS
+
+    def close(self) -> None:
+        """Close the subscriptions, stop the worker, free the device; harmless when done twice."""
+        for node in self.sensor_nodes.values():
+            node.close()
+        worker, self._worker = self._worker, None
+        if worker is not None and not worker.stop():
+            self.get_logger().error("the model did not return in time; its thread is left behind")
+        del worker  # and with it the pipeline and its hold on the device's memory
+        if self._engine is not None:
+            self._engine.stop()
+
+    def _open(self, modality: str, sensor: Any) -> None:
+        given = self._engine.streams[modality]
+        topic = "" if self._engine.params.composed else given.topic + REDUCED
+        qos = sensor_qos(given.qos_depth, given.qos_reliability)
+        self._health.notes.pop(modality, None)
+        self.sensor_nodes[modality].open(sensor, given, qos, self, topic)
+
+    def _tick(self) -> None:
+        """Look at the streams; leave the active state when the worker found the node broken."""
+        if self._health.failures.fatal and self._state() == "active":
+            self.trigger_deactivate()
+        self.watch.look()
+
+    # -- readings in (what the sensor nodes call) -----------------------------------------------
+
+    def push(self, frame: Frame, _msg: Any) -> None:
+        """A good reading."""
+        if self._worker is not None:
+            self._worker.push(frame)
+
+    def reject(self, modality: str, error: DecodeError, _msg: Any, now_ns: int) -> None:
+        """A message that cannot be used."""
+        if self._worker is not None:
+            self._worker.reject(modality, error, now_ns)
+
+    def note(self, modality: str, text: str) -> None:
+        """A standing remark on a stream's connection."""
+        self.watch.note(modality, text)
+
+    def lost(self, modality: str, total: int) -> None:
+        """Messages that the middleware lost."""
+        self._health.loss.middleware[modality] = total
+
+    # -- estimates out (what the worker calls, in its thread) -----------------------------------
+
+    def publish(self, estimate: Estimate) -> None:
+        """Publish one estimate."""
+        loaded = self._engine.loaded
+        names = self._engine.params.frame_id, loaded.name
+        if len(estimate.probabilities):
+            msg = to_activity(estimate, loaded.model.config.classes, *names)
+            self._send(self._activities, msg, estimate)
+        if len(estimate.joints_m):
+            msg = to_skeleton(estimate, *names)
+            self._send(self._skeletons, msg, estimate)
+            if self._markers.get_subscription_count():
+                self._markers.publish(to_markers(msg))
+        self._health.meter.add(time.monotonic_ns(), msg.latency_ms)
+        self._health.failures.clear()
+
+    def _send(self, publisher: Any, msg: Any, estimate: Estimate) -> None:
+        msg.latency_ms = (self._now_ns() - estimate.stamp_ns) / 1e6
+        publisher.publish(msg)
+
+    def failed(self, error: Exception) -> None:
+        """Count and report an estimate that could not be made or published."""
+        if not self.context.ok():
+            return  # the process is ending
+        if text := self._health.failures.add(error):
+            self.get_logger().error(text)
+
+    # -- parameters and facts -------------------------------------------------------------------
+
+    def _on_change(self, name: str, value: Any) -> None:
+        """Apply a parameter that was changed live."""
+        if self._worker is None:
+            return
+        modality, _, stream_parameter = name.partition(".")
+        if stream_parameter == "enabled" and modality in self._engine.sensors:
+            self._worker.enable(modality, value)
+        elif name == "refine":
+            self._engine.estimator.refine = value
+        elif name == "smoothing":
+            self._engine.smoother.enabled = value
+
+    def _statuses(self) -> tuple[StreamStatus, ...]:
+        return self._worker.statuses() if self._worker else ()
+
+    def _identity(self) -> Identity:
+        engine, me = self._engine, (self.get_name(), self._state())
+        return Identity(*me, engine.loaded.name, engine.device) if engine else Identity(*me)
+
+    def _state(self) -> str:
+        return self._state_machine.current_state[1]
+
+    def _now_ns(self) -> int:
+        return self.get_clock().now().nanoseconds

@@ -10,27 +10,26 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point
 from pta_msgs.msg import Activity, ModalityState, Skeleton
-from std_msgs.msg import Header
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
 
+from pta_ros.clock import NS
 from pta_ros.frames import Estimate, StreamStatus
 from pta_ros.sensors import DepthSensor
 from pta_ros.sensors.base import Sensor
-from pta_ros.skeleton import skeleton_fields
+from pta_ros.skeleton import BONES, skeleton_fields
 
-_NS = 1_000_000_000
+_SURE_M, _UNSURE_M = 0.03, 0.15  # standard deviations that show as green and as red
+_LIFETIME_NS = 500_000_000  # a skeleton that is no longer estimated disappears
 #: What array.array calls the types that numpy calls otherwise.
 _CODES = {"l": "q", "L": "Q"}
 
 
-def stamp_ns(stamp: Any) -> int:
-    """A message's stamp in nanoseconds."""
-    return int(stamp.sec) * _NS + int(stamp.nanosec)
-
-
 def to_time(ns: int) -> Time:
     """Nanoseconds as a message's stamp."""
-    return Time(sec=ns // _NS, nanosec=ns % _NS)
+    return Time(sec=ns // NS, nanosec=ns % NS)
 
 
 def to_header(ns: int, frame_id: str) -> Header:
@@ -50,9 +49,12 @@ def buffer(values: np.ndarray) -> array:
 
 @cache
 def message_class(type_name: str) -> Any:
-    """The class of a message type, such as "sensor_msgs/msg/Image"."""
-    package, *_, name = type_name.split("/")
-    return getattr(import_module(f"{package}.msg"), name)
+    """The class of a type such as "sensor_msgs/msg/Image"; ImportError where there is none."""
+    package, _, name = type_name.replace("/msg/", "/").partition("/")
+    try:
+        return getattr(import_module(f"{package}.msg"), name)
+    except (AttributeError, TypeError) as error:
+        raise ImportError(f"no message class {type_name!r}", name=package) from error
 
 
 def to_message(type_name: str, fields: Mapping[str, Any], header: Header | None = None) -> Any:
@@ -124,3 +126,30 @@ def to_activity(estimate: Estimate, classes: Sequence[str], frame_id: str, model
         modalities=[to_modality_state(s, used.get(s.modality, 0)) for s in estimate.streams],
         model=model,
     )
+
+
+def colour(std_m: float) -> ColorRGBA:
+    """Green for a sure joint, red for an unsure one."""
+    share = min(max((std_m - _SURE_M) / (_UNSURE_M - _SURE_M), 0.0), 1.0)
+    return ColorRGBA(r=share, g=1.0 - share, b=0.2, a=1.0)
+
+
+def _marker(skeleton: Skeleton, kind: int, name: str, scale_m: float) -> Marker:
+    marker = Marker(header=skeleton.header, ns=name, id=0, type=kind, action=Marker.ADD)
+    marker.pose.orientation.w = 1.0
+    marker.scale.x = marker.scale.y = marker.scale.z = scale_m
+    marker.lifetime.nanosec = _LIFETIME_NS
+    marker.color.a = 1.0
+    return marker
+
+
+def to_markers(skeleton: Skeleton) -> MarkerArray:
+    """The markers of one skeleton message, coloured by each joint's standard deviation."""
+    colours = [colour(std) for std in skeleton.std_dev]
+    joints = _marker(skeleton, Marker.SPHERE_LIST, "joints", 0.06)
+    joints.points, joints.colors = list(skeleton.positions), colours
+    bones = _marker(skeleton, Marker.LINE_LIST, "bones", 0.025)
+    ends: list[int] = [joint for bone in BONES for joint in bone]
+    bones.points = [Point(x=p.x, y=p.y, z=p.z) for p in (skeleton.positions[j] for j in ends)]
+    bones.colors = [colours[j] for j in ends]
+    return MarkerArray(markers=[joints, bones])

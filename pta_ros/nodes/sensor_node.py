@@ -1,48 +1,188 @@
-"""Executable `sensor_node`: one sensor's subscriber on its own, near its sensor.
+"""The sensor node: subscribes one topic, and hands on each reading decoded, checked and reduced.
 
-It republishes each reading, decoded, checked and reduced, on `<topic>/reduced` with the message
-type it came with, stamp and frame kept; so the fusion node (`composed: false`) takes it as it
-would take the sensor itself; a compressed image becomes a plain one, and a cloud is in the frame it
-was moved to. A message that fails its check is passed on, for the fusion node to judge the stream
-by it: as it is, or, where that could be taken for a good one, empty.
+Where a LiDAR's transform is asked of /tf_static, it listens there, too. The executable is one
+sensor's node near its sensor: it republishes each reading on `<topic>/reduced` with the message
+type it came with, stamp and frame kept; so the fusion node (`composed: false`) reads it as it would
+read the sensor itself. A compressed image becomes a plain one, and a cloud is in the frame it was
+moved to. A message that fails its check is passed on, for the fusion node to judge the stream by
+it: as it is, or, where that could be taken for a good one, empty.
 """
 
 from __future__ import annotations
 
+from pta_ros.nodes import entry
+
+if __name__ == "__main__":  # before ROS is imported, so that its absence is one line
+    entry.start("sensor_node")
+
 import sys
-from functools import partial
-from typing import Any
+import traceback
+from typing import Any, Protocol
+
+from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame
-from pta_ros.nodes import runtime
+from pta_ros.fusion.intake import DecoderFault, Intake
+from pta_ros.fusion.params import SensorParams, StreamParams
+from pta_ros.fusion.transforms import Transforms
+from pta_ros.nodes.base import Throttle, keep_last, listen_static, read_parameters
+from pta_ros.nodes.messages import message_class, to_reading
+from pta_ros.sensors import SENSORS
+from pta_ros.sensors.base import Sensor
+
+#: Appended to a topic by the stand-alone sensor node.
+REDUCED = "/reduced"
+
+
+class Sink(Protocol):
+    """Where a sensor node's readings go; times are ns on the sensor node's clock."""
+
+    def push(self, frame: Frame, msg: Any) -> None:
+        """A good reading and the message it came from."""
+
+    def reject(self, modality: str, error: DecodeError, msg: Any, now_ns: int) -> None:
+        """A message that cannot be used."""
+
+    def note(self, modality: str, text: str) -> None:
+        """A standing remark on the connection, such as an incompatible QoS."""
+
+    def lost(self, modality: str, total: int) -> None:
+        """Messages that the middleware knows it lost since the subscription began."""
+
+
+class SensorNode(Node):
+    """A subscription that can be opened and closed; `clock` is the node whose time counts."""
+
+    def __init__(self, name: str, clock: Node | None = None, **options: Any) -> None:
+        super().__init__(name, **options)
+        self._time = (clock or self).get_clock()
+        self._opened: list[Any] = []
+        self._throttle = Throttle()
+
+    def open(
+        self, sensor: Sensor, params: StreamParams, qos: QoSProfile, sink: Sink, topic: str = ""
+    ) -> None:
+        """Subscribe `topic` (empty: the stream's own); readings go to `sink` from now on."""
+        transforms = Transforms()
+        self._intake, self._sink = Intake(sensor, params, transforms, topic), sink
+        if self._intake.needs_transforms:
+            self._opened.append(listen_static(self, transforms, self._remark))
+        self._opened.append(self._subscribe(qos))
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        while self._opened:
+            self.destroy_subscription(self._opened.pop())
+
+    def _subscribe(self, qos: QoSProfile) -> Any:
+        kind, topic = message_class(self._intake.type), self._intake.topic
+        make, heard = self.create_subscription, self._on_message
+        try:
+            return make(kind, topic, heard, qos, event_callbacks=self._events())
+        except UnsupportedEventTypeError:  # a middleware without some event: go without
+            return make(kind, topic, heard, qos)
+
+    def _on_message(self, msg: Any) -> None:
+        now_ns = self._time.now().nanoseconds
+        try:
+            frame = self._intake.frame(msg, now_ns)
+        except DecodeError as error:
+            if isinstance(error, DecoderFault):
+                self._tell_fault(error)
+            self._sink.reject(self._intake.modality, error, msg, now_ns)
+            return
+        self._sink.push(frame, msg)
+
+    def _tell_fault(self, error: DecoderFault) -> None:
+        """Log a decoder's own fault: it costs this message and not the node."""
+        lines = traceback.format_exception(error.__cause__)
+        if text := self._throttle.due("decoder", "".join(lines)):
+            self.get_logger().error(f"{self._intake.topic}: the decoder failed: {text}")
+
+    def _remark(self, remark: str) -> None:
+        """Log what is wrong on /tf_static; a stream that misses a transform says so itself."""
+        if text := self._throttle.due(remark, remark):
+            self.get_logger().warning(f"/tf_static: {text}")
+
+    def _events(self) -> SubscriptionEventCallbacks:
+        return SubscriptionEventCallbacks(
+            incompatible_qos=self._on_incompatible_qos,
+            incompatible_type=self._on_incompatible_type,
+            message_lost=self._on_lost,
+        )
+
+    def _on_incompatible_qos(self, event: Any) -> None:
+        policy = str(event.last_policy_kind).rsplit(".", maxsplit=1)[-1]
+        self._sink.note(
+            self._intake.modality,
+            f"a publisher of {self._intake.topic} offers an incompatible QoS ({policy}): nothing "
+            "arrives from it; change its QoS, or qos_reliability here",
+        )
+
+    def _on_incompatible_type(self, _event: Any) -> None:
+        self._sink.note(
+            self._intake.modality,
+            f"a publisher of {self._intake.topic} sends another message type; "
+            f"expected {self._intake.type}",
+        )
+
+    def _on_lost(self, event: Any) -> None:
+        self._sink.lost(self._intake.modality, event.total_count)
+
+
+def sensor_qos(depth: int, reliability: str = "best_effort") -> QoSProfile:
+    """Keep-last QoS of the sensor topics."""
+    return keep_last(depth, reliable=reliability == "reliable")
+
+
+def composed_options() -> dict[str, Any]:
+    """Options of a sensor node inside another node's process.
+
+    It follows the process's remappings, but not its new name, which is meant for the main node;
+    services that nobody asks of it are left out: every one costs time in each turn of the executor.
+    """
+    return {
+        "use_global_arguments": False,
+        "cli_args": _without_names(sys.argv),
+        "enable_rosout": False,
+        "start_parameter_services": False,
+        "parameter_overrides": [
+            Parameter("start_type_description_service", value=False),
+            Parameter("use_sim_time", value=False),
+        ],
+    }
+
+
+def _without_names(arguments: list[str]) -> list[str]:
+    kept: list[str] = []
+    for argument in arguments:
+        if argument.startswith(("__node:=", "__name:=")):
+            kept.pop()  # the flag before it: -r or --remap
+        else:
+            kept.append(argument)
+    return kept
 
 
 class SensorProgram:
-    """The sensor node, and the publisher that its readings go to."""
+    """The sensor node on its own, and the publisher that its readings go to."""
+
+    exit_code = None
 
     def __init__(self) -> None:
-        from pta_ros.fusion.params import SensorParams
-        from pta_ros.fusion.specs import specs
-        from pta_ros.nodes.declare import Parameters
-        from pta_ros.nodes.messages import message_class, to_reading
-        from pta_ros.nodes.subscriber import REDUCED, SensorNode, sensor_qos
-
-        self.exit_code: int | None = None
         self._node = SensorNode("sensor")
-        given = Parameters(self._node, specs(SensorParams))
-        if given.problems():
-            raise ConfigError("; ".join(given.problems()))
-        params = SensorParams(**given.values())
+        params = read_parameters(self._node, SensorParams)
         self._stream, qos = params.stream(), sensor_qos(params.qos_depth)
-        self._throttle = runtime.Throttle()
-        sensor = _sensor(params.modality, params.model)
-        self._to_message = partial(to_reading, sensor)
-        self._kind = message_class(sensor.message_type)
+        self._throttle = Throttle()
+        self._sensor = _sensor(params.modality, params.model)
+        self._kind = message_class(self._sensor.message_type)
         self._out = self._node.create_publisher(self._kind, self._stream.topic + REDUCED, qos)
-        self._node.open(sensor, self._stream, qos, self)
+        self._node.open(self._sensor, self._stream, qos, self)
 
-    def nodes(self) -> list[Any]:
+    def nodes(self) -> list[Node]:
         """The one node."""
         return [self._node]
 
@@ -53,31 +193,29 @@ class SensorProgram:
     def push(self, frame: Frame, msg: Any) -> None:
         """Publish a good reading, reduced."""
         msg.header.frame_id = self._stream.frame or msg.header.frame_id
-        self._out.publish(self._to_message(frame.array, msg.header))
+        self._out.publish(to_reading(self._sensor, frame.array, msg.header))
 
     def reject(self, modality: str, error: DecodeError, msg: Any, _now_ns: int) -> None:
         """Report a message that cannot be used, and pass it on for the fusion node to judge."""
-        text = self._throttle.pass_(modality, str(error))
-        if text:
-            self._node.get_logger().warning(text)
+        self._warn(modality, str(error))
         same = isinstance(msg, self._kind) and not self._stream.frame
         self._out.publish(msg if same else self._kind(header=msg.header))
 
     def note(self, modality: str, text: str) -> None:
         """Report a remark on the connection."""
-        self._node.get_logger().warning(f"{modality}: {text}")
+        self._warn("connection", f"{modality}: {text}")
 
     def lost(self, modality: str, total: int) -> None:
         """Report messages that the middleware lost."""
-        text = self._throttle.pass_("lost", f"{modality}: {total} messages lost on the way so far")
-        if text:
-            self._node.get_logger().warning(text)
+        self._warn("lost", f"{modality}: {total} messages lost on the way so far")
+
+    def _warn(self, key: str, text: str) -> None:
+        if due := self._throttle.due(key, text):
+            self._node.get_logger().warning(due)
 
 
-def _sensor(modality: str, model: str) -> Any:
+def _sensor(modality: str, model: str) -> Sensor:
     """The sensor with the settings of a model folder, or with the default ones."""
-    from pta_ros.sensors import SENSORS
-
     if not model:
         return SENSORS[modality]()
     from pta_ros import checkpoint  # late: a machine near a sensor need not have torch
@@ -86,12 +224,3 @@ def _sensor(modality: str, model: str) -> Any:
     if modality not in sensors:
         raise ConfigError(f"model {model} has no {modality}; expected one of {sorted(sensors)}")
     return sensors[modality]
-
-
-def main() -> None:
-    """Console script: run until interrupted."""
-    sys.exit(runtime.run(SensorProgram))
-
-
-if __name__ == "__main__":
-    main()

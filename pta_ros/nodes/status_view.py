@@ -13,70 +13,93 @@ _SHORT_S = 1.5  # errors and latencies shown are means over so long
 
 
 @dataclass
+class Recent:
+    """One kind of estimate over the last moments: what it and its score are called.
+
+    The score is a skeleton's MPJPE (mm), or 100 and 0 of a right and a wrong activity (%).
+    """
+
+    what: str
+    score: str
+    unit: str
+    entries: deque[tuple[int, float, float | None]] = field(default_factory=deque)
+    label: str = ""
+    known: bool = False
+
+    def add(self, record: dict[str, Any], score: float | None) -> None:
+        """Count one estimate's record."""
+        self.entries.append((record["received_ns"], record["latency_ms"] or 0.0, score))
+        self.label, self.known = record.get("label", ""), True
+
+    def figures(self, now_ns: int) -> dict[str, float | None]:
+        """Rate (Hz), mean latency (ms) and mean score; None when unknown."""
+        while self.entries and now_ns - self.entries[0][0] > _SHORT_S * 1e9:
+            self.entries.popleft()
+        scores = [score for _, _, score in self.entries if score is not None]
+        return {
+            "rate_hz": len(self.entries) / _SHORT_S,
+            "latency_ms": fmean([entry[1] for entry in self.entries]) if self.entries else None,
+            "score": fmean(scores) if scores else None,
+        }
+
+    def text(self, now_ns: int) -> str:
+        """Rate, latency, score and, while there is any, the last label, in words."""
+        figures = self.figures(now_ns)
+        score = f"{self.score} {_text(figures['score'], '.0f')} {self.unit}"
+        parts = (
+            f"{_text(figures['rate_hz'], '.1f')} {self.what}/s",
+            f"latency {_text(figures['latency_ms'], '.0f')} ms",
+            "" if self.label and figures["score"] is None else score,
+            self.label if self.entries else "",
+        )
+        return ", ".join(filter(None, parts))
+
+
+@dataclass
 class Scoreboard:
     """The newest facts to show; times in ns of one clock."""
 
     streams: dict[str, dict[str, Any]] = field(default_factory=dict)
     level: int = 0
     message: str = "waiting for the fusion node"
-    recent: deque[tuple[int, float, float | None]] = field(default_factory=deque)
-    skeletons: int = 0
-    label: str = ""
+    skeletons: Recent = field(default_factory=lambda: Recent("skeletons", "MPJPE", "mm"))
+    activities: Recent = field(default_factory=lambda: Recent("activities", "right", "%"))
     began_ns: int = 0
 
     def skeleton(self, record: dict[str, Any], error_mm: float | None) -> None:
-        """Take one estimate's record; `error_mm` is its MPJPE where the truth is known."""
-        self.skeletons += 1
+        """Count one skeleton's record; `error_mm` is its MPJPE where the truth is known."""
         self.streams = record["streams"]
-        self.recent.append((record["received_ns"], record["latency_ms"] or 0.0, error_mm))
+        self.skeletons.add(record, error_mm)
 
-    def activity(self, record: dict[str, Any]) -> None:
-        """Take one activity's record."""
-        self.streams, self.label = record["streams"], record["label"]
-        self.recent.append((record["received_ns"], record["latency_ms"] or 0.0, None))
+    def activity(self, record: dict[str, Any], truth: int | None = None) -> None:
+        """Count one activity's record; `truth` is the class that it should have."""
+        self.streams = record["streams"]
+        score = None if truth is None else 100.0 * (record["class_id"] == truth)
+        self.activities.add(record, score)
 
     def diagnostics(self, record: dict[str, Any]) -> None:
-        """Take one report of the fusion node."""
+        """Show one report of the fusion node."""
         self.level, self.message = record["level"], record["message"]
         self.streams = record["streams"]
 
-    def figures(self, now_ns: int) -> dict[str, float | None]:
-        """Rate (Hz), latency (ms) and MPJPE (mm) over the last moments; None when unknown."""
-        while self.recent and now_ns - self.recent[0][0] > _SHORT_S * 1e9:
-            self.recent.popleft()
-        errors = [error for _, _, error in self.recent if error is not None]
-        return {
-            "rate_hz": len(self.recent) / _SHORT_S,
-            "latency_ms": fmean([r[1] for r in self.recent]) if self.recent else None,
-            "mpjpe_mm": fmean(errors) if errors else None,
-        }
+    def text(self, now_ns: int) -> str:
+        """Each kind of estimate that was ever received, in words."""
+        known = [kind for kind in (self.skeletons, self.activities) if kind.known]
+        return " | ".join(kind.text(now_ns) for kind in known) or "no estimate yet"
 
 
 def _text(value: float | None, form: str) -> str:
     return "–" if value is None else format(value, form)
 
 
-def _kind(board: Scoreboard) -> str:
-    return "activities" if board.label else "skeletons"
-
-
-def _told(board: Scoreboard, figures: dict[str, float | None]) -> str:
-    return board.label or f"MPJPE {_text(figures['mpjpe_mm'], '.0f')} mm"
-
-
 def line(board: Scoreboard, now_ns: int) -> str:
     """The whole state in one line of plain text."""
-    figures = board.figures(now_ns)
     streams = "  ".join(
         f"{name} {entry['state']} {_text(entry['weight'], '.2f')}"
         for name, entry in sorted(board.streams.items())
     )
-    return (
-        f"[{(now_ns - board.began_ns) / 1e9:5.1f} s] {streams or board.message} | "
-        f"{_text(figures['rate_hz'], '.1f')} {_kind(board)}/s, "
-        f"latency {_text(figures['latency_ms'], '.0f')} ms, "
-        f"{_told(board, figures)}"
-    )
+    began_s = (now_ns - board.began_ns) / 1e9
+    return f"[{began_s:5.1f} s] {streams or board.message} | {board.text(now_ns)}"
 
 
 def table(board: Scoreboard, now_ns: int) -> Any:
@@ -84,12 +107,9 @@ def table(board: Scoreboard, now_ns: int) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    figures = board.figures(now_ns)
     caption = (
-        f"{(now_ns - board.began_ns) / 1e9:.0f} s   "
-        f"{_text(figures['rate_hz'], '.1f')} {_kind(board)}/s   "
-        f"latency {_text(figures['latency_ms'], '.0f')} ms   "
-        f"{_told(board, figures)} (synthetic)\n{escape(board.message)}"
+        f"{(now_ns - board.began_ns) / 1e9:.0f} s   {escape(board.text(now_ns))} (synthetic)\n"
+        f"{escape(board.message)}"
     )
     result = Table(title="pta_ros live fusion", caption=caption, min_width=78)
     for name in ("stream", "state", "age s", "rate Hz", "weight", "corrupt", "why"):
@@ -137,7 +157,14 @@ class StatusView:
         second = (now_ns - self._board.began_ns) // 1_000_000_000
         if second > self._second:
             self._second = second
-            self._out.write(line(self._board, now_ns) + "\n")
+            self.note(line(self._board, now_ns))
+
+    def note(self, text: str) -> None:
+        """Show a line above the table, or between the lines."""
+        if self._live is not None:
+            self._live.console.print(text, markup=False, highlight=False)
+        else:
+            self._out.write(text + "\n")
             self._out.flush()
 
     def close(self) -> None:

@@ -1,27 +1,180 @@
-"""The live fusion as a page in a browser; see view_program."""
+"""Shows the live fusion as a page in a browser: sensors, skeleton, truth, states, weights, latency.
+
+It only listens, and decodes for itself what the fusion node decodes. Times on the page are the
+stamps; a stamp far from this machine's clock is replaced by the time of receipt.
+"""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING
+from pta_ros.nodes import entry
 
-from pta_ros.nodes import runtime
+if __name__ == "__main__":  # before ROS is imported, so that its absence is one line
+    entry.start("view_node")
 
-if TYPE_CHECKING:
-    from pta_ros.nodes.view_program import ViewProgram
+import time
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from pta_msgs.msg import Skeleton
+from rclpy.node import Node
+
+from pta_ros.clock import stamp_ns
+from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.frames import Frame
+from pta_ros.fusion.params import FusionParams, read_params
+from pta_ros.fusion.transforms import pose_form
+from pta_ros.nodes.base import STEADY, ProgramNode
+from pta_ros.nodes.records import to_estimate, to_joints, to_statuses
+from pta_ros.nodes.sensor_node import REDUCED, SensorNode, composed_options, sensor_qos
+from pta_ros.sensors import SENSORS
+from pta_ros.sensors.lidar import POSE
+from pta_ros.settings import START, param
+from pta_ros.view.live import LiveScene
+from pta_ros.view.page import Page
+
+_DEPTH = 10
+_LOOK_S = 0.25
+#: So long after the last skeleton it is taken away, also when nobody says why.
+_SILENCE_S = 1.0
 
 
-def build() -> ViewProgram:
-    """The view, from this process's parameters."""
-    from pta_ros.nodes.view_program import ViewProgram
+@dataclass(frozen=True)
+class ViewParams:
+    """The node's parameters."""
 
-    return ViewProgram()
+    address: str = param(
+        Page.address, "IPv4 address to listen on; 0.0.0.0 shows it to the network", change=START
+    )
+    web_port: int = param(Page.web_port, "port of the page", low=1, high=65535, change=START)
+    data_port: int = param(Page.data_port, "port of its data", low=1, high=65535, change=START)
+    memory_mb: int = param(
+        Page.memory_mb,
+        "data that the server keeps for the page; what is older is forgotten",
+        unit="MB",
+        low=10,
+        high=100_000,
+        change=START,
+    )
+    open_browser: bool = param(False, "open the page in this machine's browser", change=START)
+    params_file: str = param(
+        "", "the fusion node's parameter file, for its topics; empty: the defaults", change=START
+    )
+    composed: bool = param(
+        True, "false shows what sensor_nodes publish, on each topic + '/reduced'", change=START
+    )
+    lidar_pose: str = param(
+        POSE,
+        "the LiDAR's pose in the camera's frame: x y z (m) roll pitch yaw (degrees)",
+        form=pose_form,
+        change=START,
+    )
+    max_rate_hz: float = param(
+        10.0, "frames shown per second and sensor", unit="Hz", low=0.1, high=100.0, change=START
+    )
 
 
-def main() -> None:
-    """Console script `view_node`."""
-    sys.exit(runtime.run(build))
+class ViewNode(ProgramNode):
+    """Listens to the fusion node and to the truth; `sensor_nodes` listen to the sensors."""
 
+    def __init__(self) -> None:
+        super().__init__("view_node", ViewParams)
+        path = self.params.params_file
+        own, streams = read_params(Path(path) if path else None)
+        if own.sensor_set != FusionParams.sensor_set:
+            raise ConfigError(
+                f"{path}: sensor_set is {own.sensor_set}; this page shows {FusionParams.sensor_set}"
+            )
+        self._shown_at: dict[str, float] = {}
+        self._estimated_at = time.monotonic()
+        self.scene = self._open_scene(tuple(streams))
+        self.create_subscription(Skeleton, "skeleton", self._on_skeleton, _DEPTH)
+        self.create_subscription(Skeleton, "ground_truth", self._on_truth, _DEPTH)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, _DEPTH)
+        self.sensor_nodes = [self._listen(m, stream) for m, stream in streams.items()]
+        self.create_timer(_LOOK_S, self._look, clock=STEADY)
 
-if __name__ == "__main__":
-    main()
+    def _open_scene(self, modalities: tuple[str, ...]) -> LiveScene:
+        p = self.params
+        page = Page(p.address, p.web_port, p.data_port, p.memory_mb)
+        scene = LiveScene(page, modalities, "live fusion", p.lidar_pose)
+        self.get_logger().info(f"live view: {page.url}")
+        if p.open_browser and not webbrowser.open(page.url):
+            self.get_logger().warning("no browser could be opened here")
+        return scene
+
+    def _listen(self, modality: str, stream: Any) -> SensorNode:
+        node = SensorNode(f"{self.get_name()}_{modality}", self, **composed_options())
+        topic = "" if self.params.composed else stream.topic + REDUCED
+        qos = sensor_qos(1, stream.qos_reliability)
+        node.open(SENSORS[modality](), stream, qos, self, topic)
+        return node
+
+    # -- what the sensor nodes say ------------------------------------------------------------
+
+    def push(self, frame: Frame, _msg: Any) -> None:
+        """Show a reading, unless one was shown just now."""
+        now = time.monotonic()
+        # A little less than the period, or a sensor of just this rate loses every other frame.
+        if now - self._shown_at.get(frame.modality, 0.0) < 0.9 / self.params.max_rate_hz:
+            return
+        self._shown_at[frame.modality] = now
+        self.scene.frame(frame, self._now_ns())
+
+    def reject(self, modality: str, error: DecodeError, _msg: Any, _now_ns: int) -> None:
+        """Not shown; the fusion node says why, and so does this log."""
+        self.warn(modality, str(error))
+
+    def note(self, modality: str, text: str) -> None:
+        """Report a remark on the connection."""
+        self.warn(modality, text)
+
+    def lost(self, modality: str, total: int) -> None:
+        """A view may lose messages."""
+
+    # -- what the fusion node says ------------------------------------------------------------
+
+    def _on_skeleton(self, msg: Skeleton) -> None:
+        try:
+            estimate = to_estimate(msg, "skeleton")
+        except (DecodeError, ValueError) as error:
+            self.warn("skeleton", str(error))
+            return
+        self._estimated_at = time.monotonic()
+        self.scene.estimate(estimate, self._now_ns())
+
+    def _on_truth(self, msg: Skeleton) -> None:
+        try:
+            joints_m = to_joints(msg, "ground_truth")
+        except DecodeError as error:
+            self.warn("ground_truth", str(error))
+            return
+        self.scene.truth(stamp_ns(msg.header.stamp), joints_m, self._now_ns())
+
+    def _on_diagnostics(self, msg: DiagnosticArray) -> None:
+        self.scene.states(stamp_ns(msg.header.stamp), to_statuses(msg), self._now_ns())
+
+    # -- time ---------------------------------------------------------------------------------
+
+    def _now_ns(self) -> int:
+        return self.get_clock().now().nanoseconds
+
+    def _look(self) -> None:
+        """Notice a silent fusion node, and a server that is gone."""
+        if time.monotonic() - self._estimated_at > _SILENCE_S:
+            self.scene.no_estimate(self._now_ns())
+        if self.scene.server.ended and self.exit_code is None:
+            self.get_logger().error(f"the page's server is gone: {self.scene.server.last_line()}")
+            self.exit_code = 1
+
+    def nodes(self) -> list[Node]:
+        """Every node of this process."""
+        return [self, *self.sensor_nodes]
+
+    def close(self) -> None:
+        """Unsubscribe and end the server."""
+        for node in self.sensor_nodes:
+            node.close()
+        self.scene.close()

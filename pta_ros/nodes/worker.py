@@ -151,9 +151,8 @@ class Worker:
             estimate = self._pipeline.finish(sample, prediction, self._now_ns())
             unsound = self._pipeline.unsound - unsound
         if unsound:
-            raise PtaError(
-                f"the model gave numbers that are not finite from {sorted(sample.frames)}"
-            )
+            used = sorted(sample.frames)
+            raise PtaError(f"the model gave numbers that are not finite from {used}")
         if estimate is not None:
             self._outlet.publish(estimate)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from pta_ros.errors import ConfigError
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.csi import CsiSensor
 from pta_ros.sensors.depth import DepthSensor
 from pta_ros.sensors.lidar import LidarSensor
 from pta_ros.sensors.radar import RadarSensor
 from pta_ros.sensors.rfid import RfidSensor
-from pta_ros.sensors.settings import from_config, to_config
 from pta_ros.sensors.wifi import WifiSensor
 from pta_ros.sensors.window import WindowSensor
+from pta_ros.settings import build, did_you_mean, mapping, plain
 
 __all__ = [
     "SENSORS",
@@ -37,12 +41,25 @@ SENSORS: dict[str, type[Sensor]] = {
     "rfid": RfidSensor,
 }
 
-sensors_to_config = to_config
+
+def sensors_to_config(sensors: Mapping[str, Sensor]) -> dict[str, dict[str, Any]]:
+    """Describe sensors by modality and field in plain types, to travel with the weights."""
+    return {modality: plain(sensor) for modality, sensor in sensors.items()}
 
 
 def sensors_from_config(config: object) -> dict[str, Sensor]:
-    """Build the sensors that `sensors_to_config` described; ConfigError names what is unknown."""
-    return from_config(config, SENSORS)
+    """Build the sensors that `sensors_to_config` described; fields left out keep their defaults.
+
+    Raises ConfigError for an unknown modality or field and for a value that it cannot have.
+    """
+    sensors: dict[str, Sensor] = {}
+    for modality, values in mapping(config, "sensors").items():
+        if modality not in SENSORS:
+            raise ConfigError(
+                f"sensors: unknown modality {modality!r}; {did_you_mean(modality, SENSORS)}"
+            )
+        sensors[modality] = build(SENSORS[modality], values, f"sensors.{modality}")
+    return sensors
 
 
 def sensor_sets() -> tuple[str, ...]:

@@ -97,7 +97,7 @@ class RfSession:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def spoilt(packet: Packet, phase: Phase, rng: np.random.Generator) -> Packet | None:
+def with_fault(packet: Packet, phase: Phase, rng: np.random.Generator) -> Packet | None:
     """The packet as the phase's fault leaves it; None when it is not sent (silent, frozen)."""
     fault = phase.fault(packet.modality)
     if fault is Fault.NONE:

@@ -12,10 +12,9 @@ from typing import Any
 import yaml
 
 from pta_ros.errors import ConfigError
+from pta_ros.sensors import SENSORS, sensor_sets, sensors_of
 
 MODALITIES = ("depth", "lidar", "csi")
-#: Sensors of the scripts by the name of their set.
-SETS = {"mmfi": MODALITIES, "xrf55": ("radar", "wifi", "rfid")}
 
 
 class Fault(str, Enum):
@@ -121,13 +120,14 @@ def _phase(record: Any, modalities: tuple[str, ...]) -> Phase:
 
 
 def parse_script(record: Any) -> Script:
-    """Build a script from its mapping {duration_s, sensors, phases: [...]}; raises ConfigError."""
+    """Build a script from {duration_s, sensor_set, phases: [...]}; raises ConfigError."""
     if not isinstance(record, dict) or not isinstance(record.get("phases"), list):
         raise ConfigError(f"script {record!r}; expected a mapping with a list `phases`")
-    sensors = record.get("sensors", "mmfi")
-    if sensors not in SETS:
-        raise ConfigError(f"script: sensors {sensors!r}; expected one of {list(SETS)}")
-    script = Script(tuple(_phase(p, SETS[sensors]) for p in record["phases"]))
+    sensor_set = record.get("sensor_set", "mmfi")
+    if sensor_set not in sensor_sets():
+        expected = f"expected one of {list(sensor_sets())}"
+        raise ConfigError(f"script: sensor_set is {sensor_set!r}; {expected}")
+    script = Script(tuple(_phase(p, tuple(sensors_of(sensor_set))) for p in record["phases"]))
     stated = record.get("duration_s", script.duration_s)
     if stated != script.duration_s:
         raise ConfigError(
@@ -159,7 +159,6 @@ def save_script(script: Script, path: Path) -> None:
         }
         for p in script.phases
     ]
-    own = script.phases[0].modalities
-    sensors = next(name for name, listed in SETS.items() if listed == own)
-    record = {"script": {"sensors": sensors, "phases": phases}}
+    sensor_set = SENSORS[script.phases[0].modalities[0]].sensor_set
+    record = {"script": {"sensor_set": sensor_set, "phases": phases}}
     path.write_text(yaml.safe_dump(record, sort_keys=False))

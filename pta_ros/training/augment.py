@@ -1,7 +1,7 @@
 """Random changes of single-modality batches while an encoder is trained.
 
 Each takes inputs and joints (B, J, 3) in the camera frame and returns both, changed alike. Those of
-XRF55's sensors leave the activity what it is.
+XRF55's sensors do not change the activity.
 """
 
 from __future__ import annotations

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from pta_ros.datasets import class_names
 from pta_ros.datasets.splits import PROTOCOLS
 from pta_ros.errors import ConfigError
 from pta_ros.model.config import PTAConfig
+from pta_ros.settings import Group, build, param, read_yaml
 from pta_ros.training.losses import LOSSES_OF
 
 #: How theta's learning rate goes over a run.
 SCHEDULES = ("constant", "one_cycle", "polynomial")
+_COUNT: dict[str, Any] = {"low": 1, "high": 1_000_000}
+#: Of learning rates: at 1 and above, training leaves the numbers behind.
+_RATE: dict[str, Any] = {"low": 1e-9, "high": 1.0}
+_SHARE: dict[str, Any] = {"low": 0.0, "high": 1.0}
 
 
 @dataclass(frozen=True)
-class PretrainConfig:
+class PretrainConfig(Group):
     """One encoder as a single-modality model: AdamW, one cycle of the learning rate."""
 
-    epochs: int = 14
-    batch: int = 32
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
+    epochs: int = param(14, **_COUNT)
+    batch: int = param(32, **_COUNT)
+    learning_rate: float = param(2e-3, **_RATE)
+    weight_decay: float = param(1e-4, **_SHARE)
 
 
 @dataclass(frozen=True)
-class MetaConfig:
+class MetaConfig(Group):
     """Purify-then-Align on frozen encoders (method, Settings).
 
     `align_weight` is lambda. `plain_share` is the part of the task loss that unrefined features
@@ -36,52 +43,42 @@ class MetaConfig:
     a tenth, then cosine down), or `polynomial` (down, power 0.9).
     """
 
-    epochs: int = 40
-    batch: int = 64
-    learning_rate: float = 5e-4
-    weight_decay: float = 0.0
-    meta_learning_rate: float = 1e-2
-    align_weight: float = 0.1
-    plain_share: float = 0.5
-    outer: str = "first_order"
-    outer_every: int = 0
-    schedule: str = "constant"
-
-    def __post_init__(self) -> None:
-        if self.outer not in ("first_order", "unrolled", "none"):
-            raise ConfigError(
-                f"meta.outer is {self.outer!r}; expected 'first_order', 'unrolled' or 'none'"
-            )
-        if not 0 <= self.plain_share <= 1:
-            raise ConfigError(f"meta.plain_share is {self.plain_share}; expected 0 to 1")
-        if self.schedule not in SCHEDULES:
-            raise ConfigError(f"meta.schedule is {self.schedule!r}; expected one of {SCHEDULES}")
+    epochs: int = param(40, **_COUNT)
+    batch: int = param(64, **_COUNT)
+    learning_rate: float = param(5e-4, **_RATE)
+    weight_decay: float = param(0.0, **_SHARE)
+    meta_learning_rate: float = param(1e-2, **_RATE)
+    align_weight: float = param(0.1, low=0.0, high=1e6)
+    plain_share: float = param(0.5, **_SHARE)
+    outer: str = param("first_order", choices=("first_order", "unrolled", "none"))
+    outer_every: int = param(0, low=0, high=1_000_000)
+    schedule: str = param("constant", choices=SCHEDULES)
 
 
 @dataclass(frozen=True)
-class ActivityConfig:
+class ActivityConfig(Group):
     """The stage of a second head, on the finished features of the first; batch as in MetaConfig."""
 
-    epochs: int = 20
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-3
+    epochs: int = param(20, **_COUNT)
+    learning_rate: float = param(2e-3, **_RATE)
+    weight_decay: float = param(1e-3, **_SHARE)
 
 
 @dataclass(frozen=True)
-class GateConfig:
+class GateConfig(Group):
     """The gate's stage (beyond the paper); batch and schedule are those of MetaConfig.
 
     `corrupt` is the share of a modality's frames that are corrupted in training.
     """
 
-    epochs: int = 12
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-3
-    corrupt: float = 0.3
+    epochs: int = param(12, **_COUNT)
+    learning_rate: float = param(1e-3, **_RATE)
+    weight_decay: float = param(1e-3, **_SHARE)
+    corrupt: float = param(0.3, **_SHARE)
 
 
 @dataclass(frozen=True)
-class SplitConfig:
+class SplitConfig(Group):
     """Shares of the subjects in meta-train (the rest), meta-validation, validation and test.
 
     `published` takes MM-Fi's own split of `protocol` (P1, P2, P3) instead: S1 at random, S2 across
@@ -92,28 +89,15 @@ class SplitConfig:
     `test` is the share of subjects who are held out entirely. Scenes are lists with commas.
     """
 
-    seed: int = 0
-    protocol: str = "P3"
-    published: str = ""
-    meta_val: float = 0.1
-    val: float = 0.05
-    test: float = 0.15
-    train_repeats: int = 14
-    train_scenes: str = "Scene1"
-    test_scenes: str = "Scene1"
-
-    def __post_init__(self) -> None:
-        if self.protocol not in PROTOCOLS or self.published not in ("", "S1", "S2", "S3"):
-            raise ConfigError(
-                f"split is {self.protocol!r}, {self.published!r}; expected protocol P1, P2 or P3, "
-                "published S1, S2 or S3, or none"
-            )
-        for name in ("train_scenes", "test_scenes"):
-            if not isinstance(getattr(self, name), str):
-                raise ConfigError(
-                    f"split.{name} is {getattr(self, name)!r}; expected names with commas, such "
-                    "as Scene1,Scene2"
-                )
+    seed: int = param(0, low=0, high=2**32 - 1)
+    protocol: str = param("P3", choices=tuple(PROTOCOLS))
+    published: str = param("", choices=("", "S1", "S2", "S3"))
+    meta_val: float = param(0.1, **_SHARE)
+    val: float = param(0.05, **_SHARE)
+    test: float = param(0.15, **_SHARE)
+    train_repeats: int = param(14, low=1, high=1000)
+    train_scenes: str = param("Scene1")
+    test_scenes: str = param("Scene1")
 
     def fractions(self) -> tuple[float, float, float, float]:
         """Shares in the order of datasets.splits.SubjectSplits; they sum to 1."""
@@ -122,28 +106,28 @@ class SplitConfig:
 
 
 @dataclass(frozen=True)
-class WidthConfig:
+class WidthConfig(Group):
     """Feature width D of the systems that are not as wide as `model.dim`; 0: as wide.
 
     `single`: the single-modality models, and with them base2. X-Fi's attention costs so much more
     for its width that at the model's it could not be trained as long as the others.
     """
 
-    single: int = 0
-    xfi: int = 0
+    single: int = param(0, low=0, high=65_536)
+    xfi: int = param(0, low=0, high=65_536)
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Group):
     """One training run; `pretrain` by modality, defaults where one is not named.
 
     `on_problem`: a file that cannot be used is left out and named (`skip`) or ends it (`fatal`).
     `imported` is a folder that import_xfi wrote: its encoders are taken as they are.
     """
 
-    seed: int = 0
+    seed: int = param(0, low=0, high=2**32 - 1)
     task_loss: str = "mse"
-    on_problem: str = "skip"
+    on_problem: str = param("skip", choices=("skip", "fatal"))
     imported: str = ""
     model: PTAConfig = field(default_factory=PTAConfig)
     sensors: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -155,15 +139,13 @@ class TrainConfig:
     widths: WidthConfig = field(default_factory=WidthConfig)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         losses = LOSSES_OF[self.model.tasks[0]]
         if self.task_loss not in losses:
             raise ConfigError(
                 f"task_loss is {self.task_loss!r} for {self.model.tasks[0]}; "
                 f"expected one of {sorted(losses)}"
             )
-
-        if not isinstance(self.imported, str):
-            raise ConfigError(f"imported is {self.imported!r}; expected import_xfi's folder")
         if self.imported and self.model.encoders != "xfi":
             raise ConfigError(
                 f"imported is {self.imported!r}, but model.encoders is {self.model.encoders!r}; "
@@ -187,3 +169,24 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain containers, for JSON and YAML."""
         return asdict(self)
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read a training configuration; raises ConfigError naming the entry that is wrong."""
+    values = read_yaml(path, "a training configuration (YAML)")
+    try:
+        return config_from({} if values is None else values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def config_from(values: Any) -> TrainConfig:
+    """Build a configuration from plain containers; raises ConfigError.
+
+    A model of activities has the names of the data set's, unless others are given.
+    """
+    config = build(TrainConfig, values)
+    model = config.model
+    if not model.has("activity") or model.classes:
+        return config
+    return replace(config, model=replace(model, classes=class_names(model.modalities)))

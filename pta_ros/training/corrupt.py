@@ -1,7 +1,7 @@
-"""Ways in which a sensor's frames go wrong without being unreadable, on reduced frames.
+"""Corruptions of reduced frames that leave them readable.
 
-The health of the streams (fusion/) recognises readings that cannot be true; these look like
-readings. A gate is trained on them and every system is tested with them, each kind by itself.
+The streams' health (fusion/) recognises readings that cannot be true; these look like true ones.
+A gate is trained on them and every system is tested with them, each kind by itself.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One training run shared by several processes (torchrun): the same training as by one.
 
 Every process holds all parameters, makes every random draw for the whole batch and computes the
-loss of the whole batch. What costs time, the networks, runs on a part of the rows in each process,
-and all get all results (`Ranks.share`). So nothing that decides, draws or averages knows of ranks.
+loss of the whole batch. Only the networks, which take the time, run on a part of the rows in each
+process, and all processes get all results (`Ranks.share`).
 
 The loss being the same everywhere, a process's gradient is that of the sum of W equal losses by its
 own copy of the parameters; the mean over processes is the gradient by all copies.
@@ -30,7 +30,7 @@ _PATIENCE = timedelta(days=7)
 
 
 class Ranks:
-    """A process that trains alone: what several would share or wait for, it does itself."""
+    """The processes that train together; this class is a process that trains alone."""
 
     rank = 0
 
@@ -48,7 +48,7 @@ class Ranks:
         return function(*rows)
 
     def mean(self, tensors: Iterable[Tensor]) -> list[Tensor]:
-        """Mean over the processes, of what each takes for the gradient; itself differentiable."""
+        """The mean of each tensor over the processes; differentiable."""
         return list(tensors)
 
     def step(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
@@ -73,7 +73,7 @@ class Ranks:
         yield
 
 
-#: What a run is that nobody shares.
+#: A run by one process.
 ALONE = Ranks()
 
 
@@ -148,7 +148,7 @@ class Several(Ranks):
             self.wait()
 
     def _join_one(self, row: Tensor) -> Tensor:
-        """(1, n) of every process -> (W, n); while nothing is shared, each is alone."""
+        """(1, n) of every process -> (W, n); outside of `share` the row itself."""
         if not self._sharing:
             return row
         return _join(row, slice(self.rank, self.rank + 1), self.world)
@@ -165,9 +165,9 @@ def _sum(tensor: Tensor) -> Tensor:
 
 
 class _Sum(torch.autograd.Function):
-    """Sum over the processes; its gradient is the sum of their gradients, and so on.
+    """Sum over the processes, differentiable any number of times; its gradient is such a sum too.
 
-    torch.distributed.nn has had this, and gives it up.
+    torch.distributed.nn has had this and has deprecated it.
     """
 
     @staticmethod

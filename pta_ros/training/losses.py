@@ -35,26 +35,25 @@ LOSSES_OF: dict[str, tuple[str, ...]] = {
 }
 
 
-def task_error(name: str, said: Answer | PTAOutput, truth: Truth) -> Tensor:
-    """The task loss `name` of what a head or a model says."""
+def task_error(name: str, result: Answer | PTAOutput, truth: Truth) -> Tensor:
+    """The task loss `name` of a result of a head or a model."""
     if name == CROSS_ENTROPY:
-        return nn.functional.cross_entropy(said.logits, truth.labels)
-    return TASK_LOSSES[name](said.joints, truth.joints)
+        return nn.functional.cross_entropy(result.logits, truth.labels)
+    return TASK_LOSSES[name](result.joints, truth.joints)
 
 
-def task_loss(name: str, said: Answer | PTAOutput, truth: Truth) -> Tensor:
-    """L_task, and the likelihood of the deviations; these are detached from all but their layer."""
-    task = task_error(name, said, truth)
+def task_loss(name: str, result: Answer | PTAOutput, truth: Truth) -> Tensor:
+    """L_task and the loss of the deviations, whose gradient reaches their own layer alone."""
+    task = task_error(name, result, truth)
     if name == CROSS_ENTROPY:
         return task
-    return task + 1e-3 * spread_loss(said.log_std, said.joints, truth.joints)
+    return task + 1e-3 * spread_loss(result.log_std, result.joints, truth.joints)
 
 
 def spread_loss(log_std: Tensor, estimate: Tensor, truth: Tensor) -> Tensor:
     """Negative log-likelihood of the joints' errors under an isotropic normal per joint.
 
-    `log_std` (B, J): log of the per-axis deviation in metres. The estimate is a constant here:
-    only the deviation learns.
+    `log_std` (B, J): log of the per-axis deviation in metres. No gradient reaches the estimate.
     """
     squared = (estimate.detach() - truth).square().sum(dim=-1)
     return (3 * log_std + 0.5 * squared * torch.exp(-2 * log_std)).mean()

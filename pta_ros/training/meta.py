@@ -29,9 +29,9 @@ __all__ = ["MetaTrainer", "draw_subsets", "meta_stage"]
 class MetaTrainer:
     """One inner and one outer step, over cached tokens of frozen encoders.
 
-    theta is everything that is trained but the weights' logits a. `config.meta.outer` says at which
-    theta the outer step takes the loss: `first_order` at the present one, a constant; `unrolled`
-    at what a further inner step would make of it, as Eq. 3 is written. `none` leaves a alone.
+    theta is everything that is trained except the weights' logits a. `config.meta.outer` selects
+    the theta at which the outer step takes the loss: `first_order` the present one, as a constant;
+    `unrolled` the one after a further inner step, as Eq. 3 is written. `none` leaves a alone.
     `ranks` are the processes that make each step together.
     """
 
@@ -121,21 +121,23 @@ class MetaTrainer:
         if self.config.meta.outer == "none":
             return
         unrolled = self.config.meta.outer == "unrolled"
-        theta = self._look_ahead() if unrolled else {n: p.detach() for n, p in self.trained.items()}
+        theta = (
+            self._unrolled_theta() if unrolled else {n: p.detach() for n, p in self.trained.items()}
+        )
         self.ranks.step(self.a, _at(self.model, theta, lambda: self._meta_loss(rows)))
 
     def _meta_loss(self, rows: Tensor) -> Tensor:
         self.model.eval()
         mask = draw_subsets(self.data.present[rows])
         estimate = partial(self._estimate, used=mask.any(dim=0))
-        said = PTAOutput(*self.ranks.share(estimate, rows, mask))
-        return task_error(self.config.task_loss, said, self.data.truth(rows))
+        result = PTAOutput(*self.ranks.share(estimate, rows, mask))
+        return task_error(self.config.task_loss, result, self.data.truth(rows))
 
     def _estimate(self, rows: Tensor, mask: Tensor, used: Tensor) -> PTAOutput:
         (features,) = self._project(rows, mask, used)
         return self.model.complete(features, mask)
 
-    def _look_ahead(self) -> dict[str, Tensor]:
+    def _unrolled_theta(self) -> dict[str, Tensor]:
         """Theta after one more inner step, on the last batch, as a function of the weights.
 
         A plain gradient step at the present learning rate stands for the optimiser's: Adam's

@@ -16,8 +16,7 @@ from pta_ros.datasets.features import FeatureSet, cache_features
 from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.model.baselines import XFi
 from pta_ros.model.pta import PTA
-from pta_ros.training.config import TrainConfig
-from pta_ros.training.config_file import config_from
+from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.corrupt import corrupted_view, kinds
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.gate import Corrupted

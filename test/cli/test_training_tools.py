@@ -138,7 +138,7 @@ def test_an_evaluation_encodes_every_frame_once_and_a_second_one_none(
     ("tool", "arguments", "words"),
     [
         (train_pta, ["absent", "--config", "c", "--out", "o"], "absent: no such folder"),
-        (train_pta, ["{tree}", "--config", "none.yaml", "--out", "o"], "none.yaml: no such file"),
+        (train_pta, ["{tree}", "--config", "none.yaml", "--out", "o"], "none.yaml: No such file"),
         (evaluate_pta, ["absent", "--model", "m"], "absent: no such folder"),
         (evaluate_pta, ["{tree}", "--model", "nowhere"], "nowhere/config.json: no such file"),
         (evaluate_pta, ["{tree}", "--model", "{model}", "--subjects", "S40"], "['S40']"),

@@ -64,9 +64,15 @@ def test_a_recording_reads_back(tmp_path):
     run = load_run(tmp_path)
     assert run.session["seed"] == 1
     assert (run.ticks[0].phase, run.ticks[0].joints_m.shape) == ("all", (17, 3))
-    assert (run.skeletons[0].latency_ms, run.skeletons[0].streams["csi"].used_ns) == (4.0, 5)
+    assert (run.estimates[0].latency_ms, run.estimates[0].streams["csi"].used_ns) == (4.0, 5)
     assert (run.reports[0].level, run.reports[0].streams["csi"].weight) == (2, 0.0)
     assert [t for t, _ in run.states] == [8, 9]
+
+
+def test_a_sensor_that_is_not_used_counts_as_silent(tmp_path):
+    write(tmp_path)
+    assert load_run(tmp_path, ("csi",)).ticks[0].faults == {"csi": "none"}
+    assert load_run(tmp_path, ("depth",)).ticks[0].faults == {"csi": "silent"}
 
 
 def test_a_line_cut_short_at_the_end_is_left_out(tmp_path):

@@ -7,12 +7,13 @@ torch = pytest.importorskip("torch")
 from pta_ros import checkpoint  # noqa: E402
 from pta_ros.errors import CheckpointError, ConfigError  # noqa: E402
 from pta_ros.frames import Frame  # noqa: E402
-from pta_ros.fusion.engine import Engine, SwitchedSmoother, resolve_device  # noqa: E402
-from pta_ros.fusion.params import TOPICS, FusionParams, StreamParams  # noqa: E402
-from pta_ros.fusion.smoothing import SmoothingConfig  # noqa: E402
+from pta_ros.fusion.engine import Engine, resolve_device  # noqa: E402
+from pta_ros.fusion.params import FusionParams, StreamParams, topics_of  # noqa: E402
 from pta_ros.model.config import PTAConfig  # noqa: E402
 from pta_ros.model.pta import PTA  # noqa: E402
 from pta_ros.sensors import SENSORS  # noqa: E402
+
+TOPICS = topics_of("mmfi")
 
 STREAMS = {m: StreamParams(topic=topic, recover_frames=1) for m, topic in TOPICS.items()}
 
@@ -71,15 +72,3 @@ def test_a_device_that_is_not_there_is_refused_and_never_replaced(asked):
 def test_auto_takes_what_is_usable():
     assert resolve_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
     assert resolve_device("cpu") == "cpu"
-
-
-def test_smoothing_switched_on_starts_over():
-    smoother = SwitchedSmoother(SmoothingConfig(), enabled=True)
-    std = np.ones(17, np.float32)
-    low, high = np.zeros((17, 3), np.float32), np.ones((17, 3), np.float32)
-    smoother(low, std, 10**9)
-    assert (smoother(high, std, 11 * 10**8) < 1).all()
-    smoother.enabled = False
-    np.testing.assert_array_equal(smoother(low, std, 12 * 10**8), low)
-    smoother.enabled = True
-    np.testing.assert_array_equal(smoother(high, std, 13 * 10**8), high)

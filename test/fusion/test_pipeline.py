@@ -209,7 +209,7 @@ def test_superseded_frames_are_dropped_and_everything_adds_up():
     rig.step(60)
     status = rig.status("depth", 60)
     assert (status.received, status.used, status.dropped) == (3, 1, 2)
-    assert rig.pipeline.streams["depth"].waiting == 0
+    assert rig.pipeline.streams["depth"].buffer.waiting == 0
 
 
 def test_frames_may_come_while_the_model_runs():

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pta_ros.errors import DecodeError
 from pta_ros.frames import Frame, StreamState
 from pta_ros.fusion.pipeline import FusionPipeline, Prediction
-from pta_ros.fusion.rates import CLOCK_JUMP_S
+from pta_ros.fusion.stamps import CLOCK_JUMP_S
 from pta_ros.fusion.streams import Stream, StreamConfig
 
 MS = 1_000_000
@@ -180,7 +180,7 @@ class Events(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost(self):
         for status in self.pipeline.statuses(self.now):
-            waiting = self.pipeline.streams[status.modality].waiting
+            waiting = self.pipeline.streams[status.modality].buffer.waiting
             assert 0 <= waiting <= self.config.history + 1
             assert status.received == self.sent[status.modality]
             assert status.received == status.used + status.dropped + status.corrupt + waiting

@@ -5,10 +5,9 @@ import pytest
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame, StreamState
-from pta_ros.fusion.pipeline import Prediction
-from pta_ros.fusion.ring import PacketRing
+from pta_ros.fusion.pipeline import FusionPipeline, Prediction
 from pta_ros.fusion.streams import Stream, StreamConfig
-from pta_ros.fusion.windows import WindowConfig, WindowedPipeline
+from pta_ros.fusion.windows import PacketRing, WindowConfig, WindowedPipeline
 from pta_ros.sensors import RfidSensor
 
 SENSOR = RfidSensor(packets=50, tags=3, unwrap=False, min_coherence=0.0)  # ten packets a second
@@ -118,11 +117,11 @@ def test_half_of_the_packets_are_too_few():
     assert all(set(e.weights) == {"other"} for e in rig.estimates)
 
 
-def test_bad_packets_are_counted_and_named_and_never_fatal():
+def test_corrupt_packets_are_counted_and_named_and_never_fatal():
     rig = Rig().feed(0, 8, "rfid", "other")
     error = DecodeError("rfid/phase", "2 phases", "3, one per tag")
     rig.pipeline.reject("rfid", error, ns(8.0))
-    rig.feed(8, 9, "rfid", "other")  # one bad packet among good ones
+    rig.feed(8, 9, "rfid", "other")  # one corrupt packet among good ones
     assert rig.state(9).state is StreamState.LIVE
     assert rig.state(9).corrupt == 1
     for k in range(90, 100):
@@ -153,7 +152,7 @@ def test_stamps_from_the_future_or_of_zero_follow_the_policy():
         ring.add(Frame("rfid", 0, np.ones((1, 3), np.float32)), ns(1))
         ring.add(Frame("rfid", ns(9), np.zeros((1, 3), np.float32)), ns(2))
         assert ring.dropped == 2 * (1 - taken)
-        assert ring.newest_ns() == (ns(2) if taken else None)
+        assert ring.newest_ns() == (ns(2) if taken else -np.inf)
 
 
 def test_an_offset_of_the_stamps_is_applied_once():
@@ -161,6 +160,14 @@ def test_an_offset_of_the_stamps_is_applied_once():
     last = rig.estimates[-1]
     assert last.stamp_ns == last.stamps_ns["rfid"] == ns(6.5)
     assert rig.state(7).state is StreamState.LIVE
+
+
+def test_a_push_tells_whether_the_packets_may_be_used_as_that_of_frames_does():
+    windowed = Rig(stamp_policy="reject").pipeline
+    plain = FusionPipeline({"rfid": Stream("rfid", StreamConfig(stamp_policy="reject"))}, told)
+    for stamp, kept in ((1.0, True), (1.0, False), (9.0, False), (1.1, True)):
+        frame = Frame("rfid", ns(stamp), RNG.normal(0, 1, (1, 3)).astype(np.float32))
+        assert (windowed.push(frame, ns(1.2)), plain.push(frame, ns(1.2))) == (kept, kept)
 
 
 def test_stamps_that_do_not_advance_are_named():

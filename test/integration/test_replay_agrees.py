@@ -102,7 +102,7 @@ def replayed(bag):
     """What the replay says."""
     from pta_ros.evaluation.replay.source import FAULT_FREE, find_source, replay
     from pta_ros.fusion.engine import Engine
-    from pta_ros.fusion.params_file import read_params
+    from pta_ros.fusion.params import read_params
 
     engine = Engine.load(*read_params(None))
     engine.start()

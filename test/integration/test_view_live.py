@@ -68,7 +68,7 @@ class Live:
 
     def send(self):
         """One tick: all sensors, the truth, an estimate, and what is known of the streams."""
-        from pta_ros.nodes.diagnostics import Health, Reporter
+        from pta_ros.nodes.health import Health, Identity
         from pta_ros.nodes.messages import to_skeleton, true_skeleton
 
         self.turn += 1
@@ -90,7 +90,7 @@ class Live:
         weights = {"depth": 0.6, "lidar": 0.4}
         estimate = Estimate(now.nanoseconds, joints_m, std_m, weights, {}, states)
         self.skeleton.publish(to_skeleton(estimate, "depth_optical_frame", "test"))
-        report = Reporter().array(Health("fusion", "active"), states, now.nanoseconds)
+        report = Health().report(Identity("fusion", "active"), states, now.nanoseconds)
         self.diagnostics.publish(report)
 
 
@@ -245,8 +245,8 @@ class Absent:
         if name == "rerun":
             raise ModuleNotFoundError("No module named 'rerun'", name="rerun")
 sys.meta_path.insert(0, Absent())
-from pta_ros.nodes.view_node import main
-main()
+from pta_ros.nodes.entry import view_node
+view_node()
 """
 
 

@@ -16,14 +16,10 @@ CONFIG = PTAConfig(encoders="xfi", channels=512, tokens=32, dim=64, latent=16)
 
 
 @pytest.fixture(scope="module")
-def model():
+def model(random_statistics):
     torch.manual_seed(0)
     model = PTA(CONFIG).eval()
-    for name, buffer in model.named_buffers():
-        if name.endswith("running_mean"):
-            buffer.normal_(0, 0.1)
-        if name.endswith("running_var"):
-            buffer.uniform_(0.5, 1.5)
+    random_statistics(model, 0.1, 0.5, 1.5)
     return model
 
 

@@ -46,7 +46,7 @@ def test_given_values_and_defaults(declare):
 def test_problems_name_type_range_and_typo(declare):
     _, parameters, _ = declare(num_threads="two", max_wait_s=9.0, lidar__tpoic="x", zzz=1)
     assert parameters.problems() == [
-        "num_threads is 'two'; expected int, as in 1",
+        "num_threads is 'two'; expected a whole number, as in 1",
         "max_wait_s is 9.0; expected 0 to 1 s",
         "unknown parameter lidar.tpoic; did you mean lidar.topic?",
         "unknown parameter zzz; see docs/parameters.md",

@@ -8,9 +8,10 @@ pytest.importorskip("rclpy")
 pytest.importorskip("pta_msgs")
 pytestmark = pytest.mark.ros
 
+from pta_ros.clock import stamp_ns  # noqa: E402
 from pta_ros.frames import Estimate, StreamState, StreamStatus  # noqa: E402
-from pta_ros.nodes import messages, monitor_records  # noqa: E402
-from pta_ros.nodes.markers import colour, to_markers  # noqa: E402
+from pta_ros.nodes import messages, records  # noqa: E402
+from pta_ros.nodes.messages import colour, to_markers  # noqa: E402
 from pta_ros.sensors import SENSORS, sensors_of  # noqa: E402
 from pta_ros.simulate.rf import RfRecording  # noqa: E402
 from pta_ros.skeleton import BONES, JOINT_NAMES  # noqa: E402
@@ -51,7 +52,7 @@ def skeleton():
 
 def test_stamps_survive_both_ways():
     for ns in (0, 1, 999_999_999, 1_000_000_000, 1_795_473_415_160_613_172):
-        assert messages.stamp_ns(messages.to_time(ns)) == ns
+        assert stamp_ns(messages.to_time(ns)) == ns
 
 
 @pytest.mark.parametrize("modality", list(SENSORS))
@@ -60,7 +61,7 @@ def test_a_physical_array_survives_its_message(modality):
     sensor = SENSORS[modality]()
     msg = messages.to_reading(sensor, reading, HEADER)
     assert isinstance(msg, messages.message_class(sensor.message_type))
-    assert messages.stamp_ns(msg.header.stamp) == 1_500_000_007
+    assert stamp_ns(msg.header.stamp) == 1_500_000_007
     np.testing.assert_array_equal(sensor.decode(msg, "here"), reading)
 
 
@@ -97,7 +98,7 @@ def test_the_true_pose_is_a_skeleton_in_the_cameras_frame():
     msg.header.stamp.sec = 7
     assert tuple(msg.joint_names) == JOINT_NAMES
     assert (msg.header.frame_id, msg.model) == ("depth_optical_frame", "ground truth (synthetic)")
-    record = monitor_records.truth_record(msg, 9)
+    record = records.truth_record(msg, 9)
     assert (record["stamp_ns"], record["received_ns"]) == (7_000_000_000, 9)
     np.testing.assert_allclose(record["joints"], joints, atol=1e-5)
 
@@ -110,9 +111,9 @@ def test_skeleton_tells_joints_and_streams():
     assert (msg.header.frame_id, msg.model) == ("camera", "some model")
     depth, csi = msg.modalities
     assert (depth.state, depth.weight, depth.received, depth.used) == (depth.LIVE, 1.0, 9, 8)
-    assert messages.stamp_ns(depth.stamp) == 2_000_000_001
+    assert stamp_ns(depth.stamp) == 2_000_000_001
     assert (csi.state, csi.age_s, csi.reason) == (csi.MISSING, math.inf, "no usable message yet")
-    assert messages.stamp_ns(csi.stamp) == 0
+    assert stamp_ns(csi.stamp) == 0
 
 
 def test_states_have_the_numbers_of_the_message():

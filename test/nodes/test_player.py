@@ -1,142 +1,55 @@
-"""The player in this process: what it refuses, what it leaves out, what it plays."""
-
-import sys
-import time
-from itertools import pairwise
+"""Which message and which tick of the clock comes when."""
 
 import pytest
 
-from pta_ros.errors import ConfigError, DatasetError
+pytest.importorskip("rosbags")
 
-pytestmark = pytest.mark.ros
-NEVER_S = 30
-NS = 1_000_000_000
-BEGIN_NS = 1_700_000_000 * NS
-TYPES = {"/skeleton": "pta_msgs/msg/Skeleton", "/camera": "sensor_msgs/msg/Image"}
+from pta_ros.bags.records import Raw
+from pta_ros.nodes.player import Schedule, Window, with_ticks
 
 
-@pytest.fixture
-def bag(tmp_path, request):
-    """Two topics, ten messages in a second; each holds its number alone, which is no message."""
-    pytest.importorskip("rosbags")
-    from pta_ros.bags.writer import BagWriter
-
-    with BagWriter(tmp_path / "bag", getattr(request, "param", "mcap")) as writer:
-        for number in range(10):
-            for topic, kind in TYPES.items():
-                writer.write_raw(topic, kind, BEGIN_NS + number * NS // 10, bytes([number]))
-    return tmp_path / "bag"
+def raw(time_ns, topic="/a"):
+    return Raw(topic, "std_msgs/msg/String", time_ns, b"")
 
 
-@pytest.fixture
-def play(ros, bag):
-    """Make a player with parameters."""
-    made = []
-
-    def make(**params):
-        from rclpy.parameter import Parameter
-
-        from pta_ros.nodes.player_program import PlayerNode
-
-        given = {"bag": str(bag), "min_subscribers": 1, "delay_s": 0.2, "rate": 10.0, **params}
-        overrides = [Parameter(name, value=value) for name, value in given.items()]
-        made.append(PlayerNode(parameter_overrides=overrides))
-        return made[-1]
-
-    yield make
-    for node in made:
-        node.close()
-        node.destroy_node()
+def test_a_window_takes_what_lies_inside_and_says_when_it_searches():
+    messages = [raw(t) for t in (10, 20, 30, 40)]
+    assert list(Window(20, 30).cut(messages, "")) == [None, raw(20), raw(30)]
 
 
-def heard(ros, player):
-    """Listen until the player ends; gives the numbers heard by topic, and the times of /clock."""
-    from pta_msgs.msg import Skeleton
-    from rclpy.executors import SingleThreadedExecutor
-    from rosgraph_msgs.msg import Clock
-    from sensor_msgs.msg import Image
-
-    host = ros.create_node("host")
-    got = {"/skeleton": [], "/camera": [], "/clock": []}
-    for kind, topic in ((Skeleton, "/skeleton"), (Image, "/camera")):
-        host.create_subscription(kind, topic, lambda d, t=topic: got[t].append(d[0]), 50, raw=True)
-    seen = got["/clock"]
-    host.create_subscription(
-        Clock, "/clock", lambda m: seen.append(m.clock.sec * NS + m.clock.nanosec), 1000
-    )
-    executor = SingleThreadedExecutor()
-    for node in (host, player):
-        executor.add_node(node)
-    end = time.monotonic() + NEVER_S
-    while player.exit_code is None:
-        assert time.monotonic() < end
-        executor.spin_once(timeout_sec=0.02)
-    executor.shutdown()
-    host.destroy_node()
-    return got
+def test_what_holds_from_before_comes_at_the_begin():
+    messages = [raw(5, "/tf_static"), raw(10), raw(25)]
+    kept = Window(20, 30).cut(messages, "/tf_static")
+    assert list(kept) == [raw(20, "/tf_static"), None, raw(25)]
 
 
-@pytest.mark.parametrize("bag", ["mcap", "sqlite3"], indirect=True)
-def test_everything_in_order_with_the_time(ros, play):
-    got = heard(ros, play())
-    assert got["/skeleton"] == got["/camera"] == list(range(10))
-    clock = got["/clock"]
-    assert clock == sorted(clock)
-    assert (clock[0], clock[-1]) == (BEGIN_NS, BEGIN_NS + NS * 9 // 10)
-    assert max(b - a for a, b in pairwise(clock)) <= NS // 100
+def test_ticks_come_between_messages_and_up_to_the_end():
+    events = [(e.time_ns, e.raw is None) for e in with_ticks([raw(0), raw(25)], Window(0, 40), 10)]
+    assert events == [
+        (0, False),
+        (0, True),
+        (10, True),
+        (20, True),
+        (25, False),
+        (30, True),
+        (40, True),
+    ]
 
 
-def test_a_part_of_one_topic_without_the_time(ros, play):
-    params = {"topics": "camera", "start_offset_s": 0.25, "duration_s": 0.4, "clock_hz": 0.0}
-    assert heard(ros, play(**params)) == {"/skeleton": [], "/camera": [3, 4, 5, 6], "/clock": []}
+def test_without_a_clock_there_are_only_messages():
+    events = list(with_ticks([raw(3), raw(25)], Window(0, 40), 0))
+    assert [e.time_ns for e in events] == [3, 25]
 
 
-def test_what_this_python_lacks_is_told_once_and_left_out(ros, play, tmp_path, monkeypatch, capfd):
-    from pta_ros.bags.writer import BagWriter
-
-    monkeypatch.setitem(sys.modules, "stereo_msgs", None)  # cannot be imported from now on
-    with BagWriter(tmp_path / "mixed") as writer:
-        for number in range(3):
-            writer.write_raw("/disparity", "stereo_msgs/msg/DisparityImage", BEGIN_NS, b"?")
-            writer.write_raw("/skeleton", TYPES["/skeleton"], BEGIN_NS, bytes([number]))
-    assert heard(ros, play(bag=str(tmp_path / "mixed")))["/skeleton"] == [0, 1, 2]
-    said = "/disparity is left out: stereo_msgs/msg/DisparityImage is not on this Python's path"
-    assert capfd.readouterr().err.count(said) == 1
-    with pytest.raises(ConfigError, match="nothing can be played"):
-        play(bag=str(tmp_path / "mixed"), topics="/disparity")
+def test_time_never_runs_backwards():
+    messages = [raw(t) for t in (0, 0, 7, 10, 10, 33)]
+    times = [e.time_ns for e in with_ticks(messages, Window(0, 50), 10)]
+    assert times == sorted(times)
 
 
-def test_the_time_in_a_bag_gives_way_to_the_players_own(ros, play, tmp_path):
-    from pta_ros.bags.writer import BagWriter
-
-    with BagWriter(tmp_path / "clocked") as writer:
-        writer.write_raw("/clock", "rosgraph_msgs/msg/Clock", BEGIN_NS, b"?")
-        writer.write_raw("/skeleton", TYPES["/skeleton"], BEGIN_NS, b"!")
-    clock = heard(ros, play(bag=str(tmp_path / "clocked")))["/clock"]
-    assert set(clock) == {BEGIN_NS}
-
-
-@pytest.mark.parametrize(
-    ("params", "said"),
-    [
-        ({"bag": ""}, "bag is ''"),
-        ({"rate": 0.0}, "rate is 0.0; expected 0.01 to 100"),
-        ({"rate": -1.0}, "rate is -1.0"),
-        ({"topics": "camera,lidar"}, "topics: /lidar is not in the bag, which has /camera"),
-        ({"start_offset_s": 5.0}, "start_offset_s is 5; expected no more than the bag's length"),
-        ({"lop": True}, "did you mean loop"),
-    ],
-)
-def test_wrong_parameters_are_told_by_name(play, params, said):
-    with pytest.raises(ConfigError, match=said):
-        play(**params)
-
-
-def test_a_bag_that_is_not_there(play):
-    with pytest.raises(DatasetError, match="/nowhere"):
-        play(bag="/nowhere")
-
-
-def test_a_time_without_messages_is_an_error_and_no_endless_loop(ros, play):
-    with pytest.raises(DatasetError, match="no message of these topics"):
-        heard(ros, play(start_offset_s=0.01, duration_s=0.01, loop=True))
+def test_no_error_adds_up():
+    schedule = Schedule(begin_ns=1_700_000_000_000_000_000, steady_ns=5_000, rate=3.0)
+    hour_ns = 3_600_000_000_000
+    assert schedule.due_ns(schedule.begin_ns) == 5_000
+    assert schedule.due_ns(schedule.begin_ns + hour_ns) == 5_000 + hour_ns // 3
+    assert Schedule(0, 0, 0.5).due_ns(10) == 20

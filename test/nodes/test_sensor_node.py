@@ -1,6 +1,6 @@
-"""The stand-alone sensor node in this process: what leaves it is what a fusion node can trust."""
+"""A sensor node on real topics in this process."""
 
-import os
+import importlib.util
 import struct
 import time
 
@@ -8,105 +8,267 @@ import cv2
 import numpy as np
 import pytest
 
-from pta_ros.errors import DecodeError
-from pta_ros.sensors import DepthSensor, LidarSensor
+from pta_ros.sensors import SENSORS, CsiSensor, LidarSensor
 
 pytestmark = pytest.mark.ros
 NEVER_S = 30
 
 
+class Sink:
+    def __init__(self):
+        self.frames, self.errors, self.notes = [], [], []
+
+    def push(self, frame, msg):
+        self.frames.append((frame, msg))
+
+    def reject(self, modality, error, msg, now_ns):
+        self.errors.append((modality, error, now_ns))
+
+    def note(self, modality, text):
+        self.notes.append((modality, text))
+
+    def lost(self, modality, total):
+        pass
+
+
 @pytest.fixture
-def start():
-    """Start a sensor node with parameters; gives a function that sends and awaits the answer."""
-    rclpy = pytest.importorskip("rclpy")
-    pytest.importorskip("pta_msgs")
-    programs = []
+def rig(ros):
+    """A sensor node for CSI, a publisher, and a way to spin both."""
+    from pta_msgs.msg import CsiFrame
+    from rclpy.executors import SingleThreadedExecutor
 
-    def make(kind, topic_in, topic_out, out, **params):
-        from rclpy.executors import SingleThreadedExecutor
+    from pta_ros.fusion.params import StreamParams
+    from pta_ros.nodes.sensor_node import SensorNode, sensor_qos
+    from pta_ros.sensors import SENSORS
 
-        from pta_ros.nodes.sensor_node import SensorProgram
-        from pta_ros.nodes.subscriber import sensor_qos
+    class Rig:
+        sink = Sink()
+        host = ros.create_node("host")
+        node = SensorNode("csi", host, enable_rosout=False)
+        executor = SingleThreadedExecutor()
 
-        given = [word for n, v in params.items() for word in ("-p", f"{n}:={v}")]
-        rclpy.init(args=["--ros-args", *given], domain_id=101 + (os.getpid() + 60) % 120)
-        program, executor = SensorProgram(), SingleThreadedExecutor()
-        programs.append((program, executor))
-        host = rclpy.create_node("host", use_global_arguments=False)
-        for node in (host, *program.nodes()):
-            executor.add_node(node)
-        heard = []
-        host.create_subscription(out, topic_out, heard.append, sensor_qos(5))
-        publisher = host.create_publisher(kind, topic_in, sensor_qos(5))
+        def open(self, sensor=None, reliability="best_effort", topic="wifi/csi", **params):
+            params, qos = StreamParams(topic=topic, **params), sensor_qos(5, reliability)
+            self.node.open(sensor or SENSORS["csi"](), params, qos, self.sink)
 
-        def until(done):
+        def connected(self, kind, topic):
+            """A publisher that the sensor node hears."""
+            publisher = self.host.create_publisher(kind, topic, sensor_qos(5))
+            self.meet(publisher)
+            return publisher
+
+        def meet(self, publisher=None):
+            """Wait until publisher and sensor node both know of each other."""
+            publisher = publisher or self.publisher
+            self.until(lambda: publisher.get_subscription_count() == 1)
+            ends = [s for s in self.node.subscriptions if s.topic_name == publisher.topic_name]
+            self.until(lambda: ends[0].get_publisher_count() == 1)
+
+        def until(self, done):
             end = time.monotonic() + NEVER_S
             while not done():
                 assert time.monotonic() < end
-                executor.spin_once(timeout_sec=0.05)
+                self.executor.spin_once(timeout_sec=0.05)
 
-        def answer(msg):
-            heard.clear()
-            publisher.publish(msg)
-            until(lambda: heard)
-            return heard[-1]
-
-        reader = program.nodes()[0].count_subscribers
-        until(lambda: publisher.get_subscription_count() and reader(topic_out))
-        return answer
-
-    yield make
-    for program, executor in programs:
-        program.close()
-        executor.shutdown()
-        for node in program.nodes():
-            node.destroy_node()
-    rclpy.try_shutdown()
+    rig = Rig()
+    rig.sink = Sink()
+    rig.publisher = rig.host.create_publisher(CsiFrame, "wifi/csi", sensor_qos(5))
+    for node in (rig.host, rig.node):
+        rig.executor.add_node(node)
+    yield rig
+    rig.executor.shutdown()
+    rig.node.destroy_node()
+    rig.host.destroy_node()
 
 
-def test_a_compressed_image_leaves_as_a_plain_one_and_a_bad_one_empty(start):
-    from sensor_msgs.msg import CompressedImage, Image
-
-    from pta_ros.nodes.messages import buffer, to_header
-
-    answer = start(
-        *(CompressedImage, "depth/image/compressedDepth", "depth/image/reduced", Image),
-        **{"modality": "depth", "transport": "compressedDepth"},
-    )
-    room = np.full((480, 640), 4000, np.uint16)
-    room[100:400, 250:390] = 3000
-    data = struct.pack("<iff", 0, 0, 0) + cv2.imencode(".png", room)[1].tobytes()
-
-    def message(content):
-        content = buffer(np.frombuffer(content, np.uint8))
-        form = "16UC1; compressedDepth png"
-        return CompressedImage(header=to_header(3, "camera"), format=form, data=content)
-
-    good = answer(message(data))
-    expected = DepthSensor().prepare(room * np.float32(0.001), "t")
-    np.testing.assert_array_equal(DepthSensor().process(good, "t"), expected)
-    assert (good.header.frame_id, good.header.stamp.nanosec) == ("camera", 3)
-    bad = answer(message(data[:-20]))
-    assert bad.header.stamp.nanosec == 3
-    with pytest.raises(DecodeError):
-        DepthSensor().process(bad, "t")
-
-
-def test_a_cloud_leaves_in_the_frame_it_was_moved_to_and_a_bad_one_empty(start):
-    from sensor_msgs.msg import PointCloud2
-
+def csi_message(amplitude=None):
     from pta_ros.nodes.messages import to_header, to_reading
 
-    answer = start(
-        *(PointCloud2, "lidar/points", "lidar/points/reduced", PointCloud2),
-        **{"modality": "lidar", "frame": "model", "extrinsic": "0 0 -5 0 0 0"},
-    )
-    points = np.random.default_rng(3).uniform((1.6, -1, 4.5), (4.4, 1, 5.5), (400, 3))
-    good = answer(to_reading(LidarSensor(), points, to_header(3, "livox")))
-    assert good.header.frame_id == "model"
-    moved = LidarSensor().process(good, "t")
-    assert moved[:, 2].mean() == pytest.approx(points[:, 2].mean() - 5, abs=0.05)
-    # Where it is, this one would be a fine cloud; where it belongs, nobody is.
-    bad = answer(to_reading(LidarSensor(), points - (0, 0, 5), to_header(3, "livox")))
-    with pytest.raises(DecodeError):
-        LidarSensor().process(bad, "t")
+    wave = np.broadcast_to(np.sin(np.linspace(0, 6, 114))[None, :, None] + 2, (3, 114, 10))
+    amplitude = wave if amplitude is None else amplitude
+    return to_reading(CsiSensor(), amplitude, to_header(7_000_000_009, "wifi"))
+
+
+def test_readings_arrive_reduced_and_bad_ones_as_errors(rig):
+    rig.open()
+    rig.meet()
+    rig.publisher.publish(csi_message())
+    rig.until(lambda: rig.sink.frames)
+    frame, msg = rig.sink.frames[0]
+    assert (frame.modality, frame.stamp_ns) == ("csi", 7_000_000_009)
+    assert frame.received_ns > frame.stamp_ns
+    assert (frame.array.min(), frame.array.max()) == (0.0, 1.0)
+    assert msg.header.frame_id == "wifi"
+
+    rig.publisher.publish(csi_message(np.zeros((2, 114, 10))))
+    rig.until(lambda: rig.sink.errors)
+    modality, error, _ = rig.sink.errors[0]
+    assert (modality, error.source) == ("csi", "wifi/csi")
+    assert "(2, 114, 10)" in error.reason
+
+
+def test_a_decoder_that_breaks_costs_one_message(rig):
+
+    class Broken(CsiSensor):
+        def decode(self, msg, source):
+            return 1 / 0
+
+    rig.open(Broken())
+    rig.meet()
+    rig.publisher.publish(csi_message())
+    rig.until(lambda: rig.sink.errors)
+    assert "ZeroDivisionError" in rig.sink.errors[0][1].reason
+
+
+def test_an_incompatible_publisher_is_noted(rig):
+    rig.open(reliability="reliable")
+    rig.until(lambda: rig.sink.notes)
+    assert rig.sink.notes[0][0] == "csi"
+    assert "wifi/csi" in rig.sink.notes[0][1]
+    assert "RELIABILITY" in rig.sink.notes[0][1]
+
+
+def test_closed_is_unsubscribed_and_may_open_again(rig):
+    rig.open()
+    rig.until(lambda: rig.publisher.get_subscription_count() == 1)
+    rig.node.close()
+    rig.node.close()
+    rig.until(lambda: rig.publisher.get_subscription_count() == 0)
+    rig.open()
+    rig.until(lambda: rig.publisher.get_subscription_count() == 1)
+
+
+@pytest.mark.parametrize("transport", ["compressedDepth", "compressed"])
+def test_compressed_depth_arrives_like_plain_depth(rig, transport):
+    from sensor_msgs.msg import CompressedImage
+
+    from pta_ros.nodes.messages import buffer, to_header
+    from pta_ros.sensors import DepthSensor
+
+    room = np.full((480, 640), 4000, np.uint16)
+    room[100:400, 250:390] = 3000
+    data = cv2.imencode(".png", room)[1].tobytes()
+    form = "16UC1; png compressed"
+    if transport == "compressedDepth":
+        data, form = struct.pack("<iff", 0, 0, 0) + data, "16UC1; compressedDepth png"
+    rig.open(DepthSensor(), topic="depth/image", transport=transport)
+    publisher = rig.connected(CompressedImage, f"depth/image/{transport}")
+    header = to_header(5_000_000_001, "camera")
+    whole = buffer(np.frombuffer(data, np.uint8))
+    publisher.publish(CompressedImage(header=header, format=form, data=whole))
+    rig.until(lambda: rig.sink.frames)
+    frame, _ = rig.sink.frames[0]
+    expected = DepthSensor().prepare(room * np.float32(0.001), "t")
+    np.testing.assert_array_equal(frame.array, expected)
+    assert (frame.modality, frame.stamp_ns) == ("depth", 5_000_000_001)
+
+    publisher.publish(CompressedImage(header=header, format=form, data=whole[:-9]))
+    rig.until(lambda: rig.sink.errors)
+    assert "cut off" in rig.sink.errors[0][1].reason
+
+
+HAS_TF2 = importlib.util.find_spec("tf2_msgs") is not None
+
+
+def cloud_message(frame):
+    from pta_ros.nodes.messages import to_header, to_reading
+
+    points = np.random.default_rng(3).uniform((1.6, -1, 0.5), (4.4, 1, 1.2), (400, 3))
+    return points.astype(np.float32), to_reading(LidarSensor(), points, to_header(1, frame))
+
+
+@pytest.mark.skipif(not HAS_TF2, reason="needs tf2_msgs from a ROS distribution")
+def test_a_cloud_is_moved_by_what_tf_static_said_before(rig):
+    from geometry_msgs.msg import TransformStamped
+    from sensor_msgs.msg import PointCloud2
+    from tf2_msgs.msg import TFMessage
+
+    from pta_ros.nodes.base import TF_QOS
+    from pta_ros.nodes.messages import to_header
+    from pta_ros.sensors import LidarSensor
+
+    listed = []
+    for child, height in (("model", 1.0), ("livox", 1.25), ("bad", 0.0)):
+        one = TransformStamped(header=to_header(0, "base"), child_frame_id=child)
+        one.transform.translation.z = height
+        one.transform.rotation.w = float(child != "bad")
+        listed.append(one)
+    tf = rig.host.create_publisher(TFMessage, "/tf_static", TF_QOS)
+    tf.publish(TFMessage(transforms=listed))
+
+    rig.open(LidarSensor(), topic="lidar/points", frame="model")
+    publisher = rig.connected(PointCloud2, "lidar/points")
+    points, msg = cloud_message("livox")
+
+    def send():
+        publisher.publish(msg)
+        return rig.sink.frames
+
+    rig.until(send)
+    for _, error, _ in rig.sink.errors:  # clouds that were faster than the transforms
+        assert "no static transform leads to 'model'" in error.reason
+    moved = rig.sink.frames[0][0].array
+    gaps = np.linalg.norm(points[:, None] + (0, 0, 0.25) - moved[None], axis=2).min(axis=0)
+    assert gaps.max() < 1e-5
+
+    rig.sink.errors.clear()
+    publisher.publish(cloud_message("elsewhere")[1])
+    rig.until(lambda: rig.sink.errors)
+    assert "'elsewhere'" in rig.sink.errors[0][1].reason
+    rig.node.close()
+    rig.until(lambda: tf.get_subscription_count() == 0)
+
+
+@pytest.mark.skipif(HAS_TF2, reason="tf2_msgs is installed")
+def test_without_tf2_msgs_the_error_says_what_would_help(rig):
+    from pta_ros.errors import ConfigError
+    from pta_ros.sensors import LidarSensor
+
+    with pytest.raises(ConfigError, match=r"tf2_msgs.*extrinsic parameter"):
+        rig.open(LidarSensor(), topic="lidar/points", frame="model")
+
+
+def test_a_given_extrinsic_needs_no_tf2_msgs(rig):
+    from sensor_msgs.msg import PointCloud2
+
+    from pta_ros.sensors import LidarSensor
+
+    rig.open(LidarSensor(), topic="lidar/points", frame="model", extrinsic="0 0 -0.5 0 0 0")
+    publisher = rig.connected(PointCloud2, "lidar/points")
+    points, msg = cloud_message("livox")
+    publisher.publish(msg)
+    rig.until(lambda: rig.sink.frames)
+    moved = rig.sink.frames[0][0].array
+    assert moved[:, 2].max() == pytest.approx(points[:, 2].max() - 0.5, abs=0.02)
+
+
+def test_topic_names_are_checked(rig):
+    from pta_ros.errors import ConfigError
+    from pta_ros.nodes.base import check_topic
+
+    for topic in ("/camera/depth", "camera/depth", "~/depth"):
+        check_topic(topic, rig.host)
+    for topic in ("wifi csi", "wifi//csi", "1st/csi", "wifi/"):
+        with pytest.raises(ConfigError, match=f"topic '{topic}'"):
+            check_topic(topic, rig.host)
+
+
+def test_a_composed_node_keeps_remappings_but_not_the_main_nodes_name(monkeypatch):
+    pytest.importorskip("rclpy")
+    from pta_ros.nodes.sensor_node import composed_options
+
+    arguments = ["node", "--ros-args", "-r", "__node:=pose", "-r", "__ns:=/lab", "-r", "a:=b"]
+    monkeypatch.setattr("sys.argv", arguments)
+    kept = composed_options()["cli_args"]
+    assert kept == ["node", "--ros-args", "-r", "__ns:=/lab", "-r", "a:=b"]
+
+
+def test_every_stream_type_has_its_class():
+    pytest.importorskip("rclpy")
+    from pta_ros.fusion.config import COMPRESSED
+    from pta_ros.nodes.messages import message_class
+
+    for name in (COMPRESSED, *(kind.message_type for kind in SENSORS.values())):
+        package, _, last = name.split("/")
+        found = message_class(name)
+        assert (found.__module__.split(".")[0], found.__name__) == (package, last)

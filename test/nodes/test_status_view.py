@@ -29,15 +29,41 @@ def board_of(errors_mm, latency_ms=12.0):
     return board
 
 
+def activities(board, class_ids, truth):
+    for i, class_id in enumerate(class_ids):
+        record = {"received_ns": 101 * S + i * S // 10, "latency_ms": 30.0, "label": "squat"}
+        board.activity({**record, "class_id": class_id, "streams": board.streams}, truth)
+
+
 def test_a_line_says_states_rate_latency_and_error():
     said = line(board_of([40.0, 60.0, None]), 102 * S)
     assert said.startswith("[  2.0 s] csi LIVE 0.50  lidar STALE 0.00 |")
-    assert "2.0 skeletons/s, latency 12 ms, MPJPE 50 mm" in said
+    assert said.endswith("| 2.0 skeletons/s, latency 12 ms, MPJPE 50 mm")
+
+
+def test_skeletons_and_activities_are_counted_apart_and_no_label_hides_an_error():
+    board = board_of([40.0, 60.0, None])
+    activities(board, [3, 3, 5, 5, 3, 3], truth=None)
+    assert board.skeletons.figures(102 * S) == {"rate_hz": 2.0, "latency_ms": 12.0, "score": 50.0}
+    assert board.activities.figures(102 * S)["rate_hz"] == 4.0
+    said = line(board, 102 * S).split(" | ")
+    assert said[1:] == [
+        "2.0 skeletons/s, latency 12 ms, MPJPE 50 mm",
+        "4.0 activities/s, latency 30 ms, squat",
+    ]
+
+
+def test_activities_have_their_share_of_right_ones_beside_the_label():
+    board = Scoreboard()
+    activities(board, [3, 3, 5, 3], truth=3)
+    assert board.activities.figures(102 * S)["score"] == 75.0
+    assert line(board, 102 * S).endswith("latency 30 ms, right 75 %, squat")
 
 
 def test_old_estimates_are_forgotten():
     board = board_of([40.0] * 5)
-    assert board.figures(110 * S) == {"rate_hz": 0.0, "latency_ms": None, "mpjpe_mm": None}
+    figures = board.skeletons.figures(110 * S)
+    assert figures == {"rate_hz": 0.0, "latency_ms": None, "score": None}
     assert "latency – ms" in line(board, 110 * S)
 
 
@@ -63,6 +89,15 @@ def test_without_a_terminal_one_line_comes_per_second():
         view.refresh(102 * S + tenth * S // 10)
     view.close()
     assert len(out.getvalue().splitlines()) == 3
+
+
+def test_a_note_is_shown_between_the_lines():
+    out = io.StringIO()
+    view = StatusView(board_of([40.0]), out)
+    view.note("phase 2 [x]")
+    view.refresh(102 * S)
+    assert out.getvalue().splitlines()[0] == "phase 2 [x]"
+    assert len(out.getvalue().splitlines()) == 2
 
 
 def test_diagnostics_set_level_and_message():

@@ -37,15 +37,15 @@ def test_fields_left_out_keep_their_defaults():
     [
         ({"lidra": {}}, "unknown modality 'lidra'; did you mean lidar?"),
         ({"sonar": {}}, "unknown modality 'sonar'; expected one of depth, lidar, csi"),
-        ({"depth": {"max": 4.0}}, "unknown field 'max'; did you mean max_m"),
-        ({"depth": {"height": 96.5}}, "sensors.depth.height = 96.5"),
-        ({"depth": {"height": True}}, "sensors.depth.height = True"),
-        ({"depth": {"max_m": "4"}}, "sensors.depth.max_m = '4'"),
-        ({"lidar": {"x_m": [1.0]}}, r"sensors.lidar.x_m = \[1.0\]"),
-        ({"lidar": {"x_m": [1.0, None]}}, "sensors.lidar.x_m = None"),
+        ({"depth": {"max": 4.0}}, "sensors.depth has no entry 'max'; did you mean max_m"),
+        ({"depth": {"height": 96.5}}, "sensors.depth.height is 96.5"),
+        ({"depth": {"height": True}}, "sensors.depth.height is True"),
+        ({"depth": {"max_m": "4"}}, "sensors.depth.max_m is '4'"),
+        ({"lidar": {"x_m": [1.0]}}, r"sensors.lidar.x_m is \[1.0\]"),
+        ({"lidar": {"x_m": [1.0, None]}}, "sensors.lidar.x_m is None"),
         ({"lidar": {"x_m": [4.0, 1.0]}}, "low < high"),
-        ({"lidar": None}, "sensors.lidar = None"),
-        ([], r"sensors = \[\]"),
+        ({"lidar": None}, "sensors.lidar is None"),
+        ([], r"sensors is \[\]"),
     ],
 )
 def test_a_wrong_config_names_the_place_and_the_choices(config, message):

@@ -5,7 +5,7 @@ import pytest
 
 from pta_ros.errors import ConfigError
 from pta_ros.simulate.rf import RfLab, RfRecording
-from pta_ros.simulate.rf_session import BURST, RfSession, spoilt
+from pta_ros.simulate.rf_session import BURST, RfSession, with_fault
 from pta_ros.simulate.script import Fault, Phase
 
 STILL, WALK = RfRecording(5, 3, 3), RfRecording(5, 3, 39)
@@ -68,8 +68,8 @@ def test_faults_of_the_script_reach_the_packets():
     rng = np.random.default_rng(0)
     for fault, kept in ((Fault.NONE, True), (Fault.SILENT, False), (Fault.FROZEN, False)):
         phase = Phase("p", 0, 1, {"rfid": fault})
-        assert (spoilt(packet, phase, rng) is packet) == kept
-    broken = spoilt(packet, Phase("p", 0, 1, {"rfid": Fault.GARBAGE}), rng)
+        assert (with_fault(packet, phase, rng) is packet) == kept
+    broken = with_fault(packet, Phase("p", 0, 1, {"rfid": Fault.GARBAGE}), rng)
     assert broken.content.shape != packet.content.shape or not np.array_equal(
         broken.content, packet.content
     )

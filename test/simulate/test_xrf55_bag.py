@@ -9,9 +9,11 @@ from pta_ros.bags.messages import TRUE_ACTIVITY
 from pta_ros.cli import make_xrf55_bag
 from pta_ros.datasets.mmfi_bag import START_NS
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.params import WINDOW_TOPICS
+from pta_ros.fusion.params import topics_of
 from pta_ros.sensors import SENSORS
 from pta_ros.simulate.xrf55_bag import SessionPlan, session_to_bag
+
+WINDOW_TOPICS = topics_of("xrf55")
 
 SHORT = SessionPlan(seconds=6.0, activity_s=5.0)
 TOPICS = {m: f"/{topic}" for m, topic in WINDOW_TOPICS.items()}

@@ -17,8 +17,7 @@ from pta_ros.simulate.tree import write_tree
 from pta_ros.simulate.xrf55_writer import Xrf55Plan
 from pta_ros.training.activity import activity_stage, mutual_loss, with_activity
 from pta_ros.training.augment import AUGMENT
-from pta_ros.training.config import TrainConfig
-from pta_ros.training.config_file import config_from
+from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.resume import seed_everything
 from pta_ros.training.run import train, train_systems
 from pta_ros.training.systems import BY_TASK

@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from pta_ros.errors import ConfigError
-from pta_ros.training.config import TrainConfig
-from pta_ros.training.config_file import config_from, load_config
+from pta_ros.training.config import TrainConfig, config_from, load_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "config").glob("mmfi_*.yaml"))
 
@@ -19,18 +18,27 @@ def test_the_shipped_training_configuration_loads():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"sed": 1}, "did you mean 'seed'"),
-        ({"meta": {"epoch": 3}}, "did you mean 'epochs'"),
-        ({"model": {"tokns": 3}}, "did you mean 'tokens'"),
+        ({"sed": 1}, "did you mean seed"),
+        ({"meta": {"epoch": 3}}, "did you mean epochs"),
+        ({"model": {"tokns": 3}}, "did you mean tokens"),
         ({"meta": {"epochs": 1.5}}, "epochs is 1.5"),
         ({"meta": {"learning_rate": "fast"}}, "learning_rate is 'fast'"),
         ({"meta": {"learning_rate": -1.0}}, "learning_rate is -1.0"),
+        ({"meta": {"learning_rate": 1e30}}, r"meta.learning_rate is 1e\+30; expected 1e-09 to 1"),
+        ({"gate": {"learning_rate": 0}}, "gate.learning_rate is 0.0; expected 1e-09 to 1"),
+        ({"meta": {"batch": 0}}, "meta.batch is 0; expected 1 to "),
+        ({"pretrain": {"csi": {"batch": 0}}}, "pretrain.csi.batch is 0; expected 1 to "),
+        ({"activity": {"epochs": 0}}, "activity.epochs is 0; expected 1 to "),
+        ({"model": {"diffusion": {"ddim_steps": 0}}}, "ddim_steps is 0"),
+        ({"meta": {"align_weight": float("nan")}}, "meta.align_weight is nan"),
+        ({"split": {"val": 1.5}}, "split.val is 1.5; expected 0 to 1"),
+        ({"seed": -1}, "seed is -1; expected 0 to "),
         ({"meta": 3}, "meta is 3"),
         ({"task_loss": "mae"}, "task_loss is 'mae'"),
         ({"meta": {"schedule": "cosine"}}, "schedule is 'cosine'"),
         ({"meta": {"outer": "second_order"}}, "outer is 'second_order'"),
         ({"pretrain": {"sonar": {}}}, "sonar"),
-        ({"pretrain": {"csi": {"epoch": 1}}}, "did you mean 'epochs'"),
+        ({"pretrain": {"csi": {"epoch": 1}}}, "did you mean epochs"),
         ({"split": {"train_scenes": ["Scene1"]}}, r"split.train_scenes is \['Scene1'\]"),
         ({"imported": 5}, "imported is 5"),
         ([1], r"is \[1\]"),
@@ -42,7 +50,7 @@ def test_a_mistake_is_named_with_its_remedy(values, words):
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"absent\.yaml: no such file"):
+    with pytest.raises(ConfigError, match=r"absent\.yaml: No such file"):
         load_config(tmp_path / "absent.yaml")
     (tmp_path / "bad.yaml").write_text("a: [1,")
     with pytest.raises(ConfigError, match=r"bad\.yaml"):

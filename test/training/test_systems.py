@@ -10,8 +10,7 @@ from safetensors import safe_open
 
 from pta_ros.checkpoint import load_tensors
 from pta_ros.errors import CheckpointError, ConfigError
-from pta_ros.training.config import TrainConfig
-from pta_ros.training.config_file import config_from
+from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.prepare import identity_of
 from pta_ros.training.run import read_bench, train_systems
 from pta_ros.training.systems import (

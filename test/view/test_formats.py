@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pta_ros.fusion.params import TOPICS, FusionParams
+from pta_ros.fusion.params import FusionParams, topics_of
+
+TOPICS = topics_of("mmfi")
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 PUBLISHED = {*TOPICS.values(), "skeleton", "skeleton_markers", "diagnostics", "ground_truth"}

@@ -26,7 +26,7 @@ from pta_ros.metrics.evaluate import (
     mean_pose_error_mm,
 )
 from pta_ros.metrics.subsets import spaced
-from pta_ros.training.config_file import config_from
+from pta_ros.training.config import config_from
 from pta_ros.training.prepare import split_rows
 
 SCHEMA = 1

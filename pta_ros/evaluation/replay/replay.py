@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pta_ros.clock import to_ns
 from pta_ros.errors import DecodeError, PtaError
 from pta_ros.evaluation.faults.injector import FaultPlan
 from pta_ros.evaluation.replay.decode import Arrival
@@ -28,7 +29,6 @@ from pta_ros.evaluation.replay.truth import (
 )
 from pta_ros.frames import Estimate, FloatArray, Frame, Sample, StreamStatus
 from pta_ros.fusion.pipeline import FusionPipeline
-from pta_ros.fusion.rates import to_ns
 from pta_ros.skeleton import NUM_JOINTS
 
 #: Time between two looks at the states, as in the node.

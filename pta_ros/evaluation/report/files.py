@@ -45,11 +45,12 @@ class Case:
 
 @contextmanager
 def kept_folder(folder: Path) -> Iterator[None]:
-    """Keep a folder for the report of this run: made where it is missing, gone if it stays empty.
+    """Keep a folder for the report of this run: made where it is missing, then gone if empty.
 
     Raises ConfigError at once when it cannot be written, when another run keeps it, or when it has
     files of a report's names that come from something else.
     """
+    made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -66,7 +67,7 @@ def kept_folder(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            if not any(folder.iterdir()):
+            if made and not any(folder.iterdir()):
                 folder.rmdir()
     finally:
         os.close(handle)

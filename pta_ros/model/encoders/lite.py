@@ -110,8 +110,8 @@ class LidarEncoder(nn.Module):
 class CsiEncoder(nn.Module):
     """(B, 3, 114, 10) scaled amplitude -> 16 tokens: a perceptron over the whole channel.
 
-    It sees every antenna's and subcarrier's mean over the packets, and their spread, which tells
-    of motion. What shadows which path is a pattern over the whole band, so nothing is convolved.
+    Its inputs are every antenna's and subcarrier's mean over the packets, and their spread, which
+    shows motion. A body changes the whole band at once, so nothing is convolved.
     """
 
     tokens = 16
@@ -183,7 +183,7 @@ class RfidEncoder(nn.Module):
     """(B, 23, 148) phases, radians -> 10 tokens: 1-D convolutions.
 
     A phase enters as a point on the unit circle, turned so that its tag's mean over the window is
-    at angle 0: neither a tag's offset nor a turn too many by noisy unwrapping says anything.
+    at angle 0: neither a tag's offset nor a wrong turn of noisy unwrapping changes the tokens.
     """
 
     tokens = 10

@@ -1,7 +1,7 @@
 """X-Fi's LiDAR encoder: a Point Transformer's first block and one transition down.
 
 Farthest-point sampling starts at point 0. The published code starts at a random point, so that it
-is not even equal to itself; with the start fixed, the same cloud gives the same features.
+gives other features each time; with the start fixed, the same cloud gives the same features.
 """
 
 from __future__ import annotations
@@ -37,8 +37,12 @@ class PointAttention(nn.Module):
         """`xyz` (B, N, 3), `features` (B, N, C); only points that are `valid` (B, N) are seen."""
         near = nearest(xyz, xyz, valid)
         x = self.fc1(features)
-        query, key, value = self.w_qs(x), take(self.w_ks(x), near), take(self.w_vs(x), near)
-        place = self.fc_delta(xyz[:, :, None] - take(xyz, near))
+        query, key, value = (
+            self.w_qs(x),
+            gather_rows(self.w_ks(x), near),
+            gather_rows(self.w_vs(x), near),
+        )
+        place = self.fc_delta(xyz[:, :, None] - gather_rows(xyz, near))
         scores = self.fc_gamma(query[:, :, None] - key + place) / math.sqrt(WIDTH)
         mixed = torch.einsum("bnkc,bnkc->bnc", scores.softmax(dim=2), value + place)
         out: Tensor = self.fc2(mixed) + features
@@ -71,9 +75,11 @@ class TransitionDown(nn.Module):
 
     def forward(self, xyz: Tensor, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """-> centres (B, 256, 3) and their features (B, 256, C_out)."""
-        centres = take(xyz, farthest(xyz, CENTRES, valid))
+        centres = gather_rows(xyz, farthest(xyz, CENTRES, valid))
         near = nearest(centres, xyz, valid)
-        groups = torch.cat([take(xyz, near) - centres[:, :, None], take(features, near)], dim=-1)
+        groups = torch.cat(
+            [gather_rows(xyz, near) - centres[:, :, None], gather_rows(features, near)], dim=-1
+        )
         return centres, self.sa(groups)
 
 
@@ -146,7 +152,7 @@ def farthest(points: Tensor, count: int, valid: Tensor) -> Tensor:
     return chosen
 
 
-def take(values: Tensor, index: Tensor) -> Tensor:
-    """Rows of `values` (B, N, C) by `index` (B, ...) -> (B, ..., C)."""
+def gather_rows(values: Tensor, index: Tensor) -> Tensor:
+    """Rows of `values` (B, N, C) by number, `index` (B, ...): (B, ..., C)."""
     flat = index.flatten(1)[..., None].expand(-1, -1, values.shape[-1])
     return values.gather(1, flat).unflatten(1, index.shape[1:])

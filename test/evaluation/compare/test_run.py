@@ -13,7 +13,7 @@ from pta_ros.evaluation.compare.run import TESTED_CORRUPTED, with_view
 from pta_ros.evaluation.compare.table import COMPARED, PLAIN
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.encoders.lite import ENCODERS
-from pta_ros.training.config_file import load_config
+from pta_ros.training.config import load_config
 from pta_ros.training.corrupt import FROZEN, corrupted_view, kinds
 from pta_ros.training.run import read_bench, train_systems
 from pta_ros.training.systems import UNGATED, make_system

@@ -14,7 +14,7 @@ from pta_ros.datasets.mmfi import FOLDERS, MmfiTree
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan
 from pta_ros.evaluation.replay.source import find_source, replay
 from pta_ros.fusion.engine import Engine
-from pta_ros.fusion.params_file import read_params
+from pta_ros.fusion.params import read_params
 from pta_ros.sensors import SENSORS
 
 T0 = 1_700_000_000 * 10**9

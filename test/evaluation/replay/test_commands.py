@@ -1,11 +1,16 @@
 """evaluate_bag and bench_bag from the command line, wrong input included."""
 
 import json
+import os
+import subprocess
 
 import pytest
 
 from pta_ros.bags.bag import Bag
 from pta_ros.cli import bench_bag, evaluate_bag
+from pta_ros.evaluation.replay import source
+from pta_ros.evaluation.report.files import kept_folder
+from pta_ros.metrics.bound import EXIT_MISSED, at_most, bounds_text
 
 PLAN = """
 faults:
@@ -20,20 +25,25 @@ def plan(tmp_path):
     return path
 
 
+def report(out):
+    return json.loads((out / "report.json").read_text(encoding="utf-8"))
+
+
 def test_a_report_with_a_fault_and_a_recording_to_watch(whole, plan, tmp_path, capsys):
     pytest.importorskip("rerun")
     out, rrd = tmp_path / "out", tmp_path / "watch.rrd"
     given = [str(whole), "--faults", str(plan), "--out", str(out), "--rrd", str(rrd), "--check"]
     assert evaluate_bag.main(given) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("fault-free: All sensors LIVE. MPJPE ")
-    assert said[1].startswith("frozen: lidar freeze 1–2.5 s: CORRUPT")
-    assert "×1.00" in said[1]
-    assert said[2] == f"written: {out / 'report.html'}, {rrd}"
-    report = json.loads((out / "report.json").read_text())
-    assert [replay["name"] for replay in report["replays"]] == ["fault-free", "frozen"]
-    assert (out / "report.html").stat().st_size > 10_000
-    assert rrd.stat().st_size > 10_000
+    verdicts = [replay["verdict"] for replay in report(out)["replays"]]
+    assert said[:2] == [f"fault-free: {verdicts[0]}", f"frozen: {verdicts[1]}"]
+    assert said[2].split()[-1] == "kept"
+    assert said[-1] == f"written: {out / 'report.html'}, {rrd}"
+    frozen = report(out)["replays"][1]
+    assert (frozen["faults"][0]["state"], frozen["kept"]) == ("CORRUPT", True)
+    assert frozen["ratio"] == pytest.approx(1.0, abs=0.01)
+    assert "interrupted" not in report(out)
+    assert rrd.read_bytes()[:4] == b"RRF2"
 
 
 def test_two_reports_are_byte_equal_but_for_the_timings(whole, plan, tmp_path):
@@ -41,14 +51,14 @@ def test_two_reports_are_byte_equal_but_for_the_timings(whole, plan, tmp_path):
     for name in ("a", "b"):
         given = [str(whole), "--faults", str(plan), "--out", str(tmp_path / "out")]
         assert evaluate_bag.main(given) == 0, name
-        report = json.loads((tmp_path / "out/report.json").read_text())
-        assert report.pop("timings")
+        told = report(tmp_path / "out")
+        assert told.pop("timings")
         csv = (tmp_path / "out/errors.csv").read_bytes()
-        texts.append((json.dumps(report), csv))
+        texts.append((json.dumps(told), csv))
     assert texts[0] == texts[1]
 
 
-def test_a_faulty_sensor_that_costs_too_much_fails_the_check(whole, tmp_path):
+def test_a_faulty_sensor_that_costs_too_much_fails_the_check(whole, tmp_path, capsys):
     # Too little noise for the sensor's check, and a gate that is switched off.
     (tmp_path / "noise.yaml").write_text(
         "faults: [{kind: noise, modality: lidar, start: 1, end: 2.9, strength: 0.3}]"
@@ -56,8 +66,74 @@ def test_a_faulty_sensor_that_costs_too_much_fails_the_check(whole, tmp_path):
     (tmp_path / "params.yaml").write_text("fusion: {ros__parameters: {gate: false}}")
     given = [str(whole), "--faults", str(tmp_path / "noise.yaml"), "--out", str(tmp_path / "o")]
     given += ["--params", str(tmp_path / "params.yaml")]
-    assert evaluate_bag.main([*given, "--check"]) == evaluate_bag.MISSED
+    assert evaluate_bag.main([*given, "--check"]) == EXIT_MISSED
+    ratio = report(tmp_path / "o")["replays"][1]["ratio"]
+    bound = at_most("noise: error over that without the sensor", ratio, 1.05, "x")
+    assert bounds_text([bound]) in capsys.readouterr().out
     assert evaluate_bag.main(given) == 0
+
+
+def interrupting(monkeypatch, number):
+    """Ctrl-C in replay `number` (from 0); returns how many replays began."""
+    began, replay = [], source.replay
+
+    def once(engine, bag, found, plan, observer=None):
+        began.append(plan.name)
+        if len(began) > number:
+            raise KeyboardInterrupt
+        return replay(engine, bag, found, plan, observer)
+
+    monkeypatch.setattr(source, "replay", once)
+    return began
+
+
+def test_after_ctrl_c_the_finished_plans_are_there(whole, plan, tmp_path, capsys, monkeypatch):
+    interrupting(monkeypatch, 3)  # fault-free, frozen, frozen with lidar dropped
+    out, plans = tmp_path / "out", [str(plan), str(plan)]
+    assert evaluate_bag.main([str(whole), "--faults", *plans, "--out", str(out)]) == 130
+    assert capsys.readouterr().err.count("\n") == 1
+    assert [replay["name"] for replay in report(out)["replays"]] == ["fault-free", "frozen"]
+    assert report(out)["interrupted"] == {"plans": 2, "replayed": 1}
+    assert 'data-partial="2"' in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_ctrl_c_in_the_first_replay_leaves_nothing(whole, tmp_path, capsys, monkeypatch):
+    interrupting(monkeypatch, 0)
+    assert evaluate_bag.main([str(whole), "--out", str(tmp_path / "out")]) == 130
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_cannot_be_written_is_told_before_any_replay(
+    whole, tmp_path, capsys, monkeypatch
+):
+    began = interrupting(monkeypatch, 0)
+    (tmp_path / "file").write_text("")
+    assert evaluate_bag.main([str(whole), "--out", str(tmp_path / "file")]) == 1
+    with kept_folder(tmp_path / "taken"):
+        assert evaluate_bag.main([str(whole), "--out", str(tmp_path / "taken")]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[0] for line in said] == ["error"] * 2
+    assert str(tmp_path / "file") in said[0]
+    assert str(tmp_path / "taken") in said[1]
+    assert began == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk_is_one_line(whole, tmp_path, capsys):
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount here")
+    try:
+        assert evaluate_bag.main([str(whole), "--out", str(small)]) == 1
+        assert list(small.iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {small}: No space left on device")
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pta_ros.evaluation.faults.injector import Fault, FaultPlan
 from pta_ros.evaluation.replay.source import find_source, replay
 from pta_ros.evaluation.replay.truth import Activities, ActivityTruth, TrueActivity
 from pta_ros.fusion.engine import Engine
-from pta_ros.fusion.params_file import read_params
+from pta_ros.fusion.params import read_params
 from pta_ros.home import shipped
 from pta_ros.simulate.rf_session import RfSession
 from pta_ros.simulate.xrf55_bag import SessionPlan, session_to_bag

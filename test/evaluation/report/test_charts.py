@@ -128,14 +128,9 @@ def test_the_figure_of_activities_has_a_row_of_truth_and_of_answers(activity_run
 def test_bars_are_as_long_as_their_values_and_say_what_their_lines_are(part):
     chart = Chart("x", "", "mm", [Bar("a", 10.0, 40.0), Bar("b", 20.0)])
     assert [chart.x(v) for v in (0, 20, 40)] == [120, 187, 254]
-    first, joints, jitter, bones = bar_charts(part, part.seen)
-    assert [chart.unit for chart in (*first, *joints, *jitter, *bones)] == [
-        "mm",
-        "ms",
-        "mm",
-        "m/s²",
-        "%",
-    ]
+    columns = bar_charts(part, part.seen)
+    units = [[chart.unit for chart in column] for column in columns]
+    assert units == [["mm", "ms"], ["mm"], ["m/s²"], ["%"]]
     assert columns[1][0].note == "upright line: fault-free"
     alone = bar_charts(part, None)[3][0]
     assert (alone.note, alone.bars[0].mark) == ("", None)

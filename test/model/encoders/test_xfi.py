@@ -21,17 +21,13 @@ SHAPES = {
 
 
 @pytest.fixture(scope="module")
-def encoders():
+def encoders(random_statistics):
     """One encoder of each kind with random weights and statistics, in eval mode."""
     made = {}
     for modality in ENCODERS["xfi"]:
         torch.manual_seed(len(made))
         made[modality] = encoder = make_encoder("xfi", modality, 512).eval()
-        for name, buffer in encoder.named_buffers():
-            if name.endswith("running_mean"):
-                buffer.normal_(0, 0.2)
-            if name.endswith("running_var"):
-                buffer.uniform_(0.5, 2)
+        random_statistics(encoder, 0.2, 0.5, 2)
     return made
 
 

@@ -1,0 +1,232 @@
+"""What the summary says of the fusion: a verdict per phase in plain words, and bounds.
+
+The verdict asks for what a busy machine cannot spoil: right states, nothing corrupt used, silence
+kept, recovery, and accuracy on the instants at which the expected sensors were in the estimate.
+How fast everything was is told by the bounds, which `pta_demo --check` decides by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pta_ros.demo.summary import EXPECTED
+from pta_ros.metrics.bound import Bound, at_least, at_most
+
+MPJPE_MM = 60.0
+CSI_SHARE = 0.75  # of the mean-pose predictor's error
+CORRUPT_RATIO = 1.05
+#: Percent, over all phases, of windows within one activity; guessing gives 1.8.
+ACCURACY = 60.0
+_LEAST_INSTANTS = {"pose": 10, "activity": 20}
+#: What a task's estimates are called.
+WHAT = {"pose": "skeletons", "activity": "activities"}
+#: What a stream with a fault sends.
+SENT = {
+    "silent": "nothing",
+    "garbage": "corrupt data",
+    "frozen": "the same message again and again",
+}
+
+RATE_SHARE = 0.95
+MEMORY_MB = 1500.0
+GROWTH = 0.02
+SENT_SHARE = 0.99
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a demo on a quiet machine keeps to.
+
+    `noticed_s` comes on top of the stream's `stale_after_s`. Of activities: the next hop judges,
+    and after a silence a window must fill again to the share that may be missing.
+    """
+
+    latency_ms: Mapping[str, float]
+    noticed_s: float
+    recovered_s: float
+    start_s: float
+
+
+LIMITS = {
+    "pose": Limits({"p50": 25.0, "p99": 60.0}, 0.1, 0.5, 10.0),
+    "activity": Limits({"p50": 100.0, "p99": 100.0}, 1.2, 5.0, 15.0),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked in a phase; `ok` None where the machine was too busy to tell."""
+
+    phase: str
+    check: str
+    ok: bool | None
+    text: str
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as in a sentence: a, b and c."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def findings(summary: Mapping[str, Any]) -> list[Finding]:
+    """Every check of the verdict."""
+    what = WHAT[summary["task"]]
+    found = [
+        Finding(phase["name"], *parts)
+        for phase in summary["phases"]
+        for check in (_failing, _estimates, _silence, _accuracy, _reference)
+        for parts in check(phase, summary)
+    ]
+    unmatched = summary["unmatched_estimates"]
+    text = f"{unmatched} {what} of an instant that was never simulated"
+    found.append(Finding("whole run", "instants", unmatched == 0, text))
+    if summary["task"] == "activity":
+        share, count = summary["accuracy"], summary["judged"]
+        text = f"{share} % of {count} activities right (at least {ACCURACY:g})"
+        ok = None if count < _LEAST_INSTANTS["activity"] else share >= ACCURACY
+        found.append(Finding("whole run", "accuracy", ok, text))
+    return found
+
+
+_Checks = Iterator[tuple[str, bool | None, str]]
+
+
+def _was_late(phase: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
+    """Whether the simulator itself was so late that good streams had to look stale."""
+    least_s = min(summary["stale_after_s"].values())
+    return bool((phase["late_ms"] or 0.0) > 500.0 * least_s)
+
+
+def _failing(phase: Mapping[str, Any], summary: Mapping[str, Any]) -> _Checks:
+    for name, facts in phase["failing"].items():
+        sent, used = f"{name} sent {SENT[facts['fault']]}", facts["used_after"]
+        if facts["noticed_s"] is None:
+            state = " or ".join(EXPECTED[facts["fault"]])
+            yield "state", False, f"{sent} and was never reported {state}"
+        else:
+            then = (
+                f"but {used} {WHAT[summary['task']]} used it then" if used else "and not used since"
+            )
+            seen = f"reported {facts['state']} after {facts['noticed_s']:.2f} s"
+            yield "state", used == 0, f"{sent}: {seen}, {then}"
+
+
+def _estimates(phase: Mapping[str, Any], summary: Mapping[str, Any]) -> _Checks:
+    if phase["available"]:
+        ok = None if _was_late(phase, summary) else False
+        yield (
+            "estimates",
+            phase["expected"] > 0 or ok,
+            f"{phase['estimates']} {WHAT[summary['task']]}, {phase['expected']} of them from what "
+            f"{listed(phase['available'])} sent at that very instant",
+        )
+
+
+def _silence(phase: Mapping[str, Any], summary: Mapping[str, Any]) -> _Checks:
+    facts, what = phase["silence"], WHAT[summary["task"]]
+    if facts is None:
+        return
+    if facts["error_s"] is None:
+        yield "silence", False, "no sensor sent data, and the diagnostics never said ERROR"
+        return
+    kept = "until the end" if facts["held"] else "but not until the end"
+    told = f"ERROR reported after {facts['error_s']:.2f} s, {kept}"
+    ok = facts["held"] and facts["estimates"] == 0
+    again = facts["recovered_s"]
+    came = "none came again" if again is None else f"they came again {again:.2f} s after the phase"
+    yield "silence", ok, f"{told}; {facts['estimates']} {what} after the ERROR; {came}"
+
+
+def _accuracy(phase: Mapping[str, Any], summary: Mapping[str, Any]) -> _Checks:
+    error, sensors = phase.get("mpjpe_mm"), phase["available"]
+    if error is None:
+        return
+    limit = None
+    if len(sensors) == len(summary["stale_after_s"]):
+        limit, told = MPJPE_MM, "at most"
+    elif sensors == ["csi"]:
+        limit, told = CSI_SHARE * phase["mean_pose_mpjpe_mm"], f"{CSI_SHARE} of the mean pose's,"
+    if limit is not None:
+        few = phase["expected"] < _LEAST_INSTANTS["pose"]
+        text = f"mean error {error:.0f} mm ({told} {limit:.0f})"
+        yield "error", None if few else error <= limit, text
+
+
+def _reference(phase: Mapping[str, Any], _: Mapping[str, Any]) -> _Checks:
+    facts = phase.get("reference")
+    if facts and facts["ratio"] is not None:
+        few = facts["instants"] < _LEAST_INSTANTS["pose"]
+        text = (
+            f"error {facts['ratio']:.2f} of what it is without the failing sensor "
+            f"(at most {CORRUPT_RATIO:g})"
+        )
+        yield "reference", None if few else facts["ratio"] <= CORRUPT_RATIO, text
+
+
+def did_its_job(found: Sequence[Finding]) -> bool:
+    """Whether no check failed, and estimates from the expected sensors were seen at all."""
+    seen = any(finding.ok for finding in found if finding.check == "estimates")
+    return seen and all(finding.ok is not False for finding in found)
+
+
+def verdict_text(found: Sequence[Finding]) -> str:
+    """One line per check, phase by phase, and a last line that says how it went."""
+    marks = {True: "ok", False: "FAILED", None: "not judged"}
+    width = max(len(finding.phase) for finding in found)
+    lines, before = [], ""
+    for finding in found:
+        phase = finding.phase if finding.phase != before else ""
+        lines.append(f"  {phase:<{width}}  {marks[finding.ok]:<10}  {finding.text}")
+        before = finding.phase
+    counts = {mark: sum(f.ok is ok for f in found) for ok, mark in marks.items()}
+    job = "The fusion did its job" if did_its_job(found) else "The fusion did NOT do its job"
+    unclear = counts["not judged"]
+    rest = f", {unclear} not judged: the machine was too busy" if unclear else ""
+    failed = f", {counts['FAILED']} failed" if counts["FAILED"] else ""
+    return "\n".join([*lines, f"{job}: {counts['ok']} checks passed{failed}{rest}."])
+
+
+def speed_bounds(summary: Mapping[str, Any]) -> list[Bound]:
+    """How fast and how small the demo was, on a summary complete with start and memory."""
+    limits, what = LIMITS[summary["task"]], WHAT[summary["task"]]
+    rate_hz = summary["simulator"]["rate_hz"]
+    found = []
+    for phase in summary["phases"]:
+        name = phase["name"]
+        if phase["available"]:
+            least = round(RATE_SHARE * rate_hz, 3)
+            found.append(at_least(f"{name}: {what}", phase["rate_hz"], least, "1/s"))
+            found += [
+                at_most(f"{name}: latency {share}", phase["latency_ms"][share], limit, "ms")
+                for share, limit in limits.latency_ms.items()
+            ]
+        for stream, facts in phase["failing"].items():
+            most_s = round(summary["stale_after_s"][stream] + limits.noticed_s, 3)
+            found.append(at_most(f"{name}: {stream} noticed", facts["noticed_s"], most_s, "s"))
+        if phase["silence"]:
+            most_s = round(max(summary["stale_after_s"].values()) + limits.noticed_s, 3)
+            found.append(at_most(f"{name}: ERROR", phase["silence"]["error_s"], most_s, "s"))
+            again_s = phase["silence"]["recovered_s"]
+            found.append(at_most(f"{name}: {what} again", again_s, limits.recovered_s, "s"))
+    start_s = summary["start_to_first_estimate_s"]
+    found.append(at_most("start to first estimate", start_s, limits.start_s, "s"))
+    return [*found, *memory_bounds(summary["memory"])]
+
+
+def memory_bounds(memory: Mapping[str, Any], grown: bool = False) -> list[Bound]:
+    """The fusion process's size, and its growth where that was asked for or could be measured."""
+    found = [at_most("fusion process, resident", memory["peak_mb"], MEMORY_MB, "MB")]
+    if grown or memory["growth"] is not None:
+        found.append(at_most("fusion process, growth", memory["growth"], GROWTH))
+    return found
+
+
+def transport_bounds(messages: Mapping[str, Any], sent_hz: float, rate_hz: float) -> list[Bound]:
+    """Of a loaded run: no message lost, and as many sent as were meant to be."""
+    found = [
+        at_most(f"{name}: lost of {count['sent']} messages", count["lost"], 0)
+        for name, count in messages.items()
+    ]
+    return [*found, at_least("messages sent per topic", sent_hz, SENT_SHARE * rate_hz, "1/s")]

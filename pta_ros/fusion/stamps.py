@@ -1,0 +1,131 @@
+"""The rules of stamps and repeated contents that every stream keeps, of frames or of packets.
+
+Which stamp a message gets on the common clock, when its content counts as frozen, how fast messages
+come and how many were lost, and when the clock itself jumped back.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from statistics import median
+
+from pta_ros.clock import NS, to_ns
+from pta_ros.frames import FloatArray
+from pta_ros.fusion.config import StreamConfig
+
+#: A clock that goes back by more than this was set back or belongs to a looped recording; less is
+#: two callers that read the clock before they waited for the same lock.
+CLOCK_JUMP_S = 0.5
+RATE_WINDOW_NS = 2 * NS
+#: Share of a period that a stamp may come early or late before a gap counts as a lost frame:
+#: a gap of 1.65 periods lost one frame, jitter of half a period lost none.
+_GAP_SLACK = 0.35
+_MIN_GAPS = 4
+
+
+class ClockWatch:
+    """Notices that the caller's clock jumped back (sim time restarted, bag looped, clock set)."""
+
+    def __init__(self) -> None:
+        self._latest_ns: int | None = None
+
+    def went_back(self, now_ns: int) -> bool:
+        """Record one reading (ns); True when it lies over CLOCK_JUMP_S before the latest one."""
+        latest = self._latest_ns
+        jumped = latest is not None and now_ns < latest - to_ns(CLOCK_JUMP_S)
+        self._latest_ns = now_ns if jumped or latest is None else max(latest, now_ns)
+        return jumped
+
+
+def place(raw_ns: int, now_ns: int, config: StreamConfig) -> tuple[int, str]:
+    """A sensor's stamp on the common clock (ns), and why it is ruled out (empty: it is not)."""
+    stamp_ns = raw_ns + to_ns(config.offset_s)
+    ahead_ns = stamp_ns - now_ns
+    if raw_ns > 0 and ahead_ns <= to_ns(config.future_tolerance_s):
+        return stamp_ns, ""
+    if config.stamp_policy == "receive":
+        return now_ns, ""
+    ahead = f"stamps lie {ahead_ns / NS:.3f} s in the future"
+    return stamp_ns, "stamps are zero" if raw_ns <= 0 else ahead
+
+
+class FreezeRule:
+    """Counts repeats: a real sensor has noise, so the same bits again and again are no reading."""
+
+    def __init__(self, config: StreamConfig) -> None:
+        self._limit = config.freeze_frames
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: the next content repeats nothing."""
+        self._last: FloatArray | None = None
+        self.repeats = 0
+
+    def add(self, array: FloatArray) -> int:
+        """How often this content has come again by now; always 0 where repeats are allowed."""
+        last, self._last = self._last, array
+        same = last is not None and last.shape == array.shape and last.tobytes() == array.tobytes()
+        self.repeats = self.repeats + 1 if same and self._limit else 0
+        return self.repeats
+
+    @property
+    def reason(self) -> str:
+        """Why the stream counts as frozen, in words; empty while it does not."""
+        if not 0 < self._limit <= self.repeats:
+            return ""
+        return f"frozen: {self.repeats} messages repeat the content before them"
+
+
+class RateMeter:
+    """Rate and losses of one stream, from the stamps (ns) of its usable frames.
+
+    A gap of several median periods means that frames were lost on the way, unless unusable
+    messages arrived in it (they account for the missing ones). Gaps over `silence_ns` are a silent
+    sensor, which its STALE state reports, and no loss.
+    """
+
+    def __init__(self, silence_ns: int) -> None:
+        self.lost = 0
+        self._silence_ns = silence_ns
+        self._stamps: list[int] = []
+        self._gaps: deque[int] = deque(maxlen=20)
+
+    def add(self, stamp_ns: int, unusable: int = 0) -> None:
+        """Take one usable frame; `unusable` messages came since the one before it."""
+        stamps = self._stamps
+        if not stamps or stamp_ns > stamps[-1]:
+            self._count_lost(stamp_ns, unusable)
+        elif self.lost:
+            self.lost -= 1  # it was only late
+        insort(stamps, stamp_ns)
+        while stamps[0] < stamps[-1] - RATE_WINDOW_NS:
+            stamps.pop(0)
+
+    def _count_lost(self, stamp_ns: int, unusable: int) -> None:
+        gap = stamp_ns - self._stamps[-1] if self._stamps else 0
+        if not 0 < gap <= self._silence_ns:
+            return
+        if period_ns := self.period_ns:
+            missing = int(gap / period_ns + _GAP_SLACK) - 1
+            self.lost += max(0, missing - unusable)
+        self._gaps.append(gap)
+
+    @property
+    def period_ns(self) -> float:
+        """The median gap between stamps; 0 while too few are known."""
+        return float(median(self._gaps)) if len(self._gaps) >= _MIN_GAPS else 0.0
+
+    def rate_hz(self, now_ns: int) -> float:
+        """Frames per second over the last 2 s of stamps; falls while nothing comes."""
+        stamps = [s for s in self._stamps if s >= now_ns - RATE_WINDOW_NS]
+        if len(stamps) < 2:
+            return 0.0
+        span, gaps = stamps[-1] - stamps[0], len(stamps) - 1
+        waited = now_ns - stamps[0] - span / gaps
+        return gaps * NS / max(span, waited)
+
+    def restart(self) -> None:
+        """Forget the stamps (the clock jumped), keep the count of lost frames."""
+        self._stamps.clear()
+        self._gaps.clear()

@@ -1,0 +1,166 @@
+"""What the nodes share: a node that is a whole program, names and QoS of topics, /tf_static."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from rclpy._rclpy_pybind11 import RCLError
+from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import InvalidTopicNameException
+from rclpy.expand_topic_name import expand_topic_name
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.validate_full_topic_name import validate_full_topic_name
+
+from pta_ros.errors import ConfigError, PtaError
+from pta_ros.fusion.transforms import Transforms
+from pta_ros.nodes.declare import Parameters
+from pta_ros.settings import specs
+
+#: For timers that must go on when the time of the topics stands still or jumps.
+STEADY = Clock(clock_type=ClockType.STEADY_TIME)
+
+#: Static transforms, kept by their publishers for those who come late.
+TF_STATIC = "/tf_static"
+
+
+class Throttle:
+    """Lets one message per key and period through, and counts those that it held back."""
+
+    def __init__(self, period_s: float = 5.0) -> None:
+        self._period_s = period_s
+        self._last: dict[str, float] = {}
+        self._held: dict[str, int] = {}
+
+    def due(self, key: str, text: str) -> str:
+        """`text`, with a remark on what was held back, when it is due; else an empty string."""
+        now = time.monotonic()
+        if now - self._last.get(key, -self._period_s) < self._period_s:
+            self._held[key] = self._held.get(key, 0) + 1
+            return ""
+        self._last[key] = now
+        held = self._held.pop(key, 0)
+        return f"{text} (and {held} like it since the last report)" if held else text
+
+
+def read_parameters(node: Node, group: type) -> Any:
+    """Declare the parameters of a dataclass and give their values; raises ConfigError."""
+    given = Parameters(node, specs(group))
+    if given.problems():
+        raise ConfigError("; ".join(given.problems()))
+    return group(**given.values())
+
+
+class ProgramNode(Node):
+    """A node that is a whole program (see entry.Program); `params` are its parameters' values."""
+
+    def __init__(self, name: str, group: type, **options: Any) -> None:
+        super().__init__(name, **options)
+        #: Exit status once the program is over; None goes on.
+        self.exit_code: int | None = None
+        self.params = read_parameters(self, group)
+        self._throttle = Throttle()
+
+    def nodes(self) -> list[Node]:
+        """The nodes to spin."""
+        return [self]
+
+    def close(self) -> None:
+        """Release what is held; called once, at the end."""
+
+    def warn(self, key: str, text: str) -> None:
+        """Log a warning, unless one of this key was logged just now."""
+        if due := self._throttle.due(key, text):
+            self.get_logger().warning(due)
+
+
+def logged(transition: Callable[..., TransitionCallbackReturn]) -> Callable[..., Any]:
+    """Make a lifecycle transition say what went wrong; rclpy itself keeps silent about it.
+
+    FAILURE for what an operator can put right, ERROR (so on_error runs) for a defect of ours.
+    """
+
+    @wraps(transition)
+    def wrapped(node: Any, state: Any) -> TransitionCallbackReturn:
+        try:
+            return transition(node, state)
+        except Exception as error:
+            expected = isinstance(error, PtaError)
+            text = str(error) if expected else traceback.format_exc()
+            node.get_logger().error(f"{transition.__name__}: {text}")
+            node.watch.health.failures.remember(error)
+            return TransitionCallbackReturn.FAILURE if expected else TransitionCallbackReturn.ERROR
+
+    return wrapped
+
+
+def answer_invalid_requests(node: LifecycleNode, state: Callable[[], str]) -> None:
+    """Answer an impossible transition request with success=false; rclpy raises instead."""
+    service = node._service_change_state
+    change = service.callback
+
+    def guarded(request: Any, response: Any) -> Any:
+        try:
+            return change(request, response)
+        except RCLError:
+            asked = request.transition.label or request.transition.id
+            node.get_logger().error(f"transition {asked} is impossible while {state()}")
+            response.success = False
+            return response
+
+    service.callback = guarded
+
+
+def names(text: str) -> list[str]:
+    """The names in a parameter's text, separated by commas or blanks, each once."""
+    return list(dict.fromkeys(text.replace(",", " ").split()))
+
+
+def check_topic(topic: str, node: Node) -> None:
+    """Raise ConfigError for a name that cannot be a topic of this node."""
+    try:
+        full = expand_topic_name(topic, node.get_name(), node.get_namespace())
+        validate_full_topic_name(full)
+    except (ValueError, InvalidTopicNameException) as error:
+        raise ConfigError(f"topic {topic!r}: {' '.join(str(error).split())}") from error
+
+
+def keep_last(depth: int, reliable: bool, latched: bool = False) -> QoSProfile:
+    """QoS that keeps the last `depth` messages; `latched` ones also for those who come late."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )
+
+
+#: That of tf2's own listener. The depth is over all publishers of static transforms together.
+TF_QOS = keep_last(100, reliable=True, latched=True)
+
+
+def tf_message() -> Any:
+    """tf2_msgs/TFMessage, imported here because only few need it; ConfigError without it."""
+    try:
+        from tf2_msgs.msg import TFMessage
+    except ImportError as error:
+        raise ConfigError(
+            "tf2_msgs is not on this Python's path, so nobody can read /tf_static; source a ROS "
+            "distribution, or give the extrinsic parameter"
+        ) from error
+    return TFMessage
+
+
+def listen_static(node: Node, transforms: Transforms, remark: Callable[[str], None]) -> Any:
+    """Fill `transforms` from /tf_static; `remark` is told what is wrong with a message."""
+
+    def on_message(msg: Any) -> None:
+        for text in transforms.take(msg):
+            remark(text)
+
+    return node.create_subscription(tf_message(), TF_STATIC, on_message, TF_QOS)

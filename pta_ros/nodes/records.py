@@ -1,0 +1,161 @@
+"""The fusion node's messages read back: as plain records for JSON, and as this package's own."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pta_ros.clock import stamp_ns
+from pta_ros.errors import DecodeError
+from pta_ros.frames import Estimate, FloatArray, StreamState, StreamStatus
+from pta_ros.skeleton import NUM_JOINTS
+
+_COUNTERS = ("received", "used", "dropped", "corrupt", "lost")
+
+
+def _number(value: float, digits: int = 4) -> float | None:
+    """A float that JSON can hold: None where it is not finite."""
+    return round(float(value), digits) if math.isfinite(value) else None
+
+
+def joints(msg: Any) -> list[list[float]]:
+    """A skeleton's positions, 17 rows of x, y, z in metres."""
+    return [[round(p.x, 5), round(p.y, 5), round(p.z, 5)] for p in msg.positions]
+
+
+def skeleton_record(msg: Any, received_ns: int) -> dict[str, Any]:
+    """One estimate as it arrived at `received_ns`."""
+    return {
+        "type": "skeleton",
+        "stamp_ns": stamp_ns(msg.header.stamp),
+        "received_ns": received_ns,
+        "latency_ms": _number(msg.latency_ms),
+        "model": msg.model,
+        "joints": joints(msg),
+        "std": [_number(value, 5) for value in msg.std_dev],
+        "streams": {state.modality: _stream(state) for state in msg.modalities},
+    }
+
+
+def activity_record(msg: Any, received_ns: int) -> dict[str, Any]:
+    """One activity as it arrived at `received_ns`."""
+    return {
+        "type": "activity",
+        "stamp_ns": stamp_ns(msg.header.stamp),
+        "received_ns": received_ns,
+        "latency_ms": _number(msg.latency_ms),
+        "model": msg.model,
+        "label": msg.label,
+        "class_id": int(msg.class_id),
+        "confidence": _number(msg.confidence),
+        "streams": {state.modality: _stream(state) for state in msg.modalities},
+    }
+
+
+def _stream(state: Any) -> dict[str, Any]:
+    return {
+        "state": StreamState(state.state).name,
+        "age_s": _number(state.age_s),
+        "rate_hz": _number(state.rate_hz, 2),
+        "weight": _number(state.weight),
+        "stamp_ns": stamp_ns(state.stamp),
+        "reason": state.reason,
+        **{name: int(getattr(state, name)) for name in _COUNTERS},
+    }
+
+
+def truth_record(msg: Any, received_ns: int) -> dict[str, Any]:
+    """One ground truth pose."""
+    stamp = stamp_ns(msg.header.stamp)
+    return {"type": "truth", "stamp_ns": stamp, "received_ns": received_ns, "joints": joints(msg)}
+
+
+def diagnostics_record(msg: Any, received_ns: int) -> dict[str, Any] | None:
+    """One report of the fusion node; None when the array is from another node."""
+    found = {status.name.rpartition(": ")[2]: status for status in msg.status}
+    fusion = found.pop("fusion", None)
+    if fusion is None:
+        return None
+    values = {pair.key: pair.value for pair in fusion.values}
+    return {
+        "type": "diagnostics",
+        "stamp_ns": stamp_ns(msg.header.stamp),
+        "received_ns": received_ns,
+        "level": int.from_bytes(fusion.level, "little"),
+        "message": fusion.message,
+        "device": values.get("device", ""),
+        "streams": {name: _reported(status) for name, status in found.items()},
+    }
+
+
+def _reported(status: Any) -> dict[str, Any]:
+    values = {pair.key: pair.value for pair in status.values}
+    numbers = {n: _number(float(values.get(n, "nan"))) for n in ("age_s", "rate_hz", "weight")}
+    counters = {name: int(values.get(name, 0)) for name in _COUNTERS}
+    return {
+        "state": values.get("state", ""),
+        "reason": values.get("reason", ""),
+        **numbers,
+        **counters,
+    }
+
+
+def to_joints(msg: Any, topic: str) -> FloatArray:
+    """A Skeleton's positions, (17, 3) metres; raises DecodeError for other sizes and NaN."""
+    joints = np.array([(p.x, p.y, p.z) for p in msg.positions], np.float32).reshape(-1, 3)
+    if len(joints) != NUM_JOINTS or not np.isfinite(joints).all():
+        raise DecodeError(topic, f"{len(joints)} joints", f"{NUM_JOINTS} finite positions")
+    return joints
+
+
+def to_estimate(msg: Any, topic: str) -> Estimate:
+    """A Skeleton as the estimate it was made from; of the times only the latency is known."""
+    std_m = np.asarray(msg.std_dev, np.float32)
+    if std_m.shape != (NUM_JOINTS,) or not np.isfinite(std_m).all():
+        raise DecodeError(topic, f"{len(std_m)} deviations", f"{NUM_JOINTS} finite numbers")
+    used = [state for state in msg.modalities if state.weight > 0]
+    return Estimate(
+        stamp_ns=stamp_ns(msg.header.stamp),
+        joints_m=to_joints(msg, topic),
+        std_m=std_m,
+        weights={state.modality: float(state.weight) for state in used},
+        stamps_ns={state.modality: stamp_ns(state.stamp) for state in used},
+        streams=tuple(_status(state) for state in msg.modalities),
+        timings_ms={"latency": float(msg.latency_ms)},
+    )
+
+
+def _status(state: Any) -> StreamStatus:
+    return StreamStatus(
+        modality=state.modality,
+        state=StreamState(state.state),
+        age_s=float(state.age_s),
+        rate_hz=float(state.rate_hz),
+        weight=float(state.weight),
+        reason=state.reason,
+        **{name: int(getattr(state, name)) for name in _COUNTERS},
+    )
+
+
+def to_statuses(msg: Any) -> tuple[StreamStatus, ...]:
+    """What a DiagnosticArray says of the streams; nothing when it is not the fusion node's."""
+    record = diagnostics_record(msg, 0) or {"streams": {}}
+    return tuple(
+        StreamStatus(
+            modality=name,
+            state=StreamState[told["state"]],
+            age_s=_or(told["age_s"], float("inf")),
+            rate_hz=_or(told["rate_hz"], 0.0),
+            weight=_or(told["weight"], 0.0),
+            reason=told["reason"],
+            **{counter: told[counter] for counter in _COUNTERS},
+        )
+        for name, told in record["streams"].items()
+        if told["state"] in StreamState.__members__
+    )
+
+
+def _or(value: float | None, unknown: float) -> float:
+    return unknown if value is None else value

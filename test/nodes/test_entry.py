@@ -1,0 +1,156 @@
+"""How a program starts and ends: missing packages, errors, its own end, signals."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from pta_ros.nodes import entry
+
+ROOT = Path(__file__).resolve().parents[2]
+NEVER_S = 60
+
+
+@pytest.mark.parametrize("node", ["fusion_node", "sensor_node"])
+def test_a_node_names_each_package_that_it_lacks_in_one_line(node):
+    """The real start-up, in a Python that finds neither fpsample nor safetensors."""
+    pytest.importorskip("pta_msgs.msg")
+    script = (
+        "import sys; sys.modules.update(fpsample=None, safetensors=None)\n"
+        f"sys.argv = ['node']; from pta_ros.nodes import entry; entry.{node}()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 1
+    command = "in the repository: python3 -m pip install -r requirements.txt"
+    assert done.stderr.splitlines() == [
+        f"fpsample is not installed; {command}",
+        f"safetensors is not installed; {command}",
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModuleNotFoundError("no", name="pta_ros.strange"),
+        ModuleNotFoundError("no"),
+    ],
+)
+def test_a_defect_of_ours_is_no_missing_package(error):
+    with pytest.raises(type(error), match=str(error)):
+        entry.remedy(error)
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("name", entry.PROGRAMS)
+def test_every_program_is_a_class_of_the_file_of_its_name(name):
+    pytest.importorskip("rclpy")
+    if name == "view_node":
+        pytest.importorskip("rerun")
+    made = getattr(import_module(f"pta_ros.nodes.{name}"), entry.PROGRAMS[name])
+    assert made.__module__ == f"pta_ros.nodes.{name}"
+
+
+WITHOUT = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name == {absent!r}:
+            raise ModuleNotFoundError("No module named " + name, name=name)
+sys.meta_path.insert(0, Absent())
+sys.argv[0] = "node"
+import runpy
+runpy.run_module("pta_ros.nodes.{name}", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("absent", ["rclpy", "pta_msgs"])
+@pytest.mark.parametrize("name", ["fusion_node", "monitor_node"])
+def test_a_module_run_by_hand_tells_in_one_line_what_is_missing(name, absent):
+    code = WITHOUT.format(absent=absent, name=name)
+    done = run_python(code).communicate(timeout=NEVER_S)
+    assert done[1].rstrip("\n") == entry.remedy(ModuleNotFoundError("no", name=absent))
+
+
+PROGRAM = """
+import sys
+from pta_ros.errors import ConfigError
+from pta_ros.nodes import entry
+
+class Program:
+    def __init__(self):
+        import rclpy
+        self.exit_code = None
+        self._node = rclpy.create_node("program")
+        self._node.create_timer(0.01, self._on_timer)
+        {init}
+    def nodes(self):
+        return [self._node]
+    def close(self):
+        print("closed", flush=True)
+    def _on_timer(self):
+        {timer}
+
+sys.exit(entry.run(Program))
+"""
+
+
+def start(init="pass", timer="pass"):
+    pytest.importorskip("rclpy")
+    return run_python(textwrap.dedent(PROGRAM).format(init=init, timer=timer))
+
+
+def run_python(code):
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join(paths), ROS_DOMAIN_ID="100")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", code], env=env, **pipes)
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_success(number):
+    process = start(timer="print('spins', flush=True)")
+    assert process.stdout.readline() == "spins\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=NEVER_S)
+    assert (process.returncode, err) == (0, "")
+    assert out.endswith("closed\n")
+
+
+@pytest.mark.ros
+def test_its_own_exit_code_counts():
+    process = start(timer="self.exit_code = 3")
+    out, _ = process.communicate(timeout=NEVER_S)
+    assert (process.returncode, out) == (3, "closed\n")
+
+
+@pytest.mark.ros
+def test_an_error_of_ours_is_one_line_and_a_fault_a_traceback():
+    expected = start(init="raise ConfigError('x is 1; expected 2')")
+    fault = start(timer="raise ValueError('a bug')")
+    assert expected.communicate(timeout=NEVER_S) == ("", "x is 1; expected 2\n")
+    assert expected.returncode == 1
+    out, err = fault.communicate(timeout=NEVER_S)
+    assert fault.returncode == 1
+    assert out == "closed\n"
+    assert "Traceback" in err
+    assert "a bug" in err
+
+
+@pytest.mark.ros
+def test_an_error_of_the_middleware_is_survived():
+    timer = (
+        "self._turns = getattr(self, '_turns', 0) + 1\n"
+        "        from rclpy._rclpy_pybind11 import RCLError\n"
+        "        if self._turns == 1: raise RCLError('a bad client')\n"
+        "        self.exit_code = 0"
+    )
+    process = start(timer=timer)
+    _, err = process.communicate(timeout=NEVER_S)
+    assert process.returncode == 0
+    assert "the middleware refused: a bad client" in err
