@@ -54,7 +54,7 @@ class Damage:
 
 
 class Source(ABC):
-    """One file's messages. `count` is 0 only when there is none; then both times are 0 too.
+    """One file's messages. `count` is 0 only when it has no message; then both times are 0 too.
 
     `begin_ns` and `end_ns` are the times of the first and last message. `damages` is complete when
     all messages have been read.

@@ -109,7 +109,7 @@ class Fault:
             raise ConfigError(problem)
 
     def _problems(self, kind: Kind) -> Iterator[str]:
-        """What makes no sense, in words. Comparisons are written so that NaN makes none."""
+        """What makes no sense, in words. A comparison with NaN counts as wrong."""
         what, strength = self.kind, f"strength of {self.kind} is {self.strength:g}"
         if self.modality not in kind.modalities:
             known = ", ".join(k.name for k in KINDS.values() if self.modality in k.modalities)

@@ -44,7 +44,8 @@ class Moment:
 class Replayed:
     """One replay with one fault plan: N estimates, M modalities, J joints.
 
-    `stamp_ns` (N,), `joints_m` (N, J, 3), `std_m` (N, J), `weights` and `used` (N, M),
+    `stamp_ns` (N,), `joints_m` (N, J, 3), `std_m` (N, J), `weights` and `used` (N, M): a sensor
+    whose frame was there is used, though its weight may be 0 (the gate found it implausible).
     `frame_stamps_ns` (N, M) with 0 where a modality was absent, `timings_ms` stage -> (N,),
     `truth_m` (N, J, 3) with NaN where no ground truth is near. `changes` are the streams' states
     over time, `statuses` those at the end, `moments` the worst ones, `losses` what could not be

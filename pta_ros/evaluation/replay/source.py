@@ -136,7 +136,7 @@ def replay(
 def dropped_instead(plan: FaultPlan) -> FaultPlan | None:
     """The plan that silences the one sensor of `plan` while it is faulty; None if there are more.
 
-    What the fusion makes of a broken sensor is measured against going without it.
+    A faulty sensor should cost the fusion no more than a missing one.
     """
     modalities = {fault.modality for fault in plan.faults}
     if len(modalities) != 1:

@@ -36,7 +36,7 @@ class Truth:
 
 
 def truth_of(msg: object, topic: str) -> Truth:
-    """A ground truth pose of a pta_msgs/Skeleton; raises DecodeError when it is none."""
+    """A ground truth pose of a pta_msgs/Skeleton; raises DecodeError for anything else."""
     try:
         stamp = msg.header.stamp  # type: ignore[attr-defined]
         positions = [(p.x, p.y, p.z) for p in msg.positions]  # type: ignore[attr-defined]
@@ -149,7 +149,7 @@ class Activities:
     window_s: float = 0.0
 
     def truth_of(self, msg: object, topic: str) -> TrueActivity:
-        """The true class of a pta_msgs/Activity; raises DecodeError when it is none."""
+        """The true class of a pta_msgs/Activity; raises DecodeError for anything else."""
         try:
             stamp = msg.header.stamp  # type: ignore[attr-defined]
             stamp_ns = int(stamp.sec) * NS + int(stamp.nanosec)
@@ -164,7 +164,7 @@ class Activities:
 
 @dataclass(frozen=True)
 class TrueActivity:
-    """One message of the truth: the class since the message before it; -1: none of them."""
+    """One message of the truth: the class since the message before it; -1: another."""
 
     stamp_ns: int
     class_id: int

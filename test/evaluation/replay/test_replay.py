@@ -166,7 +166,7 @@ def test_a_replay_that_is_interrupted_leaves_the_bag_alone(engine, whole):
         assert len(replay(engine, bag, source, FAULT_FREE).stamp_ns) == 30
 
 
-def broken(sample):
+def failing(sample):
     raise DecodeError("model", "no", "yes")
 
 
@@ -177,7 +177,7 @@ def unsound(sample):
 
 @pytest.mark.parametrize(
     ("estimator", "told"),
-    [(broken, "3 estimates failed: model: no"), (unsound, "3 estimates were not finite")],
+    [(failing, "3 estimates failed: model: no"), (unsound, "3 estimates were not finite")],
 )
 def test_estimates_that_fail_are_counted_and_told(estimator, told):
     from pta_ros.evaluation.faults.injector import FaultPlan
