@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pta_ros.evaluation.faults.injector import Fault
-from pta_ros.evaluation.replay.records import Replayed
+from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.report import scores
 from pta_ros.evaluation.report.scores import LIVE, Accuracy, Errors, Judged, Mask, Scored, inside
 from pta_ros.frames import FloatArray
