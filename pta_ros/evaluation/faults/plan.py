@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -19,6 +18,7 @@ import yaml
 
 from pta_ros.errors import ConfigError
 from pta_ros.sensors import SENSORS
+from pta_ros.settings import did_you_mean
 
 #: What a depth image can lose, by `axis`.
 AXES = ("rows", "columns")
@@ -226,6 +226,4 @@ def _check_name(what: str, name: object, known: Iterable[str]) -> None:
     names = list(known)
     if name in names:
         return
-    close = get_close_matches(str(name), names, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(names)}"
-    raise ConfigError(f"unknown {what} {name!r}; {hint}")
+    raise ConfigError(f"unknown {what} {name!r}; {did_you_mean(name, names)}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import islice
 from statistics import median
 
@@ -20,6 +19,7 @@ from pta_ros.fusion.engine import Engine
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.sensors.window import WindowSensor
+from pta_ros.settings import did_you_mean
 
 #: Topic and type of the truth that a task is judged by.
 TRUTHS = {
@@ -150,8 +150,7 @@ def _find(bag: Bag, wanted: str, kind: str, given: str | None) -> list[str]:
     if given is not None:
         name = given if given in bag.topics else f"/{given.lstrip('/')}"
         if name not in bag.topics:
-            close = get_close_matches(name, bag.topics, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"it has {_listed(bag)}"
+            hint = did_you_mean(name, bag.topics, f"it has {_listed(bag)}")
             raise ConfigError(f"topic {given} is not in the bag; {hint}")
         return [_typed(bag.topics[name], kind)]
     ending = f"/{wanted.lstrip('/')}"
