@@ -15,6 +15,8 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -74,10 +76,8 @@ class FrontDoor:
 
     def __init__(self, page: Page, inner_port: int) -> None:
         handler = type("Handler", (_Handler,), {"page": page, "inner_port": inner_port})
-        try:
+        with _listening(page.address, page.web_port):
             self._server = ThreadingHTTPServer((page.address, page.web_port), handler)
-        except OSError as error:
-            raise _taken(page.address, page.web_port, error) from error
         self._server.daemon_threads = True
         Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -140,7 +140,9 @@ class PageServer:
 
     def start(self) -> None:
         """Serve; raises ConfigError when a port is taken or the server does not start."""
-        _must_be_free(self.page.address, self.page.data_port)
+        with socket.socket() as probe, _listening(self.page.address, self.page.data_port):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((self.page.address, self.page.data_port))
         inner_port = free_port()
         self._door = FrontDoor(self.page, inner_port)
         try:
@@ -213,20 +215,15 @@ def _command(page: Page, inner_port: int) -> list[str]:
     return [str(program), "--serve-web", *(f"--{name}={value}" for name, value in options.items())]
 
 
-def _must_be_free(address: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError as error:
-            raise _taken(address, port, error) from error
-
-
-def _taken(address: str, port: int, error: OSError) -> ConfigError:
-    """What to say when a port cannot be had."""
-    return ConfigError(
-        f"cannot listen on {address}:{port}: {error.strerror}; choose another port or address"
-    )
+@contextmanager
+def _listening(address: str, port: int) -> Iterator[None]:
+    """ConfigError when what is done inside cannot have the port."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {address}:{port}: {error.strerror}; choose another port or address"
+        ) from error
 
 
 def answers(place: tuple[str, int]) -> bool:

@@ -36,7 +36,7 @@ def test_wrong_input_ends_the_start_with_one_line(bench, untrained_model, tmp_pa
     expected = {
         folder: "/no/such/folder",
         named: "unknown parameter depth.sync_tolerence_s; did you mean depth.sync_tolerance_s?",
-        typed: "depth.recover_frames is 'often'; expected int",
+        typed: "depth.recover_frames is 'often'; expected a whole number",
         device: "device is 'cuda:99'",
     }
     for process, text in expected.items():
