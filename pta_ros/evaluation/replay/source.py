@@ -9,6 +9,7 @@ from itertools import islice
 from statistics import median
 
 from pta_ros.bags.bag import Bag, Topic
+from pta_ros.clock import NS, stamp_ns
 from pta_ros.errors import ConfigError, DatasetError, DecodeError
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan, Injector
 from pta_ros.evaluation.replay.decode import Decoder, ahead
@@ -29,9 +30,8 @@ TRUTHS = {
 TF_TOPIC, TF_TYPE = "/tf_static", "tf2_msgs/msg/TFMessage"
 CLOCKS = ("auto", "receipt", "stamps")
 FAULT_FREE = FaultPlan("fault-free")
-_NS = 1_000_000_000
 #: A recorder whose clock is farther from the stamps has another clock than the sensors (auto).
-_SAME_CLOCK_NS = _NS
+_SAME_CLOCK_NS = NS
 _LOOK_AT = 50
 
 
@@ -88,7 +88,7 @@ def find_source(
     tf = bag.topics.get(TF_TOPIC)
     shift_ns = _shift_ns(bag, list(topics), clock)
     if shift_ns:
-        told = f"the recorder's clock is {-shift_ns / _NS:+.3f} s from the stamps', which is used"
+        told = f"the recorder's clock is {-shift_ns / NS:+.3f} s from the stamps', which is used"
         notes.append(told)
     tf_topic = TF_TOPIC if tf and tf.type == TF_TYPE else ""
     return Source(topics, tf_topic, shift_ns, tuple(notes), _is_synthetic(bag, topics))
@@ -197,8 +197,8 @@ def _gaps_ns(bag: Bag, topics: list[str]) -> Iterator[int]:
     """How far each message's stamp is ahead of its time of receipt; zero stamps say nothing."""
     for raw in bag.messages(topics):
         try:
-            stamp = bag.decode(raw).header.stamp
+            sent_ns = stamp_ns(bag.decode(raw).header.stamp)
         except DecodeError:
             continue
-        if stamp_ns := int(stamp.sec) * _NS + int(stamp.nanosec):
-            yield stamp_ns - raw.time_ns
+        if sent_ns:
+            yield sent_ns - raw.time_ns
