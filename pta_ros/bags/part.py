@@ -111,8 +111,8 @@ class Db3Remains(Source):
             self.begin_ns, self.end_ns = (int(self._rows[place, _TIME]) for place in (0, -1))
         self.channels = self._channels(entries)
         if why:
-            why = f"SQLite refuses to go on ({why}); {self._hint}"
-            self.note(Damage(self.end_ns, "ends early", why))
+            told = f"SQLite refuses to go on ({why}); {self._hint}"
+            self.note(Damage(self.end_ns, "ends early", told))
 
     def close(self) -> None:
         """Close the file."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,23 +102,6 @@ class Replayed:
             return np.full(len(self.stamp_ns), np.nan, np.float32)
         same = (self.class_id == self.true_class).astype(np.float32)
         return np.where(self.true_class >= 0, same, np.float32(np.nan))
-
-
-class StateLog:
-    """The streams' changes of state."""
-
-    def __init__(self) -> None:
-        self.changes: list[Change] = []
-        self._last: dict[str, str] = {}
-
-    def add(self, time_ns: int, statuses: Sequence[StreamStatus]) -> None:
-        """Note the states at one moment."""
-        for status in statuses:
-            if self._last.get(status.modality) != status.state.name:
-                self._last[status.modality] = status.state.name
-                self.changes.append(
-                    Change(time_ns, status.modality, status.state.name, status.reason)
-                )
 
 
 class Column:

@@ -18,7 +18,7 @@ from pta_ros.clock import to_ns
 from pta_ros.errors import DecodeError, PtaError
 from pta_ros.evaluation.faults.injector import FaultPlan
 from pta_ros.evaluation.replay.decode import Arrival
-from pta_ros.evaluation.replay.record import EstimateLog, Replayed, StateLog
+from pta_ros.evaluation.replay.record import Change, EstimateLog, Replayed
 from pta_ros.evaluation.replay.truth import (
     Activities,
     ActivityTruth,
@@ -70,7 +70,7 @@ class Replay:
         self._deadline_ns: int | None = None
         self._tick_ns: int | None = None
         self._truth, self._true_activities = TruthLog(), ActivityTruth()
-        self._states = StateLog()
+        self._changes: list[Change] = []
         joints = NUM_JOINTS if activities is None else 0
         self._estimates = EstimateLog(tuple(pipeline.streams), joints)
         self._worst = Worst(self._truth, judged)
@@ -101,7 +101,7 @@ class Replay:
             end_ns=end_ns,
             modalities=tuple(self._pipeline.streams),
             timings_ms=self._estimates.timings_ms(),
-            changes=tuple(self._states.changes),
+            changes=tuple(self._changes),
             statuses=self._statuses,
             moments=self._worst.moments(),
             losses=(*losses, *failed),
@@ -112,13 +112,13 @@ class Replay:
         """What is true at each estimate: the fields of Replayed."""
         if self._activities is None:
             return {"truth_m": self._truth.at(stamps_ns)}
-        window_ns = to_ns(self._activities.window_s)
+        window_s = self._activities.window_s
         return {
             "truth_m": np.zeros((len(stamps_ns), 0, 3), np.float32),
             "classes": self._activities.classes,
-            "window_s": self._activities.window_s,
+            "window_s": window_s,
             "true_spans": self._true_activities.spans(),
-            "true_class": self._true_activities.at(stamps_ns, window_ns),
+            "true_class": self._true_activities.at(stamps_ns, to_ns(window_s)),
         }
 
     # -- time -----------------------------------------------------------------------------------
@@ -142,8 +142,13 @@ class Replay:
                 self._tick_ns += _TICK_NS
 
     def _note_states(self, now_ns: int) -> None:
+        before = {status.modality: status.state for status in self._statuses}
         self._statuses = self._pipeline.statuses(now_ns)
-        self._states.add(now_ns, self._statuses)
+        self._changes += [
+            Change(now_ns, status.modality, status.state.name, status.reason)
+            for status in self._statuses
+            if status.state is not before.get(status.modality)
+        ]
         if self._observer is not None:
             self._observer.states(now_ns, self._statuses)
 

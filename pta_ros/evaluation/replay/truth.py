@@ -104,7 +104,10 @@ class Worst:
     def add(self, sample: Sample, estimate: Estimate) -> None:
         """Take one estimate and its sample."""
         self._held.append((sample, estimate))
-        while self._held and (self._due() or len(self._held) > self._hold):
+        while self._held:
+            due = not self._judged or self._truth.newest_ns >= self._held[0][1].stamp_ns
+            if not due and len(self._held) <= self._hold:
+                return
             self._judge(*self._held.popleft())
 
     def moments(self) -> tuple[Moment, ...]:
@@ -112,9 +115,6 @@ class Worst:
         while self._held:
             self._judge(*self._held.popleft())
         return tuple(sorted(self._worst(), key=lambda moment: moment.stamp_ns))
-
-    def _due(self) -> bool:
-        return not self._judged or self._truth.newest_ns >= self._held[0][1].stamp_ns
 
     def _worst(self) -> list[Moment]:
         return sorted(self._best.values(), key=lambda m: (-m.error_mm, m.stamp_ns))[:MOMENTS]
