@@ -121,7 +121,7 @@ def _may_use(path, here, library, late):
     if library in ROS or library.endswith("_msgs"):
         return here == "nodes"
     if library in ROS_BRIDGES:
-        return path == "sensors/wire.py" or here == "nodes"
+        return path == "sensors/image.py" or here == "nodes"
     if library == "torch":  # a tool imports it late, so that its absence is told in one line
         return path.startswith(TORCH_HOMES) or (here == "cli" and late)
     if library in ("rosbags", "mcap"):

@@ -12,19 +12,14 @@ from numpy.typing import NDArray
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
 from pta_ros.sensors.base import Sensor
-from pta_ros.sensors.compressed import read_compressed
+from pta_ros.sensors.image import ENCODINGS, image_to_array, read_compressed, read_plain
 from pta_ros.sensors.wire import (
     as_bytes,
     changed,
-    grid,
-    image_to_array,
     read,
     read_bytes,
-    read_size,
 )
 
-#: Encodings read here: dtype without byte order.
-ENCODINGS = {"16UC1": "u2", "mono16": "u2", "32FC1": "f4"}
 MM_TO_M = np.float32(0.001)
 
 #: Pixels of a 5x5 cell that vote (row, column): its centre and the four diagonal neighbours.
@@ -95,7 +90,7 @@ class DepthSensor(Sensor):
         if encoding is None and hasattr(msg, "format"):
             return to_metres(read_compressed(msg, source))
         if isinstance(encoding, str) and encoding in ENCODINGS:
-            return to_metres(_pixels(msg, ENCODINGS[encoding], source))
+            return to_metres(read_plain(msg, ENCODINGS[encoding], source))
         return to_metres(image_to_array(msg, tuple(ENCODINGS), source))
 
     def fields(self, array: NDArray[Any]) -> dict[str, Any]:
@@ -187,7 +182,7 @@ class DepthSensor(Sensor):
             msg = SimpleNamespace(header=read(msg, "header", source), **self.fields(metres))
             encoding = msg.encoding
         other = changed(msg, data=read_bytes(msg, "data", source).copy())
-        return other, (_pixels(other, ENCODINGS[encoding], source),)
+        return other, (read_plain(other, ENCODINGS[encoding], source),)
 
     def add_noise(self, values: NDArray[Any], strength: float, rng: np.random.Generator) -> None:
         """Every return is off by `strength` metres (one sigma) and stays a return."""
@@ -228,23 +223,6 @@ def step_of(metres: FloatArray) -> float:
     if np.count_nonzero(both) < _MIN_PAIRS:
         return 0.0
     return float(np.median(np.abs(left[both] - right[both])))
-
-
-def _pixels(msg: Any, kind: str, source: str) -> NDArray[Any]:
-    """View the image's pixels as (height, width) in the message's own type and byte order."""
-    height, width, step = (read_size(msg, name, source) for name in ("height", "width", "step"))
-    big = bool(read_size(msg, "is_bigendian", source))
-    dtype = np.dtype(kind).newbyteorder(">" if big else "<")
-    data = read_bytes(msg, "data", source)
-    if height == 0 or width == 0:
-        raise DecodeError(source, f"image of {width}x{height}", "a non-empty image")
-    if step < width * dtype.itemsize:
-        expected = f"at least {width * dtype.itemsize} for {width} pixels"
-        raise DecodeError(source, f"step {step}", expected)
-    if data.size < step * height:
-        expected = f"{step * height} (step {step} x height {height})"
-        raise DecodeError(source, f"{data.size} bytes of pixels", expected)
-    return grid(data, (height, width), (step, dtype.itemsize), dtype, 0)
 
 
 def _nearest(array: FloatArray, shape: tuple[int, int]) -> FloatArray:

@@ -65,28 +65,6 @@ def grid(
     return np.ndarray(shape, dtype, buffer=data, offset=offset, strides=strides)
 
 
-def image_to_array(msg: Any, known: tuple[str, ...], source: str) -> NDArray[Any]:
-    """An Image of an encoding beyond the `known` ones, by cv_bridge: (height, width), one channel.
-
-    uint16 millimetres or float metres. cv_bridge comes with a ROS distribution and not from PyPI,
-    so it is imported late, and here only. Raises DecodeError, also where it is missing.
-    """
-    form = getattr(msg, "encoding", None)
-    try:
-        from cv_bridge import CvBridge
-    except ImportError:
-        expected = f"one of {', '.join(known)} (others need cv_bridge from a ROS distribution)"
-        raise DecodeError(source, f"encoding {form!r}", expected) from None
-    try:
-        pixels = np.asarray(CvBridge().imgmsg_to_cv2(msg, desired_encoding="passthrough"))
-    except Exception as error:  # its errors are OpenCV's, numpy's and its own
-        raise DecodeError(source, f"cv_bridge: {error}", "a readable image") from error
-    if pixels.ndim != 2 or (pixels.dtype != np.uint16 and pixels.dtype.kind != "f"):
-        reason = f"encoding {form!r} is {pixels.dtype} of shape {pixels.shape}"
-        raise DecodeError(source, reason, "one channel, uint16 millimetres or float metres")
-    return pixels
-
-
 def changed(msg: Any, **values: Any) -> Any:
     """A shallow copy of any message with other values."""
     other = copy.copy(msg)

@@ -102,6 +102,11 @@ def _rolled(x: Tensor, axis: int, most: int) -> Tensor:
     return x.gather(axis, place.view(shape).expand(x.shape))
 
 
+def unchanged(x: Tensor, joints: Tensor) -> Pair:
+    """A sensor without an augmentation of its own: as it is."""
+    return x, joints
+
+
 AUGMENT: dict[str, Callable[[Tensor, Tensor], Pair]] = {
     "depth": depth,
     "lidar": lidar,

@@ -108,7 +108,7 @@ FROZEN_BACK = 3
 
 def kinds(modality: str) -> list[str]:
     """Names of the corruptions of a modality."""
-    return [*CORRUPTIONS[modality], FROZEN]
+    return [*CORRUPTIONS.get(modality, ()), FROZEN]
 
 
 def corrupted_view(kind: str, data: ReducedSet, seed: int = 0) -> View:

@@ -15,7 +15,7 @@ from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import make_encoder, token_count
 from pta_ros.model.heads import Answer, PoseHead, answer
 from pta_ros.model.projector import Projector, main_head
-from pta_ros.training.augment import AUGMENT
+from pta_ros.training.augment import AUGMENT, unchanged
 from pta_ros.training.config import PretrainConfig, TrainConfig
 from pta_ros.training.losses import task_loss
 from pta_ros.training.resume import Figures, Stage, batches, finite, seed_everything
@@ -63,7 +63,7 @@ def pretrain_stage(
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * one_cycle(position)
             x, truth = inputs_and_truth(data, modality, rows)
-            x, joints = AUGMENT[modality](x, truth.joints)
+            x, joints = AUGMENT.get(modality, unchanged)(x, truth.joints)
             loss = task_loss(config.task_loss, model(x), truth._replace(joints=joints))
             optimizer.zero_grad()
             loss.backward()

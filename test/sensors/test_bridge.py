@@ -26,7 +26,7 @@ def test_with_cv_bridge_both_paths_agree(encoding, image_message, room_mm):
     from sensor_msgs.msg import Image
 
     from pta_ros.sensors.depth import to_metres
-    from pta_ros.sensors.wire import image_to_array
+    from pta_ros.sensors.image import image_to_array
 
     plain = image_message(room_mm, encoding)
     msg = Image()

@@ -204,3 +204,7 @@ def test_a_frozen_frame_is_of_the_same_clip_and_was_there_or_is_the_frame_itself
         assert (periods[shown] == 0).all()
         wanted = own - place + (place - back) % np.array(lengths)[clip]
         assert (present[wanted[~shown]] <= (wanted == own)[~shown]).all()
+
+
+def test_a_sensor_without_corruptions_of_its_own_can_still_freeze():
+    assert kinds("sonar") == [FROZEN]

@@ -1,4 +1,6 @@
-"""Depth in a sensor_msgs/CompressedImage: 16-bit PNG, and compressedDepth with PNG or RVL.
+"""Depth in messages of images: a plain sensor_msgs/Image, and a CompressedImage.
+
+Compressed are 16-bit PNG, and compressedDepth with PNG or RVL.
 
 The format of compressedDepth is that of ros-perception/image_transport_plugins
 (compressed_depth_image_transport: codec.cpp, compression_common.h). `format` is "ENCODING;
@@ -18,10 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.errors import DecodeError
-from pta_ros.sensors.wire import read, read_bytes
+from pta_ros.sensors.wire import grid, read, read_bytes, read_size
 
 Bytes = NDArray[np.uint8]
 Pixels = NDArray[Any]
+
+#: Encodings of plain images that are read without cv_bridge: dtype without byte order.
+ENCODINGS = {"16UC1": "u2", "mono16": "u2", "32FC1": "f4"}
 
 _EXPECTED = "16-bit png, or compressedDepth of 16UC1 or 32FC1 with png or rvl"
 _MILLIMETRES, _METRES = ("16UC1", "mono16", "png", ""), "32FC1"
@@ -30,6 +35,45 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 #: More pixels are no depth camera's: damaged sizes must not cost gigabytes.
 MAX_PIXELS = 1 << 24
 _MOST_NIBBLES = 10  # of one number in RVL: 30 bits
+
+
+def read_plain(msg: Any, kind: str, source: str) -> NDArray[Any]:
+    """View the image's pixels as (height, width) in the message's own type and byte order."""
+    height, width, step = (read_size(msg, name, source) for name in ("height", "width", "step"))
+    big = bool(read_size(msg, "is_bigendian", source))
+    dtype = np.dtype(kind).newbyteorder(">" if big else "<")
+    data = read_bytes(msg, "data", source)
+    if height == 0 or width == 0:
+        raise DecodeError(source, f"image of {width}x{height}", "a non-empty image")
+    if step < width * dtype.itemsize:
+        expected = f"at least {width * dtype.itemsize} for {width} pixels"
+        raise DecodeError(source, f"step {step}", expected)
+    if data.size < step * height:
+        expected = f"{step * height} (step {step} x height {height})"
+        raise DecodeError(source, f"{data.size} bytes of pixels", expected)
+    return grid(data, (height, width), (step, dtype.itemsize), dtype, 0)
+
+
+def image_to_array(msg: Any, known: tuple[str, ...], source: str) -> NDArray[Any]:
+    """An Image of an encoding beyond the `known` ones, by cv_bridge: (height, width), one channel.
+
+    uint16 millimetres or float metres. cv_bridge comes with a ROS distribution and not from PyPI,
+    so it is imported late, and here only. Raises DecodeError, also where it is missing.
+    """
+    form = getattr(msg, "encoding", None)
+    try:
+        from cv_bridge import CvBridge
+    except ImportError:
+        expected = f"one of {', '.join(known)} (others need cv_bridge from a ROS distribution)"
+        raise DecodeError(source, f"encoding {form!r}", expected) from None
+    try:
+        pixels = np.asarray(CvBridge().imgmsg_to_cv2(msg, desired_encoding="passthrough"))
+    except Exception as error:  # its errors are OpenCV's, numpy's and its own
+        raise DecodeError(source, f"cv_bridge: {error}", "a readable image") from error
+    if pixels.ndim != 2 or (pixels.dtype != np.uint16 and pixels.dtype.kind != "f"):
+        reason = f"encoding {form!r} is {pixels.dtype} of shape {pixels.shape}"
+        raise DecodeError(source, reason, "one channel, uint16 millimetres or float metres")
+    return pixels
 
 
 def read_compressed(msg: Any, source: str) -> Pixels:

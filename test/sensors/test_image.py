@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pta_ros.errors import DecodeError
 from pta_ros.sensors import DepthSensor
-from pta_ros.sensors.compressed import decompress_rvl as decompress
-from pta_ros.sensors.compressed import read_compressed
+from pta_ros.sensors.image import decompress_rvl as decompress
+from pta_ros.sensors.image import read_compressed
 
 DEEP = struct.pack("<iff", 0, 0.0, 0.0)
 #: What the transport writes for 32FC1 by default: quantisation 100, farthest 10 m.
