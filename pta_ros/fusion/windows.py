@@ -67,13 +67,13 @@ class WindowedPipeline(FusionPipeline):
 
     def push(self, frame: Frame, now_ns: int) -> bool:
         """Hand one message's packets (n, ...) to its stream; True when they may be used."""
-        kept = self._ring(frame.modality).add(frame, now_ns)
+        kept = self._rings[self._stream(frame.modality).modality].add(frame, now_ns)
         self._close_due(now_ns)
         return kept
 
     def reject(self, modality: str, error: Exception, now_ns: int) -> None:
         """Tell a stream of a corrupt message; it is missing from its windows."""
-        self._ring(modality).reject(error)
+        self._rings[self._stream(modality).modality].reject(error)
         self._close_due(now_ns)
 
     def next_due_ns(self) -> int | None:
@@ -101,10 +101,6 @@ class WindowedPipeline(FusionPipeline):
             corrupt=ring.corrupt,
             reason=": ".join(filter(None, (status.reason, why))) if ailing else status.reason,
         )
-
-    def _ring(self, modality: str) -> PacketRing:
-        self._stream(modality)  # raises for an unknown one
-        return self._rings[modality]
 
     def _close_due(self, now_ns: int) -> None:
         """Close the newest window that is due; older ones that nobody asked for are let go."""
