@@ -51,6 +51,7 @@ SIM = [
     "open3d>=0.18; platform_system != 'Linux' or platform_machine != 'x86_64'",
 ]
 BAG = [
+    "apsw>=3.40",
     "backports.zstd>=1,<2",
     "jinja2>=3.0",
     "lz4>=4",

@@ -91,7 +91,8 @@ class Spec:
         """The legal numbers in words; empty where only one end is known."""
         if self.low is None or self.high is None:
             return ""
-        return f"{self.low:g} to {self.high:g} {self.unit}".rstrip()
+        low, high = (x if isinstance(x, int) else f"{x:g}" for x in (self.low, self.high))
+        return f"{low} to {high} {self.unit}".rstrip()
 
 
 class Group:

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: Import name to rosdep key, where the key is not python3-<import>; None: no key, pip only.
 KEYS = {
+    "apsw": None,
     "backports": None,
     "cv2": "python3-opencv",
     "fpsample": None,

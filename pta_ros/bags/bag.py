@@ -10,23 +10,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from pta_ros.bags import types as bag_types
 from pta_ros.bags.files import ZSTD_MAGIC, find_files, inflated, unpack
 from pta_ros.bags.messages import header, message
-from pta_ros.bags.order import in_order
 from pta_ros.bags.part import Part
-from pta_ros.bags.records import Channel, Raw, Topic
+from pta_ros.bags.records import Channel, Raw, Topic, in_order
 from pta_ros.bags.writer import BagWriter
 from pta_ros.errors import DatasetError
 
 __all__ = ["Bag", "BagWriter", "Raw", "Topic", "header", "message"]
-
-_ENCODING = "cdr"
 
 
 class Bag:
@@ -49,20 +46,16 @@ class Bag:
             self._parts = self._open(stack)
             filled = [part.source for part in self._parts if part.source.count]
             if not filled:
-                told = "; ".join(["no messages in it", *self.losses])
-                raise DatasetError(f"{self._names()}: {told}; expected a recording with messages")
+                names, told = ", ".join(map(str, self.paths)), ["no messages in it", *self.losses]
+                expected = "expected a recording with messages"
+                raise DatasetError(f"{names}: {'; '.join(told)}; {expected}")
             self.begin_ns = min(source.begin_ns for source in filled)
             self.end_ns = max(source.end_ns for source in filled)
             self._read_topics([each for part in self._parts for each in part.source.channels])
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._stack.close()
 
     @property
@@ -85,9 +78,7 @@ class Bag:
                 continue
             last_ns = raw.time_ns
             # Serialized bytes begin with zero, so this is a message that was compressed by itself.
-            if raw.data[:4] == ZSTD_MAGIC:
-                raw = Raw(raw.topic, raw.type, raw.time_ns, inflated(raw.data))
-            yield raw
+            yield raw if raw.data[:4] != ZSTD_MAGIC else replace(raw, data=inflated(raw.data))
         if disordered:
             self._tell(f"{disordered} messages came out of order and are left out")
 
@@ -104,37 +95,27 @@ class Bag:
             name = file.name if same[file.name] == 1 else f"{file.parent.name}/{file.name}"
             try:
                 path, problem = unpack(file, stack)
-                part = Part(path, name, problem)
+                parts.append(Part(path, name, problem))
             except DatasetError as error:
                 if len(files) == 1:
                     raise DatasetError(f"{file}: {error}") from error
                 self._told.append(f"{name}: {error}")
-                continue
-            stack.callback(part.close)
-            parts.append(part)
+            else:
+                stack.callback(parts[-1].close)
         return parts
 
     def _read_topics(self, channels: list[Channel]) -> None:
         """Merge the parts' topics, and learn the message types that they define."""
         for channel in channels:
             topic = channel.topic
-            if channel.encoding != _ENCODING:
-                told = f"{topic.name} is recorded as {channel.encoding!r}; expected {_ENCODING!r}"
-                self._tell(told)
+            if channel.encoding != "cdr":
+                self._tell(f"{topic.name} is recorded as {channel.encoding!r}; expected 'cdr'")
                 continue
-            before = self.topics.get(topic.name)
-            count = topic.count + (before.count if before else 0)
-            kept = before or topic
-            self.topics[topic.name] = Topic(
-                kept.name, kept.type, count, kept.reliability, kept.durability
-            )
+            before = self.topics.get(topic.name, replace(topic, count=0))
+            self.topics[topic.name] = replace(before, count=before.count + topic.count)
         definitions = ((channel.topic.type, channel.definition) for channel in channels)
         self._types, unusable = bag_types.types_of(definitions)
-        for told in unusable:
-            self._tell(told)
+        self._told += unusable
 
     def _tell(self, loss: str) -> None:
         self._told += [loss] if loss not in self._told else []
-
-    def _names(self) -> str:
-        return ", ".join(str(path) for path in self.paths)

@@ -33,7 +33,7 @@ _PIECE = 1 << 16
 def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
     """The recording's files, and in words those that are missing or left out.
 
-    `paths` are folders and files; DatasetError names one that is none or holds nothing.
+    `paths` are folders and files. Raises DatasetError for one that holds no recording.
     """
     files: list[Path] = []
     losses: list[str] = []
@@ -76,7 +76,7 @@ def unpack(path: Path, stack: ExitStack) -> tuple[Path, str]:
 
 
 def inflated(data: bytes) -> bytes:
-    """One compressed message's bytes; damaged ones as they are, which no decoder takes."""
+    """One compressed message's bytes; damaged ones as they are, so that decoding them fails."""
     try:
         return zstd.decompress(data)
     except zstd.ZstdError:

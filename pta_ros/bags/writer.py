@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
 from rosbags.interfaces import Connection
-from rosbags.rosbag2 import (
-    CompressionFormat,
-    CompressionMode,
-    StoragePlugin,
-    Writer,
-    WriterError,
-)
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer, WriterError
 
-from pta_ros.bags.qos import profile
-from pta_ros.bags.types import known_types
+from pta_ros.bags.types import known_types, qos_profile
 from pta_ros.errors import DatasetError
 
 STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
@@ -61,13 +53,8 @@ class BagWriter:
             raise DatasetError(f"{self.path}: cannot write a bag there: {error}") from error
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._writer.__exit__(kind, error, trace)
+    def __exit__(self, *error: Any) -> None:
+        self._writer.__exit__(*error)
 
     def topic(
         self,
@@ -93,7 +80,7 @@ class BagWriter:
             typestore=store,
             msgdef=definition,
             rihs01=None if definition is None else _NO_HASH,
-            offered_qos_profiles=[profile(reliable, latched)],
+            offered_qos_profiles=[qos_profile(reliable, latched)],
         )
 
     def write(self, topic: str, time_ns: int, msg: Any) -> None:

@@ -21,7 +21,7 @@ from pta_ros.errors import PtaError
 from pta_ros.metrics.bound import at_least, at_most, bounds_text, exit_code
 
 if TYPE_CHECKING:
-    from pta_ros.evaluation.replay.records import Replayed
+    from pta_ros.evaluation.replay.record import Replayed
 
 MIN_SPEED = 15.0
 MAX_GROWTH = 1.2

@@ -205,7 +205,7 @@ def _replays(
 def _recording(path: Path | None, engine: Engine) -> Any:
     if path is None:
         return nullcontext()
-    from pta_ros.view.recording import Recording
+    from pta_ros.view.scene import Recording
 
     return Recording(path, list(engine.sensors), path.stem)
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pta_ros import home
 from pta_ros.errors import ConfigError
 from pta_ros.fusion.config import RAW, StreamParams
 from pta_ros.fusion.params import FusionParams, read_params
 from pta_ros.sensors import sensors_of
+from pta_ros.settings import did_you_mean, mapping, read_yaml
 from pta_ros.simulate.script import MODALITIES, Fault, Phase, Script, load_script
 from pta_ros.view.page import Page
 
@@ -183,10 +182,12 @@ def _model_sensors(folder: Path, task: Task) -> tuple[str, ...]:
 
 def _simulation(config: Path, task: Task) -> dict[str, Any]:
     """The world's settings in a configuration that `load_script` has read."""
-    record = yaml.safe_load(config.read_text(encoding="utf-8")).get("simulation") or {}
-    if unknown := set(record) - set(task.simulation):
-        known = ", ".join(task.simulation)
-        raise ConfigError(f"{config}: unknown simulation keys {sorted(unknown)}; expected {known}")
+    content = read_yaml(config, "a world and a fault script")
+    record = mapping(content.get("simulation") or {}, f"{config}: simulation")
+    for name in record:
+        if name not in task.simulation:
+            hint = did_you_mean(name, task.simulation)
+            raise ConfigError(f"{config}: unknown entry simulation.{name}; {hint}")
     try:
         return {name: float(v) if name in _FLOATS else v for name, v in record.items()}
     except (TypeError, ValueError) as error:

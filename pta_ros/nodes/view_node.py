@@ -30,10 +30,10 @@ from pta_ros.nodes.base import STEADY, ProgramNode
 from pta_ros.nodes.records import to_estimate, to_joints, to_statuses
 from pta_ros.nodes.sensor_node import REDUCED, SensorNode, composed_options, sensor_qos
 from pta_ros.sensors import SENSORS
+from pta_ros.sensors.lidar import POSE
 from pta_ros.settings import START, param
 from pta_ros.view.live import LiveScene
 from pta_ros.view.page import Page
-from pta_ros.view.scene import LIDAR_POSE
 
 _DEPTH = 10
 _LOOK_S = 0.25
@@ -66,7 +66,7 @@ class ViewParams:
         True, "false shows what sensor_nodes publish, on each topic + '/reduced'", change=START
     )
     lidar_pose: str = param(
-        LIDAR_POSE,
+        POSE,
         "the LiDAR's pose in the camera's frame: x y z (m) roll pitch yaw (degrees)",
         form=pose_form,
         change=START,
@@ -166,7 +166,7 @@ class ViewNode(ProgramNode):
         if time.monotonic() - self._estimated_at > _SILENCE_S:
             self.scene.no_estimate(self._now_ns())
         if self.scene.server.ended and self.exit_code is None:
-            self.get_logger().error(f"the page's server is gone: {self.scene.server.last_words()}")
+            self.get_logger().error(f"the page's server is gone: {self.scene.server.last_line()}")
             self.exit_code = 1
 
     def nodes(self) -> list[Node]:

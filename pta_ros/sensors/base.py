@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray
+from pta_ros.sensors.wire import as_floats, changed, read, read_size
 
 
 class Sensor(ABC):
@@ -93,3 +95,48 @@ class Sensor(ABC):
                 source, f"reduced to {reduced.shape}", f"finite values in {self.shape}"
             )
         return reduced
+
+    # -- injected faults: how evaluation/faults changes a copy of a recorded message ------------
+
+    #: Kinds of fault (evaluation/faults/plan.py) that it can have, beside those that all can.
+    own_faults: ClassVar[tuple[str, ...]] = ("noise", "nan")
+    #: Fields that tell the shape of the values, outermost first; without, they are a row.
+    axes: ClassVar[tuple[str, ...]] = ()
+    #: What noise of strength v (p in percent) is, in words, and whether values stay above zero.
+    noise_text: ClassVar[str] = "sigma {p:g} % of the mean"
+    positive: ClassVar[bool] = False
+
+    def editable(self, msg: Any, source: str) -> tuple[Any, tuple[NDArray[Any], ...]]:
+        """A copy of a message and its values as arrays to write to; all else stays as it is.
+
+        Raises DecodeError for a message that `decode` would reject for its layout.
+        """
+        name = self.values_field
+        values = as_floats(read(msg, name, source), name, source).copy()
+        shape = tuple(read_size(msg, axis, source) for axis in self.axes) or values.shape
+        if not values.size or values.size != math.prod(shape):
+            raise DecodeError(source, f"{values.size} values in {name}", str(shape))
+        return changed(msg, **{name: values}), (values.reshape(shape),)
+
+    def add_noise(self, values: NDArray[Any], strength: float, rng: np.random.Generator) -> None:
+        """Add noise to the values of one message, in place; one sigma is a share of their mean."""
+        known = np.abs(values[np.isfinite(values)])
+        sigma = np.float32(strength * float(known.mean()) if known.size else 0.0)
+        values += rng.standard_normal(values.shape, np.float32) * sigma
+        if self.positive:
+            np.abs(values, out=values)
+
+    def no_reading(self, values: NDArray[Any]) -> float:
+        """What stands where nothing was received."""
+        return 0.0
+
+    def without_some(self, msg: Any, share: float, rng: np.random.Generator, source: str) -> Any:
+        """A copy of a message in which a share of the values was not received."""
+        other, (values,) = self.editable(msg, source)
+        values[rng.random(values.shape, np.float32) < share] = self.no_reading(values)
+        return other
+
+    def wrongly_declared(self, msg: Any, source: str) -> Any:
+        """A copy of a message that tells another layout than it has."""
+        sizes = [read(msg, axis, source) for axis in self.axes]
+        return changed(msg, **dict(zip(self.axes, sizes[1:] + sizes[:1], strict=True)))

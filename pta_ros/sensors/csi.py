@@ -113,6 +113,13 @@ class CsiSensor(Sensor):
         scaled: FloatArray = ((repaired - low) / (high - low)).astype(np.float32, copy=False)
         return scaled
 
+    # -- injected faults, see Sensor ------------------------------------------------------------
+
+    own_faults: ClassVar[tuple[str, ...]] = ("noise", "dead_antenna", "nan", "wrong_encoding")
+    axes: ClassVar[tuple[str, ...]] = ("antennas", "subcarriers", "packets")
+    noise_text: ClassVar[str] = "sigma {p:g} % of the mean amplitude"
+    positive: ClassVar[bool] = True
+
 
 def repair(array: FloatArray) -> FloatArray:
     """Replace non-finite values by the mean of their packet's finite values (all antennas).

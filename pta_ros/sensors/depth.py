@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,15 @@ from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.compressed import read_compressed
-from pta_ros.sensors.wire import as_bytes, grid, image_to_array, read_bytes, read_size
+from pta_ros.sensors.wire import (
+    as_bytes,
+    changed,
+    grid,
+    image_to_array,
+    read,
+    read_bytes,
+    read_size,
+)
 
 #: Encodings read here: dtype without byte order.
 ENCODINGS = {"16UC1": "u2", "mono16": "u2", "32FC1": "f4"}
@@ -164,6 +173,37 @@ class DepthSensor(Sensor):
         if share > self.max_implausible:
             reason = f"{share:.1%} of the depths are implausible ({low:.4g} to {high:.4g} m)"
             raise DecodeError(source, reason, f"metres in 0..{self.plausible_m:g} (wrong unit?)")
+
+    # -- injected faults, see Sensor ------------------------------------------------------------
+
+    own_faults: ClassVar[tuple[str, ...]] = ("noise", "dropout", "dead_rows", "wrong_encoding")
+    noise_text: ClassVar[str] = "sigma {v:g} m"
+
+    def editable(self, msg: Any, source: str) -> tuple[Any, tuple[NDArray[Any], ...]]:
+        """A copy and its pixels: uint16 millimetres, or float32 metres for all other encodings."""
+        encoding = getattr(msg, "encoding", None)
+        if encoding not in ENCODINGS:
+            metres = np.ascontiguousarray(self.decode(msg, source))
+            msg = SimpleNamespace(header=read(msg, "header", source), **self.fields(metres))
+            encoding = msg.encoding
+        other = changed(msg, data=read_bytes(msg, "data", source).copy())
+        return other, (_pixels(other, ENCODINGS[encoding], source),)
+
+    def add_noise(self, values: NDArray[Any], strength: float, rng: np.random.Generator) -> None:
+        """Every return is off by `strength` metres (one sigma) and stays a return."""
+        whole = values.dtype.kind == "u"
+        sigma, low, high = (strength * 1e3, 1, 65535) if whole else (strength, 1e-3, None)
+        noisy = values + rng.standard_normal(values.shape, np.float32) * np.float32(sigma)
+        noisy = np.clip(np.rint(noisy) if whole else noisy, low, high)
+        values[...] = np.where(values > 0, noisy, values)
+
+    def no_reading(self, values: NDArray[Any]) -> float:
+        """No return: 0, or NaN in metres (ROS's REP 118)."""
+        return 0.0 if values.dtype.kind == "u" else np.nan
+
+    def wrongly_declared(self, msg: Any, source: str) -> Any:
+        """A copy of a message that calls itself a colour image."""
+        return changed(msg, **{"encoding" if hasattr(msg, "encoding") else "format": "rgb8"})
 
 
 def to_metres(pixels: NDArray[Any]) -> FloatArray:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
 from pta_ros.sensors.base import Sensor
-from pta_ros.sensors.pointcloud import FLOAT32, read_xyz
-from pta_ros.sensors.wire import as_bytes
+from pta_ros.sensors.pointcloud import FLOAT32, INT32, read_xyz, xyz_views
+from pta_ros.sensors.wire import as_bytes, changed, read, read_bytes
 
 Range = tuple[float, float]
 
@@ -154,6 +154,37 @@ class LidarSensor(Sensor):
             column = array[:, axis]
             inside &= (column >= low) & (column <= high)
         return inside
+
+    # -- injected faults, see Sensor ------------------------------------------------------------
+
+    own_faults: ClassVar[tuple[str, ...]] = ("noise", "dropout", "nan", "wrong_encoding")
+    noise_text: ClassVar[str] = "sigma {v:g} m"
+
+    def editable(self, msg: Any, source: str) -> tuple[Any, tuple[NDArray[Any], ...]]:
+        """A copy and its x, y and z, (height, width) each, in metres."""
+        other = changed(msg, data=read_bytes(msg, "data", source).copy())
+        return other, xyz_views(other, source)
+
+    def add_noise(self, values: NDArray[Any], strength: float, rng: np.random.Generator) -> None:
+        """Every coordinate is off by `strength` metres (one sigma)."""
+        values += rng.standard_normal(values.shape) * strength
+
+    def without_some(self, msg: Any, share: float, rng: np.random.Generator, source: str) -> Any:
+        """A copy without a share of the points; in an organised cloud they are NaN instead."""
+        other, columns = self.editable(msg, source)
+        lost = rng.random(columns[0].shape) < share
+        if msg.height != 1:
+            for column in columns:
+                column[lost] = np.nan
+            return changed(other, is_dense=False)
+        points = other.data[: msg.width * msg.point_step].reshape(msg.width, msg.point_step)
+        kept = points[~lost[0]]
+        return changed(other, data=kept.reshape(-1), width=len(kept), row_step=kept.size)
+
+    def wrongly_declared(self, msg: Any, source: str) -> Any:
+        """A copy of a message whose coordinates call themselves whole numbers."""
+        fields = [changed(field, datatype=INT32) for field in read(msg, "fields", source)]
+        return changed(msg, fields=fields)
 
 
 def _distinct(points: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ from pta_ros.frames import FloatArray
 from pta_ros.sensors.wire import grid, read, read_bytes, read_size
 
 #: sensor_msgs/PointField datatype numbers of the coordinates read here.
-FLOAT32, FLOAT64 = 7, 8
+FLOAT32, FLOAT64, INT32 = 7, 8, 5
 FLOAT_TYPES = {FLOAT32: "f4", FLOAT64: "f8"}
 
 
@@ -38,15 +38,27 @@ def read_xyz(msg: Any, max_points: int, source: str) -> FloatArray:
     count = layout.height * layout.width
     if not 0 < count <= max_points:
         raise DecodeError(source, f"{count} points", f"between 1 and {max_points}")
-    data = read_bytes(msg, "data", source)
-    if data.size < layout.row_step * layout.height:
-        expected = f"{layout.row_step * layout.height} (row_step x height)"
-        raise DecodeError(source, f"{data.size} bytes of points", expected)
-    points = _gather(data, layout, _fields(msg, source), source)
+    cells = np.empty((layout.height, layout.width, 3), np.float32)
+    for axis, column in enumerate(_views(msg, layout, source)):
+        # float64 beyond float32 becomes infinite and is dropped with the other non-finite points.
+        with np.errstate(over="ignore", invalid="ignore"):
+            cells[:, :, axis] = column
+    points = cells.reshape(-1, 3)
     finite = np.isfinite(points).all(axis=1)
     if not finite.any():
         raise DecodeError(source, f"none of {count} points is finite", "points in metres")
     return points if finite.all() else points[finite]
+
+
+def xyz_views(msg: Any, source: str) -> tuple[NDArray[Any], ...]:
+    """x, y and z of a PointCloud2, (height, width) each, as views of its data.
+
+    Raises DecodeError as `read_xyz`.
+    """
+    layout = _layout(msg, source)
+    if not layout.height * layout.width:
+        raise DecodeError(source, "0 points", "1 or more")
+    return _views(msg, layout, source)
 
 
 def _layout(msg: Any, source: str) -> Layout:
@@ -68,21 +80,17 @@ def _fields(msg: Any, source: str) -> dict[str, Any]:
     return {str(read(field, "name", source)): field for field in reversed(fields)}
 
 
-def _gather(
-    data: NDArray[np.uint8], layout: Layout, fields: dict[str, Any], source: str
-) -> FloatArray:
-    """Copy the x, y and z columns into one float32 (N, 3) array, rows in order."""
-    shape = (layout.height, layout.width)
-    strides = (layout.row_step, layout.point_step)
-    points = np.empty((*shape, 3), np.float32)
-    for axis, name in enumerate("xyz"):
-        if name not in fields:
-            raise DecodeError(source, f"fields {sorted(fields)}", "x, y and z among them")
-        dtype, offset = _column(fields[name], layout, source)
-        # float64 beyond float32 becomes infinite and is dropped with the other non-finite points.
-        with np.errstate(over="ignore", invalid="ignore"):
-            points[:, :, axis] = grid(data, shape, strides, dtype, offset)
-    return points.reshape(-1, 3)
+def _views(msg: Any, layout: Layout, source: str) -> tuple[NDArray[Any], ...]:
+    data = read_bytes(msg, "data", source)
+    if data.size < layout.row_step * layout.height:
+        expected = f"{layout.row_step * layout.height} (row_step x height)"
+        raise DecodeError(source, f"{data.size} bytes of points", expected)
+    fields = _fields(msg, source)
+    if not fields.keys() >= set("xyz"):
+        raise DecodeError(source, f"fields {sorted(fields)}", "x, y and z among them")
+    shape, strides = (layout.height, layout.width), (layout.row_step, layout.point_step)
+    columns = (_column(fields[name], layout, source) for name in "xyz")
+    return tuple(grid(data, shape, strides, dtype, offset) for dtype, offset in columns)
 
 
 def _column(field: Any, layout: Layout, source: str) -> tuple[np.dtype[Any], int]:

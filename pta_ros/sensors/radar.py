@@ -93,3 +93,9 @@ class RadarSensor(WindowSensor):
         if self.standardise:
             filled = (filled - filled.mean()) / max(float(filled.std()), 1e-6)
         return filled.astype(np.float32, copy=False)
+
+    # -- injected faults, see Sensor ------------------------------------------------------------
+
+    own_faults: ClassVar[tuple[str, ...]] = ("noise", "nan", "wrong_encoding")
+    axes: ClassVar[tuple[str, ...]] = ("rows", "columns")
+    noise_text: ClassVar[str] = "sigma {p:g} % of the mean power"

@@ -89,6 +89,14 @@ class RfidSensor(WindowSensor):
             phases = phases - phases.mean(axis=0)
         return np.ascontiguousarray(phases.T, np.float32)
 
+    # -- injected faults, see Sensor ------------------------------------------------------------
+
+    noise_text: ClassVar[str] = "sigma {v:g} rad"
+
+    def add_noise(self, values: NDArray[Any], strength: float, rng: np.random.Generator) -> None:
+        """Every phase is off by `strength` radians (one sigma)."""
+        values += rng.standard_normal(values.shape, np.float32) * np.float32(strength)
+
 
 def coherence(phases: FloatArray) -> float:
     """How alike a tag's changes of phase from packet to packet are, 0 to 1; the median tag's.

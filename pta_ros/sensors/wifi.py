@@ -115,3 +115,10 @@ class WifiSensor(WindowSensor):
             level = pooled.mean(axis=0)
             pooled = (pooled - level) / np.maximum(level, 1e-6)
         return np.ascontiguousarray(pooled.T, np.float32)
+
+    # -- injected faults, see Sensor ------------------------------------------------------------
+
+    own_faults: ClassVar[tuple[str, ...]] = ("noise", "dead_antenna", "nan", "wrong_encoding")
+    axes: ClassVar[tuple[str, ...]] = ("antennas", "subcarriers", "packets")
+    noise_text: ClassVar[str] = "sigma {p:g} % of the mean amplitude"
+    positive: ClassVar[bool] = True

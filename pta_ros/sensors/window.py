@@ -60,7 +60,7 @@ class WindowSensor(Sensor):
         """The model's input of a window (packets, *packet_shape); NaN marks what is not known."""
 
     def check(self, array: FloatArray, source: str) -> None:
-        """Reject a window of another shape, and bad packets."""
+        """Reject a window of another shape, and corrupt packets."""
         expected = (self.packets, *self.raw_shape)
         if array.shape != expected:
             raise DecodeError(source, f"window of shape {array.shape}", str(expected))

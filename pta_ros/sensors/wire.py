@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 from typing import Any
 
@@ -84,6 +85,14 @@ def image_to_array(msg: Any, known: tuple[str, ...], source: str) -> NDArray[Any
         reason = f"encoding {form!r} is {pixels.dtype} of shape {pixels.shape}"
         raise DecodeError(source, reason, "one channel, uint16 millimetres or float metres")
     return pixels
+
+
+def changed(msg: Any, **values: Any) -> Any:
+    """A shallow copy of any message with other values."""
+    other = copy.copy(msg)
+    for name, value in values.items():
+        setattr(other, name, value)
+    return other
 
 
 def as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:

@@ -25,8 +25,8 @@ class RadioModel:
 
     `shadow` is the amplitude share a fully blocking body removes; `echo` the body's amplitude
     reflectivity in metres; `mirror` a wall's reflection coefficient; `snr_db` of one packet.
-    `gain_jitter` is the relative error of the gain control per packet; `bad_frames` the share of
-    frames in which a few values are infinite (as in recorded data).
+    `gain_jitter` is the relative error of the gain control per packet; `corrupt_frames` the share
+    of frames in which a few values are infinite (as in recorded data).
     """
 
     frequency_hz: float = 5.32e9
@@ -41,7 +41,7 @@ class RadioModel:
     mirror: float = 0.45
     snr_db: float = 28.0
     gain_jitter: float = 0.02
-    bad_frames: float = 0.03
+    corrupt_frames: float = 0.03
     level: float = 40.0
 
     @property
@@ -194,7 +194,7 @@ def _receive(
     noisy = np.abs(response + sigma * (noise[0] + 1j * noise[1]))
     gain = 1.0 + model.gain_jitter * rng.standard_normal(response.shape[2])
     out = np.asarray(noisy * gain * (model.level / np.sqrt(power)))
-    if rng.random() < model.bad_frames:
+    if rng.random() < model.corrupt_frames:
         count = int(rng.integers(1, 40))
         out.reshape(-1)[rng.integers(0, out.size, count)] = rng.choice([np.inf, -np.inf], count)
     return out

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.errors import ConfigError
+from pta_ros.sensors import RadarSensor, RfidSensor, WifiSensor, WindowSensor
 from pta_ros.simulate import kinematics, motion
 from pta_ros.simulate.actions import Action, xrf55_action
 from pta_ros.simulate.body import Subject
@@ -21,8 +22,8 @@ from pta_ros.simulate.rf_sensors import Radar, Rfid, Wifi
 from pta_ros.simulate.room import Placement, body_to_camera
 
 #: Seconds of a sample of the data set, and packets of each sensor in it.
-WINDOW_S = 5.0
-PACKETS = {"radar": 17, "wifi": 1000, "rfid": 148}
+WINDOW_S = WindowSensor.window_s
+PACKETS = {kind.modality: kind.packets for kind in (RadarSensor, WifiSensor, RfidSensor)}
 SCENES = (1, 2, 3, 4)
 
 _STREAM = 505

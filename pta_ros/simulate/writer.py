@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import scipy.io
 
+from pta_ros.datasets.mmfi import FOLDERS
 from pta_ros.errors import DatasetError
 from pta_ros.simulate.recording import Recording, SimFrame, scene_of
 from pta_ros.simulate.tree import PARTIAL
@@ -63,8 +64,8 @@ def write_clip(root: Path, plan: TreePlan, subject: int, action: int) -> bool:
         return False
     partial = folder.with_name(PARTIAL + folder.name)
     shutil.rmtree(partial, ignore_errors=True)
-    for sensor in ("depth", "lidar", "wifi-csi"):
-        (partial / sensor).mkdir(parents=True)
+    for name, _ in FOLDERS.values():
+        (partial / name).mkdir(parents=True)
     recording = Recording(plan.seed, subject, action, step_s=plan.step / RATE_HZ)
     for number in range(plan.frames):
         _write_frame(partial, number + 1, recording.frame(number))
@@ -74,13 +75,14 @@ def write_clip(root: Path, plan: TreePlan, subject: int, action: int) -> bool:
 
 
 def _write_frame(folder: Path, number: int, frame: SimFrame) -> None:
-    name = f"frame{number:03d}"
-    png = folder / "depth" / f"{name}.png"
+    png, cloud, channel = (
+        folder / name / f"frame{number:03d}.{ending}" for name, ending in FOLDERS.values()
+    )
     if not cv2.imwrite(str(png), frame.depth_mm, _FAST_PNG):
         raise DatasetError(f"{png}: could not be written; check the space left on the disk")
-    frame.lidar_m.astype(np.float64).tofile(folder / "lidar" / f"{name}.bin")
+    frame.lidar_m.astype(np.float64).tofile(cloud)
     csi = {"CSIamp": frame.csi, "CSIphase": np.zeros_like(frame.csi)}
-    scipy.io.savemat(folder / "wifi-csi" / f"{name}.mat", csi)
+    scipy.io.savemat(channel, csi)
 
 
 _FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]

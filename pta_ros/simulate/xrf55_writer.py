@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pta_ros.datasets.xrf55 import FOLDERS
 from pta_ros.simulate.rf import RfRecording
 from pta_ros.simulate.tree import PARTIAL
 
 FORMAT_VERSION = 1
-#: Folder of each sensor in a scene, as published.
-FOLDERS = {"radar": "mmWave", "wifi": "WiFi", "rfid": "RFID"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Xrf55Plan:
 def write_sample(root: Path, seed: int, scene: int, subject: int, action: int, repeat: int) -> bool:
     """Write one sample's three files; False when they are there already."""
     name = f"{subject:02d}_{action:02d}_{repeat:02d}.npy"
-    files = {m: root / f"Scene{scene}" / folder / name for m, folder in FOLDERS.items()}
+    files = {m: root / f"Scene{scene}" / folder / name for m, (folder, _) in FOLDERS.items()}
     if all(file.is_file() for file in files.values()):
         return False
     packets = RfRecording(seed, subject, action, repeat, scene).packets().contents

@@ -5,20 +5,18 @@ Mutual learning (Zhang et al., 2018) trains single-modality models that learn fr
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div
 
-from pta_ros.datasets.features import FeatureSet
 from pta_ros.model.baselines import MeanOfPredictions
 from pta_ros.model.pta import PTA
 from pta_ros.training.config import TrainConfig
-from pta_ros.training.fit import loss_stage
+from pta_ros.training.fit import Setup, adam, loss_stage
 from pta_ros.training.purify import draw_subsets
-from pta_ros.training.resume import Figures, Stage
+from pta_ros.training.resume import Stage
 
 
 def with_activity(model: PTA, config: TrainConfig) -> PTA:
@@ -31,16 +29,10 @@ def with_activity(model: PTA, config: TrainConfig) -> PTA:
     return both.eval()
 
 
-def activity_stage(
-    config: TrainConfig,
-    model: PTA,
-    data: FeatureSet,
-    rows: Tensor,
-    validate: Callable[[], Figures],
-    progress: Callable[[int, int], None],
-) -> Stage:
+def activity_stage(setup: Setup, model: PTA) -> Stage:
     """The stage that trains `model.activity` alone, on refined and plain features at random."""
-    head, settings = model.activity, config.activity
+    head, config, data = model.activity, setup.config, setup.data
+    settings = config.activity
     assert head is not None, "a model with a second task"
     model.requires_grad_(False)
     head.requires_grad_(True)
@@ -57,8 +49,8 @@ def activity_stage(
         return cross_entropy(out.logits, data.truth(part).labels)
 
     budget = replace(config.meta, epochs=settings.epochs, learning_rate=settings.learning_rate)
-    own = replace(config, meta=budget)
-    stage = loss_stage("activity", own, model, theta, rows, loss_of, validate, progress)
+    own = replace(setup, config=replace(config, meta=budget))
+    stage = loss_stage("activity", own, model, theta, loss_of)
     return replace(stage, setting="activity.learning_rate")
 
 
@@ -82,18 +74,9 @@ def mutual_loss(logits: Tensor, present: Tensor, labels: Tensor) -> Tensor:
     return ((own + peers) * present).sum() / present.sum()
 
 
-def mutual_stage(
-    config: TrainConfig,
-    model: MeanOfPredictions,
-    data: FeatureSet,
-    rows: Tensor,
-    validate: Callable[[], Figures],
-    progress: Callable[[int, int], None],
-) -> Stage:
+def mutual_stage(setup: Setup, model: MeanOfPredictions) -> Stage:
     """The stage that trains all single-modality models together, without modality dropout."""
-    theta = torch.optim.Adam(
-        model.parameters(), config.meta.learning_rate, weight_decay=config.meta.weight_decay
-    )
+    data = setup.data
 
     def loss_of(part: Tensor) -> Tensor:
         model.train()
@@ -102,4 +85,4 @@ def mutual_stage(
         logits = torch.stack([answer.logits for answer in each], dim=1)
         return mutual_loss(logits, mask, data.truth(part).labels)
 
-    return loss_stage("mutual", config, model, theta, rows, loss_of, validate, progress)
+    return loss_stage("mutual", setup, model, adam(setup, model), loss_of)

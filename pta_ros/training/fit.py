@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -32,30 +32,46 @@ Step = Callable[[int, int, Tensor], Figures]
 WITHIN_ONE = 0.6827
 
 
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What a stage trains with: `rows` of `data`, by the budget of `config.meta`.
+
+    `validate` returns the figures of one epoch, `progress` is called with (steps done, of all),
+    `ranks` are the processes that make each step together.
+    """
+
+    config: TrainConfig
+    data: FeatureSet
+    rows: Tensor
+    validate: Callable[[], Figures] = dict
+    progress: Callable[[int, int], None] = lambda done, total: None
+    ranks: Ranks = ALONE
+
+
 def fit_stage(
     name: str,
-    config: TrainConfig,
+    setup: Setup,
     model: nn.Module,
     optimizers: Mapping[str, torch.optim.Optimizer],
-    rows: Tensor,
     step: Step,
-    validate: Callable[[], Figures],
-    progress: Callable[[int, int], None],
 ) -> Stage:
-    """A stage of config.meta's budget: `step` on shuffled batches, theta's rate by its schedule."""
-    settings = config.meta
+    """A stage that makes `step` on shuffled batches, theta's learning rate by its schedule."""
+    settings = setup.config.meta
 
     def epoch(number: int) -> Figures:
         sums: Figures = {}
-        plan = batches(rows, settings.batch)
+        plan = batches(setup.rows, settings.batch)
         for i, part in enumerate(plan, start=1):
             _set_rate(optimizers["theta"], settings, (number + i / len(plan)) / settings.epochs)
             for figure, value in finite(step(i, len(plan), part)).items():
                 sums[figure] = sums.get(figure, 0.0) + value / len(plan)
-            progress(i, len(plan))
+            setup.progress(i, len(plan))
         return sums
 
-    return Stage(name, model, optimizers, settings.epochs, epoch, config.seed, validate=validate)
+    return Stage(
+        name, model, optimizers, settings.epochs, epoch, setup.config.seed, ranks=setup.ranks,
+        validate=setup.validate,
+    )  # fmt: skip
 
 
 def _set_rate(theta: torch.optim.Optimizer, settings: MetaConfig, position: float) -> None:
@@ -68,42 +84,30 @@ def _set_rate(theta: torch.optim.Optimizer, settings: MetaConfig, position: floa
 
 def loss_stage(
     name: str,
-    config: TrainConfig,
+    setup: Setup,
     model: nn.Module,
     theta: torch.optim.Optimizer,
-    rows: Tensor,
     loss_of: Callable[[Tensor], Tensor],
-    validate: Callable[[], Figures],
-    progress: Callable[[int, int], None],
-    ranks: Ranks = ALONE,
 ) -> Stage:
-    """A fit_stage of which each step moves `theta` down the gradient of `loss_of(rows)`.
-
-    `name` is also that of the loss. `ranks` are the processes that make each step together.
-    """
+    """A stage whose steps move `theta` down the gradient of `loss_of(rows)`, named loss_`name`."""
 
     def step(number: int, count: int, part: Tensor) -> Figures:
         loss = loss_of(part)
-        ranks.step(theta, loss)
+        setup.ranks.step(theta, loss)
         return {f"loss_{name}": float(loss.detach())}
 
-    stage = fit_stage(name, config, model, {"theta": theta}, rows, step, validate, progress)
-    return replace(stage, ranks=ranks)
+    return fit_stage(name, setup, model, {"theta": theta}, step)
 
 
-def supervised_stage(
-    config: TrainConfig,
-    model: System,
-    data: FeatureSet,
-    rows: Tensor,
-    validate: Callable[[], Figures],
-    progress: Callable[[int, int], None],
-    ranks: Ranks = ALONE,
-) -> Stage:
+def adam(setup: Setup, model: nn.Module) -> torch.optim.Optimizer:
+    """Adam over all parameters of `model`, by the settings of config.meta."""
+    rate, decay = setup.config.meta.learning_rate, setup.config.meta.weight_decay
+    return torch.optim.Adam(model.parameters(), rate, weight_decay=decay)
+
+
+def supervised_stage(setup: Setup, model: System) -> Stage:
     """The stage of a system that the task loss alone trains, with modality dropout."""
-    theta = torch.optim.Adam(
-        model.parameters(), config.meta.learning_rate, weight_decay=config.meta.weight_decay
-    )
+    data, ranks, theta = setup.data, setup.ranks, adam(setup, model)
     ranks.join_norms(model)
 
     def predict(rows: Tensor, mask: Tensor, used: Tensor) -> PTAOutput:
@@ -113,9 +117,9 @@ def supervised_stage(
         model.train()
         mask = draw_subsets(data.present[part])
         out = ranks.share(partial(predict, used=mask.any(dim=0)), part, mask)
-        return task_loss(config.task_loss, PTAOutput(*out), data.truth(part))
+        return task_loss(setup.config.task_loss, PTAOutput(*out), data.truth(part))
 
-    return loss_stage("task", config, model, theta, rows, loss_of, validate, progress, ranks)
+    return loss_stage("task", setup, model, theta, loss_of)
 
 
 def endless(rows: Tensor, size: int) -> Iterator[Tensor]:

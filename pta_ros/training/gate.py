@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -17,10 +17,9 @@ from pta_ros.metrics.evaluate import predict_subset
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import subset_number
-from pta_ros.training.config import TrainConfig
-from pta_ros.training.fit import loss_stage
+from pta_ros.training.fit import Setup, loss_stage
 from pta_ros.training.purify import draw_subsets
-from pta_ros.training.resume import Figures, Stage
+from pta_ros.training.resume import Stage
 
 #: Features of corrupted frames: modality -> kind -> tokens of the same rows as the clean ones.
 Corrupted = Mapping[str, Mapping[str, FeatureSet]]
@@ -33,21 +32,13 @@ LEAST_ODDS = 1.0
 CARRIES, PEOPLE = 2.0, 0.95
 
 
-def gate_stage(
-    config: TrainConfig,
-    model: PTA,
-    clean: FeatureSet,
-    corrupted: Corrupted,
-    rows: Tensor,
-    validate: Callable[[], Figures],
-    progress: Callable[[int, int], None],
-) -> Stage:
-    """The stage that trains `model.gate` alone, on `rows`, each modality corrupted at random.
+def gate_stage(setup: Setup, model: PTA, corrupted: Corrupted) -> Stage:
+    """The stage that trains `model.gate` alone, on frames of which each is corrupted at random.
 
     It learns which frames were corrupted (binary cross-entropy), not what error they cause: for the
     people whom the encoders were trained on, all sensors are better than they are for others.
     """
-    gate = model.gate
+    gate, clean, config = model.gate, setup.data, setup.config
     assert gate is not None, "a model with config.gate"
     model.requires_grad_(False)
     gate.requires_grad_(True)
@@ -65,7 +56,7 @@ def gate_stage(
         odds = gate.log_odds(features, mask, model.head)[mask]
         return binary_cross_entropy_with_logits(odds, hit[mask].to(odds.dtype))
 
-    stage = loss_stage("gate", config, model, theta, rows, loss_of, validate, progress)
+    stage = loss_stage("gate", setup, model, theta, loss_of)
     return replace(stage, setting="gate.learning_rate")
 
 

@@ -18,7 +18,7 @@ from pta_ros.model.pta import PTA, scatter_rows
 from pta_ros.model.purify import fuse
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
-from pta_ros.training.fit import endless, fit_stage
+from pta_ros.training.fit import Setup, endless, fit_stage
 from pta_ros.training.losses import alignment, task_error, task_loss
 from pta_ros.training.purify import draw_subsets
 from pta_ros.training.resume import Figures, Stage
@@ -179,23 +179,16 @@ def _at(model: nn.Module, tensors: Mapping[str, Tensor], function: Callable[[], 
     return functional_call(_Caller(model), named, (function,))
 
 
-def meta_stage(
-    config: TrainConfig,
-    model: PTA,
-    data: FeatureSet,
-    rows: dict[str, Tensor],
-    progress: Callable[[int, int], None],
-    validate: Callable[[], Figures],
-    ranks: Ranks = ALONE,
-) -> Stage:
-    """The stage that trains `model` on rows["train"] and its weights on rows["meta_val"]."""
-    settings, trainer = config.meta, MetaTrainer(config, model, data, ranks)
-    meta_rows = endless(rows["meta_val"], settings.batch)
+def meta_stage(setup: Setup, model: PTA, outer_rows: Tensor) -> Stage:
+    """The stage that trains `model` on the setup's rows, and its weights on `outer_rows`."""
+    settings = setup.config.meta
+    trainer = MetaTrainer(setup.config, model, setup.data, setup.ranks)
+    meta_rows = endless(outer_rows, settings.batch)
 
     def step(number: int, count: int, part: Tensor) -> Figures:
         nonlocal meta_rows
         if number == 1:  # drawn anew in every epoch: a resumed run must draw the same
-            meta_rows = endless(rows["meta_val"], settings.batch)
+            meta_rows = endless(outer_rows, settings.batch)
         figures = trainer.inner(part)
         if number % (settings.outer_every or count) == 0:
             trainer.outer(next(meta_rows))
@@ -204,8 +197,7 @@ def meta_stage(
     def after() -> Figures:
         full = torch.ones(1, len(model.config.modalities), dtype=torch.bool)
         shares = zip(model.config.modalities, model.purify(full)[0].tolist(), strict=True)
-        return {**validate(), **{f"weight_{m}": w for m, w in shares}}
+        return {**setup.validate(), **{f"weight_{m}": w for m, w in shares}}
 
     optimizers = {"theta": trainer.theta, "a": trainer.a}
-    stage = fit_stage("meta", config, model, optimizers, rows["train"], step, after, progress)
-    return replace(stage, ranks=ranks)
+    return fit_stage("meta", replace(setup, validate=after), model, optimizers, step)

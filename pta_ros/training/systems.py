@@ -20,7 +20,7 @@ from pta_ros.training.activity import activity_stage, mutual_stage, with_activit
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.corrupt import FROZEN
 from pta_ros.training.distributed import ALONE, Ranks
-from pta_ros.training.fit import calibrate, supervised_stage
+from pta_ros.training.fit import Setup, calibrate, supervised_stage
 from pta_ros.training.gate import Corrupted, calibrate_gate, gate_stage
 from pta_ros.training.meta import meta_stage
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
@@ -137,12 +137,10 @@ def add_activity(model: PTA, config: TrainConfig, bench: Bench) -> PTA:
         found = evaluate_activities(both, bench.clean, rows["val"])
         return {f"val_{r.subset}_%": r.accuracy for r in found}
 
-    stage = activity_stage(
-        config, both, bench.clean, torch.cat([rows["train"], rows["meta_val"]]), validate,
-        bench.watcher.progress("activity"),
-    )  # fmt: skip
+    trained = torch.cat([rows["train"], rows["meta_val"]])
+    setup = Setup(config, bench.clean, trained, validate, bench.watcher.progress("activity"))
     with bench.ranks.one_by_one():
-        _run(stage, "activity", config, bench)
+        _run(activity_stage(setup, both), "activity", config, bench)
     return both.eval()
 
 
@@ -151,11 +149,7 @@ def _supervised(name: str, bench: Bench, make: Callable[[], ConcatenateMlp | XFi
     model = make()
     _start_head(model.head, bench)
     _take_projections(model, bench)
-    stage = supervised_stage(
-        bench.config, model, bench.clean, bench.ready.rows["train"], _validate(bench, model),
-        bench.watcher.progress(name), bench.ranks,
-    )  # fmt: skip
-    _run(stage, name, bench.config, bench)
+    _run(supervised_stage(_setup(name, bench, model), model), name, bench.config, bench)
     return model
 
 
@@ -175,11 +169,8 @@ def _pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Bench) 
     _take_projections(model, bench)
     for modality, single in bench.singles.items():
         model.encoders[modality].load_state_dict(single.encoder.state_dict())
-    stage = meta_stage(
-        config, model, bench.clean, bench.ready.rows, bench.watcher.progress(name),
-        _validate(bench, model), bench.ranks,
-    )  # fmt: skip
-    _run(stage, name, config, bench)
+    setup = replace(_setup(name, bench, model), config=config)
+    _run(meta_stage(setup, model, bench.ready.rows["meta_val"]), name, config, bench)
     return model
 
 
@@ -194,10 +185,8 @@ def _gated(bench: Bench) -> PTA:
     model = PTA(config.model)
     trained = SYSTEMS[UNGATED].make(bench).state_dict()
     model.load_state_dict({**model.state_dict(), **trained})
-    stage = gate_stage(
-        config, model, bench.clean, _one_frame(bench.corrupted), bench.ready.rows["train"],
-        _validate(bench, model), bench.watcher.progress("gate"),
-    )  # fmt: skip
+    setup = replace(_setup("gate", bench, model), config=config, ranks=ALONE)
+    stage = gate_stage(setup, model, _one_frame(bench.corrupted))
     with bench.ranks.one_by_one():  # the gate is small: sharing it would cost more than it saves
         _run(stage, "pta_gate", config, bench)
     rows = _unseen(bench)
@@ -206,7 +195,7 @@ def _gated(bench: Bench) -> PTA:
 
 
 def _one_frame(corrupted: Corrupted) -> Corrupted:
-    """The kinds that a single frame can show; a frozen sensor is the streams' to notice."""
+    """The kinds that a single frame can show; the streams notice a frozen sensor."""
     return {
         m: {kind: view for kind, view in kinds.items() if kind != FROZEN}
         for m, kinds in corrupted.items()
@@ -216,12 +205,9 @@ def _one_frame(corrupted: Corrupted) -> Corrupted:
 def _mutual(bench: Bench) -> MeanOfPredictions:
     model = _mean_of_predictions(bench)
     seed_everything(bench.config.seed, "mutual")
-    stage = mutual_stage(
-        bench.config, model, bench.clean, bench.ready.rows["train"], _validate(bench, model),
-        bench.watcher.progress("mutual"),
-    )  # fmt: skip
+    setup = replace(_setup("mutual", bench, model), ranks=ALONE)
     with bench.ranks.one_by_one():
-        _run(stage, "mutual", bench.config, bench)
+        _run(mutual_stage(setup, model), "mutual", bench.config, bench)
     return model
 
 
@@ -263,7 +249,9 @@ def _run(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> None:
     bench.histories[name] = stage.history
 
 
-def _validate(bench: Bench, model: Projected) -> Callable[[], Figures]:
+def _setup(name: str, bench: Bench, model: Projected) -> Setup:
+    """The bench's training rows, validated on its validation rows."""
+
     def validate() -> Figures:
         rows = bench.ready.rows["val"]
         if bench.config.model.has("pose"):
@@ -272,4 +260,7 @@ def _validate(bench: Bench, model: Projected) -> Callable[[], Figures]:
         activities = evaluate_activities(model, bench.clean, rows)
         return {f"val_{r.subset}_%": r.accuracy for r in activities}
 
-    return validate
+    return Setup(
+        bench.config, bench.clean, bench.ready.rows["train"], validate,
+        bench.watcher.progress(name), bench.ranks,
+    )  # fmt: skip

@@ -8,10 +8,10 @@ from dataclasses import replace
 import rerun as rr
 
 from pta_ros.frames import Estimate, FloatArray, Frame, StreamStatus
+from pta_ros.sensors.lidar import POSE
 from pta_ros.view.layout import APPLICATION
-from pta_ros.view.page import Page
-from pta_ros.view.scene import LIDAR_POSE, Scene
-from pta_ros.view.server import PageServer
+from pta_ros.view.page import Page, PageServer
+from pta_ros.view.scene import Scene
 
 #: A stamp farther from now than this is not believed.
 _BELIEVED_NS = 5_000_000_000
@@ -28,7 +28,7 @@ class LiveScene:
     """
 
     def __init__(
-        self, page: Page, modalities: Sequence[str], title: str, lidar_pose: str = LIDAR_POSE
+        self, page: Page, modalities: Sequence[str], title: str, lidar_pose: str = POSE
     ) -> None:
         self.server = PageServer(page)
         self._about = (modalities, title, lidar_pose)

@@ -1,36 +1,31 @@
-"""What is shown of the fusion, logged to a rerun recording: the live page's and the file's way.
+"""What is shown of the fusion, logged to a rerun recording: the live page's, or a file (.rrd).
 
-Nothing that is no longer true stays on the screen: where a stream is not LIVE its frame goes, and
-where none is, the skeleton.
+Nothing that is no longer true stays on the screen: the frame of a stream that is not LIVE is taken
+away, and the skeleton where no stream is LIVE.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import rerun as rr
 
+from pta_ros.errors import DatasetError
 from pta_ros.frames import Estimate, FloatArray, Frame, StreamState, StreamStatus
 from pta_ros.fusion.transforms import from_pose
-from pta_ros.sensors.depth import DepthSensor
+from pta_ros.sensors.lidar import POSE
 from pta_ros.skeleton import BONES, LIMBS, NUM_JOINTS
 from pta_ros.view import layout
 from pta_ros.view.pairs import Pairs
 
-#: Pose of the LiDAR (x forward, y left, z up) in the camera's frame, "x y z roll pitch yaw" in
-#: metres and degrees: 0.15 m above the camera and turned as it is, as in the simulated lab.
-LIDAR_POSE = "0 -0.15 0 0 -90 90"
-
 #: Of a live scene: what the plots show, and how often a state that lasts is logged again.
 WINDOW_S, REPEAT_NS = 30.0, 2_000_000_000
 
-_BONE_M, _TRUTH_M, _POINT_M = 0.012, 0.006, 0.008
+_BONE_M, _TRUTH_M = 0.012, 0.006
 #: A joint is drawn as large as its standard deviation, within these bounds (m).
 _SMALLEST_M, _LARGEST_M = 0.015, 0.15
-_MM = 1000.0  # per metre
-#: The camera's intrinsics are given for an image of this width.
-_FULL_WIDTH = 640
 
 _LIMB_OF = {joint: limb for limb, joints in LIMBS.items() for joint in joints}
 _JOINT_COLOURS = [layout.LIMB_COLOURS[_LIMB_OF[joint]] for joint in range(NUM_JOINTS)]
@@ -40,8 +35,8 @@ _BONE_COLOURS = [_JOINT_COLOURS[child] for _, child in BONES]
 class Scene:
     """Logs to `stream`; all times are ns on one clock and become the timeline "stamp".
 
-    `lidar_pose` places the clouds, see LIDAR_POSE. With `live` the plots show the last WINDOW_S
-    seconds, and states are logged again and again, for a server that forgets the oldest data.
+    `lidar_pose` places the clouds in the camera's frame. With `live` the plots show the last
+    WINDOW_S seconds, and states are logged again and again, for a server that forgets old data.
     """
 
     def __init__(
@@ -49,7 +44,7 @@ class Scene:
         stream: rr.RecordingStream,
         modalities: Sequence[str],
         title: str,
-        lidar_pose: str = LIDAR_POSE,
+        lidar_pose: str = POSE,
         live: bool = False,
     ) -> None:
         self._stream = stream
@@ -74,8 +69,14 @@ class Scene:
         known = self._states.get(frame.modality)
         if known is not None and known[0] is not StreamState.LIVE:
             return
-        self._begin(layout.FRAMES[frame.modality], frame.stamp_ns)
-        {"depth": self._depth, "lidar": self._lidar, "csi": self._csi}[frame.modality](frame.array)
+        picture = layout.picture(frame.modality)
+        if not picture:
+            return
+        self._begin(layout.entity(frame.modality), frame.stamp_ns)
+        if picture == "image" and frame.array.shape != self._image_shape:
+            self._image_shape = frame.array.shape
+            self._log(layout.CAMERA, layout.lens(*frame.array.shape), static=True)
+        self._log(layout.entity(frame.modality), layout.drawn(frame.modality, frame.array))
 
     def estimate(self, estimate: Estimate) -> None:
         """Show an estimate: skeleton, weights, time per stage; the error once the truth is near."""
@@ -131,11 +132,12 @@ class Scene:
 
     def _tell(self, status: StreamStatus, time_ns: int) -> None:
         live = status.state is StreamState.LIVE
-        text = f"{status.modality} {status.state.name}{': ' * bool(status.reason)}{status.reason}"
+        text = f"{status.modality} {status.state.name}"
+        text = f"{text}: {status.reason}" if status.reason else text
         level = rr.TextLogLevel.INFO if live else rr.TextLogLevel.WARN
         self._log(layout.REASONS, rr.TextLog(text, level=level))
-        if not live and status.modality in layout.FRAMES:
-            self._end(layout.FRAMES[status.modality], time_ns)
+        if not live and layout.picture(status.modality):
+            self._end(layout.entity(status.modality), time_ns)
 
     def _errors(self, found: Sequence[tuple[int, float]]) -> None:
         for stamp_ns, error_m in found:
@@ -145,31 +147,6 @@ class Scene:
             self._compared = True
             self._send_layout(truth=True)
 
-    def _depth(self, metres: FloatArray) -> None:
-        if metres.shape != self._image_shape:
-            self._image_shape = metres.shape
-            self._log(layout.CAMERA, _camera(*metres.shape), static=True)
-        # Whole millimetres: a quarter of the size in a file, and 0 still is no return.
-        pixels = np.rint(metres * _MM).astype(np.uint16)
-        near_far = (DepthSensor.min_m * _MM, DepthSensor.max_m * _MM)
-        image = rr.DepthImage(pixels, meter=_MM, colormap="viridis", depth_range=near_far)
-        self._log(layout.DEPTH, image)
-
-    def _lidar(self, points_m: FloatArray) -> None:
-        cloud = rr.Points3D(points_m, radii=_POINT_M, colors=layout.MODALITY_COLOURS["lidar"])
-        self._log(layout.LIDAR, cloud)
-
-    def _csi(self, amplitude: FloatArray) -> None:
-        """One line per antenna: the packets' mean (antennas, subcarriers), upwards, 1 wide."""
-        mean = amplitude.mean(axis=2)
-        across = np.linspace(0.0, 1.0, mean.shape[1])
-        down = 0.6 * (mean.max() - mean) / (float(np.ptp(mean)) or 1.0)
-        lines = [np.stack([across, row], axis=1) for row in down]
-        colour = np.array(layout.MODALITY_COLOURS["csi"])
-        shades = [(colour * share).astype(np.uint8) for share in np.linspace(1.0, 0.5, len(lines))]
-        drawn = rr.LineStrips2D(lines, colors=shades, radii=0.003)
-        self._log(layout.CSI, drawn)
-
     def _send_layout(self, truth: bool) -> None:
         self._stream.send_blueprint(layout.blueprint(self._modalities, truth, self._window_s))
 
@@ -178,7 +155,9 @@ class Scene:
         self._log(layout.WORLD, rr.ViewCoordinates.RDF, static=True)
         pose = from_pose(lidar_pose)
         placed = rr.Transform3D(translation=pose[:3, 3], mat3x3=pose[:3, :3])
-        self._log(layout.LIDAR, placed, static=True)
+        for modality in self._modalities:
+            if layout.picture(modality) == "points":
+                self._log(layout.entity(modality), placed, static=True)
         states = list(StreamState)
         colours = rr.StateConfiguration(
             values=[state.name for state in states],
@@ -186,8 +165,7 @@ class Scene:
         )
         for modality in self._modalities:
             self._log(f"{layout.STATES}/{modality}", colours, static=True)
-            colour = layout.MODALITY_COLOURS.get(modality, layout.TRUTH_COLOUR)
-            line = rr.SeriesLines(names=modality, colors=colour, widths=2.0)
+            line = rr.SeriesLines(names=modality, colors=layout.colour(modality), widths=2.0)
             self._log(f"{layout.WEIGHTS}/{modality}", line, static=True)
         error = rr.SeriesLines(names="error", colors=layout.ERROR_COLOUR, widths=2.0)
         self._log(layout.ERROR, error, static=True)
@@ -213,14 +191,26 @@ class Scene:
             self._log(each, rr.Clear(recursive=True))
 
 
-def _camera(height: int, width: int) -> rr.Pinhole:
-    """The depth camera for an image of this size, however much it was shrunk."""
-    scale = width / _FULL_WIDTH
-    lens = DepthSensor
-    return rr.Pinhole(
-        resolution=(width, height),
-        focal_length=(lens.fx * scale, lens.fy * scale),
-        principal_point=((lens.cx + 0.5) * scale - 0.5, (lens.cy + 0.5) * scale - 0.5),
-        camera_xyz=rr.ViewCoordinates.RDF,
-        image_plane_distance=0.4,
-    )
+class Recording(Scene):
+    """A scene that is written to `path`; use it in a `with` block, then the file is complete.
+
+    Raises DatasetError when `path` cannot be written.
+    """
+
+    def __init__(
+        self, path: Path, modalities: Sequence[str], title: str, lidar_pose: str = POSE
+    ) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.open("wb").close()
+        except OSError as error:
+            raise DatasetError(f"cannot write {path}: {error.strerror}") from error
+        self._file = rr.RecordingStream(layout.APPLICATION)
+        self._file.save(path)
+        super().__init__(self._file, modalities, title, lidar_pose)
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.disconnect()

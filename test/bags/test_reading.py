@@ -4,8 +4,8 @@ import sqlite3
 import pytest
 
 from pta_ros.bags.bag import Bag, Topic
-from pta_ros.bags.db3 import Db3Remains
 from pta_ros.bags.mcap_file import McapRemains
+from pta_ros.bags.part import Db3Remains
 
 KINDS = [
     ("mcap", ""),

@@ -18,7 +18,7 @@ import pytest
 
 pytest.importorskip("rerun")
 from pta_ros.frames import Estimate, StreamState, StreamStatus
-from pta_ros.view.layout import LIMB_COLOURS, MODALITY_COLOURS, STATE_COLOURS, TRUTH_COLOUR
+from pta_ros.view.layout import LIMB_COLOURS, STATE_COLOURS, TRUTH_COLOUR, colour
 from pta_ros.view.page import free_port
 
 pytestmark = pytest.mark.ros
@@ -183,7 +183,7 @@ def test_a_browser_shows_the_person_the_sensors_and_the_states(live, browser, tm
     browser.meanwhile = lambda: live.bench.listen(0.05, live.send)
     browser.call("Page.navigate", url=live.url)
     wanted = {limb: (LIMB_COLOURS[limb], 40) for limb in LIMB_COLOURS}
-    wanted["cloud"] = (MODALITY_COLOURS["lidar"], 40)
+    wanted["cloud"] = (colour("lidar"), 40)
     wanted["live"] = (STATE_COLOURS[StreamState.LIVE], 200)
     wanted["corrupt"] = (STATE_COLOURS[StreamState.CORRUPT], 200)
     wanted["truth"] = (TRUTH_COLOUR, 20)

@@ -56,7 +56,7 @@ def test_the_channel_changes_smoothly_with_the_persons_place(radio):
 
 
 def test_the_body_moves_between_packets_and_noise_is_small(radio):
-    model = RadioModel(bad_frames=0.0, gain_jitter=0.0)
+    model = RadioModel(corrupt_frames=0.0, gain_jitter=0.0)
     quiet = RadioChannel("E01", model)
     joints = packets(radio, action=20, time_s=1.0)
     clean = np.abs(quiet.response(joints))

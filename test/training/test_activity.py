@@ -18,6 +18,7 @@ from pta_ros.simulate.xrf55_writer import Xrf55Plan
 from pta_ros.training.activity import activity_stage, mutual_loss, with_activity
 from pta_ros.training.augment import AUGMENT
 from pta_ros.training.config import TrainConfig, config_from
+from pta_ros.training.fit import Setup
 from pta_ros.training.resume import seed_everything
 from pta_ros.training.run import train, train_systems
 from pta_ros.training.systems import BY_TASK
@@ -135,7 +136,7 @@ def test_a_second_head_learns_and_moves_nothing_else():
     rows = torch.arange(48)
     data = FeatureSet(tokens, points, present, torch.zeros(48, 17, 3), rows, labels)
     before = {k: v.clone() for k, v in both.state_dict().items()}
-    stage = activity_stage(config, both, data, rows, dict, lambda done, total: None)
+    stage = activity_stage(Setup(config, data, rows), both)
     losses = [stage.epoch(n)["loss_activity"] for n in range(stage.epochs)]
     assert losses[-1] < 0.8 * losses[0]
     moved = {k for k, v in both.state_dict().items() if not torch.equal(v, before[k])}

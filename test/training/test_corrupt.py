@@ -42,7 +42,7 @@ def frames_of(clips, present=1.0, inputs=True):
         subject=np.array([s for s, _ in names]),
         action=np.array([a for _, a in names]),
         number=np.arange(count, dtype=np.int32),
-        faults=(),
+        problems=(),
         fingerprint="random",
     )
 

@@ -29,7 +29,7 @@ from pta_ros.model.layers import TokenNorm  # noqa: E402
 from pta_ros.model.pta import PTA  # noqa: E402
 from pta_ros.training.config import MetaConfig, TrainConfig  # noqa: E402
 from pta_ros.training.distributed import ALONE, launch_ranks  # noqa: E402
-from pta_ros.training.fit import supervised_stage  # noqa: E402
+from pta_ros.training.fit import Setup, supervised_stage  # noqa: E402
 from pta_ros.training.meta import MetaTrainer, meta_stage  # noqa: E402
 from pta_ros.training.resume import run_stage  # noqa: E402
 
@@ -73,9 +73,7 @@ def supervised_epoch(ranks, kind):
     torch.manual_seed(0)
     model = kind(SMALL)
     config = TrainConfig(model=SMALL, meta=MetaConfig(batch=15, learning_rate=3e-3))
-    stage = supervised_stage(
-        config, model, features(), torch.arange(48), dict, lambda *_: None, ranks
-    )
+    stage = supervised_stage(Setup(config, features(), torch.arange(48), ranks=ranks), model)
     loss = stage.epoch(0)["loss_task"]
     return {"losses": torch.tensor([loss]), **model.state_dict()}
 
@@ -120,7 +118,6 @@ def long_run(ranks, folder, dies=False):
     """Three epochs of what a run keeps; with `dies` one rank is killed in the second."""
     torch.manual_seed(0)
     config = TrainConfig(model=SMALL, meta=MetaConfig(epochs=3, batch=8, outer_every=2))
-    rows = {"train": torch.arange(32), "meta_val": torch.arange(32, 48)}
     steps = []
 
     def progress(step, count):
@@ -129,7 +126,8 @@ def long_run(ranks, folder, dies=False):
             os.kill(os.getpid(), signal.SIGKILL)
 
     model = PTA(SMALL)
-    stage = meta_stage(config, model, features(), rows, progress, dict, ranks)
+    setup = Setup(config, features(), torch.arange(32), progress=progress, ranks=ranks)
+    stage = meta_stage(setup, model, torch.arange(32, 48))
     folder.mkdir(exist_ok=True)
     run_stage(stage, folder, "id", lambda *_: None)
     return len(steps)

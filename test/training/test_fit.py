@@ -11,7 +11,7 @@ from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
 from pta_ros.model.heads import PTAOutput
 from pta_ros.training.config import MetaConfig, TrainConfig
-from pta_ros.training.fit import endless, fit_stage, supervised_stage, task_loss
+from pta_ros.training.fit import Setup, endless, fit_stage, supervised_stage, task_loss
 from pta_ros.training.losses import mean_joint_distance, spread_loss
 from pta_ros.training.pretrain import one_cycle
 
@@ -51,10 +51,10 @@ def recorded(config, number=None):
         steps.append((place, count, part, optimizers["theta"].param_groups[0]["lr"]))
         return {"number": float(place if number is None else number)}
 
-    stage = fit_stage(
-        "name", config, module, optimizers, torch.arange(40), step, lambda: {"val": 5.0},
-        lambda *at: told.append(at),
-    )  # fmt: skip
+    setup = Setup(
+        config, toy(), torch.arange(40), lambda: {"val": 5.0}, lambda *at: told.append(at)
+    )
+    stage = fit_stage("name", setup, module, optimizers, step)
     return stage, steps, told
 
 
@@ -129,9 +129,7 @@ def test_the_task_loss_is_the_chosen_one_and_a_thousandth_of_the_deviations():
 def test_a_baseline_learns_its_task_with_modality_dropout(kind):
     torch.manual_seed(0)
     model, config = kind(SMALL), config_of(learning_rate=3e-3, epochs=15)
-    stage = supervised_stage(
-        config, model, toy(), torch.arange(COUNT), lambda: {}, lambda done, total: None
-    )
+    stage = supervised_stage(Setup(config, toy(), torch.arange(COUNT)), model)
     losses = [stage.epoch(number)["loss_task"] for number in range(15)]
     assert all(torch.isfinite(p).all() for p in model.parameters())
     assert losses[-1] < 0.7 * losses[0]  # a third of the subsets has csi alone, which sees nothing

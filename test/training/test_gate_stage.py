@@ -10,6 +10,7 @@ from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
 from pta_ros.model.pta import PTA
 from pta_ros.training.config import GateConfig, MetaConfig, TrainConfig
+from pta_ros.training.fit import Setup
 from pta_ros.training.gate import gate_stage, mix
 from pta_ros.training.meta import MetaTrainer
 
@@ -50,7 +51,7 @@ def _view(clean, modality, mark):
 
 
 CLEAN = toy()
-SPOILT = views_of(CLEAN)
+CORRUPTED = views_of(CLEAN)
 ROWS = torch.tensor([5, 0, 200, 31, 31, 17, 90, 4])
 
 
@@ -63,7 +64,7 @@ def kind_of(tokens):
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_none_or_all_are_corrupted_at_the_ends_of_the_share(share):
     torch.manual_seed(0)
-    mixed, bad = mix(CLEAN, SPOILT, ROWS, share)
+    mixed, bad = mix(CLEAN, CORRUPTED, ROWS, share)
     assert bool((bad == (share == 1)).all())
     for m in NAMES:
         assert bool((kind_of(mixed.tokens[m]) > 0).all()) == (share == 1)
@@ -79,7 +80,7 @@ def test_none_or_all_are_corrupted_at_the_ends_of_the_share(share):
 def test_the_configured_share_is_corrupted_each_kind_as_often_and_each_modality_by_itself():
     torch.manual_seed(0)
     rows = torch.arange(COUNT).repeat(20)
-    mixed, bad = mix(CLEAN, SPOILT, rows, 0.3)
+    mixed, bad = mix(CLEAN, CORRUPTED, rows, 0.3)
     found = torch.stack([kind_of(mixed.tokens[m]) for m in NAMES], dim=1)
     assert torch.equal(bad, found > 0)
     for kind in (1, 2):  # standard error: 0.0045
@@ -91,12 +92,12 @@ def test_the_configured_share_is_corrupted_each_kind_as_often_and_each_modality_
 
 def test_corrupted_rows_are_those_of_the_view_and_the_lidar_s_points_follow_its_tokens():
     torch.manual_seed(0)
-    mixed, _ = mix(CLEAN, SPOILT, ROWS.repeat(8), 0.5)
+    mixed, _ = mix(CLEAN, CORRUPTED, ROWS.repeat(8), 0.5)
     for m in NAMES:
         kinds = kind_of(mixed.tokens[m])
         assert set(kinds.tolist()) == {0, 1, 2}
         for i, (row, kind) in enumerate(zip(ROWS.repeat(8), kinds.tolist(), strict=True)):
-            source = (CLEAN, SPOILT[m]["one"], SPOILT[m]["two"])[kind]
+            source = (CLEAN, CORRUPTED[m]["one"], CORRUPTED[m]["two"])[kind]
             assert torch.equal(mixed.tokens[m][i], source.tokens[m][row])
             if m == "lidar":
                 assert torch.equal(mixed.points[m][i], source.points[m][row])
@@ -105,7 +106,7 @@ def test_corrupted_rows_are_those_of_the_view_and_the_lidar_s_points_follow_its_
 def test_the_features_that_are_mixed_from_stay_clean():
     before = {m: t.clone() for m, t in CLEAN.tokens.items()}
     points = CLEAN.points["lidar"].clone()
-    mix(CLEAN, SPOILT, torch.arange(COUNT), 1.0)
+    mix(CLEAN, CORRUPTED, torch.arange(COUNT), 1.0)
     assert all(torch.equal(before[m], CLEAN.tokens[m]) for m in NAMES)
     assert torch.equal(points, CLEAN.points["lidar"])
 
@@ -130,11 +131,9 @@ def stage_of(trained_state, refine=True, epochs=3, corrupt=0.3):
     meta = MetaConfig(batch=32, epochs=epochs, learning_rate=1e-2)
     config = TrainConfig(model=model.config, gate=gate, meta=meta)
     steps = []
-    stage = gate_stage(
-        config, model, CLEAN, SPOILT, torch.arange(256), lambda: {"val": 2.0},
-        lambda *at: steps.append(at),
-    )  # fmt: skip
-    return stage, steps
+    rows = torch.arange(256)
+    setup = Setup(config, CLEAN, rows, lambda: {"val": 2.0}, lambda *at: steps.append(at))
+    return gate_stage(setup, model, CORRUPTED), steps
 
 
 @pytest.mark.parametrize("refine", [True, False])
@@ -164,7 +163,7 @@ def test_it_learns_to_tell_corrupted_frames_of_rows_that_it_has_not_seen(trained
     torch.manual_seed(2)
     stage, _ = stage_of(trained_state, epochs=12)
     held_out = torch.arange(256, 320)
-    one = {"csi": SPOILT["csi"]}
+    one = {"csi": CORRUPTED["csi"]}
     data, _ = mix(CLEAN, {**_clean_views(), **one}, held_out, 1.0)
     weights, errors = weights_and_errors(stage.module, data)
     for number in range(12):

@@ -9,6 +9,7 @@ from pta_ros.model.config import DiffusionConfig, PTAConfig
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import fuse
 from pta_ros.training.config import MetaConfig, TrainConfig
+from pta_ros.training.fit import Setup
 from pta_ros.training.losses import TASK_LOSSES, alignment, spread_loss
 from pta_ros.training.meta import MetaTrainer, meta_stage
 from pta_ros.training.purify import draw_subsets
@@ -231,11 +232,10 @@ def test_an_epoch_reports_its_losses_and_the_weights(outer):
     torch.manual_seed(0)
     model = PTA(replace(SMALL, diffusion=DiffusionConfig(shared=False)))
     config = TrainConfig(model=model.config, meta=MetaConfig(batch=16, outer_every=2, outer=outer))
-    rows = {"train": torch.arange(64), "meta_val": torch.arange(64, 96)}
-    steps = []
-    stage = meta_stage(
-        config, model, token_set(96), rows, lambda *at: steps.append(at), lambda: {"val": 1.0}
-    )
+    steps, validate = [], lambda: {"val": 1.0}
+    data, rows = token_set(96), torch.arange(64)
+    setup = Setup(config, data, rows, validate, lambda *at: steps.append(at))
+    stage = meta_stage(setup, model, torch.arange(64, 96))
     figures = {**stage.epoch(0), **stage.validate()}
     weights = [figures[f"weight_{m}"] for m in SMALL.modalities]
     assert set(figures) >= {"loss_task", "loss_align", "val"}

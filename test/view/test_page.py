@@ -12,11 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from pta_ros.errors import ConfigError
-from pta_ros.view.page import EVERYWHERE, Page, answers, free_port
+from pta_ros.view.page import EVERYWHERE, Page, PageServer, answers, free_port
 
 pytest.importorskip("rerun")
 from pta_ros.view.live import LiveScene
-from pta_ros.view.server import PageServer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -113,7 +112,7 @@ def test_what_is_told_arrives_and_a_jump_back_begins_anew(made, tmp_path, read):
 
 def download(page, path):
     """What a viewer that connects now would get, as a file."""
-    from pta_ros.view.server import _command
+    from pta_ros.view.page import _command
 
     program = _command(page, 1)[0]
     receiver = subprocess.Popen(
@@ -155,8 +154,8 @@ def test_a_server_that_was_killed_is_noticed(made):
 
 PARENT = """
 import time
-from pta_ros.view.page import Page
-from pta_ros.view.server import PageServer
+from pta_ros.view.page import Page, PageServer
+
 server = PageServer(Page("127.0.0.1", {web}, {data}))
 server.start()
 print(server._process.pid, flush=True)

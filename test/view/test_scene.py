@@ -8,8 +8,9 @@ from pta_ros.fusion.transforms import apply, from_pose
 
 pytest.importorskip("rerun")
 from pta_ros.sensors.depth import DepthSensor
-from pta_ros.view.recording import Recording
-from pta_ros.view.scene import LIDAR_POSE, _camera
+from pta_ros.sensors.lidar import POSE
+from pta_ros.view.layout import lens
+from pta_ros.view.scene import Recording
 
 ALL = ("depth", "lidar", "csi")
 
@@ -134,9 +135,7 @@ def test_the_plot_of_the_error_comes_with_the_truth(recorded, made):
 def test_the_lidar_is_placed_as_in_the_simulated_lab():
     scene = pytest.importorskip("pta_ros.simulate.scene")
     points = np.random.default_rng(1).normal(size=(20, 3)).astype(np.float32)
-    assert np.allclose(
-        apply(from_pose(LIDAR_POSE), points), scene.lidar_to_camera(points), atol=1e-6
-    )
+    assert np.allclose(apply(from_pose(POSE), points), scene.lidar_to_camera(points), atol=1e-6)
 
 
 def test_another_place_of_the_lidar(recorded, made):
@@ -146,7 +145,7 @@ def test_another_place_of_the_lidar(recorded, made):
 
 def test_the_cameras_lens_shrinks_with_its_image():
     """The centre of the full image is the centre of the reduced one."""
-    full, small = _camera(480, 640), _camera(96, 128)
+    full, small = lens(480, 640), lens(96, 128)
     for pinhole, width in ((full, 640), (small, 128)):
         matrix = np.array(pinhole.image_from_camera.as_arrow_array().to_pylist()[0]).reshape(3, 3).T
         assert matrix[0, 0] == pytest.approx(DepthSensor.fx * width / 640)

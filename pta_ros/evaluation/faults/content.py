@@ -1,81 +1,58 @@
-"""Faults inside the sensor: decoded messages whose values, stamps or layout are wrong."""
+"""Faults inside the sensor: decoded messages whose values, stamps or layout are wrong.
+
+A copy of the message is changed; its byte order, steps, padding and other fields stay as they are.
+What a kind of fault means for a sensor's messages is said by the sensor (sensors/base.py).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.errors import DecodeError
-from pta_ros.evaluation.faults.messages import (
-    CSI_AXES,
-    Message,
-    cells,
-    changed,
-    cloud_copy,
-    csi_copy,
-    depth_copy,
-    phase_copy,
-    power_copy,
-)
 from pta_ros.evaluation.faults.plan import AXES, Fault
-from pta_ros.evaluation.faults.radio import Change, csi_noise, nan_of, radar_noise, rfid_noise
-from pta_ros.sensors.wire import read
+from pta_ros.sensors import SENSORS, Sensor
+from pta_ros.sensors.wire import changed, read
 
+#: Any message object, rclpy's or rosbags'.
+Message = Any
+#: Gives the changed copy of a message in the fault's window; chances come from the generator.
+Change = Callable[[Fault, Sensor, Message, np.random.Generator], Message]
+
+#: The name in errors, which no user sees: the sensor's own decoder will name the topic.
 _SOURCE = "faults"
 _NS = 1_000_000_000
-#: sensor_msgs/PointField's number of a type in which nobody gives coordinates.
-_INT32 = 5
 _SECONDS = np.iinfo(np.int32)
-#: The field that holds a message's values.
-_VALUES = {
-    "depth": "data",
-    "lidar": "data",
-    "csi": "amplitude",
-    "wifi": "amplitude",
-    "radar": "power",
-    "rfid": "phase",
-}
 
 
-def depth_noise(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
-    """Every return is off by `strength` metres (one sigma) and stays a return."""
-    other, pixels = depth_copy(msg)
-    whole = pixels.dtype.kind == "u"
-    sigma, least, most = (fault.strength * 1e3, 1, 65535) if whole else (fault.strength, 1e-3, None)
-    noisy = pixels + rng.standard_normal(pixels.shape, np.float32) * np.float32(sigma)
-    noisy = np.clip(np.rint(noisy) if whole else noisy, least, most)
-    pixels[...] = np.where(pixels > 0, noisy, pixels)
+def _noise(fault: Fault, sensor: Sensor, msg: Message, rng: np.random.Generator) -> Message:
+    other, arrays = sensor.editable(msg, _SOURCE)
+    for values in arrays:
+        sensor.add_noise(values, fault.strength, rng)
     return other
 
 
-def lidar_noise(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
-    """Every coordinate is off by `strength` metres (one sigma)."""
-    other, columns = cloud_copy(msg)
-    for column in columns:
-        column += rng.standard_normal(column.shape) * fault.strength
-    return other
+def _dropout(fault: Fault, sensor: Sensor, msg: Message, rng: np.random.Generator) -> Message:
+    return sensor.without_some(msg, fault.strength, rng, _SOURCE)
 
 
-def depth_dropout(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
-    """A share of the pixels returns nothing."""
-    other, pixels = depth_copy(msg)
-    pixels[rng.random(pixels.shape, np.float32) < fault.strength] = _nothing(pixels)
-    return other
-
-
-def dead_rows(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
+def _dead_rows(fault: Fault, sensor: Sensor, msg: Message, rng: np.random.Generator) -> Message:
     """A share of the rows (or columns) returns nothing, always the same ones."""
-    other, pixels = depth_copy(msg)
-    lines = pixels if fault.axis == AXES[0] else pixels.T
-    lines[_chosen(fault, len(lines), round(fault.strength * len(lines)))] = _nothing(pixels)
+    other, (values,) = sensor.editable(msg, _SOURCE)
+    lines = values if fault.axis == AXES[0] else values.T
+    dead = _chosen(fault, len(lines), round(fault.strength * len(lines)))
+    lines[dead] = sensor.no_reading(values)
     return other
 
 
-def _nothing(pixels: NDArray[Any]) -> float:
-    """What stands for no return: 0, or NaN in metres (ROS's REP 118)."""
-    return 0 if pixels.dtype.kind == "u" else np.nan
+def _dead_antenna(fault: Fault, sensor: Sensor, msg: Message, rng: np.random.Generator) -> Message:
+    """Some antennas give zero, always the same ones."""
+    other, (values,) = sensor.editable(msg, _SOURCE)
+    values[_chosen(fault, len(values), int(fault.strength))] = 0
+    return other
 
 
 def _chosen(fault: Fault, count: int, wanted: int) -> NDArray[np.intp]:
@@ -84,39 +61,17 @@ def _chosen(fault: Fault, count: int, wanted: int) -> NDArray[np.intp]:
     return order[: max(1, wanted)]
 
 
-def lidar_dropout(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
-    """A share of the points is missing; in an organised cloud they are NaN instead."""
-    other, columns = cloud_copy(msg)
-    lost = rng.random(columns[0].shape) < fault.strength
-    if msg.height != 1:
-        return _without(other, columns, lost)
-    size = (msg.width, msg.point_step)
-    kept = cells(other.data, size, (msg.point_step, 1), np.dtype("u1"), 0)[~lost[0]]
-    return changed(other, data=kept.reshape(-1), width=len(kept), row_step=kept.size)
-
-
-def lidar_nan(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
-    """A share of the points has no coordinates."""
-    other, columns = cloud_copy(msg)
-    return _without(other, columns, rng.random(columns[0].shape) < fault.strength)
-
-
-def _without(other: Message, columns: tuple[NDArray[Any], ...], lost: NDArray[np.bool_]) -> Message:
-    for column in columns:
-        column[lost] = np.nan
-    other.is_dense = False
+def _nan(fault: Fault, sensor: Sensor, msg: Message, rng: np.random.Generator) -> Message:
+    other, arrays = sensor.editable(msg, _SOURCE)
+    lost = rng.random(arrays[0].shape) < fault.strength
+    for values in arrays:
+        values[lost] = np.nan
+    if hasattr(other, "is_dense"):  # a cloud tells whether all its points have coordinates
+        other.is_dense = False
     return other
 
 
-def dead_antenna(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
-    """Some antennas give zero, always the same ones."""
-    other, amplitude = csi_copy(msg)
-    amplitude[_chosen(fault, len(amplitude), int(fault.strength))] = 0
-    return other
-
-
-def clock_jump(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
-    """The stamp is off by `strength` seconds."""
+def _clock_jump(fault: Fault, sensor: Sensor, msg: Message, rng: np.random.Generator) -> Message:
     header = read(msg, "header", _SOURCE)
     stamp = read(header, "stamp", _SOURCE)
     whole_ns = int(stamp.sec) * _NS + int(stamp.nanosec) + round(fault.strength * _NS)
@@ -125,53 +80,28 @@ def clock_jump(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
     return changed(msg, header=changed(header, stamp=stamp))
 
 
-def short_data(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
-    """The end of the values is missing, the sizes do not say so."""
-    name = _VALUES[fault.modality]
-    values = read(msg, name, _SOURCE)
+def _short_data(fault: Fault, sensor: Sensor, msg: Message, rng: np.random.Generator) -> Message:
+    values = read(msg, sensor.values_field, _SOURCE)
     count = min(int(len(values) * (1 - fault.strength)), len(values) - 1)
-    return changed(msg, **{name: values[: max(0, count)]})
+    return changed(msg, **{sensor.values_field: values[: max(0, count)]})
 
 
-def wrong_encoding(fault: Fault, msg: Message, rng: np.random.Generator) -> Message:
-    """Some messages say that they are laid out as they are not."""
-    if rng.random() >= fault.strength:
-        return msg
-    if fault.modality == "depth":
-        return changed(msg, **{"encoding" if hasattr(msg, "encoding") else "format": "rgb8"})
-    if fault.modality == "lidar":
-        fields = [changed(field, datatype=_INT32) for field in read(msg, "fields", _SOURCE)]
-        return changed(msg, fields=fields)
-    if fault.modality == "radar":
-        rows, columns = (read(msg, name, _SOURCE) for name in ("rows", "columns"))
-        return changed(msg, rows=columns, columns=rows)
-    antennas, subcarriers, packets = (read(msg, name, _SOURCE) for name in CSI_AXES)
-    return changed(msg, antennas=subcarriers, subcarriers=packets, packets=antennas)
+def _wrong_encoding(
+    fault: Fault, sensor: Sensor, msg: Message, rng: np.random.Generator
+) -> Message:
+    return msg if rng.random() >= fault.strength else sensor.wrongly_declared(msg, _SOURCE)
 
 
-#: By kind, and by modality where it takes its own.
-_CHANGES: dict[str, Change | dict[str, Change]] = {
-    "noise": {
-        "depth": depth_noise,
-        "lidar": lidar_noise,
-        "csi": csi_noise,
-        "wifi": csi_noise,
-        "radar": radar_noise,
-        "rfid": rfid_noise,
-    },
-    "dropout": {"depth": depth_dropout, "lidar": lidar_dropout},
-    "dead_rows": dead_rows,
-    "dead_antenna": dead_antenna,
-    "nan": {
-        "lidar": lidar_nan,
-        "csi": nan_of(csi_copy),
-        "wifi": nan_of(csi_copy),
-        "radar": nan_of(power_copy),
-        "rfid": nan_of(phase_copy),
-    },
-    "clock_jump": clock_jump,
-    "wrong_encoding": wrong_encoding,
-    "short_data": short_data,
+#: What the kinds of plan.CONTENT do, but for `freeze`, which needs the message before.
+_CHANGES: dict[str, Change] = {
+    "noise": _noise,
+    "dropout": _dropout,
+    "dead_rows": _dead_rows,
+    "dead_antenna": _dead_antenna,
+    "nan": _nan,
+    "clock_jump": _clock_jump,
+    "wrong_encoding": _wrong_encoding,
+    "short_data": _short_data,
 }
 
 
@@ -180,6 +110,7 @@ class ContentStage:
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
+        self._sensor = SENSORS[fault.modality]()
 
     def step(self, msg: Message, since_ns: int) -> Message:
         """What a message that came `since_ns` after the bag's begin becomes."""
@@ -192,10 +123,7 @@ class ContentStage:
 
     def inside(self, msg: Message, rng: np.random.Generator) -> Message:
         """A changed copy of a message in the fault's window."""
-        change = _CHANGES[self.fault.kind]
-        if isinstance(change, dict):
-            change = change[self.fault.modality]
-        return change(self.fault, msg, rng)
+        return _CHANGES[self.fault.kind](self.fault, self._sensor, msg, rng)
 
     def outside(self, msg: Message) -> Message:
         """What becomes of the others."""
@@ -222,5 +150,5 @@ class Freeze(ContentStage):
 
 
 def content_stage(fault: Fault) -> ContentStage:
-    """The stage that applies a fault of a kind in `faults_kinds.CONTENT`."""
+    """The stage that applies a fault of a kind in plan.CONTENT."""
     return Freeze(fault) if fault.kind == "freeze" else ContentStage(fault)

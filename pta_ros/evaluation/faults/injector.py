@@ -10,8 +10,15 @@ from typing import Any
 
 from pta_ros.bags.records import Raw
 from pta_ros.evaluation.faults.content import ContentStage, content_stage
-from pta_ros.evaluation.faults.plan import CONTENT, KINDS, TRANSPORT, Fault, strength_text
-from pta_ros.evaluation.faults.plan_file import FaultPlan, read_faults
+from pta_ros.evaluation.faults.plan import (
+    CONTENT,
+    KINDS,
+    TRANSPORT,
+    Fault,
+    FaultPlan,
+    read_faults,
+    strength_text,
+)
 from pta_ros.evaluation.faults.transport import TransportStage, transport_stage
 
 __all__ = ["KINDS", "Fault", "FaultPlan", "Injector", "read_faults", "strength_text"]

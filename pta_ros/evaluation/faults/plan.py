@@ -1,104 +1,85 @@
-"""The kinds of faults: which sensors can have each, and what its strength means.
+"""Kinds of faults, one sensor's fault, and plans of them: config/faults/ and what users write.
 
-They are the transport's (messages are lost, late, doubled, cut) or the content's. Kinds that
-training/corrupt.py and simulate/garbage.py know too share no code with those: there a tensor that
-is already reduced is spoilt, or a message is made up from scratch; here a recorded message keeps
-its layout, byte order, padding and other fields.
+A kind is the transport's (messages are lost, late, doubled, cut; transport.py) or the content's
+(content.py). Which sensors can have it, a sensor says (`own_faults`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
+import yaml
 
 from pta_ros.errors import ConfigError
 from pta_ros.sensors import SENSORS
 
-#: The sensors that can have faults.
-MODALITIES = tuple(SENSORS)
 #: What a depth image can lose, by `axis`.
 AXES = ("rows", "columns")
+_KEYS = ("kind", "modality", "start", "end", "strength", "seed", "jitter", "axis")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What one kind of fault does, to whom; `low` is exclusive, `high` inclusive.
+    """What one kind of fault does; its strength lies above `low` and is at most `high`.
 
-    `strength` says in words what is given, `value` (v, or p in per cent) how one reads.
-    `default` is the strength of an entry that gives none; None: it must be given.
+    `strength` says in words what is given, `value` (v, or p in per cent) how one reads. `default`
+    is the strength of an entry that gives none; None: it must be given. An `own` kind is only for
+    the sensors that name it.
     """
 
+    name: str
     about: str
     strength: str
     value: str
     low: float
     high: float
     default: float | None
-    modalities: tuple[str, ...] = MODALITIES
+    own: bool = False
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The sensors that can have it."""
+        return tuple(m for m, s in SENSORS.items() if not self.own or self.name in s.own_faults)
 
 
-_SHARE = ("share of the messages", "{p:g} % of the messages")
-_SHARE_OF_THEM = ("share of them", "{p:g} % of them")
-TRANSPORT = {
-    "drop": Kind("messages are lost", *_SHARE, 0, 1, 1),
-    "rate": Kind("fewer messages come", "Hz that remain", "{v:g} Hz", 0, 1000, None),
-    "truncated": Kind(
-        "serialised messages are cut off", "share of the bytes lost", "{p:g} % lost", 0, 1, 0.5
-    ),
-    "reorder": Kind(
-        "a message swaps places with the next",
-        "share of the pairs",
-        "{p:g} % of the pairs",
-        0,
-        1,
-        1,
-    ),
-    "duplicate": Kind("messages come twice", *_SHARE, 0, 1, 1),
-    "delay": Kind("messages come late with their old stamps", "seconds", "{v:g} s", 0, 3600, None),
-}
-CONTENT = {
-    "noise": Kind(
-        "noise is added",
-        "one sigma in metres; of csi, wifi and radar as a share of the mean; of rfid in radians",
-        "sigma {v:g} m",
-        0,
-        100,
-        None,
-    ),
-    "dropout": Kind("points or pixels are lost", *_SHARE_OF_THEM, 0, 1, None, ("depth", "lidar")),
-    "dead_rows": Kind("rows or columns return nothing", *_SHARE_OF_THEM, 0, 1, None, ("depth",)),
-    "dead_antenna": Kind(
-        "antennas give zero", "number of antennas", "{v:g} antenna(s)", 0, 64, 1, ("csi", "wifi")
-    ),
-    "nan": Kind(
-        "readings are NaN", *_SHARE_OF_THEM, 0, 1, None, ("lidar", "csi", "radar", "wifi", "rfid")
-    ),
-    "freeze": Kind("the content repeats, stamps go on", *_SHARE, 0, 1, 1),
-    "clock_jump": Kind("the stamps shift", "seconds, negative too", "{v:+g} s", -1e6, 1e6, None),
-    "wrong_encoding": Kind(
-        "the layout is declared wrongly",
-        *_SHARE,
-        0,
-        1,
-        1,
-        tuple(m for m in MODALITIES if m != "rfid"),  # declares none
-    ),
-    "short_data": Kind(
-        "arrays are shorter than declared", "share of the array", "{p:g} % missing", 0, 1, 0.5
-    ),
-}
-#: What the sigma of noise is, where it is not in metres.
-_OF_AMPLITUDE = "sigma {p:g} % of the mean amplitude"
-_NOISE = {
-    "csi": _OF_AMPLITUDE,
-    "wifi": _OF_AMPLITUDE,
-    "radar": "sigma {p:g} % of the mean power",
-    "rfid": "sigma {v:g} rad",
-}
+def _by_name(*kinds: Kind) -> dict[str, Kind]:
+    return {kind.name: kind for kind in kinds}
+
+
+_SHARE = ("share of the messages", "{p:g} % of the messages", 0, 1, 1)
+_OF_THEM = ("share of them", "{p:g} % of them", 0, 1, None, True)
+_LOST = ("share of the bytes lost", "{p:g} % lost", 0, 1, 0.5)
+_PAIRS = ("share of the pairs", "{p:g} % of the pairs", 0, 1, 1)
+_SIGMA = ("one sigma, in the sensor's unit or as a share of the mean", "sigma {v:g}", 0, 100, None)
+_ANTENNAS = ("number of antennas", "{v:g} antenna(s)", 0, 64, 1, True)
+_JUMP = ("seconds, negative too", "{v:+g} s", -1e6, 1e6, None)
+_MISSING = ("share of the array", "{p:g} % missing", 0, 1, 0.5)
+TRANSPORT = _by_name(
+    Kind("drop", "messages are lost", *_SHARE),
+    Kind("rate", "fewer messages come", "Hz that remain", "{v:g} Hz", 0, 1000, None),
+    Kind("truncated", "serialised messages are cut off", *_LOST),
+    Kind("reorder", "a message swaps places with the next", *_PAIRS),
+    Kind("duplicate", "messages come twice", *_SHARE),
+    Kind("delay", "messages come late, with their old stamps", "seconds", "{v:g} s", 0, 3600, None),
+)
+CONTENT = _by_name(
+    Kind("noise", "noise is added", *_SIGMA, True),
+    Kind("dropout", "points or pixels are lost", *_OF_THEM),
+    Kind("dead_rows", "rows or columns return nothing", *_OF_THEM),
+    Kind("dead_antenna", "antennas give zero", *_ANTENNAS),
+    Kind("nan", "readings are NaN", *_OF_THEM),
+    Kind("freeze", "the content repeats, stamps go on", *_SHARE),
+    Kind("clock_jump", "the stamps shift", *_JUMP),
+    Kind("wrong_encoding", "the layout is declared wrongly", *_SHARE, True),
+    Kind("short_data", "arrays are shorter than declared", *_MISSING),
+)
 #: Every kind, in the order in which faults that overlap are applied.
 KINDS = {**CONTENT, **TRANSPORT}
 
@@ -121,30 +102,36 @@ class Fault:
     axis: str = AXES[0]
 
     def __post_init__(self) -> None:
-        kind = kind_of(self.kind)
-        check_name("modality", self.modality, MODALITIES)
-        if self.modality not in kind.modalities:
-            kinds = ", ".join(k for k, known in KINDS.items() if self.modality in known.modalities)
-            raise ConfigError(f"{self.kind} makes no sense for {self.modality}; expected {kinds}")
-        if not 0 <= self.start_s < self.end_s < math.inf:
-            raise ConfigError(
-                f"from {self.start_s:g} s to {self.end_s:g} s; expected 0 <= start < end, in "
-                "seconds from the bag's begin"
-            )
-        _check_strength(kind, self.kind, self.strength)
-        self._check_extras()
+        _check_name("kind", self.kind, KINDS)
+        _check_name("modality", self.modality, SENSORS)
+        _check_name("axis", self.axis, AXES)
+        if problem := next(self._problems(KINDS[self.kind]), None):
+            raise ConfigError(problem)
 
-    def _check_extras(self) -> None:
-        """Reject what only other kinds have, and what they cannot take."""
-        check_name("axis", self.axis, AXES)
-        if self.axis != AXES[0] and self.kind != "dead_rows":
-            raise ConfigError(f"{self.kind} has no axis; only dead_rows has")
+    def _problems(self, kind: Kind) -> Iterator[str]:
+        """What makes no sense, in words. A comparison with NaN counts as wrong."""
+        what, strength = self.kind, f"strength of {self.kind} is {self.strength:g}"
+        if self.modality not in kind.modalities:
+            known = ", ".join(k.name for k in KINDS.values() if self.modality in k.modalities)
+            yield f"{what} makes no sense for {self.modality}; expected {known}"
+        if not 0 <= self.start_s < self.end_s < math.inf:
+            expected = "expected 0 <= start < end, in seconds from the bag's begin"
+            yield f"from {self.start_s:g} s to {self.end_s:g} s; {expected}"
+        if not kind.low < self.strength <= kind.high:
+            expected = f"more than {kind.low:g}, at most {kind.high:g} ({kind.strength})"
+            yield f"{strength}; expected {expected}"
+        if what == "clock_jump" and self.strength == 0:
+            yield f"{strength}; expected the seconds to jump"
+        if what == "dead_antenna" and self.strength % 1 != 0:
+            yield f"{strength}; expected a whole number"
+        if what != "dead_rows" and self.axis != AXES[0]:
+            yield f"{what} has no axis; only dead_rows has"
         if not 0 <= self.jitter_s <= KINDS["delay"].high:
-            raise ConfigError(f"jitter is {self.jitter_s:g} s; expected 0 to 3600 s")
-        if self.jitter_s and self.kind != "delay":
-            raise ConfigError(f"{self.kind} has no jitter; only delay has")
+            yield f"jitter is {self.jitter_s:g} s; expected 0 to 3600 s"
+        if what != "delay" and self.jitter_s:
+            yield f"{what} has no jitter; only delay has"
         if self.seed < 0:
-            raise ConfigError(f"seed is {self.seed}; expected 0 or more")
+            yield f"seed is {self.seed}; expected 0 or more"
 
     def covers(self, since_begin_ns: int) -> bool:
         """Whether the fault is there at this time since the bag's begin."""
@@ -159,32 +146,86 @@ class Fault:
         return np.random.default_rng([self.seed, who, abs(since_begin_ns)])
 
 
+@dataclass(frozen=True)
+class FaultPlan:
+    """A named set of faults."""
+
+    name: str
+    faults: tuple[Fault, ...] = ()
+
+
 def strength_text(kind: str, modality: str, strength: float) -> str:
     """A fault's strength in words, with its unit."""
-    text = _NOISE.get(modality, KINDS[kind].value) if kind == "noise" else KINDS[kind].value
+    text = SENSORS[modality].noise_text if kind == "noise" else KINDS[kind].value
     return text.format(v=strength, p=100 * strength)
 
 
-def kind_of(name: str) -> Kind:
-    """The kind of this name; ConfigError, saying what may have been meant, when there is none."""
-    check_name("kind", name, tuple(KINDS))
-    return KINDS[name]
+def read_faults(path: Path) -> FaultPlan:
+    """Read a plan {name, faults: [{kind, modality, start, end, strength, seed}, ...]}.
+
+    `modality` may be a list. Raises ConfigError in one line, with the file and the entry.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise ConfigError(f"{path}: {reason}; expected a plan of faults in YAML") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: no mapping; expected faults: a list")
+    unknown = set(content) - {"name", "faults"}
+    entries = content.get("faults")
+    if unknown or not isinstance(entries, list) or not entries:
+        given = f"unknown key {min(map(str, unknown))!r}" if unknown else "no list of faults"
+        raise ConfigError(f"{path}: {given}; expected faults: a list, and a name if you like")
+    faults: list[Fault] = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            faults += _faults(entry)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: fault {number}: {error}") from None
+    return FaultPlan(str(content.get("name", path.stem)), tuple(faults))
 
 
-def check_name(what: str, name: str, known: tuple[str, ...]) -> None:
+def _faults(entry: Any) -> list[Fault]:
+    """The faults of one entry: one for each modality that it names."""
+    if not isinstance(entry, dict):
+        raise ConfigError(f"{entry!r}; expected kind, modality, start, end and strength")
+    for key in entry:
+        _check_name("key", key, _KEYS)
+    for key in ("kind", "modality", "start", "end"):
+        if key not in entry:
+            raise ConfigError(f"no {key}; expected kind, modality, start and end")
+    _check_name("kind", entry["kind"], KINDS)
+    named = entry["modality"]
+    modalities = named if isinstance(named, list) else [named]
+    if not modalities:
+        raise ConfigError(f"no modality; expected one of {', '.join(SENSORS)}, or several")
+    seed = entry.get("seed", 0)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise ConfigError(f"seed is {seed!r}; expected a whole number")
+    kind = KINDS[entry["kind"]]
+    start_s, end_s = _number(entry, "start"), _number(entry, "end")
+    strength = _number(entry, "strength", kind.default, kind.strength)
+    jitter_s, axis = _number(entry, "jitter", 0.0), entry.get("axis", AXES[0])
+    return [Fault(kind.name, m, start_s, end_s, strength, seed, jitter_s, axis) for m in modalities]
+
+
+def _number(
+    entry: Mapping[str, Any], key: str, default: float | None = None, meaning: str = "a number"
+) -> float:
+    value = entry.get(key, default)
+    if value is None:
+        raise ConfigError(f"no {key}; expected {meaning}")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ConfigError(f"{key} is {value!r}; expected a number")
+    return float(value)
+
+
+def _check_name(what: str, name: object, known: Iterable[str]) -> None:
     """Raise ConfigError, with what may have been meant, when `name` is not `known`."""
-    if name in known:
+    names = list(known)
+    if name in names:
         return
-    close = get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"
+    close = get_close_matches(str(name), names, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(names)}"
     raise ConfigError(f"unknown {what} {name!r}; {hint}")
-
-
-def _check_strength(kind: Kind, name: str, strength: float) -> None:
-    expected = f"more than {kind.low:g}, at most {kind.high:g} ({kind.strength})"
-    if not kind.low < strength <= kind.high:  # written so that NaN fails
-        raise ConfigError(f"strength of {name} is {strength:g}; expected {expected}")
-    if name == "clock_jump" and strength == 0:
-        raise ConfigError("strength of clock_jump is 0; expected the seconds to jump")
-    if name == "dead_antenna" and strength != int(strength):
-        raise ConfigError(f"strength of {name} is {strength:g}; expected a whole number")

@@ -129,5 +129,5 @@ _STAGES: dict[str, type[TransportStage]] = {
 
 
 def transport_stage(fault: Fault) -> TransportStage:
-    """The stage that applies a fault of a kind in `faults_kinds.TRANSPORT`."""
+    """The stage that applies a fault of a kind in plan.TRANSPORT."""
     return _STAGES[fault.kind](fault)

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import heapq
-import queue
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeVar
-
-import numpy as np
 
 from pta_ros.bags.bag import Bag, Raw
 from pta_ros.errors import DecodeError
 from pta_ros.evaluation.faults.injector import Injector
-from pta_ros.evaluation.replay.truth import TrueActivity
-from pta_ros.frames import FloatArray, Frame
+from pta_ros.evaluation.replay.truth import TrueActivity, Truth, truth_of
+from pta_ros.frames import Frame
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.transforms import Transforms
-from pta_ros.skeleton import NUM_JOINTS
 
 T = TypeVar("T")
 
 #: Readings decoded ahead of the model; a second of three sensors.
 _AHEAD = 32
-
-
-@dataclass(frozen=True, eq=False)
-class Truth:
-    """One ground truth pose (17, 3), metres."""
-
-    stamp_ns: int
-    joints_m: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,57 +33,52 @@ class Arrival:
     content: Frame | Truth | TrueActivity | DecodeError
 
 
+@dataclass(eq=False)
 class Decoder:
     """Turns the raw messages of one replay into arrivals.
 
     `intakes` by modality, `topics` topic -> modality (empty: ground truth, which `truth` reads),
-    `tf_topic` feeds `transforms`. `shift_ns` is added to the recorder's times.
+    `tf_topic` feeds `transforms`. `shift_ns` is added to the recorder's times. `losses` are
+    transforms that could not be used, in words.
     """
 
-    def __init__(
-        self,
-        bag: Bag,
-        intakes: Mapping[str, Intake],
-        topics: Mapping[str, str],
-        injector: Injector,
-        transforms: Transforms,
-        tf_topic: str = "",
-        shift_ns: int = 0,
-        truth: Callable[[object, str], Truth | TrueActivity] | None = None,
-    ) -> None:
-        self._bag, self._intakes, self._topics = bag, intakes, topics
-        self._injector, self._transforms = injector, transforms
-        self._tf_topic, self._shift_ns = tf_topic, shift_ns
-        self._truth = truth_of if truth is None else truth
-        self.losses: list[str] = []
+    bag: Bag
+    intakes: Mapping[str, Intake]
+    topics: Mapping[str, str]
+    injector: Injector
+    transforms: Transforms
+    tf_topic: str = ""
+    shift_ns: int = 0
+    truth: Callable[[object, str], Truth | TrueActivity] = truth_of
+    losses: list[str] = field(default_factory=list)
 
     def arrivals(self) -> Iterator[Arrival]:
         """Everything that arrives, in order of time."""
-        wanted = [*self._topics, *([self._tf_topic] if self._tf_topic else [])]
-        for raw in in_order(self._bag.messages(wanted), self._transport, self._injector.flush):
-            if raw.topic == self._tf_topic:
+        wanted = [*self.topics, *([self.tf_topic] if self.tf_topic else [])]
+        for raw in in_order(self.bag.messages(wanted), self._transport, self.injector.flush):
+            if raw.topic == self.tf_topic:
                 self._add_transforms(raw)
             else:
                 yield self._arrival(raw)
 
     def _transport(self, raw: Raw) -> list[Raw]:
-        modality = self._topics.get(raw.topic, "")
-        return self._injector.transport(modality, raw) if modality else [raw]
+        modality = self.topics.get(raw.topic, "")
+        return self.injector.transport(modality, raw) if modality else [raw]
 
     def _arrival(self, raw: Raw) -> Arrival:
-        modality, time_ns = self._topics[raw.topic], raw.time_ns + self._shift_ns
+        modality, time_ns = self.topics[raw.topic], raw.time_ns + self.shift_ns
         try:
-            msg = self._bag.decode(raw)
+            msg = self.bag.decode(raw)
             if not modality:
-                return Arrival(time_ns, "", self._truth(msg, raw.topic))
-            msg = self._injector.content(modality, raw.time_ns, msg)
-            return Arrival(time_ns, modality, self._intakes[modality].frame(msg, time_ns))
+                return Arrival(time_ns, "", self.truth(msg, raw.topic))
+            msg = self.injector.content(modality, raw.time_ns, msg)
+            return Arrival(time_ns, modality, self.intakes[modality].frame(msg, time_ns))
         except DecodeError as error:
             return Arrival(time_ns, modality, error)
 
     def _add_transforms(self, raw: Raw) -> None:
         try:
-            self.losses += self._transforms.take(self._bag.decode(raw))
+            self.losses += self.transforms.take(self.bag.decode(raw))
         except DecodeError as error:
             self.losses.append(str(error))
 
@@ -116,54 +100,14 @@ def in_order(
         yield heapq.heappop(waiting)[2]
 
 
-def truth_of(msg: object, topic: str) -> Truth:
-    """A ground truth pose of a pta_msgs/Skeleton; raises DecodeError when it is none."""
-    try:
-        stamp = msg.header.stamp  # type: ignore[attr-defined]
-        positions = [(p.x, p.y, p.z) for p in msg.positions]  # type: ignore[attr-defined]
-        joints = np.array(positions, np.float32).reshape(-1, 3)
-        stamp_ns = int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise DecodeError(topic, str(error), "a pta_msgs/msg/Skeleton") from error
-    if joints.shape != (NUM_JOINTS, 3) or not np.isfinite(joints).all():
-        raise DecodeError(topic, f"positions {joints.shape}", f"{NUM_JOINTS} finite positions")
-    return Truth(stamp_ns, joints)
-
-
-def ahead(items: Iterator[T], size: int = _AHEAD) -> Iterator[T]:
+def ahead(items: Iterator[T], size: int = _AHEAD) -> Generator[T, None, None]:
     """The same items, made by a thread of its own up to `size` ahead; its exception comes out."""
-    ready: queue.Queue[tuple[bool, T | BaseException | None]] = queue.Queue(size)
-    stop = threading.Event()
-
-    def put(entry: tuple[bool, T | BaseException | None]) -> None:
-        while not stop.is_set():
-            try:
-                ready.put(entry, timeout=0.1)
-                return
-            except queue.Full:
-                continue
-
-    def make() -> None:
+    end = object()
+    with ThreadPoolExecutor(1, "decode") as pool:
+        made = deque(pool.submit(next, items, end) for _ in range(size))
         try:
-            for item in items:
-                put((True, item))
-                if stop.is_set():
-                    return
-            put((False, None))
-        except BaseException as error:  # handed to the consumer, which raises it
-            put((False, error))
-
-    thread = threading.Thread(target=make, name="decode", daemon=True)
-    thread.start()
-    try:
-        while True:
-            more, item = ready.get()
-            if more:
+            while (item := made.popleft().result()) is not end:
+                made.append(pool.submit(next, items, end))
                 yield item  # type: ignore[misc]
-            elif item is None:
-                return
-            else:
-                raise item  # type: ignore[misc]
-    finally:
-        stop.set()
-        thread.join()
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,29 +1,108 @@
-"""Collects what a replay gives while it runs: estimates, states over time, the worst moments."""
+"""What one replay of a bag leaves behind: plain arrays, so that half an hour is a few megabytes."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pta_ros.evaluation.replay.records import Change, Moment
-from pta_ros.frames import Estimate, FloatArray, Sample, StreamStatus
-from pta_ros.metrics.pose import mpjpe
+from pta_ros.evaluation.faults.injector import Fault
+from pta_ros.frames import Estimate, FloatArray, StreamStatus, nothing
+from pta_ros.metrics.pose import joint_errors
 from pta_ros.skeleton import NUM_JOINTS
 
-NS = 1_000_000_000
-#: Ground truth may lie so far from an estimate, or its two neighbours so far apart, and not more.
-TRUTH_NEAR_NS = NS // 20
-TRUTH_GAP_NS = NS // 5
 #: The class of an estimate without activity, as in pta_msgs/Activity.
 NO_CLASS = -1
-#: Pictures of the worst moments, and the least time between two of them.
-MOMENTS = 6
-MOMENT_BIN_NS = NS
+
+
+@dataclass(frozen=True)
+class Change:
+    """A stream's state from `time_ns` on (the bag's clock), and why it is not LIVE."""
+
+    time_ns: int
+    modality: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """One estimate with what it was made from: reduced frames by modality, poses in metres."""
+
+    stamp_ns: int
+    error_mm: float
+    frames: dict[str, FloatArray]
+    joints_m: FloatArray
+    truth_m: FloatArray | None
+    weights: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Replayed:
+    """One replay with one fault plan: N estimates, M modalities, J joints.
+
+    `stamp_ns` (N,), `joints_m` (N, J, 3), `std_m` (N, J), `weights` and `used` (N, M): a sensor
+    whose frame was there is used, though its weight may be 0 (the gate found it implausible).
+    `frame_stamps_ns` (N, M) with 0 where a modality was absent, `timings_ms` stage -> (N,),
+    `truth_m` (N, J, 3) with NaN where no ground truth is near. `changes` are the streams' states
+    over time, `statuses` those at the end, `moments` the worst ones, `losses` what could not be
+    read, in words.
+
+    A replay that is judged by its activities names their `classes` and has no joints (J = 0):
+    `class_id` (N,) is the most probable one, `confidence` (N,) its probability, `true_class` (N,)
+    the one activity that the estimate's window lies in, -1 where it is not known or not one;
+    `window_s` is how far back an estimate looks. `true_spans` are the true activities: begin and
+    end (ns), class.
+    """
+
+    name: str
+    faults: tuple[Fault, ...]
+    begin_ns: int
+    end_ns: int
+    modalities: tuple[str, ...]
+    stamp_ns: NDArray[np.int64]
+    joints_m: FloatArray
+    std_m: FloatArray
+    weights: FloatArray
+    used: NDArray[np.bool_]
+    frame_stamps_ns: NDArray[np.int64]
+    timings_ms: dict[str, FloatArray]
+    truth_m: FloatArray
+    changes: tuple[Change, ...]
+    statuses: tuple[StreamStatus, ...]
+    moments: tuple[Moment, ...]
+    losses: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    class_id: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    confidence: FloatArray = field(default_factory=nothing)
+    true_class: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    window_s: float = 0.0
+    true_spans: tuple[tuple[int, int, int], ...] = ()
+
+    @property
+    def joint_error_mm(self) -> FloatArray:
+        """Error of every joint, (N, J) mm; NaN without ground truth."""
+        errors: FloatArray = joint_errors(self.joints_m, self.truth_m) * 1e3
+        return errors
+
+    @property
+    def error_mm(self) -> FloatArray:
+        """Mean error over the joints, (N,) mm; NaN without ground truth or joints."""
+        if not self.joints_m.shape[1]:
+            return np.full(len(self.stamp_ns), np.nan, np.float32)
+        mean: FloatArray = self.joint_error_mm.mean(axis=1)
+        return mean
+
+    @property
+    def right(self) -> FloatArray:
+        """Whether each answer is the true activity, (N,) 1 or 0; NaN where none is known."""
+        if not self.classes:
+            return np.full(len(self.stamp_ns), np.nan, np.float32)
+        same = (self.class_id == self.true_class).astype(np.float32)
+        return np.where(self.true_class >= 0, same, np.float32(np.nan))
 
 
 class StateLog:
@@ -107,95 +186,3 @@ class EstimateLog:
     def timings_ms(self) -> dict[str, FloatArray]:
         """Stage -> (N,) milliseconds."""
         return {stage: column.rows for stage, column in self._timings.items()}
-
-
-class TruthLog:
-    """Ground truth over time; poses between two of them are interpolated."""
-
-    def __init__(self) -> None:
-        self._stamps: list[int] = []
-        self._poses = Column((NUM_JOINTS, 3), np.float32)
-
-    @property
-    def newest_ns(self) -> int:
-        """Stamp of the newest pose."""
-        return self._stamps[-1] if self._stamps else 0
-
-    def add(self, stamp_ns: int, joints_m: FloatArray) -> None:
-        """Note one pose; one that does not advance time (a looped bag) is left out."""
-        if stamp_ns > self.newest_ns:
-            self._stamps.append(stamp_ns)
-            self._poses.add(joints_m)
-
-    def at(self, stamps_ns: NDArray[np.int64]) -> FloatArray:
-        """The pose at each stamp, (N, J, 3); NaN where none is near."""
-        found = np.full((len(stamps_ns), NUM_JOINTS, 3), np.nan, np.float32)
-        for row, stamp in zip(found, stamps_ns.tolist(), strict=True):
-            pose = self.pose_at(stamp)
-            if pose is not None:
-                row[:] = pose
-        return found
-
-    def pose_at(self, stamp_ns: int) -> FloatArray | None:
-        """The pose at one stamp; None where none is near."""
-        after = bisect_left(self._stamps, stamp_ns)
-        around = [i for i in (after - 1, after) if 0 <= i < len(self._stamps)]
-        if len(around) == 2:
-            a, b = (self._stamps[i] for i in around)
-            if b - a <= TRUTH_GAP_NS:
-                first, last = self._poses.rows[around]
-                return first + np.float32((stamp_ns - a) / (b - a)) * (last - first)
-        near = min(around, key=lambda i: abs(self._stamps[i] - stamp_ns), default=None)
-        if near is None or abs(self._stamps[near] - stamp_ns) > TRUTH_NEAR_NS:
-            return None
-        return self._poses.rows[near].copy()
-
-
-class Worst:
-    """Keeps the estimates with the largest error, one per second, with what they were made from.
-
-    An estimate is judged when ground truth is past it; until then its sample is held, `hold` at
-    most. Without ground truth the largest predicted deviation counts.
-    """
-
-    def __init__(self, truth: TruthLog, judged: bool, hold: int = 30) -> None:
-        self._truth, self._judged = truth, judged
-        self._held: deque[tuple[Sample, Estimate]] = deque()
-        self._hold = hold
-        self._best: dict[int, Moment] = {}
-
-    def add(self, sample: Sample, estimate: Estimate) -> None:
-        """Take one estimate and its sample."""
-        self._held.append((sample, estimate))
-        while self._held and (self._due() or len(self._held) > self._hold):
-            self._judge(*self._held.popleft())
-
-    def moments(self) -> tuple[Moment, ...]:
-        """The worst ones, in order of time."""
-        while self._held:
-            self._judge(*self._held.popleft())
-        return tuple(sorted(self._worst(), key=lambda moment: moment.stamp_ns))
-
-    def _due(self) -> bool:
-        return not self._judged or self._truth.newest_ns >= self._held[0][1].stamp_ns
-
-    def _worst(self) -> list[Moment]:
-        return sorted(self._best.values(), key=lambda m: (-m.error_mm, m.stamp_ns))[:MOMENTS]
-
-    def _judge(self, sample: Sample, estimate: Estimate) -> None:
-        truth = self._truth.pose_at(estimate.stamp_ns) if self._judged else None
-        if truth is not None:
-            error = 1e3 * float(mpjpe(estimate.joints_m, truth))
-        elif self._judged:
-            return
-        else:
-            error = 1e3 * float(estimate.std_m.mean())
-        place = estimate.stamp_ns // MOMENT_BIN_NS
-        if place in self._best and self._best[place].error_mm >= error:
-            return
-        frames = {name: frame.array for name, frame in sample.frames.items()}
-        self._best[place] = Moment(
-            estimate.stamp_ns, error, frames, estimate.joints_m, truth, dict(estimate.weights)
-        )
-        if len(self._best) > 4 * MOMENTS:
-            self._best = {m.stamp_ns // MOMENT_BIN_NS: m for m in self._worst()}

@@ -17,15 +17,21 @@ from numpy.typing import NDArray
 from pta_ros.clock import to_ns
 from pta_ros.errors import DecodeError, PtaError
 from pta_ros.evaluation.faults.injector import FaultPlan
-from pta_ros.evaluation.replay.decode import Arrival, Truth
-from pta_ros.evaluation.replay.record import EstimateLog, StateLog, TruthLog, Worst
-from pta_ros.evaluation.replay.records import Replayed
-from pta_ros.evaluation.replay.truth import Activities, ActivityTruth, TrueActivity
+from pta_ros.evaluation.replay.decode import Arrival
+from pta_ros.evaluation.replay.record import EstimateLog, Replayed, StateLog
+from pta_ros.evaluation.replay.truth import (
+    Activities,
+    ActivityTruth,
+    TrueActivity,
+    Truth,
+    TruthLog,
+    Worst,
+)
 from pta_ros.frames import Estimate, FloatArray, Frame, Sample, StreamStatus
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.skeleton import NUM_JOINTS
 
-#: The states are looked at so often, as by the node.
+#: Time between two looks at the states, as in the node.
 _TICK_NS = to_ns(0.05)
 
 
@@ -79,7 +85,7 @@ class Replay:
             self._take(arrival)
             self._settle(arrival.time_ns)
         self._pass_time(max(end_ns, self._tick_ns))
-        self._look(max(end_ns, self._tick_ns))
+        self._note_states(max(end_ns, self._tick_ns))
 
     def result(self, plan: FaultPlan, begin_ns: int, end_ns: int, losses: list[str]) -> Replayed:
         """What came of it, under the plan's name."""
@@ -118,9 +124,9 @@ class Replay:
     # -- time -----------------------------------------------------------------------------------
 
     def _pass_time(self, now_ns: int) -> None:
-        """Do what is due before `now_ns`: a step that waited long enough, a window's end, a look.
+        """Do what is due before `now_ns`: a step that waited long enough, a window's end, states.
 
-        A look closes windows too, so what is due at the same moment comes before it.
+        Asking for the states closes windows too, so it comes last of what is due at one moment.
         """
         while self._tick_ns is not None:
             window_ns = self._pipeline.next_due_ns()
@@ -132,10 +138,10 @@ class Replay:
             elif due == window_ns:
                 self._settle(due)
             else:
-                self._look(due)
+                self._note_states(due)
                 self._tick_ns += _TICK_NS
 
-    def _look(self, now_ns: int) -> None:
+    def _note_states(self, now_ns: int) -> None:
         self._statuses = self._pipeline.statuses(now_ns)
         self._states.add(now_ns, self._statuses)
         if self._observer is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
@@ -12,9 +13,9 @@ from pta_ros.bags.bag import Bag, Topic
 from pta_ros.errors import ConfigError, DatasetError, DecodeError
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan, Injector
 from pta_ros.evaluation.replay.decode import Decoder, ahead
-from pta_ros.evaluation.replay.records import Replayed
+from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.replay.replay import Observer, Replay
-from pta_ros.evaluation.replay.truth import Activities
+from pta_ros.evaluation.replay.truth import Activities, truth_of
 from pta_ros.fusion.engine import Engine
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.transforms import Transforms
@@ -67,20 +68,23 @@ def find_source(
     `truth` None looks for the default topic, and an empty one goes without. Raises ConfigError for
     a topic that is not in the bag or has another type, DatasetError when no sensor's is.
     """
+    intakes = {m: Intake(engine.sensors[m], params) for m, params in engine.streams.items()}
+    wanted = {m: (intake.topic, intake.type, given.get(m)) for m, intake in intakes.items()}
+    if truth != "":
+        wanted[""] = (*TRUTHS[judged_task(engine)], truth)
     topics, notes = {}, []
-    for modality, params in engine.streams.items():
-        intake = Intake(engine.sensors[modality], params)
-        name = _find(bag, intake.topic, intake.type, given.get(modality))
+    for modality, (topic, kind, named) in wanted.items():
+        name, *others = _find(bag, topic, kind, named) or [""]
         if name:
             topics[name] = modality
-        else:
-            notes.append(f"{modality}: no topic {intake.topic} in the bag; it counts as MISSING")
-    if not topics:
-        wanted = ", ".join(Intake(engine.sensors[m], p).topic for m, p in engine.streams.items())
-        raise DatasetError(f"no topic of a sensor in the bag ({wanted}); it has {_listed(bag)}")
-    if truth != "":
-        name = _find(bag, *TRUTHS[judged_task(engine)], truth)
-        topics.update({name: ""} if name else {})
+        elif modality:
+            notes.append(f"{modality}: no topic {topic} in the bag; it counts as MISSING")
+        if others:
+            what = f"{modality or 'ground truth'}: {name} is used; {', '.join(others)} fits too"
+            notes.append(f"{what} (--topic {modality or 'truth'}={others[0]})")
+    if not any(topics.values()):
+        names = ", ".join(intake.topic for intake in intakes.values())
+        raise DatasetError(f"no topic of a sensor in the bag ({names}); it has {_listed(bag)}")
     tf = bag.topics.get(TF_TOPIC)
     shift_ns = _shift_ns(bag, list(topics), clock)
     if shift_ns:
@@ -106,7 +110,10 @@ def activities(engine: Engine) -> Activities | None:
 def replay(
     engine: Engine, bag: Bag, source: Source, plan: FaultPlan, observer: Observer | None = None
 ) -> Replayed:
-    """One replay of the whole bag; `engine` must be started. Faults come at the bag's times."""
+    """One replay of the whole bag; `engine` must be started. Faults come at the bag's times.
+
+    Whatever ends it early (Ctrl-C), nothing reads the bag any more, and it can be replayed again.
+    """
     transforms = Transforms()
     intakes = {
         modality: Intake(engine.sensors[modality], engine.streams[modality], transforms, topic)
@@ -116,11 +123,12 @@ def replay(
     told = activities(engine)
     decoder = Decoder(
         bag, intakes, source.topics, Injector(plan, bag.begin_ns), transforms, source.tf_topic,
-        source.shift_ns, told.truth_of if told else None,
+        source.shift_ns, told.truth_of if told else truth_of,
     )  # fmt: skip
     begin_ns, end_ns = bag.begin_ns + source.shift_ns, bag.end_ns + source.shift_ns
     run = Replay(engine.pipeline(), engine.params.max_wait_s, source.judged, observer, told)
-    run.run(ahead(decoder.arrivals()), begin_ns, end_ns)
+    with closing(ahead(decoder.arrivals())) as arrivals:
+        run.run(arrivals, begin_ns, end_ns)
     losses = [*source.notes, *bag.losses, *decoder.losses]
     return run.result(plan, begin_ns, end_ns, losses)
 
@@ -128,7 +136,7 @@ def replay(
 def dropped_instead(plan: FaultPlan) -> FaultPlan | None:
     """The plan that silences the one sensor of `plan` while it is faulty; None if there are more.
 
-    What the fusion makes of a broken sensor is measured against going without it.
+    A faulty sensor should cost the fusion no more than a missing one.
     """
     modalities = {fault.modality for fault in plan.faults}
     if len(modalities) != 1:
@@ -137,23 +145,24 @@ def dropped_instead(plan: FaultPlan) -> FaultPlan | None:
     return FaultPlan(f"{plan.name}, {modalities.pop()} dropped", tuple(dict.fromkeys(drops)))
 
 
-def _find(bag: Bag, wanted: str, kind: str, given: str | None) -> str:
-    """The bag's topic for `wanted`, in whatever namespace; an empty string when there is none."""
+def _find(bag: Bag, wanted: str, kind: str, given: str | None) -> list[str]:
+    """The bag's topic for `wanted`, in whatever namespace, and others that fit; may be none."""
     if given is not None:
         name = given if given in bag.topics else f"/{given.lstrip('/')}"
         if name not in bag.topics:
             close = get_close_matches(name, bag.topics, n=1)
             hint = f"did you mean {close[0]}?" if close else f"it has {_listed(bag)}"
             raise ConfigError(f"topic {given} is not in the bag; {hint}")
-        return _typed(bag.topics[name], kind)
+        return [_typed(bag.topics[name], kind)]
     ending = f"/{wanted.lstrip('/')}"
-    found = [t for t in bag.topics.values() if t.name == ending] or [
-        t for t in bag.topics.values() if t.name.endswith(ending)
-    ]
+    found = [topic for topic in bag.topics.values() if topic.name.endswith(ending)]
+    if ending in bag.topics:
+        fitting = (topic.name for topic in found if topic.type == kind and topic.name != ending)
+        return [_typed(bag.topics[ending], kind), *fitting]
     if len(found) > 1:
         names = ", ".join(topic.name for topic in found)
         raise ConfigError(f"several topics end in {ending} ({names}); name the one that is meant")
-    return _typed(found[0], kind) if found else ""
+    return [_typed(topic, kind) for topic in found]
 
 
 def _typed(topic: Topic, kind: str) -> str:

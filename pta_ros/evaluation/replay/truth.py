@@ -1,8 +1,9 @@
-"""What is true of activities while a bag is replayed, and which estimates it can judge."""
+"""Ground truth of a replay, of poses and of activities, and the estimates that are worst by it."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,10 +11,134 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.errors import DecodeError
-from pta_ros.evaluation.replay.record import NO_CLASS, NS
+from pta_ros.evaluation.replay.record import NO_CLASS, Column, Moment
+from pta_ros.frames import Estimate, FloatArray, Sample
+from pta_ros.metrics.pose import mpjpe
+from pta_ros.skeleton import NUM_JOINTS
 
-#: Where two messages of the truth are farther apart, nothing is known between them.
+NS = 1_000_000_000
+#: A true pose may lie so far from an estimate, or its two neighbours so far apart, and not more.
+TRUTH_NEAR_NS = NS // 20
+TRUTH_GAP_NS = NS // 5
+#: Where two messages of true activities are farther apart, nothing is known between them.
 GAP_NS = 3 * NS // 2
+#: Pictures of the worst moments, and the least time between two of them.
+MOMENTS = 6
+MOMENT_BIN_NS = NS
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """One ground truth pose (17, 3), metres."""
+
+    stamp_ns: int
+    joints_m: FloatArray
+
+
+def truth_of(msg: object, topic: str) -> Truth:
+    """A ground truth pose of a pta_msgs/Skeleton; raises DecodeError for anything else."""
+    try:
+        stamp = msg.header.stamp  # type: ignore[attr-defined]
+        positions = [(p.x, p.y, p.z) for p in msg.positions]  # type: ignore[attr-defined]
+        joints = np.array(positions, np.float32).reshape(-1, 3)
+        stamp_ns = int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DecodeError(topic, str(error), "a pta_msgs/msg/Skeleton") from error
+    if joints.shape != (NUM_JOINTS, 3) or not np.isfinite(joints).all():
+        raise DecodeError(topic, f"positions {joints.shape}", f"{NUM_JOINTS} finite positions")
+    return Truth(stamp_ns, joints)
+
+
+class TruthLog:
+    """Ground truth over time; poses between two of them are interpolated."""
+
+    def __init__(self) -> None:
+        self._stamps: list[int] = []
+        self._poses = Column((NUM_JOINTS, 3), np.float32)
+
+    @property
+    def newest_ns(self) -> int:
+        """Stamp of the newest pose."""
+        return self._stamps[-1] if self._stamps else 0
+
+    def add(self, stamp_ns: int, joints_m: FloatArray) -> None:
+        """Note one pose; one that does not advance time (a looped bag) is left out."""
+        if stamp_ns > self.newest_ns:
+            self._stamps.append(stamp_ns)
+            self._poses.add(joints_m)
+
+    def at(self, stamps_ns: NDArray[np.int64]) -> FloatArray:
+        """The pose at each stamp, (N, J, 3); NaN where none is near."""
+        found = np.full((len(stamps_ns), NUM_JOINTS, 3), np.nan, np.float32)
+        for row, stamp in zip(found, stamps_ns.tolist(), strict=True):
+            pose = self.pose_at(stamp)
+            if pose is not None:
+                row[:] = pose
+        return found
+
+    def pose_at(self, stamp_ns: int) -> FloatArray | None:
+        """The pose at one stamp; None where none is near."""
+        after = bisect_left(self._stamps, stamp_ns)
+        around = [i for i in (after - 1, after) if 0 <= i < len(self._stamps)]
+        if len(around) == 2:
+            a, b = (self._stamps[i] for i in around)
+            if b - a <= TRUTH_GAP_NS:
+                first, last = self._poses.rows[around]
+                return first + np.float32((stamp_ns - a) / (b - a)) * (last - first)
+        near = min(around, key=lambda i: abs(self._stamps[i] - stamp_ns), default=None)
+        if near is None or abs(self._stamps[near] - stamp_ns) > TRUTH_NEAR_NS:
+            return None
+        return self._poses.rows[near].copy()
+
+
+class Worst:
+    """Keeps the estimates with the largest error, one per second, with what they were made from.
+
+    An estimate is judged when ground truth is past it; until then its sample is held, `hold` at
+    most. Without ground truth the largest predicted deviation counts.
+    """
+
+    def __init__(self, truth: TruthLog, judged: bool, hold: int = 30) -> None:
+        self._truth, self._judged = truth, judged
+        self._held: deque[tuple[Sample, Estimate]] = deque()
+        self._hold = hold
+        self._best: dict[int, Moment] = {}
+
+    def add(self, sample: Sample, estimate: Estimate) -> None:
+        """Take one estimate and its sample."""
+        self._held.append((sample, estimate))
+        while self._held and (self._due() or len(self._held) > self._hold):
+            self._judge(*self._held.popleft())
+
+    def moments(self) -> tuple[Moment, ...]:
+        """The worst ones, in order of time."""
+        while self._held:
+            self._judge(*self._held.popleft())
+        return tuple(sorted(self._worst(), key=lambda moment: moment.stamp_ns))
+
+    def _due(self) -> bool:
+        return not self._judged or self._truth.newest_ns >= self._held[0][1].stamp_ns
+
+    def _worst(self) -> list[Moment]:
+        return sorted(self._best.values(), key=lambda m: (-m.error_mm, m.stamp_ns))[:MOMENTS]
+
+    def _judge(self, sample: Sample, estimate: Estimate) -> None:
+        truth = self._truth.pose_at(estimate.stamp_ns) if self._judged else None
+        if truth is not None:
+            error = 1e3 * float(mpjpe(estimate.joints_m, truth))
+        elif self._judged:
+            return
+        else:
+            error = 1e3 * float(estimate.std_m.mean())
+        place = estimate.stamp_ns // MOMENT_BIN_NS
+        if place in self._best and self._best[place].error_mm >= error:
+            return
+        frames = {name: frame.array for name, frame in sample.frames.items()}
+        self._best[place] = Moment(
+            estimate.stamp_ns, error, frames, estimate.joints_m, truth, dict(estimate.weights)
+        )
+        if len(self._best) > 4 * MOMENTS:
+            self._best = {m.stamp_ns // MOMENT_BIN_NS: m for m in self._worst()}
 
 
 @dataclass(frozen=True)
@@ -24,7 +149,7 @@ class Activities:
     window_s: float = 0.0
 
     def truth_of(self, msg: object, topic: str) -> TrueActivity:
-        """The true class of a pta_msgs/Activity; raises DecodeError when it is none."""
+        """The true class of a pta_msgs/Activity; raises DecodeError for anything else."""
         try:
             stamp = msg.header.stamp  # type: ignore[attr-defined]
             stamp_ns = int(stamp.sec) * NS + int(stamp.nanosec)
@@ -39,7 +164,7 @@ class Activities:
 
 @dataclass(frozen=True)
 class TrueActivity:
-    """One message of the truth: the class since the message before it; -1: none of them."""
+    """One message of the truth: the class since the message before it; -1: another."""
 
     stamp_ns: int
     class_id: int

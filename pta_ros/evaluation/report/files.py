@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from pta_ros.errors import ConfigError
-from pta_ros.evaluation.replay.records import Moment, Replayed
+from pta_ros.evaluation.replay.record import Moment, Replayed
 from pta_ros.evaluation.report.charts import Part
 from pta_ros.evaluation.report.measure import measure, stages_ms
 from pta_ros.evaluation.report.page import Context, page

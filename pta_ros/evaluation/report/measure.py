@@ -8,23 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pta_ros.evaluation.faults.injector import Fault
-from pta_ros.evaluation.replay.records import Replayed
-from pta_ros.evaluation.report.scores import (
-    LIVE,
-    Accuracy,
-    Errors,
-    Judged,
-    Mask,
-    Scored,
-    Span,
-    duration_s,
-    inside,
-    same_moments,
-    seconds_in,
-    silent_s,
-    spans,
-    window,
-)
+from pta_ros.evaluation.replay.record import Replayed
+from pta_ros.evaluation.report import scores
+from pta_ros.evaluation.report.scores import LIVE, Accuracy, Errors, Judged, Mask, Scored, inside
 from pta_ros.frames import FloatArray
 from pta_ros.metrics.pose import bone_variation, jitter
 from pta_ros.metrics.subsets import subset_name, subsets
@@ -171,7 +157,7 @@ class Measured:
 def measure(run: Scored, free: Scored, dropped: Scored | None = None) -> Measured:
     """Measure one replay beside the fault-free one (which may be itself) and its reference."""
     replay, truth = run.run, run.run.truth_m[run.known]
-    faulty, length = bool(replay.faults), duration_s(replay)
+    faulty, length = bool(replay.faults), scores.duration_s(replay)
     chosen, free_chosen = (inside(s.run, replay.faults, s.seconds) for s in (run, free))
     everything = np.ones(len(run.seconds), np.bool_)
     return Measured(
@@ -179,7 +165,7 @@ def measure(run: Scored, free: Scored, dropped: Scored | None = None) -> Measure
         duration_s=length,
         estimates=len(run.seconds),
         rate_hz=len(run.seconds) / length if length > 0 else 0.0,
-        silent_s=silent_s(run.seconds, length),
+        silent_s=scores.silent_s(run.seconds, length),
         sensors=tuple(_sensor(replay, name) for name in replay.modalities),
         faults=tuple(fault_seen(fault, run, free, dropped) for fault in replay.faults),
         whole=run.errors(),
@@ -201,9 +187,9 @@ def measure(run: Scored, free: Scored, dropped: Scored | None = None) -> Measure
 
 def fault_seen(fault: Fault, run: Scored, free: Scored, dropped: Scored | None) -> FaultSeen:
     """Follow one fault through a replay, beside the fault-free one and the one without sensor."""
-    begin, end = window(run.run, fault)
-    outlasts = fault.end_s >= duration_s(run.run)
-    listed = spans(run.run, fault.modality)
+    begin, end = scores.window(run.run, fault)
+    outlasts = fault.end_s >= scores.duration_s(run.run)
+    listed = scores.spans(run.run, fault.modality)
     out = [s for s in listed if s.state != LIVE and s.begin_s < end and s.end_s > begin]
     chosen = inside(run.run, [fault], run.seconds)
     used, weight = _use(run.run, fault.modality, chosen)
@@ -235,7 +221,7 @@ def shift_mm(scored: Scored, free: Scored, chosen: Mask) -> float | None:
 
     It says what a fault does where nothing says what is true. None without common moments.
     """
-    own, rows = same_moments(scored, free, chosen)
+    own, rows = scores.same_moments(scored, free, chosen)
     if not len(own) or scored.run.classes:
         return None
     moved = scored.run.joints_m[own] - free.run.joints_m[rows]
@@ -244,7 +230,7 @@ def shift_mm(scored: Scored, free: Scored, chosen: Mask) -> float | None:
 
 def changed_percent(scored: Scored, free: Scored, chosen: Mask) -> float | None:
     """Share (percent) of answers unlike those of the fault-free replay at the same moments."""
-    own, rows = same_moments(scored, free, chosen)
+    own, rows = scores.same_moments(scored, free, chosen)
     if not len(own) or not scored.run.classes:
         return None
     return 100.0 * float(np.mean(scored.run.class_id[own] != free.run.class_id[rows]))
@@ -268,7 +254,7 @@ def _errors_inside(scored: Scored | None, faults: Sequence[Fault]) -> Judged | N
     return scored.errors(inside(scored.run, faults, scored.seconds)) if scored else None
 
 
-def _back(listed: list[Span], end_s: float, outlasts: bool) -> float | None:
+def _back(listed: list[scores.Span], end_s: float, outlasts: bool) -> float | None:
     """Seconds from the fault's end until the stream is LIVE, None when it never is."""
     if outlasts:
         return 0.0 if listed[-1].state == LIVE else None
@@ -288,7 +274,7 @@ def _use(run: Replayed, modality: str, chosen: Mask) -> tuple[float | None, floa
 
 def _sensor(run: Replayed, modality: str) -> SensorSeen:
     used, weight = _use(run, modality, np.ones(len(run.stamp_ns), np.bool_))
-    listed = seconds_in(spans(run, modality))
+    listed = scores.seconds_in(scores.spans(run, modality))
     at_end = [status for status in run.statuses if status.modality == modality]
     return SensorSeen(
         modality=modality,

@@ -10,15 +10,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pta_ros.evaluation.replay.records import Moment
+from pta_ros.evaluation.replay.record import Moment
 from pta_ros.frames import FloatArray
+from pta_ros.fusion.transforms import from_pose
 from pta_ros.sensors.depth import DepthSensor
+from pta_ros.sensors.lidar import POSE
 from pta_ros.skeleton import BONES
 
 Array = NDArray[np.floating]
 
 #: The LiDAR's axes (forward, left, up) as the camera's (right, down, forward), in one place.
-TURNED = np.array([[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]])
+TURNED = from_pose(" ".join(["0 0 0", *POSE.split()[3:]]))
 #: Height of a picture, width of those without an image of their own; points lie on halves.
 HEIGHT, _WIDTH, POINTS_SCALE = 300.0, 220.0, 0.5
 #: Part of the width that colours take, so that skeletons stand out before them.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.evaluation.faults.injector import Fault
-from pta_ros.evaluation.replay.records import Replayed
+from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.frames import FloatArray, StreamState
 from pta_ros.metrics.pose import pa_mpjpe, usual_step_s
 

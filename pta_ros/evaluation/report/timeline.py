@@ -77,7 +77,7 @@ def _assembled(seen: Measured, panels: Sequence[Panel]) -> Figure:
         "ticklabelstandoff": 0,
     }  # fmt: skip
     layout: Figure = {
-        "height": whole + _TOP + _BOTTOM, "margin": {"l": 110, "r": 12, "t": _TOP, "b": _BOTTOM},
+        "height": whole + _TOP + _BOTTOM, "margin": {"l": 74, "r": 12, "t": _TOP, "b": _BOTTOM},
         "barmode": "overlay", "hovermode": "closest", "uniformtext": {"mode": "hide", "minsize": 8},
         "uirevision": "kept",  # zoom and hidden traces outlast a change of theme
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
@@ -151,7 +151,7 @@ def _bars(
 def _answers_panel(part: Part) -> Panel:
     """A row of the truth where there is one, and a row of answers for every replay."""
     told = {"true": true_activities(part.run), "said": answers(part.run, "said")}
-    told |= {name: answers(scored, name) for name, scored in _others(part)}
+    told |= {name.removeprefix("sensor "): answers(s, name) for name, s in _others(part)}
     rows = {name: found for name, found in told.items() if found or name == "said"}
     placed = [(n * _ANSWERS, _ANSWERS, s) for n, found in enumerate(rows.values()) for s in found]
     return _ANSWERS * len(rows), _bars(placed), _rows(list(rows), _ANSWERS)

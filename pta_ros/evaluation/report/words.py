@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pta_ros.evaluation.faults.plan import strength_text
-from pta_ros.evaluation.replay.records import Moment, Replayed
+from pta_ros.evaluation.replay.record import Moment, Replayed
 from pta_ros.evaluation.report.measure import LIMIT, LIMIT_POINTS, FaultSeen, Measured, SensorSeen
 from pta_ros.evaluation.report.scores import LIVE, MISSING, Accuracy, Judged, seconds
 

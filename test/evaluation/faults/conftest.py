@@ -141,7 +141,7 @@ def carried(injector, messages, modality="depth"):
     return sorted(out + injector.flush(), key=lambda raw: raw.time_ns)
 
 
-def spoil(msg, kind, modality, time_s=1.5, **more):
+def damaged(msg, kind, modality, time_s=1.5, **more):
     """The message with one fault; fails when the fault changed its input."""
     before = copy.deepcopy(msg)
     injector = an_injector(a_fault(kind, modality, **more))
@@ -158,5 +158,4 @@ def decoded(modality, msg):
 @pytest.fixture(scope="session")
 def kit():
     """The helpers above, by name."""
-    names = "image cloud csi MAKERS a_fault an_injector same at raws carried spoil decoded BEGIN_NS"
-    return SimpleNamespace(**{name: globals()[name] for name in names.split()})
+    return SimpleNamespace(**globals())

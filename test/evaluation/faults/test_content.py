@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from pta_ros.bags.messages import header, message
-from pta_ros.errors import DecodeError
-from pta_ros.fusion.params import topics_of
+from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.evaluation.faults.plan import KINDS
+from pta_ros.sensors import SENSORS, Sensor, sensors_of
 
-TOPICS = topics_of("mmfi")
+TOPICS = sensors_of("mmfi")
 
 
 @pytest.mark.parametrize("modality", list(TOPICS))
@@ -51,7 +52,7 @@ def test_a_frozen_sensor_stays_frozen_under_noise(kit):
 @pytest.mark.parametrize("modality", list(TOPICS))
 def test_a_clock_jump_shifts_the_stamp_alone(kit, modality, jump_s):
     clean = kit.MAKERS[modality](stamp_ns=kit.at(1.5))
-    found = kit.spoil(clean, "clock_jump", modality, strength=jump_s)
+    found = kit.damaged(clean, "clock_jump", modality, strength=jump_s)
     stamp = found.header.stamp
     assert stamp.sec * 10**9 + stamp.nanosec == kit.at(1.5 + jump_s)
     assert 0 <= stamp.nanosec < 10**9
@@ -61,7 +62,7 @@ def test_a_clock_jump_shifts_the_stamp_alone(kit, modality, jump_s):
 
 
 def test_a_jump_before_the_epoch_is_a_legal_stamp(kit):
-    found = kit.spoil(kit.image(stamp_ns=0), "clock_jump", "depth", strength=-0.25)
+    found = kit.damaged(kit.image(stamp_ns=0), "clock_jump", "depth", strength=-0.25)
     assert (found.header.stamp.sec, found.header.stamp.nanosec) == (-1, 750_000_000)
     kit.same(found, found)  # can be serialised
 
@@ -69,14 +70,14 @@ def test_a_jump_before_the_epoch_is_a_legal_stamp(kit):
 @pytest.mark.parametrize("strength", [0.001, 0.5, 1.0])
 @pytest.mark.parametrize("modality", list(TOPICS))
 def test_short_data_is_refused(kit, modality, strength):
-    found = kit.spoil(kit.MAKERS[modality](), "short_data", modality, strength=strength)
+    found = kit.damaged(kit.MAKERS[modality](), "short_data", modality, strength=strength)
     with pytest.raises(DecodeError, match=r"bytes|amplitudes"):
         kit.decoded(modality, found)
 
 
 @pytest.mark.parametrize("modality", list(TOPICS))
 def test_a_wrong_encoding_is_refused(kit, modality):
-    found = kit.spoil(kit.MAKERS[modality](), "wrong_encoding", modality)
+    found = kit.damaged(kit.MAKERS[modality](), "wrong_encoding", modality)
     with pytest.raises(DecodeError, match=r"encoding|datatype|subcarriers"):
         kit.decoded(modality, found)
 
@@ -94,7 +95,7 @@ def test_a_cloud_that_cannot_be_read_passes_as_it_is(kit, kind):
     short.data = short.data[:100]
     for msg in (kit.image(), short):
         with pytest.raises(DecodeError):
-            kit.decoded("lidar", kit.spoil(msg, kind, "lidar"))
+            kit.decoded("lidar", kit.damaged(msg, kind, "lidar"))
 
 
 @pytest.mark.parametrize("kind", ["noise", "dropout", "dead_rows"])
@@ -102,13 +103,13 @@ def test_an_image_that_cannot_be_read_passes_as_it_is(kit, kind):
     short, coloured = kit.image(), kit.image()
     short.data, coloured.encoding = short.data[:-1], "yuv422"
     for msg in (short, coloured, kit.csi()):
-        assert kit.spoil(msg, kind, "depth") is msg
+        assert kit.damaged(msg, kind, "depth") is msg
 
 
 @pytest.mark.parametrize("kind", ["noise", "nan", "dead_antenna", "wrong_encoding"])
 def test_a_frame_of_another_kind_passes_as_it_is(kit, kind):
     msg = kit.image()
-    assert kit.spoil(msg, kind, "csi") is msg
+    assert kit.damaged(msg, kind, "csi") is msg
 
 
 def compressed(kit):
@@ -122,8 +123,8 @@ def compressed(kit):
 @pytest.mark.parametrize("kind", ["noise", "dropout", "dead_rows"])
 def test_a_compressed_image_has_the_faults_of_a_plain_one(kit, kind):
     clean = compressed(kit)
-    found = kit.spoil(clean, kind, "depth", strength=0.4)
-    plain = kit.spoil(kit.image(), kind, "depth", strength=0.4)
+    found = kit.damaged(clean, kind, "depth", strength=0.4)
+    plain = kit.damaged(kit.image(), kind, "depth", strength=0.4)
     # a plain image rounds noise to millimetres and ends it at one
     assert kit.decoded("depth", found) == pytest.approx(kit.decoded("depth", plain), abs=1.1e-3)
     assert (kit.decoded("depth", found) != kit.decoded("depth", clean)).any()
@@ -133,4 +134,33 @@ def test_a_compressed_image_has_the_faults_of_a_plain_one(kit, kind):
 @pytest.mark.parametrize("kind", ["wrong_encoding", "short_data"])
 def test_a_compressed_image_that_lies_is_refused(kit, kind):
     with pytest.raises(DecodeError):
-        kit.decoded("depth", kit.spoil(compressed(kit), kind, "depth"))
+        kit.decoded("depth", kit.damaged(compressed(kit), kind, "depth"))
+
+
+class Tuner(Sensor):
+    """A sensor of another kind, which says no more than where its values are."""
+
+    values_field = "power"
+    axes = ("rows", "columns")
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_a_new_sensor_needs_no_code_for_its_faults(kit, positive, monkeypatch):
+    kind = type("Tuner", (Tuner,), {"positive": positive})
+    kind.__abstractmethods__ = frozenset()
+    monkeypatch.setitem(SENSORS, "tuner", kind)
+    msg = kit.MAKERS["radar"]()
+    mean = msg.power.mean()
+    noisy = kit.damaged(msg, "noise", "tuner", strength=3.0).power
+    assert (noisy.min() >= 0) == positive
+    assert np.abs(noisy - msg.power).mean() > mean
+    lost = np.isnan(kit.damaged(msg, "nan", "tuner", strength=0.3).power)
+    assert lost.mean() == pytest.approx(0.3, abs=0.02)
+    assert kit.damaged(msg, "short_data", "tuner").power.size == msg.power.size // 2
+    with pytest.raises(ConfigError, match="dropout makes no sense for tuner"):
+        kit.a_fault("dropout", "tuner")
+
+
+def test_what_a_sensor_can_have_is_known():
+    own = {kind.name for kind in KINDS.values() if kind.own}
+    assert own == set().union(*(sensor.own_faults for sensor in SENSORS.values()))

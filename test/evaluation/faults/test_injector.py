@@ -6,14 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pta_ros.evaluation.faults.injector import KINDS, Fault, FaultPlan, Injector
-from pta_ros.evaluation.faults.messages import CSI_AXES
 from pta_ros.evaluation.faults.plan import CONTENT, TRANSPORT
-from pta_ros.fusion.params import topics_of
-from pta_ros.sensors import SENSORS
+from pta_ros.sensors import SENSORS, CsiSensor, sensors_of
 
-TOPICS = topics_of("mmfi")
-TYPES = {m: kind.message_type for m, kind in SENSORS.items()}
-
+TOPICS = sensors_of("mmfi")
 PAIRS = [(kind, modality) for kind, known in KINDS.items() for modality in known.modalities]
 NS = 1_000_000_000
 
@@ -44,7 +40,7 @@ plans = st.lists(faults(), max_size=6).map(lambda found: FaultPlan("drawn", tupl
 def carried_all(kit, plan, modalities):
     """Messages of several sensors through one injector: what arrives of each."""
     injector = Injector(plan, kit.BEGIN_NS)
-    found = {modality: [] for modality in TYPES}
+    found = {modality: [] for modality in SENSORS}
     for raw in kit.raws(40):
         for modality in modalities:
             found[modality] += injector.transport(modality, raw)
@@ -54,7 +50,7 @@ def carried_all(kit, plan, modalities):
 
 def changed_all(kit, plan, modalities):
     injector = Injector(plan, kit.BEGIN_NS)
-    found = {modality: [] for modality in TYPES}
+    found = {modality: [] for modality in SENSORS}
     for n in range(0, 40, 8):
         for modality in modalities:
             msg = kit.MAKERS[modality](n, stamp_ns=kit.at(n / 10))
@@ -103,7 +99,7 @@ def test_the_message_that_comes_in_is_never_changed(kit, fault, seed):
 
 
 VALUES = ("amplitude", "power", "phase", "data")
-SIZES = ("height", "width", "step", "point_step", "row_step", "rows", "columns", *CSI_AXES)
+SIZES = ("height", "width", "step", "point_step", "row_step", "rows", "columns", *CsiSensor.axes)
 claims = st.sampled_from([0, 1, 2, 3, 11, 48, 65535, 2**32 - 1])
 
 

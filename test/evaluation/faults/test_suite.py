@@ -3,11 +3,8 @@ from itertools import pairwise
 import pytest
 
 from pta_ros.evaluation.faults.injector import KINDS, read_faults
-from pta_ros.fusion.params import topics_of
 from pta_ros.home import shipped
-
-TOPICS = topics_of("mmfi")
-WINDOW_TOPICS = topics_of("xrf55")
+from pta_ros.sensors import sensors_of
 
 SUITE = sorted(shipped("config/faults").glob("*.yaml"))
 PLANS = {path.stem: read_faults(path) for path in SUITE}
@@ -25,13 +22,13 @@ def pairs(name):
 
 
 def test_every_kind_strikes_every_sensor_that_can_have_it():
-    assert set().union(*map(pairs, SHORT)) == every(TOPICS)
-    assert pairs("long_random") == every(TOPICS)
+    assert set().union(*map(pairs, SHORT)) == every(sensors_of("mmfi"))
+    assert pairs("long_random") == every(sensors_of("mmfi"))
 
 
 def test_so_does_the_suite_of_the_windowed_sensors():
     faults = [fault for path in WINDOWED for fault in read_faults(path).faults]
-    assert {(fault.kind, fault.modality) for fault in faults} == every(WINDOW_TOPICS)
+    assert {(fault.kind, fault.modality) for fault in faults} == every(sensors_of("xrf55"))
     # A window before, and one after the last that a fault touches, in a bag of two minutes.
     assert min(fault.start_s for fault in faults) >= 10
     assert max(fault.end_s for fault in faults) <= 110

@@ -6,9 +6,7 @@ from pta_ros.bags.types import decode, known_types
 from pta_ros.errors import DecodeError
 from pta_ros.evaluation.faults.injector import KINDS
 from pta_ros.evaluation.faults.plan import TRANSPORT
-from pta_ros.fusion.params import topics_of
-
-TOPICS = topics_of("mmfi")
+from pta_ros.sensors import sensors_of
 
 
 def numbers(found):
@@ -99,7 +97,7 @@ def test_a_rate_above_the_sensors_own_changes_nothing(kit):
 
 
 @pytest.mark.parametrize("strength", [1e-6, 0.01, 0.5, 0.99, 1.0])
-@pytest.mark.parametrize("modality", list(TOPICS))
+@pytest.mark.parametrize("modality", list(sensors_of("mmfi")))
 def test_a_truncated_message_cannot_be_decoded(kit, modality, strength):
     msg = kit.MAKERS[modality]()
     data = bytes(known_types().serialize_cdr(msg, msg.__msgtype__))

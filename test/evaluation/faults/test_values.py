@@ -17,7 +17,7 @@ LAYOUTS = [{}, {"kind": "f8"}, {"big": True}, {"kind": "f8", "big": True}, {"row
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_depth_noise_has_its_sigma_and_leaves_gaps_and_padding(kit, form):
     clean = kit.image(**form)
-    noisy = kit.spoil(clean, "noise", "depth", strength=0.1)
+    noisy = kit.damaged(clean, "noise", "depth", strength=0.1)
     off = kit.decoded("depth", noisy) - kit.decoded("depth", clean)
     assert np.std(off[:, 4:]) == pytest.approx(0.1, rel=0.05)
     assert abs(off[:, 4:].mean()) < 0.01
@@ -30,7 +30,7 @@ def test_depth_noise_has_its_sigma_and_leaves_gaps_and_padding(kit, form):
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_noise_leaves_a_return_a_return(kit, form):
-    metres = kit.decoded("depth", kit.spoil(kit.image(**form), "noise", "depth", strength=20.0))
+    metres = kit.decoded("depth", kit.damaged(kit.image(**form), "noise", "depth", strength=20.0))
     assert (metres[:, 4:] > 0).all()
     assert metres.max() <= 65.6 or form["encoding"] == "32FC1"
 
@@ -38,7 +38,7 @@ def test_noise_leaves_a_return_a_return(kit, form):
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_depth_dropout_loses_its_share_of_the_pixels(kit, form):
     clean = kit.image(**form)
-    metres = kit.decoded("depth", kit.spoil(clean, "dropout", "depth", strength=0.4))
+    metres = kit.decoded("depth", kit.damaged(clean, "dropout", "depth", strength=0.4))
     lost = metres == 0
     assert lost[:, 4:].mean() == pytest.approx(0.4, abs=0.04)
     assert (metres[~lost] == kit.decoded("depth", clean)[~lost]).all()
@@ -49,7 +49,7 @@ def test_depth_dropout_loses_its_share_of_the_pixels(kit, form):
 def test_dead_rows_are_the_same_in_all_images(kit, form, axis):
     dead = []
     for number, time_s in enumerate((1.2, 1.8)):
-        msg = kit.spoil(kit.image(number, **form), "dead_rows", "depth", time_s, axis=axis)
+        msg = kit.damaged(kit.image(number, **form), "dead_rows", "depth", time_s, axis=axis)
         metres = kit.decoded("depth", msg)[:, 4:]
         lines = metres if axis == "rows" else metres.T
         dead.append(np.flatnonzero((lines == 0).all(axis=1)))
@@ -60,14 +60,14 @@ def test_dead_rows_are_the_same_in_all_images(kit, form, axis):
 
 
 def test_a_few_dead_rows_are_at_least_one(kit):
-    metres = kit.decoded("depth", kit.spoil(kit.image(), "dead_rows", "depth", strength=1e-4))
+    metres = kit.decoded("depth", kit.damaged(kit.image(), "dead_rows", "depth", strength=1e-4))
     assert np.count_nonzero((metres == 0).all(axis=1)) == 1
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 def test_lidar_noise_moves_points_and_nothing_else(kit, layout):
     clean = kit.cloud(**layout)
-    noisy = kit.spoil(clean, "noise", "lidar", strength=0.2)
+    noisy = kit.damaged(clean, "noise", "lidar", strength=0.2)
     off = kit.decoded("lidar", noisy) - kit.decoded("lidar", clean)
     assert off.shape == (400, 3)
     assert np.std(off) == pytest.approx(0.2, rel=0.1)
@@ -83,7 +83,7 @@ def others(msg):
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 def test_lidar_dropout_keeps_a_share_as_it_was(kit, layout):
     clean = kit.cloud(**layout)
-    found = kit.spoil(clean, "dropout", "lidar", strength=0.7)
+    found = kit.damaged(clean, "dropout", "lidar", strength=0.7)
     points = {tuple(p) for p in kit.decoded("lidar", found).tolist()}
     assert 80 <= len(points) <= 160
     assert points <= {tuple(p) for p in kit.decoded("lidar", clean).tolist()}
@@ -97,13 +97,13 @@ def test_lidar_dropout_keeps_a_share_as_it_was(kit, layout):
 
 def test_a_cloud_without_any_point_is_refused(kit):
     with pytest.raises(DecodeError, match="0 points"):
-        kit.decoded("lidar", kit.spoil(kit.cloud(), "dropout", "lidar", strength=1.0))
+        kit.decoded("lidar", kit.damaged(kit.cloud(), "dropout", "lidar", strength=1.0))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 def test_nan_points_have_no_coordinates_and_keep_their_place(kit, layout):
     clean = kit.cloud(**layout)
-    found = kit.spoil(clean, "nan", "lidar", strength=0.5)
+    found = kit.damaged(clean, "nan", "lidar", strength=0.5)
     assert found.data.size == clean.data.size
     assert not found.is_dense
     assert 150 <= len(kit.decoded("lidar", found)) <= 250
@@ -112,38 +112,38 @@ def test_nan_points_have_no_coordinates_and_keep_their_place(kit, layout):
 
 def test_nothing_but_nan_is_refused(kit):
     with pytest.raises(DecodeError, match="none of 400 points is finite"):
-        kit.decoded("lidar", kit.spoil(kit.cloud(), "nan", "lidar", strength=1.0))
+        kit.decoded("lidar", kit.damaged(kit.cloud(), "nan", "lidar", strength=1.0))
 
 
 def test_csi_noise_is_a_share_of_the_mean_amplitude(kit):
     clean = kit.csi()
-    off = kit.decoded("csi", kit.spoil(clean, "noise", "csi", strength=0.1)) - kit.decoded(
+    off = kit.decoded("csi", kit.damaged(clean, "noise", "csi", strength=0.1)) - kit.decoded(
         "csi", clean
     )
     assert np.std(off) == pytest.approx(0.1 * clean.amplitude.mean(), rel=0.05)
 
 
 def test_strong_csi_noise_stays_positive(kit):
-    assert kit.spoil(kit.csi(), "noise", "csi", strength=3.0).amplitude.min() >= 0
+    assert kit.damaged(kit.csi(), "noise", "csi", strength=3.0).amplitude.min() >= 0
 
 
 def test_csi_noise_of_a_frame_without_readings_changes_nothing(kit):
     empty = kit.csi()
     empty.amplitude = np.full_like(empty.amplitude, np.nan)
-    assert np.isnan(kit.spoil(empty, "noise", "csi").amplitude).all()
+    assert np.isnan(kit.damaged(empty, "noise", "csi").amplitude).all()
 
 
 def test_csi_nan_is_repaired_or_refused_by_its_share(kit):
     sensor = SENSORS["csi"]()
-    assert sensor.process(kit.spoil(kit.csi(), "nan", "csi", strength=0.1), "t").shape
+    assert sensor.process(kit.damaged(kit.csi(), "nan", "csi", strength=0.1), "t").shape
     with pytest.raises(DecodeError, match="NaN"):
-        sensor.process(kit.spoil(kit.csi(), "nan", "csi", strength=0.6), "t")
+        sensor.process(kit.damaged(kit.csi(), "nan", "csi", strength=0.6), "t")
 
 
 @pytest.mark.parametrize(("count", "dead"), [(1, 1), (2, 2), (5, 3)])
 def test_dead_antennas_are_the_same_in_all_frames(kit, count, dead):
     found = [
-        np.flatnonzero(~kit.decoded("csi", kit.spoil(kit.csi(n), "dead_antenna", "csi",
+        np.flatnonzero(~kit.decoded("csi", kit.damaged(kit.csi(n), "dead_antenna", "csi",
                                              1 + n / 10, strength=count)).any(axis=(1, 2)))
         for n in range(3)
     ]  # fmt: skip

@@ -1,5 +1,7 @@
 """A bag through the node's pipeline: what is estimated when, from what, and in which states."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from pta_ros.bags.bag import Bag
 from pta_ros.errors import DecodeError
 from pta_ros.evaluation.replay.decode import Arrival
 from pta_ros.evaluation.replay.replay import Replay
+from pta_ros.evaluation.replay.source import FAULT_FREE, find_source, replay
 from pta_ros.frames import Estimate, StreamStatus
 from pta_ros.fusion.pipeline import FusionPipeline, Prediction
 from pta_ros.fusion.streams import Stream, StreamConfig
@@ -132,7 +135,38 @@ def test_an_observer_sees_everything(run, whole):
     }  # fmt: skip
 
 
-def broken(sample):
+class Interrupt:
+    """An observer at whose third estimate the user presses Ctrl-C."""
+
+    def __init__(self):
+        self.left = 3
+
+    def estimate(self, estimate):
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+    def frame(self, frame):
+        pass
+
+    def truth(self, stamp_ns, joints_m):
+        pass
+
+    def states(self, time_ns, statuses):
+        pass
+
+
+def test_a_replay_that_is_interrupted_leaves_the_bag_alone(engine, whole):
+    before = threading.active_count()
+    with Bag([whole]) as bag:
+        source = find_source(bag, engine, {}, None)
+        with pytest.raises(KeyboardInterrupt):
+            replay(engine, bag, source, FAULT_FREE, Interrupt())
+        assert threading.active_count() == before
+        assert len(replay(engine, bag, source, FAULT_FREE).stamp_ns) == 30
+
+
+def failing(sample):
     raise DecodeError("model", "no", "yes")
 
 
@@ -143,7 +177,7 @@ def unsound(sample):
 
 @pytest.mark.parametrize(
     ("estimator", "told"),
-    [(broken, "3 estimates failed: model: no"), (unsound, "3 estimates were not finite")],
+    [(failing, "3 estimates failed: model: no"), (unsound, "3 estimates were not finite")],
 )
 def test_estimates_that_fail_are_counted_and_told(estimator, told):
     from pta_ros.evaluation.faults.injector import FaultPlan

@@ -60,6 +60,22 @@ def test_what_is_wrong_is_told(source, whole, write_bag, clip, tmp_path):
         source(tmp_path / "two")
 
 
+def test_other_topics_that_would_fit_are_told(source, clip, tmp_path):
+    with BagWriter(tmp_path / "two") as bag:
+        for topic, msg in clip.messages(0, T0).items():
+            for name in (topic, f"/copy{topic}"):
+                bag.write(name, T0, msg)
+    found = source(tmp_path / "two")
+    assert "/copy/depth/image" not in found.topics
+    told = "/depth/image is used; /copy/depth/image fits too (--topic depth=/copy/depth/image)"
+    assert found.notes[0] == f"depth: {told}"
+    assert [note.partition(":")[0] for note in found.notes] == [
+        "depth", "lidar", "csi", "ground truth"
+    ]  # fmt: skip
+    named = source(tmp_path / "two", {"depth": "/copy/depth/image"}, truth="/ground_truth")
+    assert [note.partition(":")[0] for note in named.notes] == ["lidar", "csi"]
+
+
 def test_a_recorder_with_another_clock_is_noticed(source, write_bag, engine):
     sim_time = write_bag(15, stamp=5 * 10**9)
     found = source(sim_time)

@@ -87,7 +87,7 @@ def test_two_replays_agree_bit_for_bit(play):
 @pytest.mark.parametrize(
     ("kind", "state"), [("drop", "STALE"), ("freeze", "CORRUPT"), ("short_data", "CORRUPT")]
 )
-def test_a_silent_frozen_or_broken_sensor_is_left_out(play, kind, state):
+def test_a_silent_frozen_or_corrupt_sensor_is_left_out(play, kind, state):
     result = play(Fault(kind, "radar", 8.0, 14.0, 1.0))
     states = [c.state for c in result.changes if c.modality == "radar"]
     assert states[:3] == ["MISSING", "LIVE", state]

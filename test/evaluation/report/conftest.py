@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pta_ros.evaluation.faults.injector import Fault
-from pta_ros.evaluation.replay.records import Change, Moment, Replayed
+from pta_ros.evaluation.replay.record import Change, Moment, Replayed
 from pta_ros.evaluation.report.files import Context
 from pta_ros.frames import StreamState, StreamStatus
 from pta_ros.simulate import motion

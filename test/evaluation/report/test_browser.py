@@ -55,6 +55,7 @@ class Browser:
         os.close(its_writes)
         self._in, self._out = os.fdopen(reads, "rb"), os.fdopen(writes, "wb", buffering=0)
         self._left, self._count, self.events = b"", 0, []
+        self.target = None
 
     def call(self, method, session=None, **params):
         """Send one command; returns its result. Events that come meanwhile are kept."""
@@ -90,6 +91,9 @@ class Tab:
     def __init__(self, browser, page, scheme="light", scripts=True, before=""):
         self._browser = browser
         target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        if browser.target is not None:  # one page at a time: each draws its figures
+            browser.call("Target.closeTarget", targetId=browser.target)
+        browser.target = target
         self._session = browser.call("Target.attachToTarget", targetId=target, flatten=True)[
             "sessionId"
         ]
@@ -233,6 +237,14 @@ def test_a_plan_is_opened_zoomed_hovered_and_toggled(tab, scheme):
     toggles = f"[...{PLOT}.querySelectorAll('.traces')].find(e => e.textContent.includes('{name}'))"
     tab.click(f"{toggles}.querySelector('.legendtoggle')")
     tab.wait(f"{trace}.visible === 'legendonly'")
+
+
+def test_nothing_moves_when_a_figure_is_drawn(browser, page):
+    tab, below = Tab(browser, page), "document.querySelector('#made-with').offsetTop"
+    before = tab.value(below)
+    tab.middle(PLOT)
+    tab.wait(f"{PLOT}.dataset.drawn")
+    assert tab.value(below) == before
 
 
 def test_a_folded_part_opens_on_a_click(browser, page):

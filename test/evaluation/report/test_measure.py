@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pta_ros.evaluation.faults.injector import Fault
-from pta_ros.evaluation.replay.records import Change, Replayed
+from pta_ros.evaluation.replay.record import Change, Replayed
 from pta_ros.evaluation.report import words
 from pta_ros.evaluation.report.measure import measure, shift_mm, stages_ms
 from pta_ros.evaluation.report.scores import score, silent_s, spans, states_at

@@ -14,7 +14,7 @@ import pytest
 import setuptools
 
 from pta_ros.errors import ConfigError
-from pta_ros.evaluation.replay.records import Change, Replayed
+from pta_ros.evaluation.replay.record import Change, Replayed
 from pta_ros.evaluation.report.files import Case, kept_folder, write_report
 
 ROOT = Path(__file__).resolve().parents[3]
