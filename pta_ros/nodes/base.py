@@ -77,7 +77,7 @@ class Parameters:
 
     A given value of a wrong type or range, and a name nobody declares, does not stop the node from
     being made: it is kept in `problems`, for the configure transition to refuse with.
-    `locked` says whether the node is configured; `applied` hears of each change made later.
+    `locked` says whether the node is configured; `applied` is told each change made later.
     """
 
     def __init__(
@@ -106,15 +106,14 @@ class Parameters:
     def _declare(self, spec: Spec) -> None:
         given = self._node._parameter_overrides.get(spec.name)
         value = spec.default if given is None else spec.converted(given.value)
-        problem = spec.problem(value)
-        if problem:
+        if problem := spec.problem(value):
             self._problems[spec.name], value = problem, spec.default
         self._node.declare_parameter(spec.name, value, descriptor(spec), ignore_override=True)
 
     def _unknown(self) -> list[str]:
         given = [n for n in self._node._parameter_overrides if not n.startswith(_ROS_PREFIXES)]
-        unknown = [name for name in given if not self._node.has_parameter(name)]
-        return [unknown_parameter(name, self._specs) for name in unknown]
+        known = self._node.has_parameter
+        return [unknown_parameter(name, self._specs) for name in given if not known(name)]
 
     def _check(self, changes: list[Parameter]) -> rcl.SetParametersResult:
         reasons = [self._reason(change) for change in changes if change.name in self._specs]
