@@ -28,7 +28,7 @@ _COUNTERS = ("received", "used", "dropped", "corrupt", "lost")
 class Tick:
     """One instant of the simulated session; `phase` is None before and after the script.
 
-    `faults` maps modality to none, silent, garbage or frozen; `joints_m` (17, 3) is the truth, or
+    `faults` maps modality to none, silent, corrupt or frozen; `joints_m` (17, 3) is the truth, or
     `activity` the class of the window that ends here, -1 when it holds more than one.
     """
 

@@ -217,7 +217,7 @@ class Offline:
 
 
 def reference(run: Run, engine: Engine) -> dict[str, dict[int, float]]:
-    """Per phase in which a stream turns to garbage or freezes: MPJPE (mm) per tick without it."""
+    """Per phase in which a stream turns corrupt or freezes: MPJPE (mm) per tick without it."""
     made = {name: run.session[name] for name in ("seed", "subject", "scene", "rate_hz")}
     engine.start()
     offline = Offline(engine, Session(*made.values()))
@@ -230,12 +230,12 @@ def reference(run: Run, engine: Engine) -> dict[str, dict[int, float]]:
 
 
 def corrupted(run: Run) -> list[tuple[Span, Span, str]]:
-    """(phase before, phase, modality) wherever a good stream turns to garbage or freezes."""
+    """(phase before, phase, modality) wherever a good stream turns corrupt or freezes."""
     return [
         (before, span, modality)
         for before, span in pairwise(run.spans)
         for modality, fault in span.faults.items()
-        if fault in ("garbage", "frozen") and before.faults[modality] == "none" and span.available
+        if fault in ("corrupt", "frozen") and before.faults[modality] == "none" and span.available
     ]
 
 

@@ -17,7 +17,7 @@ from pta_ros.metrics.pose import mpjpe
 SCHEMA = 2
 _COUNTERS = ("received", "used", "dropped", "corrupt")
 #: The state that a stream must be reported in, by the fault that its sensor has.
-EXPECTED = {"silent": ("STALE",), "garbage": ("CORRUPT",), "frozen": ("STALE", "CORRUPT")}
+EXPECTED = {"silent": ("STALE",), "corrupt": ("CORRUPT",), "frozen": ("STALE", "CORRUPT")}
 _ERROR = 2  # the diagnostics' level
 
 #: Per phase the error (mm) that the model has offline, by the index of the tick.
@@ -100,7 +100,7 @@ def _first(
 def failing(run: Run, span: Span) -> dict[str, dict[str, Any]]:
     """Every stream whose fault begins with the phase: when it was noticed, and its misuse.
 
-    `noticed_s` counts from the last good stamp (of garbage: from the phase's begin) to the first
+    `noticed_s` counts from the last good stamp (from the begin of corrupt data) to the first
     account of the state that the fault calls for. `used` are the phase's estimates with a frame of
     the stream, `used_after` those of an instant after it was noticed.
     """
@@ -108,7 +108,7 @@ def failing(run: Run, span: Span) -> dict[str, dict[str, Any]]:
     for modality, fault in span.faults.items():
         if before is None or fault == "none" or before.faults[modality] != "none":
             continue
-        begin_ns = span.start_ns if fault == "garbage" else before.ticks[-1].stamp_ns
+        begin_ns = span.start_ns if fault == "corrupt" else before.ticks[-1].stamp_ns
         healed = (s.start_ns for s in run.spans if s.faults[modality] != fault)
         end_ns = next((t for t in healed if t > span.start_ns), run.spans[-1].end_ns)
         noticed_ns, state = _first(run.states_of(modality), (begin_ns, end_ns), EXPECTED[fault])

@@ -25,7 +25,7 @@ WHAT = {"pose": "skeletons", "activity": "activities"}
 #: What a stream with a fault sends.
 SENT = {
     "silent": "nothing",
-    "garbage": "corrupt data",
+    "corrupt": "corrupt data",
     "frozen": "the same message again and again",
 }
 

@@ -1,6 +1,6 @@
 """The nodes' parameters, each declared once: default, meaning, unit, range and when it may change.
 
-No ROS here: the dataclasses below are the only home of a default. `nodes/declare.py` puts them on a
+No ROS here: the dataclasses below are the only home of a default. `nodes/base.py` puts them on a
 node; `docs/params_doc.py` writes config/*_live.yaml and docs/parameters.md from them.
 """
 

@@ -51,13 +51,13 @@ class WindowedPipeline(FusionPipeline):
 
     def push(self, frame: Frame, now_ns: int) -> bool:
         """Hand one message's packets (n, ...) to its stream; True when they may be used."""
-        kept = self._ring(frame.modality).add(frame, now_ns)
+        kept = self._rings[self._stream(frame.modality).modality].add(frame, now_ns)
         self._close_due(now_ns)
         return kept
 
     def reject(self, modality: str, error: Exception, now_ns: int) -> None:
         """Tell a stream of a corrupt message; it is missing from its windows."""
-        self._ring(modality).reject(error)
+        self._rings[self._stream(modality).modality].reject(error)
         self._close_due(now_ns)
 
     def next_due_ns(self) -> int | None:
@@ -86,10 +86,6 @@ class WindowedPipeline(FusionPipeline):
             reason=": ".join(filter(None, (status.reason, why))) if ailing else status.reason,
         )
 
-    def _ring(self, modality: str) -> PacketRing:
-        self._stream(modality)  # raises for an unknown one
-        return self._rings[modality]
-
     def _close_due(self, now_ns: int) -> None:
         """Close the newest window that is due; older ones that nobody asked for are let go."""
         self._tick(now_ns)
@@ -99,11 +95,12 @@ class WindowedPipeline(FusionPipeline):
         if due < self._end_ns:
             return
         self._end_ns = due + self._hop_ns
-        for modality, ring in self._rings.items():
-            self._close(modality, ring, due, now_ns)
+        for modality in self._rings:
+            self._close(modality, due, now_ns)
 
-    def _close(self, modality: str, ring: PacketRing, end_ns: int, now_ns: int) -> None:
+    def _close(self, modality: str, end_ns: int, now_ns: int) -> None:
         """Push the window that ends now as a frame, or tell why its stream is corrupt."""
+        ring = self._rings[modality]
         window, missing = ring.window(end_ns)
         error, note = ring.close()
         late_ns = to_ns(max(self._config.hop_s, 2 * ring.sensor.period_s))
@@ -178,8 +175,7 @@ class PacketRing:
 
     def close(self) -> tuple[Exception | None, str]:
         """Since the last call: the last corrupt message, and why packets were of little use."""
-        told = self._error, self._note
-        self._error, self._note = None, ""
+        told, self._error, self._note = (self._error, self._note), None, ""
         return told
 
     def newest_ns(self) -> float:
@@ -198,9 +194,7 @@ class PacketRing:
             return None, 1.0
         moments = end_ns - to_ns(self.sensor.window_s) + period // 2 + period * np.arange(count)
         stamps = np.asarray(self._stamps, dtype=np.int64)
-        right = np.clip(np.searchsorted(stamps, moments), 1, len(stamps) - 1)
-        if len(stamps) == 1:
-            right[:] = 0
+        right = np.clip(np.searchsorted(stamps, moments), min(1, len(stamps) - 1), len(stamps) - 1)
         left = np.maximum(right - 1, 0)
         before, after = np.abs(moments - stamps[left]), np.abs(stamps[right] - moments)
         nearest = np.where(before <= after, left, right)

@@ -1,4 +1,4 @@
-"""What the nodes share: a node that is a whole program, names and QoS of topics, /tf_static."""
+"""What the nodes share: parameters, whole programs, names and QoS of topics, /tf_static."""
 
 from __future__ import annotations
 
@@ -8,23 +8,28 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from rcl_interfaces import msg as rcl
 from rclpy._rclpy_pybind11 import RCLError
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.expand_topic_name import expand_topic_name
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.validate_full_topic_name import validate_full_topic_name
 
 from pta_ros.errors import ConfigError, PtaError
+from pta_ros.fusion.params import unknown_parameter
 from pta_ros.fusion.transforms import Transforms
-from pta_ros.nodes.declare import Parameters
-from pta_ros.settings import specs
+from pta_ros.nodes.messages import message_class
+from pta_ros.settings import RECONFIGURE, START, Spec, specs
 
 #: For timers that must go on when the time of the topics stands still or jumps.
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 
+#: Overrides that rclpy itself reads: they are nobody's typo.
+_ROS_PREFIXES = ("qos_overrides.", "use_sim_time", "start_type_description_service")
 #: Static transforms, kept by their publishers for those who come late.
 TF_STATIC = "/tf_static"
 
@@ -46,6 +51,86 @@ class Throttle:
         self._last[key] = now
         held = self._held.pop(key, 0)
         return f"{text} (and {held} like it since the last report)" if held else text
+
+
+def descriptor(spec: Spec) -> rcl.ParameterDescriptor:
+    """What `ros2 param describe` shows: meaning with unit, range, whether it may change."""
+    text = spec.description + (f" [{spec.unit}]" if spec.unit else "")
+    result = rcl.ParameterDescriptor(description=text, read_only=spec.change == START)
+    if spec.change == RECONFIGURE:
+        result.additional_constraints = "change only while unconfigured"
+    if spec.low is None or spec.high is None:
+        if spec.choices:
+            result.additional_constraints += f" one of: {', '.join(spec.choices)}"
+        return result
+    kind = type(spec.default)
+    ends = {"from_value": kind(spec.low), "to_value": kind(spec.high)}
+    if kind is int:
+        result.integer_range = [rcl.IntegerRange(**ends)]
+    else:
+        result.floating_point_range = [rcl.FloatingPointRange(**ends)]
+    return result
+
+
+class Parameters:
+    """A node's parameters.
+
+    A given value of a wrong type or range, and a name nobody declares, does not stop the node from
+    being made: it is kept in `problems`, for the configure transition to refuse with.
+    `locked` says whether the node is configured; `applied` is told each change made later.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        specs: tuple[Spec, ...],
+        locked: Callable[[], bool] = lambda: False,
+        applied: Callable[[str, Any], None] = lambda name, value: None,
+    ) -> None:
+        self._node, self._locked, self._applied = node, locked, applied
+        self._specs = {spec.name: spec for spec in specs}
+        self._problems: dict[str, str] = {}
+        for spec in specs:
+            self._declare(spec)
+        node.add_on_set_parameters_callback(self._check)
+        node.add_post_set_parameters_callback(self._apply)
+
+    def values(self) -> dict[str, Any]:
+        """The present value of every parameter by name."""
+        return {name: self._node.get_parameter(name).value for name in self._specs}
+
+    def problems(self) -> list[str]:
+        """What is wrong with the given parameters, one sentence each."""
+        return [*self._problems.values(), *self._unknown()]
+
+    def _declare(self, spec: Spec) -> None:
+        given = self._node._parameter_overrides.get(spec.name)
+        value = spec.default if given is None else spec.converted(given.value)
+        if problem := spec.problem(value):
+            self._problems[spec.name], value = problem, spec.default
+        self._node.declare_parameter(spec.name, value, descriptor(spec), ignore_override=True)
+
+    def _unknown(self) -> list[str]:
+        given = [n for n in self._node._parameter_overrides if not n.startswith(_ROS_PREFIXES)]
+        known = self._node.has_parameter
+        return [unknown_parameter(name, self._specs) for name in given if not known(name)]
+
+    def _check(self, changes: list[Parameter]) -> rcl.SetParametersResult:
+        reasons = [self._reason(change) for change in changes if change.name in self._specs]
+        text = "; ".join(filter(None, reasons))
+        return rcl.SetParametersResult(successful=not text, reason=text)
+
+    def _reason(self, change: Parameter) -> str:
+        spec = self._specs[change.name]
+        if spec.change == RECONFIGURE and self._locked():
+            return f"{change.name} needs a reconfiguration: deactivate, clean up, set, configure"
+        return spec.problem(change.value)
+
+    def _apply(self, changes: list[Parameter]) -> None:
+        for change in changes:
+            self._problems.pop(change.name, None)
+            if change.name in self._specs:
+                self._applied(change.name, change.value)
 
 
 def read_parameters(node: Node, group: type) -> Any:
@@ -145,15 +230,14 @@ TF_QOS = keep_last(100, reliable=True, latched=True)
 
 
 def tf_message() -> Any:
-    """tf2_msgs/TFMessage, imported here because only few need it; ConfigError without it."""
+    """The class of the messages on /tf_static; raises ConfigError where there is none."""
     try:
-        from tf2_msgs.msg import TFMessage
+        return message_class("tf2_msgs/msg/TFMessage")
     except ImportError as error:
         raise ConfigError(
             "tf2_msgs is not on this Python's path, so nobody can read /tf_static; source a ROS "
             "distribution, or give the extrinsic parameter"
         ) from error
-    return TFMessage
 
 
 def listen_static(node: Node, transforms: Transforms, remark: Callable[[str], None]) -> Any:

@@ -23,8 +23,7 @@ from visualization_msgs.msg import MarkerArray
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Estimate, Frame, StreamStatus
 from pta_ros.fusion.params import FusionParams, fusion_from, fusion_specs
-from pta_ros.nodes.base import STEADY, answer_invalid_requests, check_topic, logged, tf_message
-from pta_ros.nodes.declare import Parameters
+from pta_ros.nodes.base import STEADY, Parameters, answer_invalid_requests, logged
 from pta_ros.nodes.health import Identity, Watch
 from pta_ros.nodes.messages import to_activity, to_markers, to_skeleton
 from pta_ros.nodes.sensor_node import REDUCED, SensorNode, composed_options, sensor_qos
@@ -94,10 +93,8 @@ class FusionNode(LifecycleNode):
         if problems:
             raise ConfigError("; ".join(problems))
         params, streams = fusion_from(self._given.values())
-        for stream in streams.values():
-            check_topic(stream.source, self)
-            if stream.needs_transforms:
-                tf_message()
+        for modality, stream in streams.items():
+            self.sensor_nodes[modality].check(stream)
         try:  # PyTorch only here, so that the node is up, and wrong input told, before
             from pta_ros.fusion.engine import Engine
         except ImportError as error:

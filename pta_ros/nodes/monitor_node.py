@@ -43,18 +43,12 @@ class MonitorParams:
     notes: str = param("", "file whose new lines are shown, too; empty shows none", change=START)
 
 
-def _open(path: str) -> TextIO:
+def _opened(path: str, mode: str, purpose: str) -> TextIO:
+    """The file, or an empty one in memory for no path."""
     try:
-        return Path(path).open("w", encoding="utf-8")
+        return Path(path).open(mode, encoding="utf-8") if path else StringIO()
     except OSError as error:
-        raise ConfigError(f"cannot write the record {path}: {error.strerror}") from error
-
-
-def _notes(path: str) -> TextIO:
-    try:
-        return Path(path).open(encoding="utf-8") if path else StringIO()
-    except OSError as error:
-        raise ConfigError(f"cannot read the notes {path}: {error.strerror}") from error
+        raise ConfigError(f"cannot {purpose} {path}: {error.strerror}") from error
 
 
 def _keep(truths: dict, stamp: int, truth: object) -> None:
@@ -70,10 +64,10 @@ class MonitorNode(ProgramNode):
     def __init__(self) -> None:
         super().__init__("monitor_node", MonitorParams)
         params = self.params
-        self._file = _open(params.record) if params.record else None
+        self._file = _opened(params.record, "w", "write the record")
         self._board = Scoreboard(began_ns=time.time_ns())
         self._view = StatusView(self._board) if params.view else None
-        self._notes = _notes(params.notes)
+        self._notes = _opened(params.notes, "r", "read the notes")
         self._truths: dict[int, list] = {}
         self._true_activities: dict[int, int] = {}
         self.create_subscription(Skeleton, "skeleton", self._on_skeleton, _DEPTH)
@@ -91,7 +85,7 @@ class MonitorNode(ProgramNode):
         self._view.refresh(time.time_ns())
 
     def _write(self, record: dict) -> None:
-        if self._file:
+        if self.params.record:
             self._file.write(json.dumps(record) + "\n")
             self._file.flush()
 
@@ -130,5 +124,4 @@ class MonitorNode(ProgramNode):
         if self._view:
             self._view.close()
         self._notes.close()
-        if self._file:
-            self._file.close()
+        self._file.close()

@@ -53,32 +53,20 @@ class PlayerParams:
         0.0, "begin so much after the bag's begin", unit="s", low=0.0, high=1e6, change=START
     )
     duration_s: float = param(
-        0.0,
-        "play so much of the bag's time; 0: to the end",
-        unit="s",
-        low=0.0,
-        high=1e6,
+        0.0, "play so much of the bag's time; 0: to the end", unit="s", low=0.0, high=1e6,
         change=START,
-    )
+    )  # fmt: skip
     min_subscribers: int = param(
         0, "subscribers of every topic that are waited for at first", low=0, high=10, change=START
     )
     delay_s: float = param(
-        1.0,
-        "wait before the first message, after the subscribers, for the network to settle",
-        unit="s",
-        low=0.0,
-        high=3600.0,
-        change=START,
-    )
+        1.0, "wait before the first message, after the subscribers, for the network to settle",
+        unit="s", low=0.0, high=3600.0, change=START,
+    )  # fmt: skip
     clock_hz: float = param(
-        100.0,
-        "ticks of /clock per second of the bag's time, beside one per message; 0: no /clock",
-        unit="Hz",
-        low=0.0,
-        high=1000.0,
-        change=START,
-    )
+        100.0, "ticks of /clock per second of the bag's time, beside one per message; 0: no /clock",
+        unit="Hz", low=0.0, high=1000.0, change=START,
+    )  # fmt: skip
 
 
 class PlayerNode(ProgramNode):

@@ -44,19 +44,13 @@ class RecorderParams:
     topics: str = param(",".join(DEFAULT), "topics to record, separated by commas", change=START)
     storage: str = param("mcap", "format of the bag", choices=tuple(STORAGES), change=START)
     compression: str = param(
-        "",
-        "what is compressed with zstd: nothing, chunks (zstd; mcap only), the file or messages",
-        choices=tuple(COMPRESSIONS),
-        change=START,
-    )
+        "", "what is compressed with zstd: nothing, chunks (zstd; mcap only), the file or messages",
+        choices=tuple(COMPRESSIONS), change=START,
+    )  # fmt: skip
     duration_s: float = param(
-        0.0,
-        "end so long after the first message; 0: when stopped",
-        unit="s",
-        low=0.0,
-        high=1e6,
+        0.0, "end so long after the first message; 0: when stopped", unit="s", low=0.0, high=1e6,
         change=START,
-    )
+    )  # fmt: skip
 
 
 @dataclass

@@ -26,30 +26,26 @@ def joints(msg: Any) -> list[list[float]]:
 
 
 def skeleton_record(msg: Any, received_ns: int) -> dict[str, Any]:
-    """One estimate as it arrived at `received_ns`."""
-    return {
-        "type": "skeleton",
-        "stamp_ns": stamp_ns(msg.header.stamp),
-        "received_ns": received_ns,
-        "latency_ms": _number(msg.latency_ms),
-        "model": msg.model,
-        "joints": joints(msg),
-        "std": [_number(value, 5) for value in msg.std_dev],
-        "streams": {state.modality: _stream(state) for state in msg.modalities},
-    }
+    """One skeleton as it arrived at `received_ns`."""
+    std_m = [_number(value, 5) for value in msg.std_dev]
+    return _record("skeleton", msg, received_ns, joints=joints(msg), std=std_m)
 
 
 def activity_record(msg: Any, received_ns: int) -> dict[str, Any]:
     """One activity as it arrived at `received_ns`."""
+    told = {"class_id": int(msg.class_id), "confidence": _number(msg.confidence)}
+    return _record("activity", msg, received_ns, label=msg.label, **told)
+
+
+def _record(kind: str, msg: Any, received_ns: int, **told: Any) -> dict[str, Any]:
+    """What is kept of any estimate, and what it tells."""
     return {
-        "type": "activity",
+        "type": kind,
         "stamp_ns": stamp_ns(msg.header.stamp),
         "received_ns": received_ns,
         "latency_ms": _number(msg.latency_ms),
         "model": msg.model,
-        "label": msg.label,
-        "class_id": int(msg.class_id),
-        "confidence": _number(msg.confidence),
+        **told,
         "streams": {state.modality: _stream(state) for state in msg.modalities},
     }
 

@@ -19,7 +19,7 @@ import numpy as np
 from pta_msgs.msg import Activity
 
 from pta_ros.nodes.messages import to_header, to_reading, to_time
-from pta_ros.nodes.sim_node import Simulator
+from pta_ros.nodes.sim_node import Simulator, SimulatorParams
 from pta_ros.settings import START, param
 from pta_ros.simulate.rf import PACKETS
 from pta_ros.simulate.rf_session import Packet, RfSession, with_fault
@@ -29,14 +29,9 @@ _PERIOD_S = 0.05
 
 
 @dataclass(frozen=True)
-class RfSimParams:
+class RfSimParams(SimulatorParams):
     """The node's parameters."""
 
-    seed: int = param(0, "seed of the world and of every subject", low=0, high=2**31, change=START)
-    subject: int = param(
-        41, "index of the person; 41 and up are held out of training", low=1, high=100_000,
-        change=START,
-    )  # fmt: skip
     scene: int = param(1, "scene of XRF55", low=1, high=4, change=START)
     activity_s: float = param(
         9.0, "seconds of each activity", unit="s", low=5.0, high=600.0, change=START
@@ -50,9 +45,7 @@ class RfSimParams:
         0.5, "time between two truths: the fusion's window_hop_s", unit="s", low=0.1, high=5.0,
         change=START,
     )  # fmt: skip
-    script: str = param("", "YAML file of faults; empty sends everything for ever", change=START)
     wait_for_activity: bool = param(False, "begin the script at the first activity", change=START)
-    log: str = param("", "file for one JSON line per tick; empty writes none", change=START)
 
 
 class RfSimNode(Simulator):

@@ -30,7 +30,14 @@ from pta_ros.fusion.intake import DecoderFault, Intake
 from pta_ros.fusion.params import SensorParams, StreamParams
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.home import model_folder
-from pta_ros.nodes.base import Throttle, keep_last, listen_static, read_parameters
+from pta_ros.nodes.base import (
+    Throttle,
+    check_topic,
+    keep_last,
+    listen_static,
+    read_parameters,
+    tf_message,
+)
 from pta_ros.nodes.messages import message_class, to_reading
 from pta_ros.sensors import SENSORS
 from pta_ros.sensors.base import Sensor
@@ -73,6 +80,12 @@ class SensorNode(Node):
         if self._intake.needs_transforms:
             self._opened.append(listen_static(self, transforms, self._remark))
         self._opened.append(self._subscribe(qos))
+
+    def check(self, params: StreamParams) -> None:
+        """Raise ConfigError unless the stream, and /tf_static where needed, can be subscribed."""
+        check_topic(params.source, self)
+        if params.needs_transforms:
+            tf_message()
 
     def close(self) -> None:
         """Unsubscribe."""

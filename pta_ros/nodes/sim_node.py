@@ -33,24 +33,29 @@ PREROLL_FRAMES = 4
 
 
 @dataclass(frozen=True)
-class SimParams:
+class SimulatorParams:
+    """The parameters of every simulator."""
+
+    seed: int = param(0, "seed of the world and of every subject", low=0, high=2**31, change=START)
+    subject: int = param(
+        41, "index of the person; 41 and up are held out of training", low=1, high=100_000,
+        change=START,
+    )  # fmt: skip
+    script: str = param("", "YAML file of faults; empty sends everything for ever", change=START)
+    log: str = param("", "file for one JSON line per tick; empty writes none", change=START)
+
+
+@dataclass(frozen=True)
+class SimParams(SimulatorParams):
     """The node's parameters."""
 
     seed: int = param(
         2026, "seed of the world and of every subject", low=0, high=2**31, change=START
     )
-    subject: int = param(
-        41,
-        "index of the person; 41 and up are held out of training",
-        low=1,
-        high=100_000,
-        change=START,
-    )
     scene: str = param("E01", "name of the room", change=START)
     rate_hz: float = param(
         10.0, "rate of every sensor", unit="Hz", low=0.1, high=60.0, change=START
     )
-    script: str = param("", "YAML file of faults; empty sends everything for ever", change=START)
     prerender: int = param(
         0, "frames made beforehand and cycled; 0 renders live", low=0, high=1000, change=START
     )
@@ -58,7 +63,6 @@ class SimParams:
     min_watchers: int = param(
         0, "subscribers of ground_truth that the script waits for", low=0, high=10, change=START
     )
-    log: str = param("", "file for one JSON line per tick; empty writes none", change=START)
 
 
 class Simulator(ProgramNode):

@@ -51,13 +51,9 @@ class ViewParams:
     web_port: int = param(Page.web_port, "port of the page", low=1, high=65535, change=START)
     data_port: int = param(Page.data_port, "port of its data", low=1, high=65535, change=START)
     memory_mb: int = param(
-        Page.memory_mb,
-        "data that the server keeps for the page; what is older is forgotten",
-        unit="MB",
-        low=10,
-        high=100_000,
-        change=START,
-    )
+        Page.memory_mb, "data that the server keeps for the page; what is older is forgotten",
+        unit="MB", low=10, high=100_000, change=START,
+    )  # fmt: skip
     open_browser: bool = param(False, "open the page in this machine's browser", change=START)
     params_file: str = param(
         "", "the fusion node's parameter file, for its topics; empty: the defaults", change=START
@@ -66,11 +62,9 @@ class ViewParams:
         True, "false shows what sensor_nodes publish, on each topic + '/reduced'", change=START
     )
     lidar_pose: str = param(
-        POSE,
-        "the LiDAR's pose in the camera's frame: x y z (m) roll pitch yaw (degrees)",
-        form=pose_form,
-        change=START,
-    )
+        POSE, "the LiDAR's pose in the camera's frame: x y z (m) roll pitch yaw (degrees)",
+        form=pose_form, change=START,
+    )  # fmt: skip
     max_rate_hz: float = param(
         10.0, "frames shown per second and sensor", unit="Hz", low=0.1, high=100.0, change=START
     )

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from pta_ros.errors import PtaError
 from pta_ros.frames import Estimate, Frame, Sample, StreamStatus
@@ -25,21 +25,11 @@ class Outlet(Protocol):
         """An estimate that could not be made or published."""
 
 
-class Encoder(Protocol):
-    """What can encode a frame before its sample is complete: fusion.estimator.Estimator."""
-
-    def has(self, frame: Frame) -> bool:
-        """Whether the frame is encoded."""
-
-    def encode(self, frame: Frame) -> bool:
-        """Encode it."""
-
-
 class Worker:
     """Owns the pipeline's lock. `now_ns` reads the clock of the stamps.
 
     An estimate starts when every LIVE stream has a new frame, or `max_wait_s` after the first one;
-    with an `encoder`, frames that are there are encoded while others are waited for.
+    with an `encoder` (an Estimator), frames that are there are encoded while others are awaited.
     """
 
     def __init__(
@@ -48,7 +38,7 @@ class Worker:
         now_ns: Callable[[], int],
         outlet: Outlet,
         max_wait_s: float,
-        encoder: Encoder | None = None,
+        encoder: Any = None,
     ) -> None:
         self._pipeline, self._now_ns, self._outlet = pipeline, now_ns, outlet
         self._encoder = encoder

@@ -53,7 +53,7 @@ def pack(frame: SensorFrame, phase: Phase, index: int, seed: int) -> Outbox:
     for modality, reading in frame.readings.items():
         if phase.fault(modality) is Fault.NONE:
             fields[modality] = SENSORS[modality]().fields(reading)
-        elif phase.fault(modality) is Fault.GARBAGE:
+        elif phase.fault(modality) is Fault.CORRUPT:
             fields[modality] = corrupt(modality, index, reading, rng)
     frozen = tuple(m for m, fault in phase.faults.items() if fault is Fault.FROZEN)
     return Outbox(fields, frozen)

@@ -102,7 +102,7 @@ def with_fault(packet: Packet, phase: Phase, rng: np.random.Generator) -> Packet
     fault = phase.fault(packet.modality)
     if fault is Fault.NONE:
         return packet
-    if fault is not Fault.GARBAGE:
+    if fault is not Fault.CORRUPT:
         return None
     content = packet.content.astype(np.float32)
     kind = int(rng.integers(3))

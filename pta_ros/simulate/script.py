@@ -18,11 +18,11 @@ MODALITIES = ("depth", "lidar", "csi")
 
 
 class Fault(str, Enum):
-    """How a stream fails: it publishes nothing, nonsense, or its last message again."""
+    """How a stream fails: it publishes nothing, corrupt data, or its last message again."""
 
     NONE = "none"
     SILENT = "silent"
-    GARBAGE = "garbage"
+    CORRUPT = "corrupt"
     FROZEN = "frozen"
 
 

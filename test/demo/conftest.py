@@ -31,7 +31,7 @@ def ticks_of(script: Script) -> list[Tick]:
 
 def state_of(fault: str, unseen: int, delay: int) -> str:
     """The state of a stream without a good frame for `unseen` ticks."""
-    if fault == "garbage":
+    if fault == "corrupt":
         return "CORRUPT"
     return "LIVE" if unseen < delay else "STALE"
 

@@ -29,7 +29,7 @@ def test_every_phase_is_announced_with_its_fault_and_what_is_expected(plan):
     assert texts["all silent"].endswith(
         "nothing from depth, lidar and csi; expected: no skeletons, and ERROR in the diagnostics"
     )
-    assert "corrupt data from csi;" in texts["csi garbage"]
+    assert "corrupt data from csi;" in texts["csi corrupt"]
 
 
 def test_an_installed_executable_comes_before_the_module(tmp_path, monkeypatch):

@@ -97,11 +97,11 @@ def test_weights_are_means_over_the_phase(run):
 
 
 def test_the_reference_is_compared_on_common_instants(run):
-    garbage = span(run, "csi garbage")
-    inside = {t.index: 25.0 for t in garbage.ticks[:10]}
-    pair = demo.compare(run, garbage, inside)
+    corrupt = span(run, "csi corrupt")
+    inside = {t.index: 25.0 for t in corrupt.ticks[:10]}
+    pair = demo.compare(run, corrupt, inside)
     assert pair == {"instants": 10, "live_mm": 30.0, "without_it_mm": 25.0, "ratio": 1.2}
-    assert demo.compare(run, garbage, {})["ratio"] is None
+    assert demo.compare(run, corrupt, {})["ratio"] is None
 
 
 def test_counters_are_the_largest_that_were_told(run):
@@ -122,12 +122,12 @@ def noticed(run):
 
 
 def test_each_failing_stream_is_timed_from_its_last_good_stamp(run):
-    # three periods, 12 ms to publish, 1 ms on the way; garbage at once
+    # three periods, 12 ms to publish, 1 ms on the way; corrupt at once
     lost = dict.fromkeys(
         ("lidar silent: lidar", "csi alone: depth", "all silent: csi", "lidar frozen: lidar"),
         pytest.approx(0.313),
     )
-    assert noticed(run) == lost | {"csi garbage: csi": pytest.approx(0.013)}
+    assert noticed(run) == lost | {"csi corrupt: csi": pytest.approx(0.013)}
 
 
 def test_a_later_detection_is_measured_as_later(perfect_run, script):
@@ -136,7 +136,7 @@ def test_a_later_detection_is_measured_as_later(perfect_run, script):
 
 def test_a_loss_that_is_never_reported_is_none(perfect_run, script):
     found = noticed(perfect_run(script, delay_ticks=1000))
-    assert {name for name, seconds in found.items() if seconds is not None} == {"csi garbage: csi"}
+    assert {name for name, seconds in found.items() if seconds is not None} == {"csi corrupt: csi"}
 
 
 def test_a_report_counts_as_well_as_an_estimate(run):
@@ -161,7 +161,7 @@ def use(estimate, modality, stamp_ns):
     return replace(estimate, streams=streams)
 
 
-@pytest.mark.parametrize(("name", "modality"), [("csi garbage", "csi"), ("lidar frozen", "lidar")])
+@pytest.mark.parametrize(("name", "modality"), [("csi corrupt", "csi"), ("lidar frozen", "lidar")])
 def test_a_stream_that_is_used_after_it_was_noticed_is_found(run, name, modality):
     failing = span(run, name)
     stamps = {tick.stamp_ns for tick in failing.ticks}
@@ -173,11 +173,11 @@ def test_a_stream_that_is_used_after_it_was_noticed_is_found(run, name, modality
 
 def test_an_estimate_that_arrives_late_is_no_misuse(run):
     """What was sampled before the fault was noticed may be published later."""
-    garbage = span(run, "csi garbage")
-    last = next(e for e in run.estimates if e.stamp_ns == garbage.ticks[0].stamp_ns)
-    late = replace(use(last, "csi", last.stamp_ns - 100 * MS), received_ns=garbage.end_ns - MS)
+    corrupt = span(run, "csi corrupt")
+    last = next(e for e in run.estimates if e.stamp_ns == corrupt.ticks[0].stamp_ns)
+    late = replace(use(last, "csi", last.stamp_ns - 100 * MS), received_ns=corrupt.end_ns - MS)
     kept = tuple(e for e in run.estimates if e is not last)
-    facts = phases(replace(run, estimates=(*kept, late)))["csi garbage"]["failing"]["csi"]
+    facts = phases(replace(run, estimates=(*kept, late)))["csi corrupt"]["failing"]["csi"]
     assert (facts["noticed_s"], facts["used_after"]) == (pytest.approx(0.013), 0)
 
 

@@ -26,7 +26,7 @@ def summary_of(run, reference_mm=30.0, start_s=5.0, peak_mb=700.0, growth=None):
     reference = {
         span.name: {tick.index: reference_mm for tick in span.ticks}
         for span in run.spans
-        if span.name in ("csi garbage", "lidar frozen")
+        if span.name in ("csi corrupt", "lidar frozen")
     }
     pose = None if run.of_activities else np.zeros((17, 3))
     summary = summarise(run, pose, reference)
@@ -57,8 +57,8 @@ def test_a_good_run_passes_every_check(run, activity_run):
         ("all", "error"),
         ("csi alone", "error"),
         ("all silent", "silence"),
-        ("csi garbage", "state"),
-        ("csi garbage", "reference"),
+        ("csi corrupt", "state"),
+        ("csi corrupt", "reference"),
         ("lidar frozen", "reference"),
         ("whole run", "instants"),
     }
@@ -84,7 +84,7 @@ def test_how_fast_it_was_decides_nothing(perfect_run, script, activity_run):
     ("change", "reference_mm", "expected"),
     [
         ({"error_m": 0.061}, 61.0, {("all", "error"), ("all back", "error")}),
-        ({}, 28.0, {("csi garbage", "reference"), ("lidar frozen", "reference")}),
+        ({}, 28.0, {("csi corrupt", "reference"), ("lidar frozen", "reference")}),
         (
             {"delay_ticks": 1000},
             30.0,

@@ -99,7 +99,7 @@ class Events(RuleBasedStateMachine):
             assert not (self._hand_over(Frame(name, self.now, last.array)) and known)
 
     @rule(name=names)
-    def garbage(self, name):
+    def corrupt(self, name):
         self.pipeline.reject(name, DecodeError(name, "short buffer", "614400 bytes"), self.now)
         self.sent[name] += 1
         assert self._status(name).state is StreamState.CORRUPT

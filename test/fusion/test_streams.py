@@ -116,7 +116,7 @@ def test_first_bad_message_makes_it_corrupt_and_drops_what_waits():
     assert counts(status) == (3, 0, 2, 1)
 
 
-def test_garbage_before_anything_else_is_corrupt_with_infinite_age():
+def test_corrupt_data_before_anything_else_has_infinite_age():
     s = Driven()
     s.fail(0)
     assert s.state(0) is StreamState.CORRUPT
@@ -158,7 +158,7 @@ def test_corrupt_stream_that_falls_silent_turns_stale_and_keeps_the_error():
     assert s.state(500) is StreamState.LIVE
 
 
-def test_good_frame_long_ago_does_not_make_ongoing_garbage_stale():
+def test_good_frame_long_ago_does_not_make_ongoing_corrupt_data_stale():
     s = Driven().run(0)
     for ms in range(100, 1000, 100):
         s.fail(ms)

@@ -78,7 +78,7 @@ def test_a_silent_stream_is_reported_and_left_out(live):
     live.until(lambda: used(live) == {"depth", "csi"}, send=("depth", "csi"))
 
 
-def test_garbage_makes_a_stream_corrupt_and_not_the_skeleton(live):
+def test_corrupt_data_makes_a_stream_corrupt_and_not_the_skeleton(live):
     from pta_ros.nodes.messages import to_reading
     from pta_ros.sensors import CsiSensor
 

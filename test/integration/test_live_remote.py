@@ -34,12 +34,12 @@ def test_a_sensor_process_feeds_the_fusion_process(bench, untrained_model):
     bench.until(lambda: "incompatible QoS" in bench.status("lidar").message)
     assert "RELIABILITY" in bench.status("lidar").message
 
-    def garbage():
+    def corrupt():
         msg = bench.message("depth")
         msg.encoding = "rgb8"
         bench.publisher("depth").publish(msg)
 
-    bench.until(lambda: bench.states()["depth"] == "CORRUPT", send=garbage)
+    bench.until(lambda: bench.states()["depth"] == "CORRUPT", send=corrupt)
     for process in (sensor, fusion):
         process.send_signal(signal.SIGTERM)
     assert [process.wait(NEVER_S) for process in (sensor, fusion)] == [0, 0]

@@ -258,7 +258,7 @@ def test_a_missing_rerun_and_wrong_parameters_are_told_in_one_line(bench):
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "pip install 'rerun-sdk" in done.stderr
+    assert "pip install '.[view]'" in done.stderr
     wrong = {
         "lidar_pose:='over there'": "lidar_pose is 'over there'; expected six numbers",
         "params_file:=/no/such.yaml": "/no/such.yaml",

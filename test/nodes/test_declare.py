@@ -9,7 +9,7 @@ def declare(ros):
     from rclpy.parameter import Parameter
 
     from pta_ros.fusion.params import fusion_specs
-    from pta_ros.nodes.declare import Parameters
+    from pta_ros.nodes.base import Parameters
 
     nodes = []
 

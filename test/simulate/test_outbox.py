@@ -52,7 +52,7 @@ def test_every_corrupt_kind_is_refused(frame, modality, turn, seed):
 
 
 def test_pack_sends_what_the_phase_lets_through(frame):
-    faults = {"lidar": Fault.SILENT, "depth": Fault.FROZEN, "csi": Fault.GARBAGE}
+    faults = {"lidar": Fault.SILENT, "depth": Fault.FROZEN, "csi": Fault.CORRUPT}
     out = pack(frame, Phase("p", 0, 1, faults), 1, seed=3)
     assert set(out.fields) == {"csi"}
     assert out.repeat == ("depth",)
@@ -60,7 +60,7 @@ def test_pack_sends_what_the_phase_lets_through(frame):
 
 
 def test_the_same_tick_gives_the_same_corrupt_message(frame):
-    phase = Phase("p", 0, 1, {"csi": Fault.GARBAGE})
+    phase = Phase("p", 0, 1, {"csi": Fault.CORRUPT})
     noise = KINDS["csi"].index("noise")
     ticks = (noise, noise, noise + len(KINDS["csi"]))
     a, b, other = (pack(frame, phase, i, seed=3).fields["csi"]["amplitude"] for i in ticks)

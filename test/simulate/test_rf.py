@@ -69,7 +69,7 @@ def test_faults_of_the_script_reach_the_packets():
     for fault, kept in ((Fault.NONE, True), (Fault.SILENT, False), (Fault.FROZEN, False)):
         phase = Phase("p", 0, 1, {"rfid": fault})
         assert (with_fault(packet, phase, rng) is packet) == kept
-    broken = with_fault(packet, Phase("p", 0, 1, {"rfid": Fault.GARBAGE}), rng)
+    broken = with_fault(packet, Phase("p", 0, 1, {"rfid": Fault.CORRUPT}), rng)
     assert broken.content.shape != packet.content.shape or not np.array_equal(
         broken.content, packet.content
     )

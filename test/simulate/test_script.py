@@ -29,7 +29,7 @@ def test_the_shipped_script_is_the_one_asked_for():
         {"depth", "lidar"},
         {"depth", "csi"},
     ]
-    assert script.phases[5].fault("csi") is Fault.GARBAGE
+    assert script.phases[5].fault("csi") is Fault.CORRUPT
     assert script.phases[6].fault("lidar") is Fault.FROZEN
 
 
