@@ -152,6 +152,15 @@ class Run:
         both += [(r.received_ns, r.streams) for r in self.reports]
         return tuple(sorted(both, key=lambda pair: pair[0]))
 
+    def counters(self) -> dict[str, dict[str, int]]:
+        """The fusion node's own counters of every stream at the end, since it was activated."""
+        told: dict[str, dict[str, int]] = {}
+        for _, streams in self.states:
+            for name, stream in streams.items():
+                known = told.setdefault(name, dict.fromkeys(_COUNTERS, 0))
+                known.update((c, max(known[c], n)) for c, n in stream.counters.items())
+        return told
+
     def states_of(self, modality: str) -> list[tuple[int, str]]:
         """(time of receipt, state) of one stream."""
         return [(t, streams[modality].state) for t, streams in self.states if modality in streams]

@@ -25,7 +25,7 @@ from pta_ros.demo.plan import LOADED, POSE, Plan
 from pta_ros.demo.plot import draw
 from pta_ros.demo.records import Joints, Run, Span, Tick, load_run
 from pta_ros.demo.run import Measured
-from pta_ros.demo.summary import SCHEMA, frame_counters, percentiles, summarise
+from pta_ros.demo.summary import SCHEMA, percentiles, summarise
 from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.frames import FloatArray, Frame
 from pta_ros.fusion.engine import Engine
@@ -76,7 +76,7 @@ def _check_report(plan: Plan, run: Run, measured: Measured) -> Made:
     """The same of a check of transport or memory; without a picture."""
     summary: dict[str, Any] = {"schema": SCHEMA, "task": plan.task.name, "synthetic": True}
     summary["latency_ms"] = percentiles([e.latency_ms for e in run.estimates])
-    summary |= {"frames": frame_counters(run), **_measured(plan, run, measured)}
+    summary |= {"frames": run.counters(), **_measured(plan, run, measured)}
     if plan.check == "transport":
         summary |= load_summary(run, LOADED)
         bounds = verdict.transport_bounds(

@@ -15,7 +15,6 @@ from pta_ros.demo.records import Estimate, Joints, Run, Span
 from pta_ros.metrics.pose import mpjpe
 
 SCHEMA = 2
-_COUNTERS = ("received", "used", "dropped", "corrupt")
 #: The state that a stream must be reported in, by the fault that its sensor has.
 EXPECTED = {"silent": ("STALE",), "corrupt": ("CORRUPT",), "frozen": ("STALE", "CORRUPT")}
 _ERROR = 2  # the diagnostics' level
@@ -216,16 +215,6 @@ def phase_summary(
     return found
 
 
-def frame_counters(run: Run) -> dict[str, dict[str, int]]:
-    """The fusion node's own counters at the end, since it was activated."""
-    names = dict.fromkeys(name for _, streams in run.states for name in streams)
-    entries = {name: [s[name].counters for _, s in run.states if name in s] for name in names}
-    return {
-        name: {counter: max(c.get(counter, 0) for c in told) for counter in _COUNTERS}
-        for name, told in entries.items()
-    }
-
-
 def summarise(
     run: Run, mean_pose_m: Joints | None = None, reference: Reference | None = None
 ) -> dict[str, Any]:
@@ -239,7 +228,7 @@ def summarise(
         "synthetic": True,
         "phases": [phase_summary(run, span, mean_pose_m, reference) for span in run.spans],
         "latency_ms": percentiles([e.latency_ms for e in scripted]),
-        "frames": frame_counters(run),
+        "frames": run.counters(),
         "judged": int(np.isfinite(values).sum()),
         _metric(run): _mean(values),
         "unmatched_estimates": sum(e.stamp_ns not in run.truth for e in run.estimates),

@@ -105,7 +105,7 @@ def test_the_reference_is_compared_on_common_instants(run):
 
 
 def test_counters_are_the_largest_that_were_told(run):
-    assert demo.frame_counters(run)["lidar"]["received"] == 299
+    assert run.counters()["lidar"]["received"] == 299
 
 
 def test_spans_do_not_overlap_and_cover_the_script(run):

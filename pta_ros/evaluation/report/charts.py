@@ -127,9 +127,6 @@ def ticks(high: float, count: int = 6) -> list[float]:
     return [step * i for i in range(int(high / step + 1e-6) + 1)]
 
 
-# -- what was when ------------------------------------------------------------------------------
-
-
 def faults(seen: Measured, modality: str) -> list[Stretch]:
     """The faults of a sensor."""
     found = []
@@ -180,9 +177,6 @@ def _answer(scored: Scored, name: str, begin: float, end: float, number: int, wh
     told = f"{name}: {label}, {words.period(max(begin, 0.0), end)}"
     told += "" if what == "true" else f" ({what})"
     return Stretch(begin, end, what, label if what in ("true", "wrong") else "", told)
-
-
-# -- strips and bars ----------------------------------------------------------------------------
 
 
 def strip(part: Part) -> list[Box]:
