@@ -21,7 +21,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pta_ros.errors import CheckpointError, ConfigError
-from pta_ros.home import shipped
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.pta import PTA
 from pta_ros.sensors import sensors_from_config, sensors_to_config
@@ -30,8 +29,6 @@ from pta_ros.sensors.base import Sensor
 FORMAT = 1
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
-#: The default model of each set of sensors (the fusion node's parameter `sensors`).
-DEFAULT_MODELS = {"mmfi": "mmfi_lite", "xrf55": "xrf55_lite"}
 #: Values of a reduced frame; the largest that an encoder takes has 560,000.
 LARGEST_FRAME = 10_000_000
 _TRAINED = "expected a model folder made by train_pta"
@@ -46,23 +43,6 @@ class Checkpoint:
     statistics: dict[str, Any]
     provenance: dict[str, Any]
     name: str
-
-
-def model_folder(given: str, sensors: str = "mmfi") -> Path:
-    """The model folder asked for; for an empty string the default one of a set of sensors.
-
-    Raises ConfigError when no default model is found.
-    """
-    if given:
-        return Path(given).expanduser()
-    name = DEFAULT_MODELS[sensors]
-    place = shipped(f"models/{name}")
-    if place is None:
-        raise ConfigError(
-            f"no default model {name} beside {Path(__file__).parent} or in share/pta_ros; "
-            "name a model folder"
-        )
-    return place
 
 
 def save(

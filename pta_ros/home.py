@@ -6,6 +6,10 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from pta_ros.errors import ConfigError
+
+#: The default model of each set of sensors (the fusion node's parameter `sensor_set`).
+DEFAULT_MODELS = {"mmfi": "mmfi_lite", "xrf55": "xrf55_lite"}
 #: Packages that every node and tool needs: rosdep has no key for the first two.
 _NEEDED = ("fpsample", "safetensors", "cv2", "numpy", "scipy", "yaml")
 _MESSAGES = ("pta", "sensor", "std", "geometry", "diagnostic", "visualization", "rosgraph")
@@ -60,3 +64,20 @@ def homes() -> list[Path]:
     """The folders to look in, the repository first."""
     above = Path(__file__).resolve().parents
     return [above[1], *(folder / "share" / "pta_ros" for folder in above)]
+
+
+def model_folder(given: str, sensor_set: str = "mmfi") -> Path:
+    """The model folder asked for; for an empty string the default one of a set of sensors.
+
+    Raises ConfigError when no default model is found.
+    """
+    if given:
+        return Path(given).expanduser()
+    name = DEFAULT_MODELS[sensor_set]
+    place = shipped(f"models/{name}")
+    if place is None:
+        raise ConfigError(
+            f"no default model {name} beside {Path(__file__).parent} or in share/pta_ros; "
+            "name a model folder"
+        )
+    return place

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pta_ros import checkpoint
-from pta_ros.errors import CheckpointError, ConfigError
+from pta_ros.errors import CheckpointError
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.pta import PTA
 from pta_ros.sensors import sensors_from_config
@@ -146,19 +146,6 @@ def test_a_failed_write_keeps_what_was_there_and_leaves_no_part(folder, monkeypa
     with pytest.raises(CheckpointError, match=r"No space left on device; .* room for"):
         checkpoint.save(folder, PTA(CONFIG), sensors, {}, {})
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-
-
-def test_model_folder_is_the_one_asked_for(tmp_path):
-    assert checkpoint.model_folder(str(tmp_path)) == tmp_path
-    assert checkpoint.model_folder("~/model") == Path.home() / "model"
-
-
-def test_default_model_is_the_shipped_one(monkeypatch):
-    assert checkpoint.model_folder("") == ROOT / "models" / "mmfi_lite"
-    assert checkpoint.model_folder("", "xrf55") == ROOT / "models" / "xrf55_lite"
-    monkeypatch.setattr(checkpoint, "DEFAULT_MODELS", {"mmfi": "nobody"})
-    with pytest.raises(ConfigError, match="no default model nobody"):
-        checkpoint.model_folder("")
 
 
 @pytest.mark.parametrize(

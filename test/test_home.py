@@ -3,7 +3,10 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 from pta_ros import home
+from pta_ros.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,3 +36,16 @@ def test_each_missing_package_has_its_command(monkeypatch):
     ]
     assert home.missing(ModuleNotFoundError("no", name="pta_ros.nothing")) == []
     assert home.missing(ImportError("cannot import name x")) == []
+
+
+def test_model_folder_is_the_one_asked_for(tmp_path):
+    assert home.model_folder(str(tmp_path)) == tmp_path
+    assert home.model_folder("~/model") == Path.home() / "model"
+
+
+def test_default_model_is_the_shipped_one(monkeypatch):
+    assert home.model_folder("") == ROOT / "models" / "mmfi_lite"
+    assert home.model_folder("", "xrf55") == ROOT / "models" / "xrf55_lite"
+    monkeypatch.setattr(home, "DEFAULT_MODELS", {"mmfi": "nobody"})
+    with pytest.raises(ConfigError, match="no default model nobody"):
+        home.model_folder("")

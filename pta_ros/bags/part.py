@@ -189,8 +189,7 @@ class Part:
     """
 
     def __init__(self, path: Path, name: str, problem: str = "") -> None:
-        self.name = name
-        self._path, self._problem = path, problem
+        self.name, self._path, self._problem = name, path, problem
         self._opened: list[Source] = []
         try:
             self._opened.append(Complete(path))

@@ -22,8 +22,9 @@ def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
     from pta_ros import checkpoint
     from pta_ros.bench.heads import bench_heads
+    from pta_ros.home import model_folder
 
-    loaded = checkpoint.load(checkpoint.model_folder(options.model))
+    loaded = checkpoint.load(model_folder(options.model))
     times = bench_heads(loaded.model, loaded.sensors, options.rounds)
     bounds = [times.bound()]
     print(

@@ -149,9 +149,10 @@ def read_plans(names: list[str], sensors: str) -> Iterator[FaultPlan]:
 
 
 def _engine(options: argparse.Namespace) -> Engine:
-    from pta_ros.checkpoint import modalities_of, model_folder
+    from pta_ros.checkpoint import modalities_of
     from pta_ros.fusion.engine import Engine
     from pta_ros.fusion.params import read_params, sensor_set_of
+    from pta_ros.home import model_folder
 
     sensors = sensor_set_of(modalities_of(model_folder(options.model)))
     params, streams = read_params(options.params, sensors)

@@ -1,4 +1,4 @@
-"""Settings of one sensor stream: where its messages come from and when it is to be trusted."""
+"""Settings of streams and windows: where messages come from and when they are to be trusted."""
 
 from __future__ import annotations
 
@@ -116,3 +116,19 @@ class StreamParams(StreamConfig, Source):
         "asked of the publisher; best_effort fits all",
         choices=("best_effort", "reliable"),
     )
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """When windows end and when they count; raises ConfigError for values that cannot work."""
+
+    hop_s: float = 0.5
+    grace_s: float = 0.03
+    max_missing: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not (self.hop_s > 0 and 0 <= self.grace_s < self.hop_s and 0 <= self.max_missing < 1):
+            raise ConfigError(
+                f"window hop_s {self.hop_s}, grace_s {self.grace_s}, max_missing "
+                f"{self.max_missing}; expected 0 <= grace_s < hop_s and a share below 1"
+            )

@@ -17,6 +17,7 @@ from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.smoothing import OneEuroFilter, SmoothingConfig
 from pta_ros.fusion.streams import Stream
 from pta_ros.fusion.windows import WindowedPipeline
+from pta_ros.home import model_folder
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.window import WindowSensor
 
@@ -69,7 +70,7 @@ class Engine:
     def load(cls, params: FusionParams, streams: dict[str, StreamParams]) -> Engine:
         """Load and check everything; raises CheckpointError or ConfigError."""
         device = resolve_device(params.device)
-        loaded = checkpoint.load(checkpoint.model_folder(params.model, params.sensor_set))
+        loaded = checkpoint.load(model_folder(params.model, params.sensor_set))
         missing = sorted(set(loaded.sensors) - set(streams))
         if missing:
             raise ConfigError(

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.config import Source, StreamParams
+from pta_ros.fusion.config import Source, StreamParams, WindowConfig
 from pta_ros.fusion.smoothing import SmoothingConfig
-from pta_ros.fusion.windows import WindowConfig
 from pta_ros.sensors import SENSORS, WindowSensor, sensor_sets, sensors_of
 from pta_ros.settings import (
     LIVE,

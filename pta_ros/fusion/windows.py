@@ -12,14 +12,14 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from pta_ros.clock import NS, to_ns
-from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray, Frame, Sample, StreamState, StreamStatus
-from pta_ros.fusion.config import StreamConfig
+from pta_ros.fusion.config import StreamConfig, WindowConfig
 from pta_ros.fusion.pipeline import FusionPipeline, Prediction
 from pta_ros.fusion.stamps import RATE_WINDOW_NS, FreezeRule, place
 from pta_ros.fusion.streams import Stream
@@ -27,22 +27,6 @@ from pta_ros.sensors.window import WindowSensor
 
 #: A packet stands for a moment this many periods away, so much jitter is forgiven.
 _REACH = 0.75
-
-
-@dataclass(frozen=True)
-class WindowConfig:
-    """When windows end and when they count; raises ConfigError for values that cannot work."""
-
-    hop_s: float = 0.5
-    grace_s: float = 0.03
-    max_missing: float = 0.3
-
-    def __post_init__(self) -> None:
-        if not (self.hop_s > 0 and 0 <= self.grace_s < self.hop_s and 0 <= self.max_missing < 1):
-            raise ConfigError(
-                f"window hop_s {self.hop_s}, grace_s {self.grace_s}, max_missing "
-                f"{self.max_missing}; expected 0 <= grace_s < hop_s and a share below 1"
-            )
 
 
 class WindowedPipeline(FusionPipeline):

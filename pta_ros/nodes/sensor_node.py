@@ -29,6 +29,7 @@ from pta_ros.frames import Frame
 from pta_ros.fusion.intake import DecoderFault, Intake
 from pta_ros.fusion.params import SensorParams, StreamParams
 from pta_ros.fusion.transforms import Transforms
+from pta_ros.home import model_folder
 from pta_ros.nodes.base import (
     Throttle,
     check_topic,
@@ -233,7 +234,7 @@ def _sensor(modality: str, model: str) -> Sensor:
         return SENSORS[modality]()
     from pta_ros import checkpoint  # late: a machine near a sensor need not have torch
 
-    sensors = checkpoint.load(checkpoint.model_folder(model)).sensors
+    sensors = checkpoint.load(model_folder(model)).sensors
     if modality not in sensors:
         raise ConfigError(f"model {model} has no {modality}; expected one of {sorted(sensors)}")
     return sensors[modality]

@@ -115,10 +115,9 @@ class Simulator(ProgramNode):
         self.heard = True
 
     def _on_timer(self) -> None:
+        self.turn()  # also at the end: a busy machine may not have called for a while
         if self.ended_ns and time.monotonic_ns() > self.ended_ns + self.linger_s * 1e9:
             self.exit_code = 0
-        else:
-            self.turn()
 
     def phase(self, time_s: float) -> Phase | None:
         """The phase at a time since the script began; None when it is over."""

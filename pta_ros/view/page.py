@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -228,11 +228,9 @@ def _listening(address: str, port: int) -> Iterator[None]:
 
 def answers(place: tuple[str, int]) -> bool:
     """Whether somebody listens there."""
-    try:
-        socket.create_connection(place, 1.0).close()
-    except OSError:
-        return False
-    return True
+    with suppress(OSError), socket.create_connection(place, 1.0):
+        return True
+    return False
 
 
 def free_port() -> int:

@@ -5,9 +5,10 @@ import pytest
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame, StreamState
+from pta_ros.fusion.config import WindowConfig
 from pta_ros.fusion.pipeline import FusionPipeline, Prediction
 from pta_ros.fusion.streams import Stream, StreamConfig
-from pta_ros.fusion.windows import PacketRing, WindowConfig, WindowedPipeline
+from pta_ros.fusion.windows import PacketRing, WindowedPipeline
 from pta_ros.sensors import RfidSensor
 
 SENSOR = RfidSensor(packets=50, tags=3, unwrap=False, min_coherence=0.0)  # ten packets a second

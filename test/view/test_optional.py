@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2] / "pta_ros"
 #: Parts of view/ that are plain Python, and the one module that needs the others at its start.
 PLAIN = {"pta_ros.view.page", "pta_ros.view.pairs"}
-NEEDS = {"nodes/view_program.py"}
+NEEDS = {"nodes/view_node.py"}
 
 
 def at_start(path):

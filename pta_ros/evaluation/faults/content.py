@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pta_ros.clock import split_ns, stamp_ns, to_ns
 from pta_ros.errors import DecodeError
 from pta_ros.evaluation.faults.plan import AXES, Fault
 from pta_ros.sensors import SENSORS, Sensor
@@ -24,7 +25,6 @@ Change = Callable[[Fault, Sensor, Message, np.random.Generator], Message]
 
 #: The name in errors, which no user sees: the sensor's own decoder will name the topic.
 _SOURCE = "faults"
-_NS = 1_000_000_000
 _SECONDS = np.iinfo(np.int32)
 
 
@@ -74,8 +74,7 @@ def _nan(fault: Fault, sensor: Sensor, msg: Message, rng: np.random.Generator) -
 def _clock_jump(fault: Fault, sensor: Sensor, msg: Message, rng: np.random.Generator) -> Message:
     header = read(msg, "header", _SOURCE)
     stamp = read(header, "stamp", _SOURCE)
-    whole_ns = int(stamp.sec) * _NS + int(stamp.nanosec) + round(fault.strength * _NS)
-    sec, nanosec = divmod(whole_ns, _NS)
+    sec, nanosec = split_ns(stamp_ns(stamp) + to_ns(fault.strength))
     stamp = changed(stamp, sec=min(max(sec, _SECONDS.min), _SECONDS.max), nanosec=nanosec)
     return changed(msg, header=changed(header, stamp=stamp))
 

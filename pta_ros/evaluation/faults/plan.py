@@ -9,16 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import numpy as np
-import yaml
 
 from pta_ros.errors import ConfigError
 from pta_ros.sensors import SENSORS
+from pta_ros.settings import did_you_mean, read_yaml
 
 #: What a depth image can lose, by `axis`.
 AXES = ("rows", "columns")
@@ -165,11 +164,7 @@ def read_faults(path: Path) -> FaultPlan:
 
     `modality` may be a list. Raises ConfigError in one line, with the file and the entry.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise ConfigError(f"{path}: {reason}; expected a plan of faults in YAML") from error
+    content = read_yaml(path, "a plan of faults in YAML")
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: no mapping; expected faults: a list")
     unknown = set(content) - {"name", "faults"}
@@ -223,9 +218,5 @@ def _number(
 
 def _check_name(what: str, name: object, known: Iterable[str]) -> None:
     """Raise ConfigError, with what may have been meant, when `name` is not `known`."""
-    names = list(known)
-    if name in names:
-        return
-    close = get_close_matches(str(name), names, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(names)}"
-    raise ConfigError(f"unknown {what} {name!r}; {hint}")
+    if name not in tuple(known):
+        raise ConfigError(f"unknown {what} {name!r}; {did_you_mean(name, known)}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import islice
 from statistics import median
 
 from pta_ros.bags.bag import Bag, Topic
+from pta_ros.clock import NS, stamp_ns
 from pta_ros.errors import ConfigError, DatasetError, DecodeError
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan, Injector
 from pta_ros.evaluation.replay.decode import Decoder, ahead
@@ -20,6 +20,7 @@ from pta_ros.fusion.engine import Engine
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.sensors.window import WindowSensor
+from pta_ros.settings import did_you_mean
 
 #: Topic and type of the truth that a task is judged by.
 TRUTHS = {
@@ -29,9 +30,8 @@ TRUTHS = {
 TF_TOPIC, TF_TYPE = "/tf_static", "tf2_msgs/msg/TFMessage"
 CLOCKS = ("auto", "receipt", "stamps")
 FAULT_FREE = FaultPlan("fault-free")
-_NS = 1_000_000_000
 #: A recorder whose clock is farther from the stamps has another clock than the sensors (auto).
-_SAME_CLOCK_NS = _NS
+_SAME_CLOCK_NS = NS
 _LOOK_AT = 50
 
 
@@ -88,7 +88,7 @@ def find_source(
     tf = bag.topics.get(TF_TOPIC)
     shift_ns = _shift_ns(bag, list(topics), clock)
     if shift_ns:
-        told = f"the recorder's clock is {-shift_ns / _NS:+.3f} s from the stamps', which is used"
+        told = f"the recorder's clock is {-shift_ns / NS:+.3f} s from the stamps', which is used"
         notes.append(told)
     tf_topic = TF_TOPIC if tf and tf.type == TF_TYPE else ""
     return Source(topics, tf_topic, shift_ns, tuple(notes), _is_synthetic(bag, topics))
@@ -150,8 +150,7 @@ def _find(bag: Bag, wanted: str, kind: str, given: str | None) -> list[str]:
     if given is not None:
         name = given if given in bag.topics else f"/{given.lstrip('/')}"
         if name not in bag.topics:
-            close = get_close_matches(name, bag.topics, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"it has {_listed(bag)}"
+            hint = did_you_mean(name, bag.topics, f"it has {_listed(bag)}")
             raise ConfigError(f"topic {given} is not in the bag; {hint}")
         return [_typed(bag.topics[name], kind)]
     ending = f"/{wanted.lstrip('/')}"
@@ -198,8 +197,8 @@ def _gaps_ns(bag: Bag, topics: list[str]) -> Iterator[int]:
     """How far each message's stamp is ahead of its time of receipt; zero stamps say nothing."""
     for raw in bag.messages(topics):
         try:
-            stamp = bag.decode(raw).header.stamp
+            sent_ns = stamp_ns(bag.decode(raw).header.stamp)
         except DecodeError:
             continue
-        if stamp_ns := int(stamp.sec) * _NS + int(stamp.nanosec):
-            yield stamp_ns - raw.time_ns
+        if sent_ns:
+            yield sent_ns - raw.time_ns

@@ -10,13 +10,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from pta_ros.clock import NS, stamp_ns
 from pta_ros.errors import DecodeError
 from pta_ros.evaluation.replay.record import NO_CLASS, Column, Moment
 from pta_ros.frames import Estimate, FloatArray, Sample
 from pta_ros.metrics.pose import mpjpe
 from pta_ros.skeleton import NUM_JOINTS
 
-NS = 1_000_000_000
 #: A true pose may lie so far from an estimate, or its two neighbours so far apart, and not more.
 TRUTH_NEAR_NS = NS // 20
 TRUTH_GAP_NS = NS // 5
@@ -38,15 +38,14 @@ class Truth:
 def truth_of(msg: object, topic: str) -> Truth:
     """A ground truth pose of a pta_msgs/Skeleton; raises DecodeError for anything else."""
     try:
-        stamp = msg.header.stamp  # type: ignore[attr-defined]
+        when_ns = stamp_ns(msg.header.stamp)  # type: ignore[attr-defined]
         positions = [(p.x, p.y, p.z) for p in msg.positions]  # type: ignore[attr-defined]
         joints = np.array(positions, np.float32).reshape(-1, 3)
-        stamp_ns = int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
     except (AttributeError, TypeError, ValueError) as error:
         raise DecodeError(topic, str(error), "a pta_msgs/msg/Skeleton") from error
     if joints.shape != (NUM_JOINTS, 3) or not np.isfinite(joints).all():
         raise DecodeError(topic, f"positions {joints.shape}", f"{NUM_JOINTS} finite positions")
-    return Truth(stamp_ns, joints)
+    return Truth(when_ns, joints)
 
 
 class TruthLog:
@@ -69,12 +68,10 @@ class TruthLog:
 
     def at(self, stamps_ns: NDArray[np.int64]) -> FloatArray:
         """The pose at each stamp, (N, J, 3); NaN where none is near."""
-        found = np.full((len(stamps_ns), NUM_JOINTS, 3), np.nan, np.float32)
-        for row, stamp in zip(found, stamps_ns.tolist(), strict=True):
-            pose = self.pose_at(stamp)
-            if pose is not None:
-                row[:] = pose
-        return found
+        nowhere = np.full((NUM_JOINTS, 3), np.nan, np.float32)
+        poses = (self.pose_at(stamp) for stamp in stamps_ns.tolist())
+        found = [nowhere if pose is None else pose for pose in poses]
+        return np.array(found, np.float32).reshape(-1, NUM_JOINTS, 3)
 
     def pose_at(self, stamp_ns: int) -> FloatArray | None:
         """The pose at one stamp; None where none is near."""
@@ -151,15 +148,14 @@ class Activities:
     def truth_of(self, msg: object, topic: str) -> TrueActivity:
         """The true class of a pta_msgs/Activity; raises DecodeError for anything else."""
         try:
-            stamp = msg.header.stamp  # type: ignore[attr-defined]
-            stamp_ns = int(stamp.sec) * NS + int(stamp.nanosec)
+            when_ns = stamp_ns(msg.header.stamp)  # type: ignore[attr-defined]
             class_id = int(msg.class_id)  # type: ignore[attr-defined]
         except (AttributeError, TypeError, ValueError) as error:
             raise DecodeError(topic, str(error), "a pta_msgs/msg/Activity") from error
         if not NO_CLASS <= class_id < len(self.classes):
             expected = f"{NO_CLASS} to {len(self.classes) - 1}, as the model's classes"
             raise DecodeError(topic, f"class_id {class_id}", expected)
-        return TrueActivity(stamp_ns, class_id)
+        return TrueActivity(when_ns, class_id)
 
 
 @dataclass(frozen=True)

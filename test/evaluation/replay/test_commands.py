@@ -73,6 +73,14 @@ def test_a_faulty_sensor_that_costs_too_much_fails_the_check(whole, tmp_path, ca
     assert evaluate_bag.main(given) == 0
 
 
+def test_what_a_reader_should_know_of_the_bag_is_told_at_once(write_bag, tmp_path, capsys):
+    bag = write_bag(count=8, skip=lambda topic, n: topic == "/wifi/csi")
+    assert evaluate_bag.main([str(bag), "--out", str(tmp_path / "out")]) == 0
+    (loss,) = report(tmp_path / "out")["replays"][0]["losses"]
+    assert capsys.readouterr().err.splitlines() == [f"note: {loss}"]
+    assert loss in (tmp_path / "out/report.html").read_text(encoding="utf-8")
+
+
 def interrupting(monkeypatch, number):
     """Ctrl-C in replay `number` (from 0); returns how many replays began."""
     began, replay = [], source.replay
