@@ -189,3 +189,37 @@ def test_a_breach_is_seen(path, source):
 )
 def test_what_is_allowed_passes(path, source):
     assert breaches(path, source) == []
+
+
+def circles(graph):
+    """Circles of a graph {file: files that it imports}, each once, as paths."""
+    found, done = [], set()
+
+    def visit(name, path):
+        if name in path:
+            found.append([*path[path.index(name) :], name])
+        elif name not in done:
+            for other in graph.get(name, ()):
+                visit(other, [*path, name])
+            done.add(name)
+
+    for name in graph:
+        visit(name, [])
+    return found
+
+
+def test_no_files_import_each_other_in_a_circle():
+    names = {
+        path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in FILES
+    }
+    graph = {}
+    for name, path in names.items():
+        source = (ROOT / "pta_ros" / path).read_text(encoding="utf-8")
+        seen = {module.partition(".")[2] for module, _ in imports(source) if "." in module}
+        graph[name] = sorted(seen & set(names) - {name})
+    assert circles(graph) == []
+
+
+def test_a_circle_is_seen():
+    assert circles({"a": ["b"], "b": ["c"], "c": ["b"]}) == [["b", "c", "b"]]
+    assert circles({"a": ["b", "c"], "b": ["c"], "c": []}) == []

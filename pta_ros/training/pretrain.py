@@ -72,20 +72,23 @@ def pretrain_stage(
             progress(i + 1, len(plan))
         return {"loss": total / len(train_rows)}
 
-    @torch.inference_mode()
-    def validate() -> Figures:
-        model.eval()
-        sums: Figures = {}
-        for part in val_rows.split(256):
-            x, truth = inputs_and_truth(data, modality, part)
-            for name, value in _figure(model(x), truth).items():
-                sums[name] = sums.get(name, 0.0) + value * len(part)
-        return {f"val_{name}": value / len(val_rows) for name, value in sums.items()}
-
     return Stage(
         f"pretrain_{modality}", model, {"theta": optimizer}, settings.epochs, epoch, config.seed,
-        validate=validate, setting=f"pretrain.{modality}.learning_rate",
+        validate=lambda: _validated(model, data, modality, val_rows),
+        setting=f"pretrain.{modality}.learning_rate",
     )  # fmt: skip
+
+
+@torch.inference_mode()
+def _validated(model: SingleModality, data: ReducedSet, modality: str, rows: Tensor) -> Figures:
+    """The figures of a model on validation rows, each the mean over the rows."""
+    model.eval()
+    sums: Figures = {}
+    for part in rows.split(256):
+        x, truth = inputs_and_truth(data, modality, part)
+        for name, value in _figure(model(x), truth).items():
+            sums[name] = sums.get(name, 0.0) + value * len(part)
+    return {f"val_{name}": value / len(rows) for name, value in sums.items()}
 
 
 def rows_with(data: ReducedSet, modality: str, train: Tensor, val: Tensor) -> tuple[Tensor, Tensor]:

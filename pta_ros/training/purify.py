@@ -64,15 +64,13 @@ def fit_modality_weights(
     and the estimate is the weighted sum itself. `targets` (N, ...); `loss(estimate, target)` is a
     scalar; `present` (N, M) bool marks what is real (default: all), and the rest is never read.
     Every step draws a batch and a subset per row, and moves the weights by Adam.
-
     Use data that the modalities' own models were not trained on. For example, two pose models::
 
         poses = {"depth": depth_model(x), "csi": csi_model(y)}  # (N, 17, 3) each
         fitted = fit_modality_weights(poses, truth, torch.nn.functional.mse_loss)
         pose = fuse(torch.stack(list(poses.values()), dim=1), fitted.weights(mask))
 
-    Raises ConfigError for no modality, no row, values that are not finite, and shapes that do not
-    fit together.
+    Raises ConfigError for nothing to fit, values that are not finite, and shapes that do not fit.
     """
     parts, present = _stacked(outputs, targets, present)
     weights = ModalityWeights(len(outputs)).to(parts)

@@ -45,10 +45,10 @@ def corrupted(systems=("pta", "pta_ungated", "pta_gate"), percent=1.0):
     """Every corruption costs `percent` against dropping the modality."""
     found = []
     for kind in KINDS:
-        spoilt = kind.split("/")[0]
+        corrupted = kind.split("/")[0]
         for subset in subsets(MODALITIES):
-            rest = subset_name(tuple(m for m in subset if m != spoilt))
-            if spoilt in subset and rest:
+            rest = subset_name(tuple(m for m in subset if m != corrupted))
+            if corrupted in subset and rest:
                 for system in systems:
                     for seed in SEEDS:
                         error = record(system, seed, rest).mpjpe_mm * (1 + percent / 100)

@@ -75,9 +75,9 @@ def test_a_worse_figure_misses_its_bound_and_says_where(
 @pytest.mark.parametrize(("percent", "kept"), [(1.99, True), (2.01, False)])
 def test_each_corruption_is_held_to_two_percent(make, percent, kept):
     found = verdicts(make, make.clean() + make.corrupted(percent=percent))
-    spoilt = [v for name, v in found.items() if "worse than dropping it" in name]
-    assert [v.ok for v in spoilt] == [kept] * 3
-    assert [v.value for v in spoilt] == pytest.approx([percent] * 3)
+    corrupted = [v for name, v in found.items() if "worse than dropping it" in name]
+    assert [v.ok for v in corrupted] == [kept] * 3
+    assert [v.value for v in corrupted] == pytest.approx([percent] * 3)
 
 
 def test_what_was_not_measured_is_not_kept(make):

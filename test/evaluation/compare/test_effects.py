@@ -60,12 +60,12 @@ def test_corruption_is_held_against_dropping_the_modality(make):
 
 
 def test_a_system_whose_corruptions_lack_a_seed_has_no_percent(make):
-    spoilt = [
+    corrupted = [
         r
         for r in make.corrupted()
         if (r.system, r.seed, r.corruption) != ("pta_gate", 1, "csi/dead_antenna")
     ]
-    table = tabulate(make.clean() + spoilt, make.context().seeds)
+    table = tabulate(make.clean() + corrupted, make.context().seeds)
     unknown = [e.what for e in corruption_of(table, "pta_gate") if e.rise is None]
     assert unknown == ["csi/dead_antenna"] * 3
     assert worst(corruption_of(table, "pta_gate")) is None

@@ -153,7 +153,7 @@ def test_the_plain_record_is_pta_without_refinement(bench, records):
 
 
 @pytest.mark.parametrize("modality", NAMES)
-def test_a_corrupted_record_is_what_the_whole_model_gives_on_spoilt_frames(
+def test_a_corrupted_record_is_what_the_whole_model_gives_on_corrupted_frames(
     bench, records, modality
 ):
     model, rows = make_system("pta_gate", bench), bench.ready.rows["test"]
@@ -167,7 +167,7 @@ def test_a_corrupted_record_is_what_the_whole_model_gives_on_spoilt_frames(
         assert record.mpjpe_mm == pytest.approx(mpjpe_mm(model, bench, inputs), rel=1e-4)
 
 
-def test_a_spoilt_view_replaces_one_modality_with_its_points_and_leaves_the_rest(bench):
+def test_a_corrupted_view_replaces_one_modality_with_its_points_and_leaves_the_rest(bench):
     clean, view = bench.clean, bench.corrupted["lidar"]["shift"]
     seen = with_view(clean, "lidar", view)
     assert seen.tokens["lidar"] is view.tokens["lidar"]
