@@ -85,18 +85,19 @@ def start(context, sensor_set):
         topic = given[f"{m}_topic"]
         if topic:
             fusion[f"{m}.topic"] = topic
-            moved.append((before, topic))
+            transport = from_file.get(f"{m}.transport", "raw")
+            ending = "/reduced" if not composed else "" if transport == "raw" else f"/{transport}"
+            moved.append((before + ending, topic + ending))
         if not composed:
             own = {n: from_file[f"{m}.{n}"] for n in _MOVED if from_file.get(f"{m}.{n}")}
             fusion.update({f"{m}.{n}": _MOVED[n] for n in own})
+            own["model"] = from_file.get("model", "")
             own.update(common, modality=m, topic=topic or before)
             nodes.append(_node("sensor_node", f"{m}_sensor", [own]))
     if given.get("view"):
         view = {"params_file": given["params_file"], "composed": composed}
-        ending = "" if composed else "/reduced"
-        remappings = [(before + ending, now + ending) for before, now in moved]
         view["use_sim_time"] = common["use_sim_time"]
-        nodes.append(_node("view_node", "view_node", [view], remappings=remappings))
+        nodes.append(_node("view_node", "view_node", [view], remappings=moved))
     if given.get("simulate"):
         person = {"use_sim_time": common["use_sim_time"]}
         nodes.append(_node("rf_sim_node", "rf_sim_node", [person]))

@@ -13,11 +13,6 @@ def to_ns(seconds: float) -> int:
     return round(seconds * NS)
 
 
-def to_s(ns: float) -> float:
-    """Nanoseconds as seconds."""
-    return ns / NS
-
-
 def stamp_ns(stamp: Any) -> int:
     """Nanoseconds of a stamp (builtin_interfaces/Time, of any message class)."""
     return int(stamp.sec) * NS + int(stamp.nanosec)

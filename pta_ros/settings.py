@@ -65,7 +65,7 @@ class Spec:
 
     def converted(self, value: Any) -> Any:
         """`value` as given in YAML, where "1" may stand for "1.0"."""
-        return float(value) if type(value) is int and isinstance(self.default, float) else value
+        return _number(value) if isinstance(self.default, float) else value
 
     def problem(self, value: Any) -> str:
         """Why `value` cannot be this setting's, or an empty string."""
@@ -124,7 +124,7 @@ def build(kind: type[T], values: object, where: str = "") -> T:
     hints = get_type_hints(kind)
     known = {f.name: f for f in fields(kind) if f.init}  # type: ignore[arg-type]
     given = {}
-    for name, value in mapping(values, where or "the whole").items():
+    for name, value in mapping(values, where or "all of it").items():
         if name not in known:
             inside = f"{where} has " if where else ""
             raise ConfigError(f"{inside}no entry {name!r}; {did_you_mean(name, known)}")
@@ -163,15 +163,17 @@ def did_you_mean(name: object, known: Iterable[str], otherwise: str = "") -> str
 
 def read_yaml(path: Path, expected: str) -> Any:
     """What a YAML file holds; raises ConfigError that names the file and what was `expected`."""
+    if path.is_fifo():
+        raise ConfigError(f"{path}: a pipe; expected {expected}")
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise ConfigError(f"{path}: {reason}; expected {expected}") from error
 
 
 def ros_parameters(path: Path, node: str = "/fusion") -> dict[str, Any]:
-    """The parameters, by full name, that a ROS 2 parameter file gives a node in any namespace.
+    """The parameters, by full name, that a ROS 2 parameter file gives `node`.
 
     Node names in the file may hold ROS 2's wildcards; later entries win. Raises ConfigError for a
     file that cannot be read or has nothing for this node.
@@ -187,7 +189,11 @@ def ros_parameters(path: Path, node: str = "/fusion") -> dict[str, Any]:
     for name, entry in (content or {}).items():
         if _means(str(name), node) and isinstance(entry, dict) and "ros__parameters" in entry:
             found = True
-            values.update(_flat(mapping(entry["ros__parameters"], f"{path}: {name}")))
+            given = mapping(entry["ros__parameters"], f"{path}: {name}")
+            try:
+                values.update(_flat(given))
+            except RecursionError:
+                raise ConfigError(f"{path}: {name} contains itself; expected values") from None
     if not found:
         raise ConfigError(f"{path}: no ros__parameters of a node {node}; see config/mmfi_live.yaml")
     return values
@@ -232,11 +238,19 @@ def _as(hint: Any, value: Any, where: str) -> Any:
         kinds = inside[:1] * len(value) if inside[1:] == (...,) else inside
         if len(kinds) == len(value):
             return tuple(_as(kind, each, where) for kind, each in zip(kinds, value, strict=True))
-    if hint is float and type(value) in (int, float) and math.isfinite(value):
-        return float(value)
+    if hint is float and type(value) in (int, float) and math.isfinite(_number(value)):
+        return _number(value)
     if hint is Any or (hint in (bool, int, str) and type(value) is hint):
         return value
     raise ConfigError(f"{where} is {value!r}; expected {_words(hint)}")
+
+
+def _number(value: Any) -> Any:
+    """A whole number as a float, infinite where it is too large for one; others as they are."""
+    try:
+        return float(value) if type(value) is int else value
+    except OverflowError:
+        return math.inf
 
 
 def _words(hint: Any) -> str:

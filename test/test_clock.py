@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pta_ros.clock import split_ns, stamp_ns, to_ns, to_s
+from pta_ros.clock import split_ns, stamp_ns, to_ns
 
 
 @pytest.mark.parametrize("ns", [0, 1, 999_999_999, 1_600_000_000_123_456_789, -1])
@@ -14,4 +14,3 @@ def test_a_stamp_comes_back(ns):
 
 def test_seconds():
     assert to_ns(0.08) == 80_000_000
-    assert to_s(1_500_000_000) == 1.5

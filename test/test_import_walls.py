@@ -167,7 +167,7 @@ def test_every_file_is_in_a_known_room(path):
         ("evaluation/replay/source.py", "from rosbags.highlevel import AnyReader"),
         ("training/resume.py", "from pta_ros import cli"),
         ("training/systems.py", "from pta_ros.evaluation.compare.run import compare"),
-        ("metrics/poses.py", "from pta_ros.training import systems"),
+        ("metrics/evaluate.py", "from pta_ros.training import systems"),
         ("evaluation/replay/source.py", "from pta_ros.evaluation.report import words"),
         ("model/pta.py", "from pta_ros import checkpoint"),
         ("bench/speed.py", "from pta_ros.nodes import entry"),

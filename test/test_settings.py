@@ -1,5 +1,6 @@
 """From names and values to a frozen dataclass, and the reader of ROS parameter files."""
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from pta_ros.settings import (
     did_you_mean,
     param,
     plain,
+    read_yaml,
     ros_parameters,
     specs,
 )
@@ -124,3 +126,28 @@ def test_parameter_files_of_any_node(tmp_path):
     )
     assert ros_parameters(path, "/view") == {"use_sim_time": True, "a.b": 1, "c.d": 2}
     assert ros_parameters(path) == {"use_sim_time": True}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("fusion: {ros__parameters: &a {csi: *a}}", "contains itself"),
+        (
+            f"fusion: {{ros__parameters: {{max_wait_s: 1{'0' * 400}}}}}",
+            "max_wait_s is inf; expected 0 to 1 s",
+        ),
+    ],
+)
+def test_a_parameter_file_that_cannot_be_held_is_one_line(tmp_path, text, words):
+    from pta_ros.fusion.params import read_params
+
+    path = tmp_path / "p.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=words):
+        read_params(path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="a pipe; expected settings"):
+        read_yaml(tmp_path / "pipe", "settings")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rosbags.interfaces import Nodetype
 
 from pta_ros.bags.types import known_types
+from pta_ros.clock import NS
 from pta_ros.errors import DatasetError
 from pta_ros.frames import FloatArray
 from pta_ros.sensors import DepthSensor, Sensor
@@ -17,8 +18,6 @@ from pta_ros.skeleton import skeleton_fields
 #: Topic and type of a pose's and of an activity's ground truth.
 TRUE_POSE = ("/ground_truth", "pta_msgs/msg/Skeleton")
 TRUE_ACTIVITY = ("/ground_truth_activity", "pta_msgs/msg/Activity")
-
-_NS = 1_000_000_000
 
 
 def reading(sensor: Sensor, array: NDArray[Any], stamp_ns: int) -> Any:
@@ -63,7 +62,7 @@ def message(type_name: str, **fields: Any) -> Any:
 
 def header(stamp_ns: int, frame_id: str = "") -> Any:
     """A std_msgs/msg/Header."""
-    stamp = message("builtin_interfaces/msg/Time", sec=stamp_ns // _NS, nanosec=stamp_ns % _NS)
+    stamp = message("builtin_interfaces/msg/Time", sec=stamp_ns // NS, nanosec=stamp_ns % NS)
     return message("std_msgs/msg/Header", stamp=stamp, frame_id=frame_id)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from pta_ros.bags.bag import Bag, Raw
 from pta_ros.cli import run, write_json
+from pta_ros.clock import NS
 from pta_ros.errors import PtaError
 from pta_ros.metrics.bound import at_least, at_most, bounds_text, exit_code
 
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
 MIN_SPEED = 15.0
 MAX_GROWTH = 1.2
 MODULE = "pta_ros.cli.bench_bag"
-_NS = 1_000_000_000
 #: Between the end of one round and the begin of the next.
-_PAUSE_NS = _NS // 10
+_PAUSE_NS = NS // 10
 
 
 class Repeated(Bag):
@@ -41,7 +41,7 @@ class Repeated(Bag):
     def __enter__(self) -> Repeated:
         super().__enter__()
         self._round_ns = self.end_ns - self.begin_ns + _PAUSE_NS
-        self.end_ns = self.begin_ns + round(self._seconds * _NS)
+        self.end_ns = self.begin_ns + round(self._seconds * NS)
         return self
 
     def messages(self, topics: Collection[str]) -> Iterator[Raw]:
@@ -58,7 +58,7 @@ class Repeated(Bag):
 def _later(raw: Raw, shift_ns: int) -> Raw:
     """The message with its time and its header's stamp moved; the header is its first field."""
     seconds, nanoseconds = struct.unpack_from("<iI", raw.data, 4)
-    moved = divmod(seconds * _NS + nanoseconds + shift_ns, _NS)
+    moved = divmod(seconds * NS + nanoseconds + shift_ns, NS)
     data = raw.data[:4] + struct.pack("<iI", *moved) + raw.data[12:]
     return replace(raw, time_ns=raw.time_ns + shift_ns, data=data)
 

@@ -58,8 +58,9 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = parser().parse_args(argv)
     _preflight({**_NEEDED, **(_NEEDED_TO_VIEW if options.view else {})})
-    folder = _folder(options.out or Path("results") / (options.check or "demo"))
+    folder = (options.out or Path("results") / (options.check or "demo")).resolve()
     plan = make_plan(_request(options), folder)
+    _keep(folder)
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         return _run(plan)
@@ -101,13 +102,11 @@ def _preflight(needed: dict[str, str]) -> None:
             raise ConfigError(advice)
 
 
-def _folder(path: Path) -> Path:
+def _keep(path: Path) -> None:
     """Make the results' folder and keep it from other demos; removes the results before."""
     probe = path / ".probe"
     try:
         path.mkdir(parents=True, exist_ok=True)
-        for name in ("summary.json", "summary.png"):
-            (path / name).unlink(missing_ok=True)
         probe.write_bytes(_PROBE)
     except OSError as error:
         raise ConfigError(f"cannot write to {path}: {error.strerror}; choose --out") from error
@@ -116,4 +115,5 @@ def _folder(path: Path) -> Path:
             probe.unlink()
     if lock(path) is None:
         raise ConfigError(f"another demo writes to {path}; wait for it or choose another --out")
-    return path.resolve()
+    for name in ("summary.json", "summary.png"):
+        (path / name).unlink(missing_ok=True)

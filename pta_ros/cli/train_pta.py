@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pta_ros.cli import run
-from pta_ros.errors import ConfigError, DatasetError, TrainingError
+from pta_ros.cli import check_tree, run
+from pta_ros.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
     from pta_ros.training.config import TrainConfig
@@ -44,10 +44,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
-    if not options.data.is_dir():
-        raise DatasetError(
-            f"{options.data}: no such folder; expected the root of a data set's tree"
-        )
+    check_tree(options.data)
     if options.out.exists() and not options.out.is_dir():
         raise ConfigError(f"{options.out}: not a folder; expected a run folder or a new one")
     import torch

@@ -118,8 +118,12 @@ class FusionNode(LifecycleNode):
         self._health.meter = Meter()
         result = super().on_activate(state)
         self._worker.start()
-        for modality, sensor in engine.sensors.items():
-            self._open(modality, sensor)
+        try:
+            for modality, sensor in engine.sensors.items():
+                self._open(modality, sensor)
+        except Exception:
+            self.close()  # the worker, too: the node stays inactive
+            raise
         return result
 
     @logged

@@ -19,6 +19,7 @@ import psutil
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
+from pta_ros.clock import NS
 from pta_ros.errors import PtaError
 from pta_ros.frames import StreamState, StreamStatus
 from pta_ros.nodes.base import Throttle
@@ -27,8 +28,7 @@ from pta_ros.nodes.worker import Meter
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
-_S = 1_000_000_000
-_LOSS_WINDOW_NS = 5 * _S
+_LOSS_WINDOW_NS = 5 * NS
 _LOSS_SHARE = 0.05
 _LOSS_ADVICE = "give the middleware larger buffers (config/fastdds.xml) or a less loaded link"
 _FATAL_IN_A_ROW = 3

@@ -5,6 +5,7 @@ Serialized messages are published as they are, so every stamp and every byte is 
 
 from __future__ import annotations
 
+from pta_ros.clock import NS
 from pta_ros.nodes import entry
 
 if __name__ == "__main__":  # before ROS is imported, so that its absence is one line
@@ -31,7 +32,6 @@ from pta_ros.settings import START, param
 CLOCK = "/clock"
 #: Messages that a publisher keeps for a slow subscriber.
 _PLAYED = 10
-_NS = 1_000_000_000
 _WATCH_S = 0.05
 
 
@@ -130,25 +130,25 @@ class PlayerNode(ProgramNode):
 
     def _plan(self) -> Plan:
         given = self.params
-        begin_ns = self._bag.begin_ns + round(given.start_offset_s * _NS)
-        length_s = (self._bag.end_ns - self._bag.begin_ns) / _NS
+        begin_ns = self._bag.begin_ns + round(given.start_offset_s * NS)
+        length_s = (self._bag.end_ns - self._bag.begin_ns) / NS
         if begin_ns > self._bag.end_ns:
             raise ConfigError(
                 f"start_offset_s is {given.start_offset_s:g}; "
                 f"expected no more than the bag's length, {length_s:.3f} s"
             )
-        end_ns = begin_ns + round(given.duration_s * _NS) if given.duration_s else self._bag.end_ns
+        end_ns = begin_ns + round(given.duration_s * NS) if given.duration_s else self._bag.end_ns
         return Plan(
             topics=frozenset(self._outs),
             window=Window(begin_ns, min(end_ns, self._bag.end_ns)),
             rate=given.rate,
             loop=given.loop,
             delay_s=given.delay_s,
-            period_ns=round(_NS / given.clock_hz) if given.clock_hz else 0,
+            period_ns=round(NS / given.clock_hz) if given.clock_hz else 0,
         )
 
     def _summary(self) -> str:
-        length_s = (self._bag.end_ns - self._bag.begin_ns) / _NS
+        length_s = (self._bag.end_ns - self._bag.begin_ns) / NS
         return f"{self.params.bag}: {length_s:.1f} s of {', '.join(self._outs)}"
 
     # -- the player's outlet, on its thread -----------------------------------------------------
@@ -165,12 +165,12 @@ class PlayerNode(ProgramNode):
 
     def tick(self, time_ns: int) -> None:
         """Send the bag's time."""
-        sec, nanosec = divmod(time_ns, _NS)
+        sec, nanosec = divmod(time_ns, NS)
         self._clock_out.publish(Clock(clock=Time(sec=sec, nanosec=nanosec)))
 
     def late(self, behind_ns: int) -> None:
         """Say that this machine is too slow, now and then."""
-        text = f"{behind_ns / _NS:.2f} s behind the schedule; sending as fast as it goes"
+        text = f"{behind_ns / NS:.2f} s behind the schedule; sending as fast as it goes"
         self.warn("late", text)
 
     def ended(self, passes: int) -> None:

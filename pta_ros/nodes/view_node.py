@@ -13,7 +13,7 @@ if __name__ == "__main__":  # before ROS is imported, so that its absence is one
 
 import time
 import webbrowser
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from rclpy.node import Node
 from pta_ros.clock import stamp_ns
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame
+from pta_ros.fusion.config import RAW
 from pta_ros.fusion.params import FusionParams, read_params
 from pta_ros.fusion.transforms import pose_form
 from pta_ros.nodes.base import STEADY, ProgramNode
@@ -101,7 +102,10 @@ class ViewNode(ProgramNode):
 
     def _listen(self, modality: str, stream: Any) -> SensorNode:
         node = SensorNode(f"{self.get_name()}_{modality}", self, **composed_options())
-        topic = "" if self.params.composed else stream.topic + REDUCED
+        topic = ""
+        if not self.params.composed:  # the sensor node has unpacked and moved its readings
+            topic = stream.topic + REDUCED
+            stream = replace(stream, transport=RAW, frame="", extrinsic="")
         qos = sensor_qos(1, stream.qos_reliability)
         node.open(SENSORS[modality](), stream, qos, self, topic)
         return node

@@ -13,6 +13,7 @@ import yaml
 
 from pta_ros.errors import ConfigError
 from pta_ros.sensors import SENSORS, sensor_sets, sensors_of
+from pta_ros.settings import read_yaml
 
 MODALITIES = ("depth", "lidar", "csi")
 
@@ -138,13 +139,11 @@ def parse_script(record: Any) -> Script:
 
 def load_script(path: Path, duration_s: float | None = None) -> Script:
     """Read the `script` of a YAML file, stretched to `duration_s`; raises ConfigError."""
+    record = read_yaml(path, "a script of faults (YAML)")
     try:
-        record = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise ConfigError(f"cannot read the script {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    script = parse_script(record.get("script") if isinstance(record, dict) else record)
+        script = parse_script(record.get("script") if isinstance(record, dict) else record)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
     return script.scaled(duration_s) if duration_s is not None else script
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from pta_ros.bags.bag import BagWriter
 from pta_ros.bags.messages import TRUE_ACTIVITY, reading, true_activity
+from pta_ros.clock import NS
 from pta_ros.datasets.mmfi_bag import START_NS, Written
 from pta_ros.errors import ConfigError
 from pta_ros.sensors import SENSORS
@@ -24,7 +25,6 @@ from pta_ros.simulate.rf_session import RfSession
 
 #: Seconds from one message of the ground truth to the next: windows end at each.
 TICK_S = 0.5
-_NS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -87,4 +87,4 @@ def _messages(session: RfSession, plan: SessionPlan) -> Iterator[tuple[str, int,
 
 
 def _at(time_s: float) -> int:
-    return START_NS + round(time_s * _NS)
+    return START_NS + round(time_s * NS)

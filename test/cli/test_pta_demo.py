@@ -21,10 +21,10 @@ def test_a_missing_rerun_is_told_before_anything_starts(monkeypatch):
 def test_the_results_folder_must_be_a_folder_and_free(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot write"):
-        demo._folder(tmp_path / "file")
+        demo._keep(tmp_path / "file")
     held = lock(tmp_path)
     with pytest.raises(ConfigError, match="another demo"):
-        demo._folder(tmp_path)
+        demo._keep(tmp_path)
     os.close(held)
 
 
@@ -34,7 +34,7 @@ def test_a_disk_without_room_is_told_before_anything_starts(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     try:
         with pytest.raises(ConfigError, match=r"cannot write to .*; choose --out"):
-            demo._folder(tmp_path)
+            demo._keep(tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
@@ -42,8 +42,18 @@ def test_a_disk_without_room_is_told_before_anything_starts(tmp_path):
 
 def test_results_of_an_earlier_run_do_not_outlive_a_new_start(tmp_path):
     (tmp_path / "summary.json").write_text("old")
-    assert demo._folder(tmp_path) == tmp_path.resolve()
+    demo._keep(tmp_path)
     assert not (tmp_path / "summary.json").exists()
+
+
+def test_a_refused_command_leaves_the_results_of_an_earlier_run(tmp_path):
+    out, params = tmp_path / "out", tmp_path / "p.yaml"
+    out.mkdir()
+    (out / "summary.json").write_text("old")
+    params.write_text("fusion: {ros__parameters: {stale_after: 1.0}}")
+    with pytest.raises(ConfigError, match="stale_after"):
+        demo.main(["--out", str(out), "--params", str(params)])
+    assert (out / "summary.json").read_text() == "old"
 
 
 def test_options_become_a_request():

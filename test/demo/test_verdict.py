@@ -132,7 +132,7 @@ def test_a_phase_without_the_expected_sensors_fails_unless_the_simulator_was_lat
 def test_too_few_instants_are_not_judged(perfect_run, script):
     summary = summary_of(perfect_run(script, error_m=0.061), 61.0)
     for phase in summary["phases"]:
-        phase["expected"] = min(phase["expected"], 9)
+        phase["expected"] = phase["estimates"] = min(phase["expected"], 9)
     assert failed(summary) == []
     assert {f.check for f in findings(summary) if f.ok is None} == {"error"}
 
@@ -140,10 +140,17 @@ def test_too_few_instants_are_not_judged(perfect_run, script):
 def test_a_run_without_estimates_fails_rather_than_passes(run):
     empty = summary_of(replace(run, estimates=()))
     assert sum(check == "estimates" for _, check in failed(empty)) == 6
+    assert ("all silent", "recovery") in failed(empty)
     for phase in empty["phases"]:
         phase["late_ms"] = 1000.0
     assert failed(empty) == []
     assert not did_its_job(findings(empty))
+
+
+def test_a_sensor_that_is_hardly_ever_used_though_it_sends_good_data_is_found(run):
+    summary = summary_of(run)
+    summary["phases"][0]["expected"] = 1
+    assert ("all", "estimates") in failed(summary)
 
 
 def test_the_text_has_a_line_for_each_check_and_one_for_all(perfect_run, script):

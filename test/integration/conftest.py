@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pta_ros.lifeline import end_with_parent
 from pta_ros.sensors import SENSORS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -77,8 +78,9 @@ class Bench:
         command = [sys.executable, "-m", f"pta_ros.nodes.{module}", "--ros-args", *arguments]
         with log.open("wb") as out:
             process = subprocess.Popen(
-                command, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
-            )
+                command, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+                preexec_fn=end_with_parent(),
+            )  # fmt: skip
         process.log = log
         self.processes.append(process)
         return process

@@ -11,7 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pta_ros.errors import DatasetError
 from pta_ros.evaluation.compare import plot
 from pta_ros.evaluation.compare.bounds import SPLITS, activity_bounds, pose_bounds
 from pta_ros.evaluation.compare.effects import Effect, contamination_of, corruption_of
@@ -19,8 +18,6 @@ from pta_ros.evaluation.compare.page import activity_page, pose_page, split_tabl
 from pta_ros.evaluation.compare.table import (
     ActivityRecord,
     Context,
-    Data,
-    Machine,
     PoseRecord,
     Table,
     tabulate,
@@ -127,33 +124,3 @@ def _effect(effect: Effect) -> dict[str, Any]:
         "with_mm": effect.after,
         "percent": effect.rise,
     }
-
-
-def read_json(path: Path) -> tuple[list[PoseRecord], Context]:
-    """Records and context of a results.json; raises DatasetError when it is not one."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values["schema"] != SCHEMA:
-            raise DatasetError(
-                f"{path}: schema {values['schema']}; expected {SCHEMA}, run it again"
-            )
-        records = [
-            PoseRecord(**{**r, "per_joint_mm": tuple(r["per_joint_mm"])}) for r in values["records"]
-        ]
-        return records, _context(values["context"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(
-            f"{path}: {type(error).__name__}: {error}; expected the results.json of a comparison"
-        ) from error
-
-
-def _context(values: dict[str, Any]) -> Context:
-    histories = {int(seed): history for seed, history in values["histories"].items()}
-    typed = {
-        "data": Data(**values["data"]),
-        "machine": Machine(**values["machine"]),
-        "seeds": tuple(values["seeds"]),
-        "subjects": tuple(values["subjects"]),
-        "histories": histories,
-    }
-    return Context(**{**values, **typed})

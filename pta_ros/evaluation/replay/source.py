@@ -28,7 +28,6 @@ TRUTHS = {
     "activity": ("ground_truth_activity", "pta_msgs/msg/Activity"),
 }
 TF_TOPIC, TF_TYPE = "/tf_static", "tf2_msgs/msg/TFMessage"
-CLOCKS = ("auto", "receipt", "stamps")
 FAULT_FREE = FaultPlan("fault-free")
 #: A recorder whose clock is farther from the stamps has another clock than the sensors (auto).
 _SAME_CLOCK_NS = NS

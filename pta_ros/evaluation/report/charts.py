@@ -16,8 +16,7 @@ from pta_ros.metrics.pose import usual_step_s
 from pta_ros.sensors import SENSORS
 from pta_ros.skeleton import JOINT_NAMES, LIMBS
 
-#: What a bar of time can be but LIVE: its colours (variables of the style sheet), and plotly's name
-#: of its pattern, so that colour is not all that tells.
+#: What a bar of time can be but LIVE: its colours (of the style sheet) and plotly's pattern for it.
 LOOKS = {
     "MISSING": ("missing", "."),
     "STALE": ("stale", "/"),
@@ -31,8 +30,7 @@ LOOKS = {
 }
 #: A strip of the overview: its width, heights of the fault, the state below it, and the space.
 STRIP_WIDTH, _FAULT, _BAND, _BELOW = 520.0, 6.0, 9.0, 2.0
-#: A narrower bar could not be seen, and a short outage must be.
-_LEAST = 1.6
+_LEAST = 1.6  # a narrower bar could not be seen, and a short outage must be
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,6 +78,8 @@ def _lock(handle: int, folder: Path) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise ConfigError(f"{folder}: another run writes there; choose another folder") from error
+    except OSError:
+        return  # a file system without locks
 
 
 def _own_files(folder: Path) -> list[Path]:

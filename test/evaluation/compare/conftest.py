@@ -1,5 +1,6 @@
 """Records made by a rule, so that every figure of a table can be worked out by hand."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -85,3 +86,25 @@ def make():
         names=NAMES,
         base_mm=BASE_MM,
     )
+
+
+@pytest.fixture(scope="session")
+def read_results():
+    """Records and context of a results.json: what was written must come back."""
+
+    def read(path):
+        values = json.loads(path.read_text())
+        found = [
+            PoseRecord(**{**r, "per_joint_mm": tuple(r["per_joint_mm"])}) for r in values["records"]
+        ]
+        given = values["context"]
+        typed = {
+            "data": Data(**given["data"]),
+            "machine": Machine(**given["machine"]),
+            "seeds": tuple(given["seeds"]),
+            "subjects": tuple(given["subjects"]),
+            "histories": {int(seed): history for seed, history in given["histories"].items()},
+        }
+        return found, Context(**{**given, **typed})
+
+    return read

@@ -8,7 +8,6 @@ import torch
 from torch.nn.modules.module import register_module_forward_hook
 
 from pta_ros.cli import evaluate_pta, train_pta
-from pta_ros.evaluation.compare.files import read_json
 from pta_ros.evaluation.compare.run import TESTED_CORRUPTED, with_view
 from pta_ros.evaluation.compare.table import COMPARED, PLAIN
 from pta_ros.metrics.subsets import subset_name, subsets
@@ -71,9 +70,9 @@ def compared(synthetic_tree, run, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def records(compared):
+def records(compared, read_results):
     """(system, subset, corruption) -> record."""
-    found, _ = read_json(compared / "table/results.json")
+    found, _ = read_results(compared / "table/results.json")
     named = {(r.system, r.subset, r.corruption): r for r in found}
     assert len(named) == len(found)
     return named
@@ -103,8 +102,8 @@ def test_every_system_is_tested_on_every_subset_and_some_on_every_corruption(rec
     assert {r.frames for r in records.values()} == {TESTED}
 
 
-def test_the_context_says_what_was_measured(compared, run):
-    _, context = read_json(compared / "table/results.json")
+def test_the_context_says_what_was_measured(compared, run, read_results):
+    _, context = read_results(compared / "table/results.json")
     splits = json.loads((run / "seed0/splits.json").read_text())
     assert context.data.synthetic
     assert (context.data.preset, context.data.seed) == ("tiny", 3)
