@@ -1,5 +1,10 @@
 """The package's error family: each names the offending value, what was expected and what to do."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class PtaError(Exception):
     """Base of every error this package raises on purpose; the command line prints one line."""
@@ -32,3 +37,12 @@ class TrainingError(PtaError):
 
 class DatasetError(PtaError):
     """A data set tree or recording that is missing, damaged or not in the expected layout."""
+
+
+def did_you_mean(name: object, known: Iterable[str], otherwise: str = "") -> str:
+    """The known name that is nearest to a wrong one; if none is near, `otherwise` or all."""
+    names = list(known)
+    close = get_close_matches(str(name), names, n=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    return otherwise or f"expected one of {', '.join(names)}"

@@ -9,20 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
-from pta_ros.errors import ConfigError
+from pta_ros.errors import ConfigError, did_you_mean
 
 T = TypeVar("T")
 
 #: When a node's parameter may change: while running, only while unconfigured, or only at the start.
 #: A hidden setting is no parameter: no operator has a reason to turn it.
 LIVE, RECONFIGURE, START, HIDDEN = "live", "reconfigure", "start", "hidden"
+
+_DEEPEST = 20  # levels of names with dots; only an alias of YAML that leads back has more
 
 #: Types of settings in words.
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
@@ -152,15 +153,6 @@ def plain(settings: Any) -> dict[str, Any]:
     return {n: list(v) if isinstance(v, tuple) else v for n, v in asdict(settings).items()}
 
 
-def did_you_mean(name: object, known: Iterable[str], otherwise: str = "") -> str:
-    """The known name that is nearest to a wrong one; if none is near, `otherwise` or all."""
-    names = list(known)
-    close = get_close_matches(str(name), names, n=1)
-    if close:
-        return f"did you mean {close[0]}?"
-    return otherwise or f"expected one of {', '.join(names)}"
-
-
 def read_yaml(path: Path, expected: str) -> Any:
     """What a YAML file holds; raises ConfigError that names the file and what was `expected`."""
     if path.is_fifo():
@@ -184,19 +176,13 @@ def ros_parameters(path: Path, node: str = "/fusion") -> dict[str, Any]:
             f"{path}: this is a {type(content).__name__}; expected a ROS 2 parameter file: names "
             "of nodes, each with ros__parameters, as in config/mmfi_live.yaml"
         )
-    values: dict[str, Any] = {}
-    found = False
-    for name, entry in (content or {}).items():
-        if _means(str(name), node) and isinstance(entry, dict) and "ros__parameters" in entry:
-            found = True
-            given = mapping(entry["ros__parameters"], f"{path}: {name}")
-            try:
-                values.update(_flat(given))
-            except RecursionError:
-                raise ConfigError(f"{path}: {name} contains itself; expected values") from None
-    if not found:
+    meant = {n: entry for n, entry in (content or {}).items() if _means(str(n), node)}
+    blocks = {n: e for n, e in meant.items() if isinstance(e, dict)}
+    given = {n: b["ros__parameters"] for n, b in blocks.items() if "ros__parameters" in b}
+    if not given:
         raise ConfigError(f"{path}: no ros__parameters of a node {node}; see config/mmfi_live.yaml")
-    return values
+    flat = [_flat(mapping(values, f"{path}: {name}")) for name, values in given.items()]
+    return {name: value for values in flat for name, value in values.items()}
 
 
 def _means(name: str, node: str) -> bool:
@@ -205,7 +191,9 @@ def _means(name: str, node: str) -> bool:
 
 
 def _flat(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as names with dots."""
+    """Nested mappings as names with dots; raises ConfigError for one that contains itself."""
+    if prefix.count(".") > _DEEPEST:
+        raise ConfigError(f"{prefix.partition('.')[0]} contains itself; expected names and values")
     flat: dict[str, Any] = {}
     for name, value in values.items():
         deeper = isinstance(value, Mapping)

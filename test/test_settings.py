@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from pta_ros.errors import ConfigError
+from pta_ros.errors import ConfigError, did_you_mean
 from pta_ros.settings import (
     HIDDEN,
     START,
     Group,
     build,
-    did_you_mean,
     param,
     plain,
     read_yaml,

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from pta_ros import home
-from pta_ros.errors import ConfigError
+from pta_ros.errors import ConfigError, did_you_mean
 from pta_ros.fusion.config import RAW, StreamParams
 from pta_ros.fusion.params import FusionParams, read_params
 from pta_ros.sensors import sensors_of
-from pta_ros.settings import did_you_mean, mapping, read_yaml
+from pta_ros.settings import mapping, read_yaml
 from pta_ros.simulate.script import MODALITIES, Fault, Phase, Script, load_script
 from pta_ros.view.page import Page
 

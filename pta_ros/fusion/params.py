@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pta_ros.errors import ConfigError
+from pta_ros.errors import ConfigError, did_you_mean
 from pta_ros.fusion.config import Source, StreamParams, WindowConfig
 from pta_ros.fusion.smoothing import SmoothingConfig
 from pta_ros.sensors import SENSORS, WindowSensor, sensor_sets, sensors_of
@@ -21,7 +21,6 @@ from pta_ros.settings import (
     Group,
     Spec,
     build,
-    did_you_mean,
     param,
     ros_parameters,
     specs,

@@ -84,8 +84,6 @@ class FusionNode(LifecycleNode):
         known = given is not None and given.value in sensor_sets()
         return given.value if known else FusionParams.sensor_set
 
-    # -- lifecycle ----------------------------------------------------------------------------
-
     @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Check the parameters, load the model."""
@@ -225,8 +223,6 @@ class FusionNode(LifecycleNode):
             return  # the process is ending
         if text := self._health.failures.add(error):
             self.get_logger().error(text)
-
-    # -- parameters and facts -------------------------------------------------------------------
 
     def _on_change(self, name: str, value: Any) -> None:
         """Apply a parameter that was changed live."""

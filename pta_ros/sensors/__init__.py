@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pta_ros.errors import ConfigError
+from pta_ros.errors import ConfigError, did_you_mean
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.csi import CsiSensor
 from pta_ros.sensors.depth import DepthSensor
@@ -14,7 +14,7 @@ from pta_ros.sensors.radar import RadarSensor
 from pta_ros.sensors.rfid import RfidSensor
 from pta_ros.sensors.wifi import WifiSensor
 from pta_ros.sensors.window import WindowSensor
-from pta_ros.settings import build, did_you_mean, mapping, plain
+from pta_ros.settings import build, mapping, plain
 
 __all__ = [
     "SENSORS",

@@ -172,6 +172,27 @@ def test_the_view_hears_what_the_fusion_node_hears(live, composed):
 
 
 @pytest.mark.parametrize(
+    ("composed", "ending"), [("true", "/compressedDepth"), ("false", "/reduced")]
+)
+def test_the_view_finds_a_compressed_topic_that_was_moved(live, tmp_path, composed, ending):
+    from launch import LaunchContext
+
+    mine = params_file(tmp_path, {"depth": {"transport": "compressedDepth"}})
+    given = {"view": "true", "composed": composed, "depth_topic": "/cam", "params_file": mine}
+    view, context = nodes(live, **given)["view_node"], LaunchContext()
+    moved = [tuple(context.perform_substitution(s[0]) for s in p) for p in view._Node__remappings]
+    assert moved == [(f"depth/image{ending}", f"/cam{ending}")]
+
+
+def test_separate_sensors_reduce_as_the_files_model_wants(live, tmp_path):
+    mine = params_file(tmp_path, {"model": "/robot/model"})
+    found = started(live, composed="false", params_file=mine)
+    assert found["depth_sensor"]["model"] == "/robot/model"
+    found = started(live, composed="false", params_file=mine, model="/other")
+    assert found["depth_sensor"]["model"] == "/other"
+
+
+@pytest.mark.parametrize(
     ("given", "told"),
     [
         ({"composed": "maybe"}, "composed is 'maybe'; expected true or false"),

@@ -15,9 +15,9 @@ from zlib import crc32
 
 import numpy as np
 
-from pta_ros.errors import ConfigError
+from pta_ros.errors import ConfigError, did_you_mean
 from pta_ros.sensors import SENSORS
-from pta_ros.settings import did_you_mean, read_yaml
+from pta_ros.settings import read_yaml
 
 #: What a depth image can lose, by `axis`.
 AXES = ("rows", "columns")

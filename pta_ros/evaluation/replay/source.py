@@ -10,7 +10,7 @@ from statistics import median
 
 from pta_ros.bags.bag import Bag, Topic
 from pta_ros.clock import NS, stamp_ns
-from pta_ros.errors import ConfigError, DatasetError, DecodeError
+from pta_ros.errors import ConfigError, DatasetError, DecodeError, did_you_mean
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan, Injector
 from pta_ros.evaluation.replay.decode import Decoder, ahead
 from pta_ros.evaluation.replay.record import Replayed
@@ -20,7 +20,6 @@ from pta_ros.fusion.engine import Engine
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.sensors.window import WindowSensor
-from pta_ros.settings import did_you_mean
 
 #: Topic and type of the truth that a task is judged by.
 TRUTHS = {
