@@ -22,7 +22,6 @@ T = TypeVar("T")
 #: When a node's parameter may change: while running, only while unconfigured, or only at the start.
 #: A hidden setting is no parameter: no operator has a reason to turn it.
 LIVE, RECONFIGURE, START, HIDDEN = "live", "reconfigure", "start", "hidden"
-
 _DEEPEST = 20  # levels of names with dots; only an alias of YAML that leads back has more
 
 #: Types of settings in words.
