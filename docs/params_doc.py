@@ -13,7 +13,7 @@ import yaml
 
 from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.params import SensorParams, fusion_specs, topics_of
-from pta_ros.sensors import sensor_sets
+from pta_ros.sensors import SENSORS, sensor_sets
 from pta_ros.settings import Spec, specs
 
 _YAML_HEAD = """\
@@ -44,6 +44,8 @@ With `sensor_set: xrf55` it is {windowed}, on {window_topics}: packets, seen thr
 of five seconds. Their defaults differ (`config/xrf55_live.yaml`): a window comes at every hop.
 
 {stream}
+
+{own}
 
 **Compressed depth.** `depth.transport: compressedDepth` reads `<topic>/compressedDepth` (16UC1 or
 32FC1, PNG or RVL), `compressed` reads `<topic>/compressed` (16-bit PNG), as image_transport names
@@ -95,12 +97,19 @@ def as_markdown() -> str:
     return _DOC.format(
         fusion=as_table(own),
         stream=as_table(streams),
+        own="\n\n".join(filter(None, map(_own_table, SENSORS))),
         sensor=as_table(specs(SensorParams)),
         modalities=_quoted(topics_of("mmfi")),
         topics=_quoted(topics_of("mmfi").values()),
         windowed=_quoted(topics_of("xrf55")),
         window_topics=_quoted(topics_of("xrf55").values()),
     )
+
+
+def _own_table(modality: str) -> str:
+    """The parameters that only this sensor has, under a heading; empty when there are none."""
+    listed = specs(SENSORS[modality].installation, f"{modality}.")
+    return f"### Only of {modality}\n\n{as_table(listed)}" if listed else ""
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -46,6 +46,7 @@ class StreamState(IntEnum):
     STALE = 2  # newest usable frame is older than stale_after
     CORRUPT = 3  # the last frames failed their check
     DISABLED = 4  # by the operator
+    EMPTY = 5  # the sensor works and sees nobody
 
 
 @dataclass(frozen=True, slots=True)

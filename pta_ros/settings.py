@@ -95,6 +95,7 @@ class Spec:
         return f"{low} to {high} {self.unit}".rstrip()
 
 
+@dataclass(frozen=True)
 class Group:
     """A frozen dataclass of settings that checks each value's type and range when it is made."""
 

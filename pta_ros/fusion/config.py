@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pta_ros.errors import ConfigError
 from pta_ros.fusion.transforms import pose_form
@@ -116,6 +116,8 @@ class StreamParams(StreamConfig, Source):
         "asked of the publisher; best_effort fits all",
         choices=("best_effort", "reliable"),
     )
+    #: The sensor's own settings, of its class's `installation`.
+    device: Group = field(default_factory=Group)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Intake:
         topic: str = "",
     ) -> None:
         params.check(sensor.modality)
-        self.sensor = sensor
+        self.sensor = sensor.installed(params.device)
         self.modality = sensor.modality
         self.topic = topic or params.source
         self.type = params.message_type(sensor.modality)

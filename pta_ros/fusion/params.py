@@ -7,7 +7,7 @@ node; `docs/params_doc.py` writes config/*_live.yaml and docs/parameters.md from
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -100,15 +100,6 @@ class SensorParams(Source):
     topic: str = param("", "topic in; empty takes the modality's. Out is this + '/reduced'")
     qos_depth: int = param(5, "messages kept while a callback runs; the newest wins", low=1, high=5)
 
-    def stream(self) -> StreamParams:
-        """The stream that this node reads; raises ConfigError for what its modality cannot have."""
-        topic = self.topic or SENSORS[self.modality].topic
-        given = StreamParams(
-            topic=topic, transport=self.transport, frame=self.frame, extrinsic=self.extrinsic
-        )
-        given.check(self.modality)
-        return given
-
 
 def _single() -> tuple[str, ...]:
     """The sensors whose messages are decoded one by one: those that a sensor node can read."""
@@ -140,6 +131,7 @@ def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
             topic=kind.topic,
             **(_WINDOWED if issubclass(kind, WindowSensor) else {}),
         )
+        + specs(kind.installation, f"{modality}.")
         for modality, kind in sensors.items()
     ]
     return specs(FusionParams, sensor_set=sensor_set, frame_id=frame_id) + sum(streams, ())
@@ -150,7 +142,11 @@ def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, Stre
     own = build(FusionParams, {s.name: values[s.name] for s in specs(FusionParams)})
     names = [spec.name for spec in specs(StreamParams)]
     sensors = sensors_of(own.sensor_set)
-    streams = {m: build(StreamParams, {n: values[f"{m}.{n}"] for n in names}, m) for m in sensors}
+    streams = {}
+    for modality in sensors:
+        device = _device(modality, values, f"{modality}.")
+        given = {name: values[f"{modality}.{name}"] for name in names}
+        streams[modality] = replace(build(StreamParams, given, modality), device=device)
     topics = [stream.topic for stream in streams.values()]
     if "" in topics or len(set(topics)) < len(topics):
         raise ConfigError(
@@ -167,6 +163,30 @@ def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, Stre
                 "are parameters of the sensor_node that reads the sensor"
             )
     return own, streams
+
+
+def _device(modality: str, values: Mapping[str, Any], prefix: str = "") -> Group:
+    """The `installation` of a sensor from parameter values by name."""
+    kind = SENSORS[modality].installation
+    return build(kind, {s.name: values[prefix + s.name] for s in specs(kind)}, modality)
+
+
+def sensor_specs(modality: str = SensorParams.modality) -> tuple[Spec, ...]:
+    """Every parameter of the sensor node of one modality."""
+    return specs(SensorParams) + specs(SENSORS[modality].installation)
+
+
+def sensor_from(values: Mapping[str, Any]) -> tuple[SensorParams, StreamParams]:
+    """The sensor node's own parameters and its stream's, from values by name; raises ConfigError.
+
+    A topic that is left empty becomes the modality's.
+    """
+    own = build(SensorParams, {s.name: values[s.name] for s in specs(SensorParams)})
+    given = {f.name: getattr(own, f.name) for f in fields(Source)}
+    given["topic"] = own.topic or SENSORS[own.modality].topic
+    stream = StreamParams(**given, device=_device(own.modality, values))
+    stream.check(own.modality)
+    return own, stream
 
 
 def read_params(

@@ -133,12 +133,17 @@ class Parameters:
                 self._applied(change.name, change.value)
 
 
-def read_parameters(node: Node, group: type) -> Any:
-    """Declare the parameters of a dataclass and give their values; raises ConfigError."""
-    given = Parameters(node, specs(group))
+def checked_values(node: Node, listed: tuple[Spec, ...]) -> dict[str, Any]:
+    """Declare parameters and give their values; raises ConfigError naming all that is wrong."""
+    given = Parameters(node, listed)
     if given.problems():
         raise ConfigError("; ".join(given.problems()))
-    return group(**given.values())
+    return given.values()
+
+
+def read_parameters(node: Node, group: type) -> Any:
+    """Declare the parameters of a dataclass and give their values; raises ConfigError."""
+    return group(**checked_values(node, specs(group)))
 
 
 class ProgramNode(Node):

@@ -27,15 +27,15 @@ from rclpy.qos import QoSProfile
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame
 from pta_ros.fusion.intake import DecoderFault, Intake
-from pta_ros.fusion.params import SensorParams, StreamParams
+from pta_ros.fusion.params import SensorParams, StreamParams, sensor_from, sensor_specs
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.home import model_folder
 from pta_ros.nodes.base import (
     Throttle,
     check_topic,
+    checked_values,
     keep_last,
     listen_static,
-    read_parameters,
     tf_message,
 )
 from pta_ros.nodes.messages import message_class, to_reading
@@ -188,8 +188,8 @@ class SensorProgram:
 
     def __init__(self) -> None:
         self._node = SensorNode("sensor")
-        params = read_parameters(self._node, SensorParams)
-        self._stream, qos = params.stream(), sensor_qos(params.qos_depth)
+        params, self._stream = _asked(self._node)
+        qos = sensor_qos(params.qos_depth)
         self._throttle = Throttle()
         self._sensor = _sensor(params.modality, params.model)
         self._kind = message_class(self._sensor.message_type)
@@ -226,6 +226,15 @@ class SensorProgram:
     def _warn(self, key: str, text: str) -> None:
         if due := self._throttle.due(key, text):
             self._node.get_logger().warning(due)
+
+
+def _asked(node: Node) -> tuple[SensorParams, StreamParams]:
+    """The parameters: which there are depends on the modality, so it is read before them."""
+    named = node._parameter_overrides.get("modality")
+    known = named is not None and named.value in SENSORS
+    return sensor_from(
+        checked_values(node, sensor_specs(named.value if known else SensorParams.modality))
+    )
 
 
 def _sensor(modality: str, model: str) -> Sensor:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray
 from pta_ros.sensors.wire import as_floats, changed, read, read_size
+from pta_ros.settings import Group
 
 
 class Sensor(ABC):
@@ -41,11 +42,21 @@ class Sensor(ABC):
     #: How the viewer draws a reduced reading: "image" (metres), "points" (metres), "lines"
     #: (antennas, subcarriers, packets); "" draws nothing.
     picture: ClassVar[str] = ""
+    #: What an operator says of the device at hand: node parameters `<modality>.<name>` beside
+    #: those of every stream. They never travel with the weights.
+    installation: ClassVar[type[Group]] = Group
 
     @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:
         """The shape of the array that `reduce` returns."""
+
+    def installed(self, given: Group) -> Sensor:
+        """This sensor as the operator installed it; `given` is an `installation`.
+
+        Raises ConfigError for settings that contradict this model's.
+        """
+        return self
 
     @abstractmethod
     def decode(self, msg: Any, source: str) -> FloatArray:

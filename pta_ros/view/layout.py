@@ -42,6 +42,7 @@ STATE_COLOURS: dict[StreamState, Colour] = {
     StreamState.STALE: (225, 165, 40),
     StreamState.CORRUPT: (215, 60, 55),
     StreamState.DISABLED: (75, 85, 120),
+    StreamState.EMPTY: (120, 190, 205),
 }
 
 _DARK = (24, 26, 30)

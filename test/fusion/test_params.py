@@ -1,6 +1,7 @@
 """The nodes' parameters: ranges, what contradicts itself, the files that hold them, the docs."""
 
 import importlib.util
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from pta_ros.fusion.params import (
     fusion_from,
     fusion_specs,
     read_params,
+    sensor_from,
     sensor_set_of,
+    sensor_specs,
     topics_of,
 )
-from pta_ros.sensors import sensor_sets
+from pta_ros.sensors import SENSORS, sensor_sets
 from pta_ros.settings import specs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,16 +96,22 @@ def test_the_source_of_a_stream_and_its_type():
 
 
 def test_a_sensor_nodes_stream_is_checked_like_the_fusion_nodes():
-    given = SensorParams(modality="lidar", frame="model", extrinsic="0 0 1 0 0 0").stream()
-    assert given == StreamParams(topic="lidar/points", frame="model", extrinsic="0 0 1 0 0 0")
+    def stream(modality, **given):
+        defaults = {spec.name: spec.default for spec in sensor_specs(modality)}
+        return sensor_from({**defaults, "modality": modality, **given})[1]
+
+    device = SENSORS["lidar"].installation()
+    pose = {"frame": "model", "extrinsic": "0 0 1 0 0 0"}
+    expected = StreamParams(topic="lidar/points", device=device, **pose)
+    assert stream("lidar", **pose) == expected
     with pytest.raises(ConfigError, match="only clouds"):
-        SensorParams(modality="csi", frame="model").stream()
+        stream("csi", frame="model")
 
 
 def test_every_setting_of_a_stream_is_a_parameter():
     hidden = {"history", "future_tolerance_s"}  # no operator has a reason to turn these
     offered = {spec.name for spec in specs(StreamParams)}
-    assert set(StreamConfig.__dataclass_fields__) - offered == hidden
+    assert {f.name for f in fields(StreamConfig)} - offered == hidden
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ LOOKS = {
     "STALE": ("stale", "/"),
     "CORRUPT": ("corrupt", "x"),
     "DISABLED": ("disabled", "-"),
+    "EMPTY": ("empty", ""),
     "fault injected": ("fault", "\\"),
     "right": ("right", ""),
     "wrong": ("wrong", "/"),
