@@ -1,8 +1,8 @@
 """Watches a fusion node and says on /diagnostics how it is: one status per stream, one in all.
 
 Names are "<node>: <modality>" and "<node>: fusion". Values of a stream: state, age_s, rate_hz,
-weight, received, used, dropped, corrupt, lost, reason. Values of the fusion: state, live, model,
-device, estimates, rate_hz, latency_p50_ms, latency_p99_ms, memory_mb, errors, last_error.
+weight, received, used, dropped, corrupt, lost, reason, remarks. Values of the fusion: state, live,
+model, device, estimates, rate_hz, latency_p50_ms, latency_p99_ms, memory_mb, errors, last_error.
 """
 
 from __future__ import annotations
@@ -109,25 +109,27 @@ class Identity:
 class Health:
     """What is known of a fusion node beside its streams, and the report of it all.
 
-    `notes` holds standing remarks per modality (an incompatible QoS), shown as WARN.
+    `notes` holds standing remarks per modality (an incompatible QoS), shown as WARN;
+    `remarks` what is to be known of one that is read (assumed intrinsics), shown behind its state.
     """
 
     meter: Meter = field(default_factory=Meter)
     failures: Failures = field(default_factory=Failures)
     loss: LossWatch = field(default_factory=LossWatch)
     notes: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
 
     def report(
         self, who: Identity, streams: tuple[StreamStatus, ...], now_ns: int
     ) -> DiagnosticArray:
         """Everything that is known now, stamped `now_ns`."""
-        listed = [self._stream(who, status, now_ns) for status in streams]
-        status = [self._fusion(who, streams), *listed]
+        status = [self._fusion(who, streams), *(self._stream(who, s, now_ns) for s in streams)]
         return DiagnosticArray(header=to_header(now_ns, ""), status=status)
 
     def _stream(self, who: Identity, status: StreamStatus, now_ns: int) -> DiagnosticStatus:
-        said = f"{status.state.name}: {status.reason}".removesuffix(": ")
-        remarks = [] if status.state in _WELL else [said]
+        remark = self.remarks.get(status.modality, "")
+        said = ": ".join(filter(None, (status.state.name, status.reason, remark)))
+        remarks = [] if status.state in _WELL else [f"{status.state.name}: {status.reason}"]
         share = self.loss.share(status, now_ns)
         if share > _LOSS_SHARE:
             remarks.append(f"{share:.0%} of its messages are lost on the way: {_LOSS_ADVICE}")
@@ -137,16 +139,15 @@ class Health:
             f"{who.node}: {status.modality}",
             WARN if remarks else OK,
             "; ".join(remarks) or said,
-            _stream_values(status),
+            {**_stream_values(status), "remarks": remark},
         )
 
     def _fusion(self, who: Identity, streams: tuple[StreamStatus, ...]) -> DiagnosticStatus:
         level, text = self._verdict(who, streams)
         p50, p99 = percentiles(self.meter.latencies_ms())
-        live = [s.modality for s in streams if s.state is StreamState.LIVE]
         values = {
             "state": who.state,
-            "live": ",".join(live),
+            "live": ",".join(s.modality for s in streams if s.state is StreamState.LIVE),
             "model": who.model,
             "device": who.device,
             "estimates": self.meter.count,
@@ -164,17 +165,16 @@ class Health:
             return ERROR, self.failures.last
         if who.state != "active":
             return WARN, f"{who.state}: nothing is estimated"
-        absent = [
-            f"{s.modality} {s.state.name}" for s in streams if s.state is not StreamState.LIVE
-        ]
+        absent = [s for s in streams if s.state is not StreamState.LIVE]
+        named = ", ".join(f"{s.modality} {s.state.name}" for s in absent)
         unusable = [s for s in streams if s.state not in _WELL]
         if len(absent) == len(streams):
             empty = not unusable and any(s.state is StreamState.EMPTY for s in streams)
             level, why = (OK, "nobody is seen") if empty else (ERROR, "no live stream")
-            return level, f"{why} ({', '.join(absent)}): no skeleton is published"
+            return level, f"{why} ({named}): no skeleton is published"
         if absent:
             live = len(streams) - len(absent)
-            text = f"{live} of {len(streams)} streams live ({', '.join(absent)})"
+            text = f"{live} of {len(streams)} streams live ({named})"
             return (WARN if unusable else OK), text
         return OK, "all streams live"
 

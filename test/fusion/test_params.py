@@ -21,6 +21,7 @@ from pta_ros.fusion.params import (
     topics_of,
 )
 from pta_ros.sensors import SENSORS, sensor_sets
+from pta_ros.sensors.depth_device import DepthDevice
 from pta_ros.sensors.lidar_setup import LidarInstallation
 from pta_ros.settings import specs
 
@@ -73,9 +74,10 @@ def test_wrong_values_are_refused_by_name(name, value, said):
 def test_values_reach_the_streams():
     own, streams = fusion_from({**DEFAULTS, "lidar.stale_after_s": 0.5, "refine": False})
     assert own == FusionParams(refine=False)
-    device = LidarInstallation()
-    assert streams["lidar"] == StreamParams(topic="lidar/points", stale_after_s=0.5, device=device)
-    assert streams["depth"] == StreamParams(topic="depth/image")
+    assert streams["lidar"] == StreamParams(
+        topic="lidar/points", stale_after_s=0.5, device=LidarInstallation()
+    )
+    assert streams["depth"] == StreamParams(topic="depth/image", device=DepthDevice())
 
 
 @pytest.mark.parametrize(
@@ -146,12 +148,11 @@ def test_documented_table_is_the_dataclasses(params_doc):
 
 def test_a_sets_defaults_follow_from_its_sensors():
     defaults = {spec.name: spec.default for spec in fusion_specs("xrf55")}
-    assert defaults["frame_id"] == "radar_frame"
     assert defaults["rfid.topic"] == "rfid/phase"
     assert [defaults[f"wifi.{n}"] for n in ("stale_after_s", "recover_frames", "qos_depth")] == [
         0.8, 1, 20
     ]  # fmt: skip
-    assert DEFAULTS["frame_id"] == "depth_optical_frame"
+    assert DEFAULTS["frame_id"] == ""
     assert DEFAULTS["depth.stale_after_s"] == StreamConfig.stale_after_s
     choices = {spec.name: spec.choices for spec in specs(SensorParams)}
     assert choices["modality"] == ("depth", "lidar", "csi")
@@ -166,8 +167,8 @@ def test_a_sensor_that_is_registered_later_has_parameters(monkeypatch):
     monkeypatch.setitem(sensors.SENSORS, "toy", Toy)
     assert sensor_sets() == ("mmfi", "xrf55", "toys")
     own, streams = read_params(None, "toys")
-    assert (own.sensor_set, own.frame_id) == ("toys", "toy_frame")
-    assert streams == {"toy": StreamParams(topic="toy/image")}
+    assert own.sensor_set == "toys"
+    assert streams == {"toy": StreamParams(topic="toy/image", device=DepthDevice())}
     assert streams["toy"].message_type("toy") == "sensor_msgs/msg/Image"
 
 
