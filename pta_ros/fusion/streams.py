@@ -6,10 +6,12 @@ States and their changes (ages and waits are by the clock that the caller passes
   do not refresh it, so a frozen sensor that resends its last message goes STALE.
 - any -> CORRUPT at the first message that failed its check, and at the `freeze_frames`-th frame
   in a row whose content is bit for bit that of the frame before it (a real sensor has noise).
+- any -> EMPTY at a message in which the sensor sees nobody: it works, its message is dropped, and
+  it is LIVE again at the first good frame.
 - STALE or CORRUPT -> LIVE after `recover_frames` good frames in a row, without a wait longer than
   `stale_after_s` between them.
-- CORRUPT -> STALE when no message at all came for `stale_after_s`: the sensor is silent now, no
-  longer wrong; the reason keeps the last error.
+- CORRUPT or EMPTY -> STALE when no message at all came for `stale_after_s`: the sensor is silent
+  now; the reason keeps what it said last.
 - A clock that goes back resets to MISSING. An old stamp under a steady clock is a late frame.
 
 Counters add up at any time: received = used + dropped + corrupt + waiting.
@@ -21,6 +23,7 @@ import math
 from dataclasses import replace
 
 from pta_ros.clock import NS, to_ns
+from pta_ros.errors import NobodySeen
 from pta_ros.frames import Frame, StreamState, StreamStatus
 from pta_ros.fusion.buffer import FrameBuffer
 from pta_ros.fusion.config import StreamConfig
@@ -73,9 +76,12 @@ class Stream:
         return True
 
     def reject(self, error: Exception, now_ns: int) -> None:
-        """Take note of one message that failed to decode or failed its check."""
+        """Take note of one message that failed to decode or its check, or shows nobody."""
         self._hear(now_ns)
-        self._mark_corrupt(str(error))
+        if isinstance(error, NobodySeen):
+            self._mark_empty(error)
+        else:
+            self._mark_corrupt(str(error))
 
     def _hear(self, now_ns: int) -> None:
         self._tick(now_ns)
@@ -101,6 +107,14 @@ class Stream:
             self._dropped += 1
             self._good_run = 0
             self._note = "content repeats"
+
+    def _mark_empty(self, error: NobodySeen) -> None:
+        self._dropped += 1
+        self._good_run = 0
+        if self._enabled:
+            self._state = StreamState.EMPTY
+            self._note = f"{error.reason} ({error.expected})"
+            self.buffer.clear()
 
     def _mark_corrupt(self, reason: str) -> None:
         self._corrupt += 1
@@ -139,7 +153,8 @@ class Stream:
             if self._state is StreamState.LIVE:
                 self._state = StreamState.STALE
                 self.buffer.clear()
-        if self._state is StreamState.CORRUPT and now_ns - self._heard_ns > limit_ns:
+        heard_of = self._state in (StreamState.CORRUPT, StreamState.EMPTY)
+        if heard_of and now_ns - self._heard_ns > limit_ns:
             self._state = StreamState.STALE
 
     def reset(self) -> None:

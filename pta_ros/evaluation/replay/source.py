@@ -19,6 +19,7 @@ from pta_ros.evaluation.replay.truth import Activities, truth_of
 from pta_ros.fusion.engine import Engine
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.transforms import Transforms
+from pta_ros.sensors import type_advice
 from pta_ros.sensors.window import WindowSensor
 
 #: Topic and type of the truth that a task is judged by.
@@ -164,7 +165,9 @@ def _find(bag: Bag, wanted: str, kind: str, given: str | None) -> list[str]:
 
 def _typed(topic: Topic, kind: str) -> str:
     if topic.type != kind:
-        raise ConfigError(f"topic {topic.name} is of type {topic.type}; expected {kind}")
+        advice = type_advice(kind, topic.type)
+        told = f"topic {topic.name} is of type {topic.type}; expected {kind}"
+        raise ConfigError(f"{told}: {advice}" if advice else told)
     return topic.name
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pta_ros.evaluation.faults.plan import strength_text
 from pta_ros.evaluation.replay.record import Moment, Replayed
 from pta_ros.evaluation.report.measure import LIMIT, LIMIT_POINTS, FaultSeen, Measured, SensorSeen
-from pta_ros.evaluation.report.scores import LIVE, MISSING, Accuracy, Judged, seconds
+from pta_ros.evaluation.report.scores import EMPTY, LIVE, MISSING, Accuracy, Judged, seconds
 
 #: What stands where there is no figure.
 NONE = "–"
@@ -171,14 +171,15 @@ def _use(fault: FaultSeen) -> str:
 
 
 def _sensors(sensors: Sequence[SensorSeen]) -> str:
-    out = [s for s in sensors if _not_live_s(s) > 0]
-    if not out:
-        return "All sensors LIVE."
-    return "Not LIVE: " + listed([f"{s.modality} for {_not_live_s(s):.1f} s" for s in out]) + "."
+    out = [f"{s.modality} for {t:.1f} s" for s in sensors if (t := _not_live_s(s)) > 0]
+    alone = [f"{s.modality} for {t:.1f} s" for s in sensors if (t := s.state_s.get(EMPTY, 0)) > 0]
+    told = [f"Not LIVE: {listed(out)}."] if out else []
+    told += [f"Nobody seen: by {listed(alone)}."] if alone else []
+    return " ".join(told) or "All sensors LIVE."
 
 
 def _not_live_s(sensor: SensorSeen) -> float:
-    out = {state: time for state, time in sensor.state_s.items() if state != LIVE}
+    out = {state: time for state, time in sensor.state_s.items() if state not in (LIVE, EMPTY)}
     if out.get(MISSING, 0.0) <= _START_S:
         out.pop(MISSING, None)
     return sum(out.values())

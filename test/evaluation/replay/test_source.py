@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pta_ros.bags.bag import Bag, BagWriter
@@ -103,3 +104,26 @@ def test_the_reference_of_a_plan_silences_its_sensor():
     mixed = (two[0], Fault("drop", "csi", 0.0, 1.0, 1.0, 0))
     assert dropped_instead(FaultPlan("p", mixed)) is None
     assert dropped_instead(FaultPlan("none", ())) is None
+
+
+def test_a_lidar_that_sees_nobody_is_empty_and_no_less_received(clip, run, tmp_path):
+    from pta_ros.bags.messages import reading
+    from pta_ros.sensors import LidarSensor
+
+    with BagWriter(tmp_path / "away") as bag:
+        for n in range(30):
+            for topic, msg in clip.messages(n, T0 + n * 10**8).items():
+                if topic == "/lidar/points" and 10 <= n < 20:
+                    nobody = np.full((900, 3), 20, np.float32)
+                    msg = reading(LidarSensor(), nobody, T0 + n * 10**8)
+                bag.write(topic, T0 + n * 10**8, msg)
+    done = run(tmp_path / "away")
+    states = [change.state for change in done.changes if change.modality == "lidar"]
+    assert [s for s, before in zip(states, [None, *states], strict=False) if s != before][-3:] == [
+        "LIVE",
+        "EMPTY",
+        "LIVE",
+    ]
+    lidar = next(s for s in done.statuses if s.modality == "lidar")
+    assert (lidar.received, lidar.corrupt, lidar.dropped >= 10) == (30, 0, True)
+    assert len(done.stamp_ns) >= 28
