@@ -329,7 +329,10 @@ def test_zero_stamp_follows_the_policy(stamp):
     assert receive.push(frame, at(0))
     assert receive.nearest(at(0), at(0)).stamp_ns == at(0)
     assert not reject.push(frame, at(0))
-    assert reject.status(at(0)).reason == "no usable message yet: stamps are zero"
+    assert reject.status(at(0)).reason == (
+        "no usable message yet: stamps are zero: set depth.stamp_policy to align, or receive"
+    )
+    assert (receive.status(at(0)).restamped, reject.status(at(0)).restamped) == (1, 0)
 
 
 def test_zero_stamps_with_frozen_content_turn_corrupt():
