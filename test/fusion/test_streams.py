@@ -404,6 +404,32 @@ def test_lost_counts_gaps_but_not_where_messages_came_and_were_unusable():
     assert s.status(1400).rate_hz == pytest.approx(10, rel=0.2)
 
 
+def test_a_slow_sensor_stays_live_between_its_messages_and_dies_when_it_stops():
+    s = Driven().run(*range(0, 3000, 333))
+    states = [s.state(ms) for ms in range(2700, 3450, 50)]
+    assert states == [StreamState.LIVE] * len(states)
+    assert s.status(3000).stale_limit_s == pytest.approx(2.5 * 0.333)
+    assert s.state(2997 + 832) is StreamState.LIVE
+    assert s.state(2997 + 834) is StreamState.STALE
+
+
+def test_a_slow_sensor_is_live_after_seven_messages():
+    s, states = Driven(), []
+    for k in range(10):
+        s.push(333 * k)
+        states.append(s.state(333 * k + 332))
+    assert states == [StreamState.STALE] * 5 + [StreamState.LIVE] * 5
+
+
+def test_a_sensor_that_slows_down_is_followed_and_one_that_is_quick_again_too():
+    s = Driven().run(*range(0, 2000, 100), *range(2000, 8000, 400))
+    assert s.state(7999) is StreamState.LIVE
+    assert s.status(7999).stale_limit_s == pytest.approx(1.0)
+    s.run(*range(8000, 9500, 100))
+    assert s.status(9400).stale_limit_s == pytest.approx(0.3)
+    assert s.state(9701) is StreamState.STALE
+
+
 def test_frame_used_in_two_estimates_counts_once():
     s = Driven().run(0)
     for _ in range(2):
