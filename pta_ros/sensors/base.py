@@ -58,6 +58,25 @@ class Sensor(ABC):
         """
         return self
 
+    def side_topics(self, topic: str) -> dict[str, str]:
+        """Topic -> type of what else it listens to, beside its own `topic` (a camera's intrinsics).
+
+        What comes there is told to `taught`.
+        """
+        return {}
+
+    def taught(self, msg: Any, topic: str, side: str) -> Sensor:
+        """This sensor with what a message on the topic `side` told; raises DecodeError."""
+        return self
+
+    def remarks(self, topic: str) -> tuple[str, ...]:
+        """What an operator should know of it now although its readings are used, in words."""
+        return ()
+
+    def frame_of(self, frame_id: str) -> str:
+        """The frame that a reading is in whose message came in `frame_id`."""
+        return frame_id
+
     @abstractmethod
     def decode(self, msg: Any, source: str) -> FloatArray:
         """Read the physical array from a message by its attributes (any message class).

@@ -25,7 +25,7 @@ def test_without_cv_bridge_the_error_says_what_works_and_what_would_help(image_m
 def test_with_cv_bridge_both_paths_agree(encoding, image_message, room_mm):
     from sensor_msgs.msg import Image
 
-    from pta_ros.sensors.depth import to_metres
+    from pta_ros.sensors.depth_map import to_metres
     from pta_ros.sensors.image import image_to_array
 
     plain = image_message(room_mm, encoding)
