@@ -39,6 +39,8 @@ class Sensor(ABC):
     values_field: ClassVar[str]
     #: Fields that messages of the data set's own device carry beside a reading's.
     device: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    #: Other types that drivers of such a device publish, and what to do about each.
+    other_types: ClassVar[Mapping[str, str]] = MappingProxyType({})
     #: How the viewer draws a reduced reading: "image" (metres), "points" (metres), "lines"
     #: (antennas, subcarriers, packets); "" draws nothing.
     picture: ClassVar[str] = ""
@@ -83,6 +85,10 @@ class Sensor(ABC):
 
         Raises DecodeError when the message contradicts itself or has an unknown encoding.
         """
+
+    def remark(self, msg: Any, source: str) -> str:
+        """What a message that `decode` reads tells wrongly all the same, in words; or nothing."""
+        return ""
 
     @abstractmethod
     def fields(self, array: NDArray[Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.errors import ConfigError, DecodeError, NobodySeen
 from pta_ros.fusion.intake import DecoderFault, Intake
 from pta_ros.fusion.params import StreamParams
 from pta_ros.fusion.transforms import Transforms
@@ -120,7 +120,7 @@ def test_a_cloud_without_a_header_is_refused(points):
 
 
 def test_a_move_out_of_the_region_is_told_like_an_empty_one(points):
-    with pytest.raises(DecodeError, match="no person in the region"):
+    with pytest.raises(NobodySeen, match="0 of 600 points"):
         intake(frame="model", extrinsic="50 0 0 0 0 0").frame(cloud(points), 1)
 
 
