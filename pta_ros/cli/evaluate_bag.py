@@ -53,11 +53,18 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--check", action="store_true", help="exit with 3 when a faulty sensor costs too much"
     )
     parser.add_argument("--device", default="", help="cpu, cuda, cuda:N or auto (the parameters')")
+    parser.add_argument(
+        "--doctor", action="store_true",
+        help="replay nothing: list the topics that could feed a sensor, and say what to set",
+    )  # fmt: skip
+    parser.add_argument("--yaml", type=Path, help="with --doctor: write the parameter file")
     return parser.parse_args(arguments)
 
 
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
+    if options.doctor:
+        return _doctor(options)
     from pta_ros.bags.bag import Bag
     from pta_ros.evaluation.faults.suites import read_plans
     from pta_ros.evaluation.replay.source import find_source
@@ -84,6 +91,22 @@ def _main(arguments: list[str] | None) -> int:
         print(bounds_text(bounds))
     print(f"written: {page}" + (f", {options.rrd}" if options.rrd else ""))
     return exit_code(bounds)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    """0 when every sensor of the model has a topic that delivers, 1 otherwise, 2 on an error."""
+    from pta_ros.checkpoint import load
+    from pta_ros.doctor.recording import examine
+    from pta_ros.doctor.text import tell
+    from pta_ros.errors import PtaError
+    from pta_ros.home import model_folder
+
+    try:
+        found = examine(options.bag, load(model_folder(options.model)).sensors)
+        return tell(found, options.yaml)
+    except (PtaError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
 
 
 def _replayed(
