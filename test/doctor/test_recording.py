@@ -54,7 +54,7 @@ def test_the_topics_and_parameters_of_a_robot(whole, sensors):
     assert (depth.tried, depth.passed, depth.info[0]) == (4, 4, INFO)
     lidar = found.choices[1].trial.watch
     assert lidar.rate_hz == pytest.approx(10.0, rel=1e-3)
-    assert lidar.delay_ns == BOOT_NS + 4 * 10**6
+    assert lidar.delay_ns == BOOT_NS + 5 * 10**6
     assert lidar.count == 12
 
 
