@@ -14,6 +14,7 @@ NODES = (
     "player_node",
     "recorder_node",
     "view_node",
+    "doctor",
 )
 TOOLS = (
     "make_mmfi",

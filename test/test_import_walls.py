@@ -23,6 +23,7 @@ ORDER = (
     "imported",
     "fusion",
     "bags",
+    "doctor",
     "datasets",
     "simulate",
     "view",
