@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from pta_ros.bags.messages import header, message
 from pta_ros.bags.writer import BagWriter
 from pta_ros.captures.bursts import Bursts, Plan
 from pta_ros.captures.files import WORLD_TIME, find_format, packets
-from pta_ros.captures.packet import Losses
+from pta_ros.captures.packet import CsiPacket, Losses
 from pta_ros.clock import NS
 from pta_ros.errors import ConfigError, DatasetError
 
@@ -65,23 +67,37 @@ def capture_to_bag(
     if start_s is None and form not in WORLD_TIME:
         start_s = START_S
     shift_ns = 0 if start_s is None else round(start_s * 1e9) - first.time_ns
-    done: list[tuple[int, tuple[int, int, int]]] = []
-    count = 0
+    counted = _Counted(chain([first], reading))
     with BagWriter(out, storage) as bag:
         bag.topic(topic, _TYPE, reliable=False)
-        bursts = Bursts(plan, losses)
-        for packet in chain([first], reading, [None]):
-            count += packet is not None
-            for time_ns, fields in bursts.end() if packet is None else bursts.add(packet):
-                stamp_ns = time_ns + shift_ns
-                if not 0 < stamp_ns < 2**31 * NS:
-                    losses.add("a burst whose time no stamp can hold: give a start")
-                    continue
-                bag.write(
-                    topic, stamp_ns, message(_TYPE, header=header(stamp_ns, frame_id), **fields)
-                )
-                shape = (fields["antennas"], fields["subcarriers"], fields["packets"])
-                done.append((stamp_ns, shape))
+        done = []
+        for time_ns, fields in _bursts(counted, Bursts(plan, losses)):
+            stamp_ns = time_ns + shift_ns
+            if not 0 < stamp_ns < 2**31 * NS:
+                losses.add("a burst whose time no stamp can hold: give a start")
+                continue
+            bag.write(topic, stamp_ns, message(_TYPE, header=header(stamp_ns, frame_id), **fields))
+            shape = (fields["antennas"], fields["subcarriers"], fields["packets"])
+            done.append((stamp_ns, shape))
     seconds = (done[-1][0] - done[0][0]) / NS if done else 0.0
     shape = done[-1][1] if done else (0, 0, 0)
-    return WrittenCsi(form, len(done), count, shape, seconds, tuple(losses.texts()))
+    return WrittenCsi(form, len(done), counted.count, shape, seconds, tuple(losses.texts()))
+
+
+class _Counted:
+    """Packets, and how many there were."""
+
+    def __init__(self, packets: Iterator[CsiPacket]) -> None:
+        self._packets, self.count = packets, 0
+
+    def __iter__(self) -> Iterator[CsiPacket]:
+        for packet in self._packets:
+            self.count += 1
+            yield packet
+
+
+def _bursts(packets: Iterable[CsiPacket], bursts: Bursts) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Every burst of all packets, with the last packet's time."""
+    for packet in packets:
+        yield from bursts.add(packet)
+    yield from bursts.end()
