@@ -26,6 +26,7 @@ TOOLS = (
     "evaluate_bag",
     "bench_bag",
     "bench_heads",
+    "bench_cameras",
     "mmfi_to_bag",
     "make_xrf55_bag",
     "pta_demo",

@@ -67,6 +67,12 @@ class Seen:
         """Its error to that of the model's own camera."""
         return self.error_mm / self.native_mm
 
+    def __str__(self) -> str:
+        return (
+            f"{self.name:26} {1e3 * self.away_m:4.0f} mm away; {self.judged:2} moments, "
+            f"{self.error_mm:5.1f} mm, {self.ratio:.2f} of the model's own camera"
+        )
+
 
 def moments(count: int) -> list[Moment]:
     """People that the shipped model was not trained on, each at one instant."""
