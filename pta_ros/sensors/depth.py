@@ -43,7 +43,7 @@ class DepthSensor(Sensor):
     It is the view of the model's own camera, whose `fx fy cx cy` are pixels of a 640x480 image;
     any size of that aspect (4:3) will do. NaN is what the camera at hand does not see of that view:
     nothing is judged by it, and the model, which knows no word for it, is given the nearest reading
-    (no return there would double its error: `bench_sensors`). `min_m..max_m` is the sensing volume:
+    (no return there would double its error: `bench_cameras`). `min_m..max_m` is the sensing volume:
     nearer and farther readings reduce to 0.
     """
 
