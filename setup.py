@@ -26,6 +26,7 @@ TOOLS = (
     "evaluate_bag",
     "bench_bag",
     "bench_heads",
+    "bench_clouds",
     "mmfi_to_bag",
     "make_xrf55_bag",
     "pta_demo",
