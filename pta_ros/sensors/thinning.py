@@ -21,9 +21,10 @@ _MIX = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
 def distinct(points: FloatArray) -> FloatArray:
     """Drop exact repeats of (N, 3) points, keeping the order of first occurrence."""
     points = np.ascontiguousarray(points)
-    bits = points.view(np.uint32).astype(np.uint64)
-    mixed = [bits[:, axis] * np.uint64(factor) for axis, factor in enumerate(_MIX)]
-    keys = np.sort(mixed[0] ^ mixed[1] ^ mixed[2])
+    keys = np.zeros(len(points), np.uint64)
+    for axis, factor in enumerate(_MIX):
+        keys ^= points.view(np.uint32)[:, axis] * np.uint64(factor)
+    keys.sort()
     if not (keys[1:] == keys[:-1]).any():  # the common case: equal points have equal keys
         return points
     rows = points.view(np.dtype((np.void, points.dtype.itemsize * 3)))
@@ -51,11 +52,13 @@ def _firsts(
     planes: FloatArray, low: FloatArray, cell: float, cells: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Index of the first of (3, N) points in each occupied cell, in the points' order."""
-    keys = np.zeros(planes.shape[1], np.int32)
+    count = planes.shape[1]
+    keys = np.zeros(count, np.intp)  # as indices are, or numpy copies them
     for axis in range(3):
         places = ((planes[axis] - low[axis]) * np.float32(1 / cell)).astype(np.int32)
-        keys *= np.int32(cells[axis])
+        keys *= cells[axis]
         keys += np.minimum(places, np.int32(cells[axis] - 1), out=places)
-    first, order = np.empty(int(cells.prod()), np.int32), np.arange(len(keys), dtype=np.int32)
-    first[keys[::-1]] = order[::-1]  # of several values for one cell the last counts
-    return np.flatnonzero(first[keys] == order)
+    first = np.full(int(cells.prod()), -1, np.int32)
+    first[keys[::-1]] = np.arange(count - 1, -1, -1, dtype=np.int32)  # the last of several counts
+    del keys, places  # memory
+    return np.sort(first[first >= 0]).astype(np.int64)
