@@ -53,7 +53,7 @@ def test_names_of_streams_and_their_topics():
         ("max_wait_s", float("nan"), "max_wait_s is nan"),
         ("num_threads", 2.0, "num_threads is 2.0; expected a whole number"),
         ("num_threads", True, "num_threads is True; expected a whole number"),
-        ("depth.stamp_policy", "guess", "expected one of receive, reject"),
+        ("depth.stamp_policy", "guess", "expected one of stamp, receive, align, reject"),
         ("csi.topic", "lidar/points", "no two alike"),
         ("csi.topic", "", "non-empty"),
         ("depth.transport", "jpeg", "expected one of raw, compressed, compressedDepth"),

@@ -330,7 +330,10 @@ def test_zero_stamp_follows_the_policy(stamp):
     assert receive.push(frame, at(0))
     assert receive.nearest(at(0), at(0)).stamp_ns == at(0)
     assert not reject.push(frame, at(0))
-    assert reject.status(at(0)).reason == "no usable message yet: stamps are zero"
+    assert reject.status(at(0)).reason == (
+        "no usable message yet: stamps are zero: set depth.stamp_policy to align, or receive"
+    )
+    assert (receive.status(at(0)).restamped, reject.status(at(0)).restamped) == (1, 0)
 
 
 def test_zero_stamps_with_frozen_content_turn_corrupt():
@@ -400,6 +403,32 @@ def test_lost_counts_gaps_but_not_where_messages_came_and_were_unusable():
     s.run(1400)
     assert s.status(1400).lost == 1
     assert s.status(1400).rate_hz == pytest.approx(10, rel=0.2)
+
+
+def test_a_slow_sensor_stays_live_between_its_messages_and_dies_when_it_stops():
+    s = Driven().run(*range(0, 3000, 333))
+    states = [s.state(ms) for ms in range(2700, 3450, 50)]
+    assert states == [StreamState.LIVE] * len(states)
+    assert s.status(3000).stale_limit_s == pytest.approx(2.5 * 0.333)
+    assert s.state(2997 + 832) is StreamState.LIVE
+    assert s.state(2997 + 834) is StreamState.STALE
+
+
+def test_a_slow_sensor_is_live_after_seven_messages():
+    s, states = Driven(), []
+    for k in range(10):
+        s.push(333 * k)
+        states.append(s.state(333 * k + 332))
+    assert states == [StreamState.STALE] * 5 + [StreamState.LIVE] * 5
+
+
+def test_a_sensor_that_slows_down_is_followed_and_one_that_is_quick_again_too():
+    s = Driven().run(*range(0, 2000, 100), *range(2000, 8000, 400))
+    assert s.state(7999) is StreamState.LIVE
+    assert s.status(7999).stale_limit_s == pytest.approx(1.0)
+    s.run(*range(8000, 9500, 100))
+    assert s.status(9400).stale_limit_s == pytest.approx(0.3)
+    assert s.state(9701) is StreamState.STALE
 
 
 def test_frame_used_in_two_estimates_counts_once():
