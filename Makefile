@@ -51,6 +51,7 @@ ifneq ($(TASK),activity)
 	@$(ENV) pta_demo --check transport --quiet
 	@$(ENV) bench_heads
 	@$(ENV) bench_cameras
+	@$(ENV) bench_clouds
 	@$(ENV) bench_bag $(REPLAY)
 endif
 

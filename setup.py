@@ -29,6 +29,7 @@ TOOLS = (
     "bench_bag",
     "bench_heads",
     "bench_cameras",
+    "bench_clouds",
     "mmfi_to_bag",
     "csi_to_bag",
     "make_xrf55_bag",
