@@ -45,6 +45,7 @@ class Stream:
         self._freeze = FreezeRule(config)
         self._enabled = config.enabled
         self._received = self._dropped = self._corrupt = 0
+        self._refusal = ""  # why the last message was refused
         self._clock = ClockWatch()
         self._sensor_clock = SensorClock(modality, config)
         self._rate = RateMeter(to_ns(config.stale_after_s), patience)
@@ -94,7 +95,7 @@ class Stream:
         counts = self.config.stamp_policy != "receive"
         again = counts and 0 < frame.stamp_ns == self._raw_ns
         if placed.why or again or not self.buffer.admits(placed.stamp_ns):
-            self._note = placed.why or "stamps do not advance"
+            self._note = self._refusal = placed.why or "stamps do not advance"
             return None
         self._raw_ns = frame.stamp_ns
         return replace(frame, stamp_ns=placed.stamp_ns)
@@ -106,7 +107,7 @@ class Stream:
         else:
             self._dropped += 1
             self._good_run = 0
-            self._note = "content repeats"
+            self._note = self._refusal = "content repeats"
 
     def _mark_corrupt(self, reason: str) -> None:
         self._corrupt += 1
@@ -177,6 +178,8 @@ class Stream:
             reason=self._reason(now_ns),
             restamped=self._sensor_clock.restamped,
             remark=self._sensor_clock.remark,
+            refused=self._dropped,
+            refusal=self._refusal,
             behind_s=math.nan if behind_ns is None else behind_ns / NS,
             stale_limit_s=self._rate.limit_ns / NS,
         )
