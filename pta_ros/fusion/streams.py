@@ -7,10 +7,12 @@ States and their changes (ages and waits are by the clock that the caller passes
   frozen sensor that resends its last message goes STALE.
 - any -> CORRUPT at the first message that failed its check, and at the `freeze_frames`-th frame
   in a row whose content is bit for bit that of the frame before it (a real sensor has noise).
+- any -> EMPTY at a message in which the sensor sees nobody: it works, its message is dropped, and
+  it is LIVE again at the first good frame.
 - STALE or CORRUPT -> LIVE after `recover_frames` good frames in a row, without a wait longer than
   the stale limit between them.
-- CORRUPT -> STALE when no message at all came for the stale limit: the sensor is silent now, no
-  longer wrong; the reason keeps the last error.
+- CORRUPT or EMPTY -> STALE when no message at all came for the stale limit: the sensor is silent
+  now; the reason keeps what it said last.
 - A clock that goes back resets to MISSING. An old stamp under a steady clock is a late frame.
 
 Counters add up at any time: received = used + dropped + corrupt + waiting.
@@ -22,6 +24,7 @@ import math
 from dataclasses import replace
 
 from pta_ros.clock import NS, to_ns
+from pta_ros.errors import NobodySeen
 from pta_ros.frames import Frame, StreamState, StreamStatus
 from pta_ros.fusion.buffer import FrameBuffer
 from pta_ros.fusion.clocks import SensorClock
@@ -45,7 +48,7 @@ class Stream:
         self._freeze = FreezeRule(config)
         self._enabled = config.enabled
         self._received = self._dropped = self._corrupt = 0
-        self._refusal = ""  # why the last message was refused
+        self._refused, self._refusal = 0, ""  # why the last message was refused
         self._clock = ClockWatch()
         self._sensor_clock = SensorClock(modality, config)
         self._rate = RateMeter(to_ns(config.stale_after_s), patience)
@@ -79,9 +82,12 @@ class Stream:
         return True
 
     def reject(self, error: Exception, now_ns: int) -> None:
-        """Take note of one message that failed to decode or failed its check."""
+        """Take note of one message that failed to decode or its check, or shows nobody."""
         self._hear(now_ns)
-        self._mark_corrupt(str(error))
+        if isinstance(error, NobodySeen):
+            self._mark_empty(error)
+        else:
+            self._mark_corrupt(str(error))
 
     def _hear(self, now_ns: int) -> None:
         self._tick(now_ns)
@@ -95,7 +101,7 @@ class Stream:
         counts = self.config.stamp_policy != "receive"
         again = counts and 0 < frame.stamp_ns == self._raw_ns
         if placed.why or again or not self.buffer.admits(placed.stamp_ns):
-            self._note = self._refusal = placed.why or "stamps do not advance"
+            self._refuse(placed.why or "stamps do not advance")
             return None
         self._raw_ns = frame.stamp_ns
         return replace(frame, stamp_ns=placed.stamp_ns)
@@ -107,7 +113,19 @@ class Stream:
         else:
             self._dropped += 1
             self._good_run = 0
-            self._note = self._refusal = "content repeats"
+            self._refuse("content repeats")
+
+    def _refuse(self, why: str) -> None:
+        self._refused += 1
+        self._note = self._refusal = why
+
+    def _mark_empty(self, error: NobodySeen) -> None:
+        self._dropped += 1
+        self._good_run = 0
+        if self._enabled:
+            self._state = StreamState.EMPTY
+            self._note = f"{error.reason} ({error.expected})"
+            self.buffer.clear()
 
     def _mark_corrupt(self, reason: str) -> None:
         self._corrupt += 1
@@ -146,7 +164,8 @@ class Stream:
             if self._state is StreamState.LIVE:
                 self._state = StreamState.STALE
                 self.buffer.clear()
-        if self._state is StreamState.CORRUPT and now_ns - self._heard_ns > limit_ns:
+        heard_of = self._state in (StreamState.CORRUPT, StreamState.EMPTY)
+        if heard_of and now_ns - self._heard_ns > limit_ns:
             self._state = StreamState.STALE
 
     def reset(self) -> None:
@@ -178,7 +197,7 @@ class Stream:
             reason=self._reason(now_ns),
             restamped=self._sensor_clock.restamped,
             remark=self._sensor_clock.remark,
-            refused=self._dropped,
+            refused=self._refused,
             refusal=self._refusal,
             behind_s=math.nan if behind_ns is None else behind_ns / NS,
             stale_limit_s=self._rate.limit_ns / NS,

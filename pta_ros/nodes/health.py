@@ -21,6 +21,7 @@ from rclpy.node import Node
 
 from pta_ros.clock import NS
 from pta_ros.frames import StreamState, StreamStatus
+from pta_ros.nodes.base import Throttle
 from pta_ros.nodes.failures import Failures
 from pta_ros.nodes.graph import UNSEEN, Seen, time_fault
 from pta_ros.nodes.messages import to_header
@@ -82,7 +83,7 @@ class Health:
             who.node,
             modality,
             WARN if wrong else OK,
-            "; ".join(wrong) or ": ".join(filter(None, (status.state.name, said))),
+            "; ".join(wrong) or ": ".join(filter(None, (status.state.name, status.reason, said))),
             {**_stream_values(status), "publishers": seen.publishers, "remarks": said},
         )
 
@@ -91,10 +92,9 @@ class Health:
     ) -> DiagnosticStatus:
         level, text = self._verdict(who, streams, now_ns)
         p50, p99 = percentiles(self.meter.latencies_ms())
-        live = [s.modality for s in streams if s.state is StreamState.LIVE]
         values = {
             "state": who.state,
-            "live": ",".join(live),
+            "live": ",".join(s.modality for s in streams if s.state is StreamState.LIVE),
             "model": who.model,
             "device": who.device,
             "estimates": self.meter.count,
@@ -122,14 +122,16 @@ class Health:
         absent = ", ".join(
             f"{s.modality} {s.state.name}" for s in streams if s.modality not in live
         )
+        unusable = any(s.state not in QUIET for s in streams)
         if not live:
+            empty = not unusable and any(s.state is StreamState.EMPTY for s in streams)
+            level, why = (OK, "nobody is seen") if empty else (ERROR, "no live stream")
             told = "no skeleton is published; each stream's status says why"
-            return ERROR, f"no live stream ({absent}): {told}"
+            return level, f"{why} ({absent}): {told}"
         if waited_ns > _NO_ESTIMATE_NS:
             told = f"no estimate for {waited_ns / NS:.1f} s though {', '.join(live)} are LIVE"
             return ERROR, f"{told}: the model hangs or is too slow here; see the log, and `device`"
         if absent:
-            unusable = any(s.state not in QUIET for s in streams)
             text = f"{len(live)} of {len(streams)} streams live ({absent})"
             return (WARN, f"{text}; each one's status says why") if unusable else (OK, text)
         return OK, "all streams live"
@@ -193,6 +195,7 @@ class Watch:
         self._known: dict[str, StreamState] = {}
         self._due = 0.0
         self._graph_due = time.monotonic() + 2 * _GRAPH_S  # others are found by then
+        self._throttle = Throttle()  # at a region's edge a person comes and goes at the frame rate
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
 
     def note(self, modality: str, text: str) -> None:
@@ -212,8 +215,9 @@ class Watch:
             return
         for status in streams:
             if status.state != self._known.get(status.modality, status.state):
-                reason = f": {status.reason}" if status.reason else ""
-                self._node.get_logger().info(f"{status.modality} is {status.state.name}{reason}")
+                told, why = f"{status.modality} is {status.state.name}", status.reason
+                if text := self._throttle.due(told, f"{told}: {why}" if why else told):
+                    self._node.get_logger().info(text)
         self._shown, self._known = shown, states
         self._due = now + self._node.get_parameter("diagnostics_period_s").value
         now_ns = self._node.get_clock().now().nanoseconds

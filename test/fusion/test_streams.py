@@ -5,13 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.errors import ConfigError, DecodeError, NobodySeen
 from pta_ros.frames import Frame, StreamState
 from pta_ros.fusion.streams import Stream, StreamConfig
 
 MS = 1_000_000
 T0 = 1_700_000_000_000 * MS
 ERROR = DecodeError("wifi/csi", "2 antennas", "3 antennas")
+NOBODY = NobodySeen("lidar", "sees nobody: 3 of 14,800 points in the region", "at least 16")
 
 
 def make(ms, content=None, modality="depth"):
@@ -472,3 +473,44 @@ def test_frame_in_flight_survives_a_bad_message():
 def test_impossible_settings_are_named(setting):
     with pytest.raises(ConfigError, match=next(iter(setting))):
         StreamConfig(**setting)
+
+
+def test_a_sensor_that_sees_nobody_is_empty_until_the_first_good_frame():
+    s = Driven(recover_frames=5).run(0, 100)
+    s.fail(200, NOBODY)
+    told = s.status(210)
+    assert told.state is StreamState.EMPTY
+    assert told.reason == "sees nobody: 3 of 14,800 points in the region (at least 16)"
+    assert s.near(100, 210) is None  # it is absent, not waited for
+    assert s.stream.newest_ns(at(210)) is None
+    s.fail(2000, NOBODY)
+    assert s.state(2100) is StreamState.EMPTY
+    assert s.push(2200)
+    assert s.state(2210) is StreamState.LIVE
+    assert counts(s.status(2210)) == (5, 0, 4, 0)
+    assert s.stream.buffer.waiting == 1
+
+
+def test_an_empty_sensor_that_falls_silent_is_stale():
+    s = Driven()
+    s.fail(0, NOBODY)
+    assert s.state(300) is StreamState.EMPTY
+    assert s.state(301) is StreamState.STALE
+    assert "sees nobody" in s.status(301).reason
+    s.fail(400, NOBODY)
+    assert s.state(400) is StreamState.EMPTY
+
+
+def test_messages_without_a_person_are_not_lost_ones():
+    s = Driven().run(*range(0, 1000, 100))
+    for ms in range(1000, 3000, 100):
+        s.fail(ms, NOBODY)
+    s.run(*range(3000, 4000, 100))
+    assert s.status(4000).lost == 0
+
+
+def test_a_sensor_that_is_off_stays_off_whatever_it_sees():
+    s = Driven(enabled=False)
+    s.fail(0, NOBODY)
+    assert s.state(1) is StreamState.DISABLED
+    assert counts(s.status(1)) == (1, 0, 1, 0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from dataclasses import replace as changed
 
 from pta_ros.bags.bag import Bag, Topic
 from pta_ros.errors import ConfigError, DatasetError, DecodeError, did_you_mean
@@ -17,6 +18,7 @@ from pta_ros.evaluation.replay.truth import Activities, truth_of
 from pta_ros.fusion.engine import Engine
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.transforms import Transforms
+from pta_ros.sensors import type_advice
 from pta_ros.sensors.window import WindowSensor
 
 #: Topic and type of the truth that a task is judged by.
@@ -34,7 +36,7 @@ class Source:
 
     `shift_ns` is what leads from the recorder's times to the clock of the stamps; `notes` is what
     a reader should know, in words. `synthetic` is what the ground truth says of itself; None: not
-    known.
+    known. `absent` says of each sensor without a topic what the bag has instead.
     """
 
     topics: dict[str, str]
@@ -42,6 +44,7 @@ class Source:
     shift_ns: int
     notes: tuple[str, ...]
     synthetic: bool | None
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def judged(self) -> bool:
@@ -62,16 +65,20 @@ def find_source(
     a topic that is not in the bag or has another type, DatasetError when no sensor's is.
     """
     intakes = {m: Intake(engine.sensors[m], params) for m, params in engine.streams.items()}
-    wanted = {m: (intake.topic, intake.type, given.get(m)) for m, intake in intakes.items()}
+    named = {m: changed(engine.streams[m], topic=topic).source for m, topic in given.items()}
+    wanted = {m: (intake.topic, intake.type, named.get(m)) for m, intake in intakes.items()}
     if truth != "":
         wanted[""] = (*TRUTHS[judged_task(engine)], truth)
-    topics, notes = {}, []
-    for modality, (topic, kind, named) in wanted.items():
-        name, *others = _find(bag, topic, kind, named) or [""]
+    topics: dict[str, str] = {}
+    absent: dict[str, str] = {}
+    notes = []
+    for modality, (topic, kind, asked) in wanted.items():
+        name, *others = _find(bag, topic, kind, asked) or [""]
         if name:
             topics[name] = modality
         elif modality:
-            notes.append(f"{modality}: no topic {topic} in the bag; it counts as MISSING")
+            absent[modality] = f"no topic {topic} in the bag{_instead(bag, modality, kind)}"
+            notes.append(f"{modality}: {absent[modality]}; it counts as MISSING")
         if others:
             what = f"{modality or 'ground truth'}: {name} is used; {', '.join(others)} fits too"
             notes.append(f"{what} (--topic {modality or 'truth'}={others[0]})")
@@ -83,7 +90,7 @@ def find_source(
     shift_ns = clocks.shift_ns(offsets, clock)
     notes += clocks.notes(topics, offsets, shift_ns)
     tf_topic = TF_TOPIC if tf and tf.type == TF_TYPE else ""
-    return Source(topics, tf_topic, shift_ns, tuple(notes), _is_synthetic(bag, topics))
+    return Source(topics, tf_topic, shift_ns, tuple(notes), _is_synthetic(bag, topics), absent)
 
 
 def judged_task(engine: Engine) -> str:
@@ -122,7 +129,7 @@ def replay(
     with closing(ahead(decoder.arrivals())) as arrivals:
         run.run(arrivals, begin_ns, end_ns)
     losses = [*source.notes, *bag.losses, *decoder.losses, *decoder.remarks()]
-    return run.result(plan, begin_ns, end_ns, losses)
+    return run.result(plan, begin_ns, end_ns, losses, source.by_modality(), source.absent)
 
 
 def dropped_instead(plan: FaultPlan) -> FaultPlan | None:
@@ -156,9 +163,19 @@ def _find(bag: Bag, wanted: str, kind: str, given: str | None) -> list[str]:
     return [_typed(topic, kind) for topic in found]
 
 
+def _instead(bag: Bag, modality: str, kind: str) -> str:
+    """The topics of a sensor's type that the bag has, with the option that reads the first."""
+    fitting = [topic.name for topic in bag.topics.values() if topic.type == kind]
+    if not fitting:
+        return ""
+    return f", which has {', '.join(fitting)} of this type (--topic {modality}={fitting[0]})"
+
+
 def _typed(topic: Topic, kind: str) -> str:
     if topic.type != kind:
-        raise ConfigError(f"topic {topic.name} is of type {topic.type}; expected {kind}")
+        advice = type_advice(kind, topic.type)
+        told = f"topic {topic.name} is of type {topic.type}; expected {kind}"
+        raise ConfigError(f"{told}: {advice}" if advice else told)
     return topic.name
 
 

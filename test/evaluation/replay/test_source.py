@@ -3,13 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
-from pta_ros.bags.bag import Bag, BagWriter
+from pta_ros.bags.bag import Bag, BagWriter, message
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan
 from pta_ros.evaluation.replay.source import dropped_instead, find_source, replay
 from pta_ros.frames import StreamState
+from pta_ros.fusion.engine import Engine
+from pta_ros.fusion.params import read_params
 
 T0 = 1_700_000_000 * 10**9
 
@@ -44,6 +48,32 @@ def test_a_sensor_that_is_not_in_the_bag_is_told(source, write_bag):
     found = source(write_bag(2, skip=lambda topic, n: topic == "/wifi/csi"))
     assert "csi" not in found.topics.values()
     assert found.notes == ("csi: no topic wifi/csi in the bag; it counts as MISSING",)
+
+
+def test_another_topic_of_the_type_is_offered(source, clip, tmp_path):
+    with BagWriter(tmp_path / "moved") as bag:
+        for topic, msg in clip.messages(0, T0).items():
+            bag.write({"/lidar/points": "/ouster/points"}.get(topic, topic), T0, msg)
+    found = source(tmp_path / "moved")
+    assert "--topic lidar=/ouster/points" in found.absent["lidar"]
+
+
+def test_the_topic_of_a_compressed_image_is_its_base_name(clip, tmp_path):
+    """As the parameter `topic`; the full name means the same."""
+    name = "/camera/depth/image_raw"
+    with BagWriter(tmp_path / "png") as bag:
+        depth = clip.messages(0, T0)["/depth/image"]
+        pixels = np.frombuffer(depth.data, "<u2").reshape(depth.height, depth.width)
+        data = np.frombuffer(cv2.imencode(".png", pixels)[1], np.uint8)
+        fields = {"format": "16UC1; png compressed ", "data": data, "header": depth.header}
+        msg = message("sensor_msgs/msg/CompressedImage", **fields)
+        bag.write(f"{name}/compressed", T0, msg)
+    (tmp_path / "p.yaml").write_text("fusion: {ros__parameters: {depth.transport: compressed}}")
+    engine = Engine.load(*read_params(tmp_path / "p.yaml"))
+    with Bag([tmp_path / "png"]) as bag:
+        for given in (name, f"{name}/compressed"):
+            found = find_source(bag, engine, {"depth": given}, None)
+            assert found.topics == {f"{name}/compressed": "depth"}
 
 
 def test_what_is_wrong_is_told(source, whole, write_bag, clip, tmp_path):
@@ -161,3 +191,26 @@ def test_the_reference_of_a_plan_silences_its_sensor():
     mixed = (two[0], Fault("drop", "csi", 0.0, 1.0, 1.0, 0))
     assert dropped_instead(FaultPlan("p", mixed)) is None
     assert dropped_instead(FaultPlan("none", ())) is None
+
+
+def test_a_lidar_that_sees_nobody_is_empty_and_no_less_received(clip, run, tmp_path):
+    from pta_ros.bags.messages import reading
+    from pta_ros.sensors import LidarSensor
+
+    with BagWriter(tmp_path / "away") as bag:
+        for n in range(30):
+            for topic, msg in clip.messages(n, T0 + n * 10**8).items():
+                if topic == "/lidar/points" and 10 <= n < 20:
+                    nobody = np.full((900, 3), 20, np.float32)
+                    msg = reading(LidarSensor(), nobody, T0 + n * 10**8)
+                bag.write(topic, T0 + n * 10**8, msg)
+    done = run(tmp_path / "away")
+    states = [change.state for change in done.changes if change.modality == "lidar"]
+    assert [s for s, before in zip(states, [None, *states], strict=False) if s != before][-3:] == [
+        "LIVE",
+        "EMPTY",
+        "LIVE",
+    ]
+    lidar = next(s for s in done.statuses if s.modality == "lidar")
+    assert (lidar.received, lidar.corrupt, lidar.dropped >= 10) == (30, 0, True)
+    assert len(done.stamp_ns) >= 28
