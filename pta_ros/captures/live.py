@@ -8,8 +8,9 @@ import socket
 import termios
 import tty
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pta_ros.captures import esp32, nexmon
@@ -19,6 +20,8 @@ from pta_ros.errors import ConfigError
 
 #: Datagrams or pieces taken in one turn, so that a flood does not hold the caller.
 _MOST = 500
+#: How long the datagrams of one packet are waited for.
+_WAIT_NS = 20_000_000
 
 
 class Live(ABC):
@@ -32,6 +35,7 @@ class Live(ABC):
     def take(self, now_ns: int) -> Iterator[CsiPacket]:
         """The packets that have come by now, stamped in the caller's time."""
 
+    @abstractmethod
     def close(self) -> None:
         """Release what is held."""
 
@@ -43,8 +47,8 @@ class Played(Live):
 
     def __init__(self, path: Path, losses: Losses, form: str, loop: bool) -> None:
         self.name = str(path)
-        self._again = lambda: packets(path, losses, form)
-        self._loop, self._packets = loop, packets(path, losses, form)
+        self._again: Callable[[], Iterator[CsiPacket]] = partial(packets, path, losses, form)
+        self._loop, self._packets = loop, self._again()
         self._shift_ns: int | None = None
         self._next = next(self._packets, None)
         if self._next is None:
@@ -55,6 +59,7 @@ class Played(Live):
         """The packets that are due."""
         for _ in range(_MOST):
             if self._next is None:
+                self.over = True
                 return
             if self._shift_ns is None:
                 self._shift_ns = now_ns - self._next.time_ns
@@ -67,7 +72,6 @@ class Played(Live):
                 self._packets, self._shift_ns = self._again(), None
                 self._next = next(self._packets, None)
                 return
-        self.over = self._next is None
 
     def close(self) -> None:
         """Close the file."""
@@ -119,10 +123,6 @@ class Udp(Live):
     def close(self) -> None:
         """Free the port."""
         self._socket.close()
-
-
-#: How long the datagrams of one packet are waited for.
-_WAIT_NS = 20_000_000
 
 
 class SerialLine(Live):

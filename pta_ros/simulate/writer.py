@@ -17,7 +17,7 @@ from pta_ros.sensors.channel import to_db
 from pta_ros.simulate.recording import Recording, SimFrame, scene_of
 from pta_ros.simulate.tree import PARTIAL
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # CSI in dB, as in MM-Fi
 FULL_FRAMES = 297  # of a clip of the real data set
 RATE_HZ = 10.0
 
