@@ -101,7 +101,7 @@ class CsiNode(ProgramNode):
             self._count += 1
             self._publish(self._bursts.add(packet))
         self._publish(self._bursts.overdue(now_ns))
-        if self._live.over:
+        if self._live.over and self.exit_code is None:
             self._publish(self._bursts.end())
             self._report()
             self.get_logger().info(f"played {self._count} packets, {self._sent} frames")

@@ -116,6 +116,30 @@ def _interpolated(
     return resampled
 
 
+def levelled(array: FloatArray, most: float) -> FloatArray:
+    """A frame without the steps of a receiver's gain from packet to packet.
+
+    Antennas whose packets' means vary by more than `most` (standard deviation against the mean)
+    have each packet brought to the antenna's mean; the others are left as they are.
+    """
+    known = np.isfinite(array)
+    count = known.sum(axis=1)
+    gain = np.where(known, array, 0).sum(axis=1, dtype=np.float64) / np.maximum(count, 1)
+    had = (count > 0) & (gain > 0)
+    gain = np.where(had, gain, np.nan)
+    heard = had.any(axis=1)
+    mean = np.ones(len(array))
+    mean[heard] = np.nanmean(gain[heard], axis=1)
+    spread = np.zeros(len(array))
+    spread[heard] = np.nanstd(gain[heard], axis=1) / mean[heard]
+    stepping = spread > most
+    if not stepping.any():
+        return array
+    factor = np.where(had & stepping[:, None], mean[:, None] / np.where(had, gain, 1.0), 1.0)
+    level: FloatArray = (array * factor[:, None, :]).astype(np.float32)
+    return level
+
+
 def what_lacks(array: FloatArray) -> tuple[str, str]:
     """What of a frame with many gaps was not measured, and what to do about it; "" for no part."""
     known = np.isfinite(array)
