@@ -76,7 +76,7 @@ endif
 
 test: setup ## Run all tests
 	@. .ci/system.sh && install_browser
-	@$(ENV) python -m pytest $(ARGS)
+	@$(ENV) python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: setup ## Check style and types
 	@$(ENV) ruff check . && ruff format --check . && mypy

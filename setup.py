@@ -61,7 +61,7 @@ BAG = [
     "rosbags>=0.11,<0.12",
 ]
 VIEW = ["rerun-sdk>=0.38,<1"]
-TEST = ["hypothesis>=6.90", "pytest>=8,<10"]
+TEST = ["hypothesis>=6.90", "pytest>=8,<10", "pytest-xdist>=3.5,<4"]
 LINT = ["mypy>=1.11,<3", "ruff>=0.8,<1", "types-PyYAML", "types-psutil"]
 
 

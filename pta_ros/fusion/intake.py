@@ -59,7 +59,9 @@ class Intake:
             if self._moves:
                 array = self._moved(array, msg)
             array = self.sensor.receive(array, self.topic)
-            self.frame_id = self._frame or self.sensor.frame_of(str(msg.header.frame_id))
+            self.frame_id = self._frame or self.sensor.frame_of(
+                str(getattr(msg.header, "frame_id", ""))
+            )
             return Frame(self.modality, stamp_ns(msg.header.stamp), array, now_ns)
         except DecodeError:
             raise

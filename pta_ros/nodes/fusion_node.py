@@ -23,12 +23,13 @@ from visualization_msgs.msg import MarkerArray
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Estimate, Frame, StreamStatus
 from pta_ros.fusion.params import FusionParams, fusion_from, fusion_specs
-from pta_ros.nodes.base import STEADY, Parameters, answer_invalid_requests, logged
+from pta_ros.nodes.base import STEADY, Parameters, answer_invalid_requests, logged, named_early
+from pta_ros.nodes.composed import composed_options
 from pta_ros.nodes.health import Identity, Watch
 from pta_ros.nodes.messages import to_activity, to_markers, to_skeleton
-from pta_ros.nodes.sensor_node import REDUCED, SensorNode, composed_options, sensor_qos
+from pta_ros.nodes.sensor_node import REDUCED, SensorNode, sensor_qos
 from pta_ros.nodes.worker import Meter, Worker
-from pta_ros.sensors import sensor_sets, sensors_of
+from pta_ros.sensors import SENSORS, sensor_sets, sensors_of
 
 SUCCESS, ERROR = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.ERROR
 
@@ -42,7 +43,7 @@ class FusionNode(LifecycleNode):
         super().__init__("fusion")
         self._engine: Any = None  # an Engine, while configured
         self._worker: Worker | None = None
-        sensors = self._asked_sensors()
+        sensors = named_early(self, "sensor_set", sensor_sets(), FusionParams.sensor_set)
         self.sensor_nodes = {
             m: SensorNode(f"{self.get_name()}_{m}", self, **composed_options())
             for m in sensors_of(sensors)
@@ -74,15 +75,6 @@ class FusionNode(LifecycleNode):
                 self.watch.look(at_once=True)
                 self.exit_code = 1
                 return
-
-    def _asked_sensors(self) -> str:
-        """The set of sensors: it says which parameters there are, so it is read before them.
-
-        A wrong name is told by the parameter itself, when the node is configured.
-        """
-        given = self._parameter_overrides.get("sensor_set")
-        known = given is not None and given.value in sensor_sets()
-        return given.value if known else FusionParams.sensor_set
 
     @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -192,6 +184,10 @@ class FusionNode(LifecycleNode):
         """A standing remark on a stream's connection."""
         self.watch.note(modality, text)
 
+    def remark(self, modality: str, text: str) -> None:
+        """What is to be known of a stream that is read."""
+        self._health.remarks[modality] = text
+
     def lost(self, modality: str, total: int) -> None:
         """Messages that the middleware lost."""
         self._health.loss.middleware[modality] = total
@@ -201,7 +197,7 @@ class FusionNode(LifecycleNode):
     def publish(self, estimate: Estimate) -> None:
         """Publish one estimate."""
         loaded = self._engine.loaded
-        names = self._engine.params.frame_id, loaded.name
+        names = self._frame_id(), loaded.name
         if len(estimate.probabilities):
             msg = to_activity(estimate, loaded.model.config.classes, *names)
             self._send(self._activities, msg, estimate)
@@ -212,6 +208,11 @@ class FusionNode(LifecycleNode):
                 self._markers.publish(to_markers(msg))
         self._health.meter.add(time.monotonic_ns(), msg.latency_ms)
         self._health.failures.clear()
+
+    def _frame_id(self) -> str:
+        """The frame of the joints: as set, or that of the set's first sensor."""
+        first, node = next(iter(self.sensor_nodes.items()))
+        return self._engine.params.frame_id or node.frame_id or SENSORS[first].frame_id
 
     def _send(self, publisher: Any, msg: Any, estimate: Estimate) -> None:
         msg.latency_ms = (self._now_ns() - estimate.stamp_ns) / 1e6

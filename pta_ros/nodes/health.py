@@ -1,8 +1,8 @@
 """Watches a fusion node and says on /diagnostics how it is: one status per stream, one in all.
 
 Names are "<node>: <modality>" and "<node>: fusion". Values of a stream: state, age_s, rate_hz,
-weight, received, used, dropped, corrupt, lost, reason. Values of the fusion: state, live, model,
-device, estimates, rate_hz, latency_p50_ms, latency_p99_ms, memory_mb, errors, last_error.
+weight, received, used, dropped, corrupt, lost, reason, remarks. Values of the fusion: state, live,
+model, device, estimates, rate_hz, latency_p50_ms, latency_p99_ms, memory_mb, errors, last_error.
 """
 
 from __future__ import annotations
@@ -107,13 +107,15 @@ class Identity:
 class Health:
     """What is known of a fusion node beside its streams, and the report of it all.
 
-    `notes` holds standing remarks per modality (an incompatible QoS), shown as WARN.
+    `notes` holds standing remarks per modality (an incompatible QoS), shown as WARN;
+    `remarks` what is to be known of one that is read (assumed intrinsics), shown behind its state.
     """
 
     meter: Meter = field(default_factory=Meter)
     failures: Failures = field(default_factory=Failures)
     loss: LossWatch = field(default_factory=LossWatch)
     notes: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
 
     def report(
         self, who: Identity, streams: tuple[StreamStatus, ...], now_ns: int
@@ -126,6 +128,7 @@ class Health:
     def _stream(self, who: Identity, status: StreamStatus, now_ns: int) -> DiagnosticStatus:
         quiet = status.state in (StreamState.LIVE, StreamState.DISABLED)
         remarks = [] if quiet else [f"{status.state.name}: {status.reason}"]
+        said = self.remarks.get(status.modality, "")
         share = self.loss.share(status, now_ns)
         if share > _LOSS_SHARE:
             remarks.append(f"{share:.0%} of its messages are lost on the way: {_LOSS_ADVICE}")
@@ -134,8 +137,8 @@ class Health:
         return _status(
             f"{who.node}: {status.modality}",
             WARN if remarks else OK,
-            "; ".join(remarks) or status.state.name,
-            _stream_values(status),
+            "; ".join(remarks) or ": ".join(filter(None, (status.state.name, said))),
+            {**_stream_values(status), "remarks": said},
         )
 
     def _fusion(self, who: Identity, streams: tuple[StreamStatus, ...]) -> DiagnosticStatus:

@@ -28,8 +28,9 @@ from pta_ros.fusion.config import RAW
 from pta_ros.fusion.params import FusionParams, read_params
 from pta_ros.fusion.transforms import pose_form
 from pta_ros.nodes.base import STEADY, ProgramNode
+from pta_ros.nodes.composed import composed_options
 from pta_ros.nodes.records import to_estimate, to_joints, to_statuses
-from pta_ros.nodes.sensor_node import REDUCED, SensorNode, composed_options, sensor_qos
+from pta_ros.nodes.sensor_node import REDUCED, SensorNode, sensor_qos
 from pta_ros.sensors import SENSORS
 from pta_ros.sensors.lidar import POSE
 from pta_ros.settings import START, param
@@ -128,6 +129,9 @@ class ViewNode(ProgramNode):
     def note(self, modality: str, text: str) -> None:
         """Report a remark on the connection."""
         self.warn(modality, text)
+
+    def remark(self, modality: str, text: str) -> None:
+        """The fusion node says it."""
 
     def lost(self, modality: str, total: int) -> None:
         """A view may lose messages."""

@@ -33,7 +33,7 @@ class DepthDevice(Group):
     )
     rotation: int = param(
         0, "turn the image clockwise by so much (0, 90, 180, 270) to stand upright", unit="deg",
-        form=_quarter,
+        low=0, high=270, form=_quarter,
     )  # fmt: skip
     scale_m: float = param(
         0.001, "unit of whole-number images; L515 0.00025", unit="m", low=1e-6, high=1.0

@@ -21,6 +21,7 @@ from pta_ros.fusion.params import (
     topics_of,
 )
 from pta_ros.sensors import SENSORS, sensor_sets
+from pta_ros.sensors.depth_device import DepthDevice
 from pta_ros.settings import specs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +74,7 @@ def test_values_reach_the_streams():
     own, streams = fusion_from({**DEFAULTS, "lidar.stale_after_s": 0.5, "refine": False})
     assert own == FusionParams(refine=False)
     assert streams["lidar"] == StreamParams(topic="lidar/points", stale_after_s=0.5)
-    assert streams["depth"] == StreamParams(topic="depth/image")
+    assert streams["depth"] == StreamParams(topic="depth/image", device=DepthDevice())
 
 
 @pytest.mark.parametrize(
@@ -144,12 +145,11 @@ def test_documented_table_is_the_dataclasses(params_doc):
 
 def test_a_sets_defaults_follow_from_its_sensors():
     defaults = {spec.name: spec.default for spec in fusion_specs("xrf55")}
-    assert defaults["frame_id"] == "radar_frame"
     assert defaults["rfid.topic"] == "rfid/phase"
     assert [defaults[f"wifi.{n}"] for n in ("stale_after_s", "recover_frames", "qos_depth")] == [
         0.8, 1, 20
     ]  # fmt: skip
-    assert DEFAULTS["frame_id"] == "depth_optical_frame"
+    assert DEFAULTS["frame_id"] == ""
     assert DEFAULTS["depth.stale_after_s"] == StreamConfig.stale_after_s
     choices = {spec.name: spec.choices for spec in specs(SensorParams)}
     assert choices["modality"] == ("depth", "lidar", "csi")
@@ -164,8 +164,8 @@ def test_a_sensor_that_is_registered_later_has_parameters(monkeypatch):
     monkeypatch.setitem(sensors.SENSORS, "toy", Toy)
     assert sensor_sets() == ("mmfi", "xrf55", "toys")
     own, streams = read_params(None, "toys")
-    assert (own.sensor_set, own.frame_id) == ("toys", "toy_frame")
-    assert streams == {"toy": StreamParams(topic="toy/image")}
+    assert own.sensor_set == "toys"
+    assert streams == {"toy": StreamParams(topic="toy/image", device=DepthDevice())}
     assert streams["toy"].message_type("toy") == "sensor_msgs/msg/Image"
 
 

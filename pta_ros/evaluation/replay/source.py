@@ -133,7 +133,7 @@ def replay(
     run = Replay(engine.pipeline(), engine.params.max_wait_s, source.judged, observer, told)
     with closing(ahead(decoder.arrivals())) as arrivals:
         run.run(arrivals, begin_ns, end_ns)
-    losses = [*source.notes, *bag.losses, *decoder.losses]
+    losses = [*source.notes, *bag.losses, *decoder.losses, *decoder.remarks()]
     return run.result(plan, begin_ns, end_ns, losses, source.by_modality(), source.absent)
 
 
