@@ -10,6 +10,7 @@ NODES = (
     "sensor_node",
     "sim_node",
     "rf_sim_node",
+    "csi_node",
     "monitor_node",
     "player_node",
     "recorder_node",
@@ -28,6 +29,7 @@ TOOLS = (
     "bench_bag",
     "bench_heads",
     "mmfi_to_bag",
+    "csi_to_bag",
     "make_xrf55_bag",
     "pta_demo",
 )

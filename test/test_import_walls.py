@@ -22,6 +22,7 @@ ORDER = (
     "checkpoint",
     "imported",
     "fusion",
+    "captures",
     "bags",
     "doctor",
     "datasets",

@@ -19,9 +19,9 @@ from pta_ros.sensors.depth_map import (
     image_fields,
     nearest,
     returns,
+    shrunk,
     step_of,
     unit_hint,
-    vote,
 )
 from pta_ros.sensors.image import ENCODINGS, read_pixels, read_plain
 from pta_ros.sensors.resample import resampling
@@ -35,8 +35,9 @@ class DepthSensor(Sensor):
 
     It is the view of the model's own camera, whose `fx fy cx cy` are pixels of a 640x480 image;
     any size of that aspect (4:3) will do. NaN is what the camera at hand does not see of that view:
-    nothing is judged by it, and it reduces to 0 as no return does, for the model knows no other
-    word. `min_m..max_m` is the sensing volume: nearer and farther readings reduce to 0.
+    nothing is judged by it, and the model, which knows no word for it, is given the nearest reading
+    (no return there would double its error: `bench_sensors`). `min_m..max_m` is the sensing volume:
+    nearer and farther readings reduce to 0.
     """
 
     modality: ClassVar[str] = "depth"
@@ -135,10 +136,7 @@ class DepthSensor(Sensor):
         middle one of an even count), so an edge stays an edge; a cell without any becomes 0.
         """
         native = nearest(array, (self.height * self.cell, self.width * self.cell))
-        if self.cell == 1:
-            within = (native >= self.min_m) & (native <= self.max_m)
-            return np.where(within, native, np.float32(0))
-        return vote(native, self.min_m, self.max_m)
+        return shrunk(native, self.cell, self.min_m, self.max_m)
 
     def _check_shape(self, array: FloatArray, source: str) -> None:
         """Reject anything but a non-empty image of the model's aspect."""

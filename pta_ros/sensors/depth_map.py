@@ -106,6 +106,19 @@ def step_of(metres: FloatArray) -> float:
     return float(np.median(np.abs(left[both] - right[both])))
 
 
+def shrunk(native: FloatArray, cell: int, min_m: float, max_m: float) -> FloatArray:
+    """One reading per cell of 5x5 pixels, or of one: 0 where none lies within the range.
+
+    NaN is what was not seen: such a cell takes its neighbour's reading.
+    """
+    if cell == 1:
+        within = (native >= min_m) & (native <= max_m)
+        reduced, unseen = np.where(within, native, np.float32(0)), np.isnan(native)
+    else:
+        reduced, unseen = vote(native, min_m, max_m), np.isnan(native[2::CELL, 2::CELL])
+    return extended(reduced, unseen) if unseen.any() else reduced
+
+
 def vote(native: FloatArray, min_m: float, max_m: float) -> FloatArray:
     """Each 5x5 cell's lower median of five of its pixels within the range; 0 without any."""
     votes = []
@@ -121,6 +134,25 @@ def vote(native: FloatArray, min_m: float, max_m: float) -> FloatArray:
     median = np.where(votes[4] < np.inf, votes[2], fewer)
     median[median == np.inf] = 0
     reduced: FloatArray = median.astype(np.float32, copy=False)
+    return reduced
+
+
+def extended(reduced: FloatArray, unseen: NDArray[np.bool_]) -> FloatArray:
+    """The map with each cell that was not seen like the nearest one beside it, or below or above.
+
+    That one may hold 0: a wall beyond the sensing volume goes on beyond the picture, too.
+    """
+    for axis in (1, 0):
+        count = reduced.shape[axis]
+        at = np.arange(count).reshape((1, -1) if axis else (-1, 1))
+        before = np.maximum.accumulate(np.where(unseen, -count, at), axis)
+        after = np.flip(
+            np.minimum.accumulate(np.flip(np.where(unseen, 2 * count, at), axis), axis), axis
+        )
+        near = np.where(at - before <= after - at, before, after)
+        found = (near >= 0) & (near < count)
+        there = np.take_along_axis(reduced, np.clip(near, 0, count - 1), axis)
+        reduced, unseen = np.where(found, there, reduced), unseen & ~found
     return reduced
 
 

@@ -159,7 +159,7 @@ def test_what_is_assumed_is_the_models_view_around_the_middle():
 
 
 def test_half_given_intrinsics_are_refused():
-    with pytest.raises(ConfigError, match="depth.fx"):
+    with pytest.raises(ConfigError, match=r"depth\.fx"):
         DepthSensor().installed(DepthDevice(cx=300.0))
     with pytest.raises(ConfigError, match="0, 90, 180 or 270"):
         DepthDevice(rotation=45)

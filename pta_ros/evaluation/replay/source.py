@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
-from itertools import islice
-from statistics import median
 
 from pta_ros.bags.bag import Bag, Topic
-from pta_ros.clock import NS, stamp_ns
 from pta_ros.errors import ConfigError, DatasetError, DecodeError, did_you_mean
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan, Injector
+from pta_ros.evaluation.replay import clocks
 from pta_ros.evaluation.replay.decode import Decoder, ahead
 from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.replay.replay import Observer, Replay
@@ -20,6 +18,7 @@ from pta_ros.evaluation.replay.truth import Activities, truth_of
 from pta_ros.fusion.engine import Engine
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.transforms import Transforms
+from pta_ros.sensors import type_advice
 from pta_ros.sensors.window import WindowSensor
 
 #: Topic and type of the truth that a task is judged by.
@@ -29,9 +28,6 @@ TRUTHS = {
 }
 TF_TOPIC, TF_TYPE = "/tf_static", "tf2_msgs/msg/TFMessage"
 FAULT_FREE = FaultPlan("fault-free")
-#: A recorder whose clock is farther from the stamps has another clock than the sensors (auto).
-_SAME_CLOCK_NS = NS
-_LOOK_AT = 50
 
 
 @dataclass(frozen=True)
@@ -90,10 +86,9 @@ def find_source(
         names = ", ".join(intake.topic for intake in intakes.values())
         raise DatasetError(f"no topic of a sensor in the bag ({names}); it has {_listed(bag)}")
     tf = bag.topics.get(TF_TOPIC)
-    shift_ns = _shift_ns(bag, list(topics), clock)
-    if shift_ns:
-        told = f"the recorder's clock is {-shift_ns / NS:+.3f} s from the stamps', which is used"
-        notes.append(told)
+    offsets = clocks.offsets_ns(bag, topics)
+    shift_ns = clocks.shift_ns(offsets, clock)
+    notes += clocks.notes(topics, offsets, shift_ns)
     tf_topic = TF_TOPIC if tf and tf.type == TF_TYPE else ""
     return Source(topics, tf_topic, shift_ns, tuple(notes), _is_synthetic(bag, topics), absent)
 
@@ -178,7 +173,9 @@ def _instead(bag: Bag, modality: str, kind: str) -> str:
 
 def _typed(topic: Topic, kind: str) -> str:
     if topic.type != kind:
-        raise ConfigError(f"topic {topic.name} is of type {topic.type}; expected {kind}")
+        advice = type_advice(kind, topic.type)
+        told = f"topic {topic.name} is of type {topic.type}; expected {kind}"
+        raise ConfigError(f"{told}: {advice}" if advice else told)
     return topic.name
 
 
@@ -194,23 +191,3 @@ def _is_synthetic(bag: Bag, topics: Mapping[str, str]) -> bool | None:
 
 def _listed(bag: Bag) -> str:
     return ", ".join(f"{topic.name} ({topic.type})" for topic in bag.topics.values())
-
-
-def _shift_ns(bag: Bag, topics: list[str], clock: str) -> int:
-    """What to add to the recorder's times, by the median over the first messages."""
-    if clock == "receipt":
-        return 0
-    gaps = list(islice(_gaps_ns(bag, topics), _LOOK_AT))
-    gap = int(median(gaps)) if gaps else 0
-    return gap if clock == "stamps" or abs(gap) > _SAME_CLOCK_NS else 0
-
-
-def _gaps_ns(bag: Bag, topics: list[str]) -> Iterator[int]:
-    """How far each message's stamp is ahead of its time of receipt; zero stamps say nothing."""
-    for raw in bag.messages(topics):
-        try:
-            sent_ns = stamp_ns(bag.decode(raw).header.stamp)
-        except DecodeError:
-            continue
-        if sent_ns:
-            yield sent_ns - raw.time_ns

@@ -22,7 +22,7 @@ LIMIT = 1.05
 #: The same of activities: so many points of accuracy (percent) below doing without it.
 LIMIT_POINTS = 5.0
 #: Counts of a sensor's messages.
-COUNTS = ("received", "lost", "corrupt", "dropped")
+COUNTS = ("received", "lost", "corrupt", "dropped", "restamped")
 #: Stages that the stage `infer` is made of: they do not add to the whole.
 _PARTS = ("encode", "model")
 _BONE_NAMES = [f"{JOINT_NAMES[a]}-{JOINT_NAMES[b]}" for a, b in BONES]
@@ -37,7 +37,8 @@ class SensorSeen:
 
     `used` is the share of estimates that had a frame of it, `weight` its mean weight in those (the
     model may weigh a frame with 0). Counts are of messages: `received`, `lost` on the way,
-    `corrupt`, `dropped` as late, double or superseded.
+    `corrupt`, `dropped` as late, double or superseded, `restamped` with another stamp than
+    their own.
     """
 
     modality: str
@@ -49,6 +50,7 @@ class SensorSeen:
     lost: int
     corrupt: int
     dropped: int
+    restamped: int
 
 
 @dataclass(frozen=True)
