@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -24,31 +24,34 @@ _FAR_NS = NS // 4
 class Choice:
     """The topic for one sensor: `trial` None when there is none, `why` in words.
 
-    `values` are the parameters that differ from the defaults, by full name.
+    `values` are the parameters that differ from the defaults, by full name. `adrift`: its clock is
+    so far off that no setting helps.
     """
 
     modality: str
     trial: Trial | None
     why: str
     values: dict[str, Any] = field(default_factory=dict)
+    adrift: bool = False
 
     @property
     def delivers(self) -> bool:
         """Whether the sensor works with this choice."""
-        return self.trial is not None and self.trial.delivers
+        return self.trial is not None and self.trial.delivers and not self.adrift
 
 
 @dataclass(frozen=True)
 class Findings:
     """All of it: every topic that was tried, topics of other types (with what to do), choices.
 
+    `links` are the static transforms to the camera that are known or missing, in words.
     `recorder_ns` is how far the recorder's clock is ahead of all stamps alike; 0 on a live robot.
     """
 
     trials: tuple[Trial, ...]
     others: tuple[tuple[Watch, str], ...]
     choices: tuple[Choice, ...]
-    frames: tuple[str, ...]
+    links: tuple[str, ...]
     recorder_ns: int = 0
 
     @property
@@ -93,8 +96,18 @@ def find(
         if not feeds(watch, sensors) and (advice := _advice(watch, sensors))
     )
     choices = tuple(_choice(m, trials, others, bench, shared_ns, sensors) for m in sensors)
-    frames = tuple(sorted({t.watch.frame_id for t in trials if t.watch.frame_id}))
-    return Findings(trials, others, choices, frames, shared_ns)
+    links = tuple(_links(choices, transforms))
+    return Findings(trials, others, choices, links, shared_ns)
+
+
+def _links(choices: tuple[Choice, ...], transforms: Transforms) -> Iterator[str]:
+    """Which chosen frames /tf_static connects with that of the first sensor."""
+    frames = [choice.trial.watch.frame_id for choice in choices if choice.trial]
+    for frame in dict.fromkeys(frames[1:]):
+        if frame and frames[0] and frame != frames[0]:
+            known = transforms.between(frames[0], frame) is not None
+            told = "known" if known else transforms.missing(frames[0], frame)
+            yield f"{frame} to {frames[0]}: {told}"
 
 
 def _advice(watch: Watch, sensors: Mapping[str, Sensor]) -> str:
@@ -132,9 +145,13 @@ def _choice(
         kind = sensors[modality].message_type
         return Choice(modality, None, "; ".join([f"no topic of type {kind}", *near]))
     best = max(own, key=_rank)
-    return Choice(
-        modality, best, _why(best, own), best.values | _clock(best, bench, shared_ns)
-    )  # fmt: skip
+    cure, why = _clock(best, bench, shared_ns), _why(best, own)
+    off_ns = offset_ns(best.watch, shared_ns)
+    if abs(off_ns) > _FAR_NS and not best.watch.zero_stamps:
+        why += f", its stamps are {off_ns / NS:+.3f} s from the clock"
+        why += "" if cure else " and no setting here cures that: have its driver use the host's"
+        return Choice(modality, best, why, best.values | cure, adrift=not cure)
+    return Choice(modality, best, why, best.values | cure)
 
 
 def _rank(trial: Trial) -> tuple[Any, ...]:

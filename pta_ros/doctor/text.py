@@ -36,7 +36,7 @@ def table(found: Findings) -> str:
         lines += [f"unused  {watch.name}", *_rows(iter([("type", watch.type), ("do", advice)]))]
     if found.recorder_ns:
         lines.append(f"the recorder's clock is {found.recorder_ns / NS:+.3f} s from all stamps")
-    lines.append("frames  " + (", ".join(found.frames) or "none named"))
+    lines += [f"transform  {link}" for link in found.links]
     lines.append("")
     for choice in found.choices:
         lines.append(f"{'ok ' if choice.delivers else 'NO '} {choice.modality}: {choice.why}")
@@ -50,7 +50,10 @@ def _rows(rows: Iterator[tuple[str, str]]) -> list[str]:
 def _told(trial: Trial, recorder_ns: int) -> Iterator[tuple[str, str]]:
     watch = trial.watch
     yield "type", watch.type
-    yield "from", ", ".join(watch.publishers) + (f" ({watch.qos})" if watch.qos else "")
+    yield "from", ", ".join(watch.publishers)
+    yield "QoS", watch.qos
+    if len(watch.publishers) > 1:
+        yield "remark", f"{len(watch.publishers)} publishers on one topic: one of them too many?"
     if not watch.count:
         yield "messages", watch.problem or "none came"
         return

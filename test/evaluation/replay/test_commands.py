@@ -78,6 +78,11 @@ def test_a_faulty_sensor_that_costs_too_much_fails_the_check(whole, tmp_path, ca
     assert evaluate_bag.main(given) == 0
 
 
+def beyond_notes(err):
+    """The lines on stderr that are no notes on the recording."""
+    return [line for line in err.splitlines() if not line.startswith("note: ")]
+
+
 def first(out):
     """The fault-free replay's record."""
     return report(out)["replays"][0]
@@ -88,7 +93,7 @@ def test_a_sensor_that_is_not_in_the_bag_is_the_first_line(write_bag, tmp_path, 
     assert evaluate_bag.main([str(bag), "--out", str(tmp_path / "out")]) == 0
     said = capsys.readouterr()
     assert said.out.splitlines()[0] == "csi never delivered: no topic wifi/csi in the bag"
-    assert said.err == ""  # the note says the same
+    assert "csi" not in said.err  # the note of it would say the same
     (told,) = first(tmp_path / "out")["undelivered"]
     assert told == {
         "sensor": "csi", "messages": 0, "refused": 0, "why": "no topic wifi/csi in the bag"
@@ -169,7 +174,7 @@ def test_after_ctrl_c_the_finished_plans_are_there(whole, plan, tmp_path, capsys
     interrupting(monkeypatch, 3)  # fault-free, frozen, frozen with lidar dropped
     out, plans = tmp_path / "out", [str(plan), str(plan)]
     assert evaluate_bag.main([str(whole), "--faults", *plans, "--out", str(out)]) == 130
-    assert capsys.readouterr().err.count("\n") == 1
+    assert len(beyond_notes(capsys.readouterr().err)) == 1
     assert [replay["name"] for replay in report(out)["replays"]] == ["fault-free", "frozen"]
     assert report(out)["interrupted"] == {"plans": 2, "replayed": 1}
     assert 'data-partial="2"' in (out / "report.html").read_text(encoding="utf-8")
@@ -209,9 +214,8 @@ def test_a_full_disk_is_one_line(whole, tmp_path, capsys):
         assert list(small.iterdir()) == []
     finally:
         subprocess.run(["umount", str(small)], check=True)
-    said = capsys.readouterr().err
+    (said,) = beyond_notes(capsys.readouterr().err)
     assert said.startswith(f"error: {small}: No space left on device")
-    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(
