@@ -31,7 +31,8 @@ from pta_ros.doctor.watch import SAMPLES, Watch
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.home import model_folder
-from pta_ros.nodes.base import STEADY, keep_last, listen_static
+from pta_ros.nodes.base import STEADY, keep_last
+from pta_ros.nodes.beside import listen_static
 from pta_ros.nodes.messages import message_class
 from pta_ros.sensors.camera import CAMERA_INFO
 
