@@ -10,6 +10,7 @@ the last `_WINDOW_S` is the clocks' offset and the shortest way here. Four polic
 - `align`: the stamp counts, moved by the offset. `_WAY_S` (10 ms) of the least delay is taken for
   the way here: a sensor in sync keeps its stamps if its least delay is no longer, and one that is
   off ends up within 10 ms of the truth where the way takes 0 to 20 ms. Drift of 200 ppm costs 1 ms.
+  A stamp of zero becomes the time of receipt less 10 ms.
   A jump ahead is followed at once; one back by `_JUMP_S` or more when it lasted for `_SURE_S` (a
   message that was held up looks the same); a smaller one when the window is over.
 """
@@ -105,9 +106,9 @@ class SensorClock:
         return Placed(now_ns + min(self._offset_ns, 0))
 
     def _aligned(self, raw_ns: int, now_ns: int) -> Placed:
-        if raw_ns <= 0:
-            return self._received(now_ns)
         least, way = self.behind_ns or 0, to_ns(_WAY_S)
+        if raw_ns <= 0:
+            return self._received(now_ns - way)
         moved = max(0, least - way) if least >= 0 else max(2 * least, least - way)
         self.restamped += moved != 0
         return Placed(min(raw_ns + moved + self._offset_ns, now_ns))
