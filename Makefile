@@ -50,6 +50,8 @@ bounds: setup $(if $(filter activity,$(TASK)),,$(REPLAY)) ## Hold TASK to its bo
 ifneq ($(TASK),activity)
 	@$(ENV) pta_demo --check transport --quiet
 	@$(ENV) bench_heads
+	@$(ENV) bench_cameras
+	@$(ENV) bench_clouds
 	@$(ENV) bench_bag $(REPLAY)
 endif
 
@@ -76,7 +78,7 @@ endif
 
 test: setup ## Run all tests
 	@. .ci/system.sh && install_browser
-	@$(ENV) python -m pytest $(ARGS)
+	@$(ENV) python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: setup ## Check style and types
 	@$(ENV) ruff check . && ruff format --check . && mypy

@@ -15,6 +15,7 @@ NODES = (
     "player_node",
     "recorder_node",
     "view_node",
+    "doctor",
 )
 TOOLS = (
     "make_mmfi",
@@ -27,6 +28,8 @@ TOOLS = (
     "evaluate_bag",
     "bench_bag",
     "bench_heads",
+    "bench_cameras",
+    "bench_clouds",
     "mmfi_to_bag",
     "csi_to_bag",
     "make_xrf55_bag",
@@ -63,10 +66,11 @@ BAG = [
 ]
 VIEW = ["rerun-sdk>=0.38,<1"]
 TEST = [
-    # Captures of Wi-Fi cards are compared with what it reads; it has wheels for this machine alone.
+    # Captures of Wi-Fi cards are compared with what it reads; its wheels are for this platform.
     "csiread>=1.4,<2; platform_system == 'Linux' and platform_machine == 'x86_64'",
     "hypothesis>=6.90",
     "pytest>=8,<10",
+    "pytest-xdist>=3.5,<4",
 ]
 LINT = ["mypy>=1.11,<3", "ruff>=0.8,<1", "types-PyYAML", "types-psutil"]
 

@@ -23,6 +23,10 @@ class DecodeError(PtaError):
         self.expected = expected
 
 
+class NobodySeen(DecodeError):
+    """A reading of a sensor that works, in which nobody is: the sensor is EMPTY, not CORRUPT."""
+
+
 class ConfigError(PtaError):
     """A configuration value or combination that cannot work."""
 

@@ -19,7 +19,7 @@ from pta_ros.datasets.clips import ClipFiles, Tree, file_stamp
 from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.frames import FloatArray
 from pta_ros.sensors.channel import from_db
-from pta_ros.sensors.depth import to_metres
+from pta_ros.sensors.depth_map import to_metres
 from pta_ros.skeleton import NUM_JOINTS
 
 #: Folder and file ending of each modality.

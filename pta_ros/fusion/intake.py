@@ -22,8 +22,10 @@ class Intake:
 
     `topic` is the topic that is read (the parameters' `source`, if not given), `type` the message
     type on it; `needs_transforms` says whether `transforms` must hold what /tf_static says, which
-    may come while messages do. Messages are read by their attributes, of any class. Raises
-    ConfigError for parameters that this sensor cannot have.
+    may come while messages do, as may what `side_topics` (name -> type) tell. With `reduced` the
+    messages come from a sensor node, which has done what the installation asks for. Messages are
+    read by their attributes, of any class. Raises ConfigError for parameters that this sensor
+    cannot have.
     """
 
     def __init__(
@@ -32,11 +34,17 @@ class Intake:
         params: StreamParams,
         transforms: Transforms | None = None,
         topic: str = "",
+        reduced: bool = False,
     ) -> None:
         params.check(sensor.modality)
-        self.sensor = sensor.installed(params.device)
+        self.sensor = sensor if reduced else sensor.installed(params.device)
         self.modality = sensor.modality
         self.topic = topic or params.source
+        self.side_topics = self.sensor.side_topics(self.topic)
+        #: The frame that the latest message's reading is in.
+        self.frame_id = ""
+        self._untold: dict[str, str] = {}
+        self._odd = ""  # what the latest message told wrongly
         self.type = params.message_type(sensor.modality)
         self.needs_transforms = params.needs_transforms
         self._moves, self._frame = bool(params.frame), plain(params.frame)
@@ -49,15 +57,40 @@ class Intake:
         """The reduced reading of one message that came in at `now_ns`; raises DecodeError."""
         try:
             array = self.sensor.decode(msg, self.topic)
+            self._odd = self.sensor.remark(msg, self.topic)
             if self._moves:
                 array = self._moved(array, msg)
             array = self.sensor.receive(array, self.topic)
+            self.frame_id = self._frame or self.sensor.frame_of(
+                str(getattr(msg.header, "frame_id", ""))
+            )
             return Frame(self.modality, stamp_ns(msg.header.stamp), array, now_ns)
         except DecodeError:
             raise
         except Exception as error:
             reason = f"the decoder failed: {type(error).__name__}: {error}"
             raise DecoderFault(self.topic, reason, "a message that it can read") from error
+
+    def take(self, side: str, msg: Any) -> None:
+        """What a message on one of the `side_topics` tells counts from now on.
+
+        Raises DecodeError for one that cannot be used, which changes nothing but the remarks.
+        """
+        try:
+            self.sensor = self.sensor.taught(msg, self.topic, side)
+        except DecodeError as error:
+            self._untold[side] = str(error)
+            raise
+        self._untold.pop(side, None)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What an operator should know of this stream now although it is read, in words."""
+        return (
+            *self.sensor.remarks(self.topic),
+            *self._untold.values(),
+            *filter(None, [self._odd]),
+        )
 
     def _moved(self, points_m: FloatArray, msg: Any) -> FloatArray:
         """The points in the frame that the model's data were in."""

@@ -73,7 +73,9 @@ class FusionParams(Group):
     window_max_missing: float = param(
         WindowConfig.max_missing, "share of packets that may be missing", low=0.0, high=0.9
     )
-    frame_id: str = param("depth_optical_frame", "frame of the published joints")
+    frame_id: str = param(
+        "", "frame of the published joints; empty takes the first sensor's, the depth image's"
+    )
     diagnostics_period_s: float = param(
         1.0, "period of /diagnostics; changes are sent at once", unit="s", low=0.1, high=10.0
     )
@@ -123,7 +125,6 @@ def sensor_set_of(modalities: Collection[str]) -> str:
 def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
     """Every parameter of the fusion node, its own first, then `<modality>.<name>`."""
     sensors = sensors_of(sensor_set)
-    frame_id = next(iter(sensors.values())).frame_id
     streams = [
         specs(
             StreamParams,
@@ -134,7 +135,7 @@ def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
         + specs(kind.installation, f"{modality}.")
         for modality, kind in sensors.items()
     ]
-    return specs(FusionParams, sensor_set=sensor_set, frame_id=frame_id) + sum(streams, ())
+    return specs(FusionParams, sensor_set=sensor_set) + sum(streams, ())
 
 
 def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, StreamParams]]:
@@ -162,7 +163,19 @@ def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, Stre
                 f"{modality}.transport, frame and extrinsic need composed: true; without it they "
                 "are parameters of the sensor_node that reads the sensor"
             )
+        _check_device(modality, stream.device, own.composed)
     return own, streams
+
+
+def _check_device(modality: str, device: Group, composed: bool) -> None:
+    """Raise ConfigError for settings of a device that another process reads."""
+    if composed or device == type(device)():
+        return
+    changed = [f.name for f in fields(device) if getattr(device, f.name) != f.default]
+    raise ConfigError(
+        f"{modality}.{changed[0]} needs composed: true; without it it is a parameter of the "
+        "sensor_node that reads the sensor"
+    )
 
 
 def _device(modality: str, values: Mapping[str, Any], prefix: str = "") -> Group:

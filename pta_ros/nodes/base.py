@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any
 
@@ -21,8 +21,6 @@ from rclpy.validate_full_topic_name import validate_full_topic_name
 
 from pta_ros.errors import ConfigError, PtaError
 from pta_ros.fusion.params import unknown_parameter
-from pta_ros.fusion.transforms import Transforms
-from pta_ros.nodes.messages import message_class
 from pta_ros.settings import RECONFIGURE, START, Spec, specs
 
 #: For timers that must go on when the time of the topics stands still or jumps.
@@ -30,8 +28,6 @@ STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 
 #: Overrides that rclpy itself reads: they are nobody's typo.
 _ROS_PREFIXES = ("qos_overrides.", "use_sim_time", "start_type_description_service")
-#: Static transforms, kept by their publishers for those who come late.
-TF_STATIC = "/tf_static"
 
 
 class Throttle:
@@ -141,6 +137,15 @@ def checked_values(node: Node, listed: tuple[Spec, ...]) -> dict[str, Any]:
     return given.values()
 
 
+def named_early(node: Node, name: str, known: Collection[str], default: str) -> str:
+    """A parameter that says which others there are, so it is read before any is declared.
+
+    A value that is not `known` is told by the parameter itself, later.
+    """
+    given = node._parameter_overrides.get(name)
+    return given.value if given is not None and given.value in known else default
+
+
 def read_parameters(node: Node, group: type) -> Any:
     """Declare the parameters of a dataclass and give their values; raises ConfigError."""
     return group(**checked_values(node, specs(group)))
@@ -228,28 +233,3 @@ def keep_last(depth: int, reliable: bool, latched: bool = False) -> QoSProfile:
         reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )
-
-
-#: That of tf2's own listener. The depth is over all publishers of static transforms together.
-TF_QOS = keep_last(100, reliable=True, latched=True)
-
-
-def tf_message() -> Any:
-    """The class of the messages on /tf_static; raises ConfigError where there is none."""
-    try:
-        return message_class("tf2_msgs/msg/TFMessage")
-    except ImportError as error:
-        raise ConfigError(
-            "tf2_msgs is not on this Python's path, so nobody can read /tf_static; source a ROS "
-            "distribution, or give the extrinsic parameter"
-        ) from error
-
-
-def listen_static(node: Node, transforms: Transforms, remark: Callable[[str], None]) -> Any:
-    """Fill `transforms` from /tf_static; `remark` is told what is wrong with a message."""
-
-    def on_message(msg: Any) -> None:
-        for text in transforms.take(msg):
-            remark(text)
-
-    return node.create_subscription(tf_message(), TF_STATIC, on_message, TF_QOS)

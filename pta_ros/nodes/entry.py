@@ -27,6 +27,7 @@ PROGRAMS = {
     "recorder_node": "RecorderNode",
     "view_node": "ViewNode",
     "overhead_node": "OverheadNode",
+    "doctor": "Doctor",
 }
 
 #: Longest turn of the executor: a signal is noticed after it.
@@ -160,3 +161,4 @@ monitor_node = partial(start, "monitor_node")
 player_node = partial(start, "player_node")
 recorder_node = partial(start, "recorder_node")
 view_node = partial(start, "view_node")
+doctor = partial(start, "doctor")

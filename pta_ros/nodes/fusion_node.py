@@ -23,12 +23,13 @@ from visualization_msgs.msg import MarkerArray
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Estimate, Frame, StreamStatus
 from pta_ros.fusion.params import FusionParams, fusion_from, fusion_specs
-from pta_ros.nodes.base import STEADY, Parameters, answer_invalid_requests, logged
+from pta_ros.nodes.base import STEADY, Parameters, answer_invalid_requests, logged, named_early
+from pta_ros.nodes.composed import composed_options
 from pta_ros.nodes.health import Identity, Watch
 from pta_ros.nodes.messages import to_activity, to_markers, to_skeleton
-from pta_ros.nodes.sensor_node import REDUCED, SensorNode, composed_options, sensor_qos
+from pta_ros.nodes.sensor_node import REDUCED, SensorNode, sensor_qos
 from pta_ros.nodes.worker import Meter, Worker
-from pta_ros.sensors import sensor_sets, sensors_of
+from pta_ros.sensors import SENSORS, sensor_sets, sensors_of
 
 SUCCESS, ERROR = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.ERROR
 
@@ -42,7 +43,7 @@ class FusionNode(LifecycleNode):
         super().__init__("fusion")
         self._engine: Any = None  # an Engine, while configured
         self._worker: Worker | None = None
-        sensors = self._asked_sensors()
+        sensors = named_early(self, "sensor_set", sensor_sets(), FusionParams.sensor_set)
         self.sensor_nodes = {
             m: SensorNode(f"{self.get_name()}_{m}", self, **composed_options())
             for m in sensors_of(sensors)
@@ -53,7 +54,7 @@ class FusionNode(LifecycleNode):
         self._skeletons = self.create_lifecycle_publisher(Skeleton, "skeleton", 5)
         self._activities = self.create_lifecycle_publisher(Activity, "activity", 5)
         self._markers = self.create_lifecycle_publisher(MarkerArray, "skeleton_markers", 5)
-        self.watch = Watch(self, self._statuses, self._identity)
+        self.watch = Watch(self, self._statuses, self._identity, self.sensor_nodes)
         self._health = self.watch.health
         self.create_timer(_TICK_S, self._tick, clock=STEADY)
         answer_invalid_requests(self, self._state)
@@ -74,15 +75,6 @@ class FusionNode(LifecycleNode):
                 self.watch.look(at_once=True)
                 self.exit_code = 1
                 return
-
-    def _asked_sensors(self) -> str:
-        """The set of sensors: it says which parameters there are, so it is read before them.
-
-        A wrong name is told by the parameter itself, when the node is configured.
-        """
-        given = self._parameter_overrides.get("sensor_set")
-        known = given is not None and given.value in sensor_sets()
-        return given.value if known else FusionParams.sensor_set
 
     @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -166,8 +158,8 @@ class FusionNode(LifecycleNode):
     def _open(self, modality: str, sensor: Any) -> None:
         given = self._engine.streams[modality]
         topic = "" if self._engine.params.composed else given.topic + REDUCED
-        qos = sensor_qos(given.qos_depth, given.qos_reliability)
         self._health.notes.pop(modality, None)
+        qos = sensor_qos(given.qos_depth, given.qos_reliability)
         self.sensor_nodes[modality].open(sensor, given, qos, self, topic)
 
     def _tick(self) -> None:
@@ -192,16 +184,19 @@ class FusionNode(LifecycleNode):
         """A standing remark on a stream's connection."""
         self.watch.note(modality, text)
 
+    def remark(self, modality: str, text: str) -> None:
+        """What is to be known of a stream that is read."""
+        self._health.remarks[modality] = text
+
     def lost(self, modality: str, total: int) -> None:
         """Messages that the middleware lost."""
-        self._health.loss.middleware[modality] = total
+        self._health.counts.middleware[modality] = total
 
     # -- estimates out (what the worker calls, in its thread) -----------------------------------
 
     def publish(self, estimate: Estimate) -> None:
         """Publish one estimate."""
-        loaded = self._engine.loaded
-        names = self._engine.params.frame_id, loaded.name
+        loaded, names = self._engine.loaded, (self._frame_id(), self._engine.loaded.name)
         if len(estimate.probabilities):
             msg = to_activity(estimate, loaded.model.config.classes, *names)
             self._send(self._activities, msg, estimate)
@@ -212,6 +207,11 @@ class FusionNode(LifecycleNode):
                 self._markers.publish(to_markers(msg))
         self._health.meter.add(time.monotonic_ns(), msg.latency_ms)
         self._health.failures.clear()
+
+    def _frame_id(self) -> str:
+        """The frame of the joints: as set, or that of the set's first sensor."""
+        first, node = next(iter(self.sensor_nodes.items()))
+        return self._engine.params.frame_id or node.frame_id or SENSORS[first].frame_id
 
     def _send(self, publisher: Any, msg: Any, estimate: Estimate) -> None:
         msg.latency_ms = (self._now_ns() - estimate.stamp_ns) / 1e6
@@ -240,7 +240,7 @@ class FusionNode(LifecycleNode):
         return self._worker.statuses() if self._worker else ()
 
     def _identity(self) -> Identity:
-        engine, me = self._engine, (self.get_name(), self._state())
+        engine, me = self._engine, (self.get_fully_qualified_name(), self._state())
         return Identity(*me, engine.loaded.name, engine.device) if engine else Identity(*me)
 
     def _state(self) -> str:

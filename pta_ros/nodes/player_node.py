@@ -24,7 +24,8 @@ from rosgraph_msgs.msg import Clock
 from pta_ros.bags.bag import Bag
 from pta_ros.bags.records import Raw, Topic
 from pta_ros.errors import ConfigError
-from pta_ros.nodes.base import STEADY, TF_QOS, TF_STATIC, ProgramNode, keep_last, names
+from pta_ros.nodes.base import STEADY, ProgramNode, keep_last, names
+from pta_ros.nodes.beside import TF_QOS, TF_STATIC
 from pta_ros.nodes.messages import message_class
 from pta_ros.nodes.player import Plan, Player, Window
 from pta_ros.settings import START, param

@@ -24,8 +24,11 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from pta_ros.bags.writer import COMPRESSIONS, STORAGES, BagWriter
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.fusion.params import topics_of
-from pta_ros.nodes.base import STEADY, TF_STATIC, ProgramNode, check_topic, keep_last, names
+from pta_ros.nodes.base import STEADY, ProgramNode, check_topic, keep_last, names
+from pta_ros.nodes.beside import TF_STATIC
 from pta_ros.nodes.messages import message_class
+from pta_ros.sensors import DepthSensor
+from pta_ros.sensors.camera import info_topic
 from pta_ros.settings import START, param
 
 _LOOK_S = 0.1
@@ -33,7 +36,10 @@ _LOOK_S = 0.1
 _RECORDED = 100
 
 #: What is recorded unless others are asked for: the fusion's input, its output and the truth.
-DEFAULT = (*topics_of("mmfi").values(), "skeleton", "ground_truth", TF_STATIC, "/diagnostics")
+DEFAULT = (
+    *topics_of("mmfi").values(), info_topic(DepthSensor.topic), "skeleton", "ground_truth",
+    TF_STATIC, "/diagnostics",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ sensor's node near its sensor: it republishes each reading on `<topic>/reduced` 
 type it came with, stamp and frame kept; so the fusion node (`composed: false`) reads it as it would
 read the sensor itself. A compressed image becomes a plain one, and a cloud is in the frame it was
 moved to. A message that fails its check is passed on, for the fusion node to judge the stream by
-it: as it is, or, where that could be taken for a good one, empty.
+it: as it is, or, where that could be taken for a good one, empty; no person, as no points.
 """
 
 from __future__ import annotations
@@ -15,51 +15,38 @@ from pta_ros.nodes import entry
 if __name__ == "__main__":  # before ROS is imported, so that its absence is one line
     entry.start("sensor_node")
 
-import sys
 import traceback
-from typing import Any, Protocol
+from typing import Any
 
+import numpy as np
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node
-from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
-from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.errors import ConfigError, DecodeError, NobodySeen
 from pta_ros.frames import Frame
 from pta_ros.fusion.intake import DecoderFault, Intake
 from pta_ros.fusion.params import SensorParams, StreamParams, sensor_from, sensor_specs
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.home import model_folder
 from pta_ros.nodes.base import (
+    STEADY,
     Throttle,
     check_topic,
     checked_values,
     keep_last,
-    listen_static,
-    tf_message,
+    named_early,
 )
+from pta_ros.nodes.beside import listen_beside, tf_message
+from pta_ros.nodes.graph import UNSEEN, Seen, look_at, time_fault
 from pta_ros.nodes.messages import message_class, to_reading
+from pta_ros.nodes.sink import Sink
 from pta_ros.sensors import SENSORS
 from pta_ros.sensors.base import Sensor
 
 #: Appended to a topic by the stand-alone sensor node.
 REDUCED = "/reduced"
-
-
-class Sink(Protocol):
-    """Where a sensor node's readings go; times are ns on the sensor node's clock."""
-
-    def push(self, frame: Frame, msg: Any) -> None:
-        """A good reading and the message it came from."""
-
-    def reject(self, modality: str, error: DecodeError, msg: Any, now_ns: int) -> None:
-        """A message that cannot be used."""
-
-    def note(self, modality: str, text: str) -> None:
-        """A standing remark on the connection, such as an incompatible QoS."""
-
-    def lost(self, modality: str, total: int) -> None:
-        """Messages that the middleware knows it lost since the subscription began."""
+_LOOK_S = 2.0
 
 
 class SensorNode(Node):
@@ -70,22 +57,37 @@ class SensorNode(Node):
         self._time = (clock or self).get_clock()
         self._opened: list[Any] = []
         self._throttle = Throttle()
+        self._remarked = ""
+        #: The frame that the latest reading is in; empty before the first.
+        self.frame_id = ""
 
     def open(
         self, sensor: Sensor, params: StreamParams, qos: QoSProfile, sink: Sink, topic: str = ""
     ) -> None:
-        """Subscribe `topic` (empty: the stream's own); readings go to `sink` from now on."""
-        transforms = Transforms()
-        self._intake, self._sink = Intake(sensor, params, transforms, topic), sink
-        if self._intake.needs_transforms:
-            self._opened.append(listen_static(self, transforms, self._remark))
+        """Subscribe the stream's topic, or `topic`: a sensor node's, whose readings are reduced.
+
+        Readings go to `sink` from now on.
+        """
+        transforms, self._remarked = Transforms(), ""
+        self._intake, self._sink = Intake(sensor, params, transforms, topic, bool(topic)), sink
+        sink.remark(self._intake.modality, "")
+        self._opened += listen_beside(self, self._intake, transforms, self._warn_beside)
         self._opened.append(self._subscribe(qos))
 
     def check(self, params: StreamParams) -> None:
         """Raise ConfigError unless the stream, and /tf_static where needed, can be subscribed."""
-        check_topic(params.source, self)
+        for topic in (params.source, getattr(params.device, "camera_info", "") or params.source):
+            check_topic(topic, self)
         if params.needs_transforms:
             tf_message()
+
+    def look(self) -> Seen:
+        """Who publishes the topic that is subscribed, if one is."""
+        if not self._opened:
+            return UNSEEN
+        intake = self._intake
+        others = intake.sensor.other_types
+        return look_at(self, intake.modality, intake.topic, intake.type, others)
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -109,7 +111,11 @@ class SensorNode(Node):
                 self._tell_fault(error)
             self._sink.reject(self._intake.modality, error, msg, now_ns)
             return
+        self.frame_id = self._intake.frame_id
         self._sink.push(frame, msg)
+        if (text := "; ".join(self._intake.remarks)) != self._remarked:
+            self._remarked = text
+            self._sink.remark(self._intake.modality, text)
 
     def _tell_fault(self, error: DecoderFault) -> None:
         """Log a decoder's own fault: it costs this message and not the node."""
@@ -117,10 +123,10 @@ class SensorNode(Node):
         if text := self._throttle.due("decoder", "".join(lines)):
             self.get_logger().error(f"{self._intake.topic}: the decoder failed: {text}")
 
-    def _remark(self, remark: str) -> None:
-        """Log what is wrong on /tf_static; a stream that misses a transform says so itself."""
+    def _warn_beside(self, topic: str, remark: str) -> None:
+        """Log what is wrong on a side topic; a stream that misses what it tells says so itself."""
         if text := self._throttle.due(remark, remark):
-            self.get_logger().warning(f"/tf_static: {text}")
+            self.get_logger().warning(f"{topic}: {text}")
 
     def _events(self) -> SubscriptionEventCallbacks:
         return SubscriptionEventCallbacks(
@@ -153,34 +159,6 @@ def sensor_qos(depth: int, reliability: str = "best_effort") -> QoSProfile:
     return keep_last(depth, reliable=reliability == "reliable")
 
 
-def composed_options() -> dict[str, Any]:
-    """Options of a sensor node inside another node's process.
-
-    It follows the process's remappings, but not its new name, which is meant for the main node;
-    services that nobody asks of it are left out: every one costs time in each turn of the executor.
-    """
-    return {
-        "use_global_arguments": False,
-        "cli_args": _without_names(sys.argv),
-        "enable_rosout": False,
-        "start_parameter_services": False,
-        "parameter_overrides": [
-            Parameter("start_type_description_service", value=False),
-            Parameter("use_sim_time", value=False),
-        ],
-    }
-
-
-def _without_names(arguments: list[str]) -> list[str]:
-    kept: list[str] = []
-    for argument in arguments:
-        if argument.startswith(("__node:=", "__name:=")):
-            kept.pop()  # the flag before it: -r or --remap
-        else:
-            kept.append(argument)
-    return kept
-
-
 class SensorProgram:
     """The sensor node on its own, and the publisher that its readings go to."""
 
@@ -195,6 +173,7 @@ class SensorProgram:
         self._kind = message_class(self._sensor.message_type)
         self._out = self._node.create_publisher(self._kind, self._stream.topic + REDUCED, qos)
         self._node.open(self._sensor, self._stream, qos, self)
+        self._node.create_timer(_LOOK_S, self._look, clock=STEADY)
 
     def nodes(self) -> list[Node]:
         """The one node."""
@@ -206,22 +185,37 @@ class SensorProgram:
 
     def push(self, frame: Frame, msg: Any) -> None:
         """Publish a good reading, reduced."""
-        msg.header.frame_id = self._stream.frame or msg.header.frame_id
+        msg.header.frame_id = self._node.frame_id
         self._out.publish(to_reading(self._sensor, frame.array, msg.header))
 
     def reject(self, modality: str, error: DecodeError, msg: Any, _now_ns: int) -> None:
         """Report a message that cannot be used, and pass it on for the fusion node to judge."""
+        if isinstance(error, NobodySeen):
+            nothing = np.empty((0, *self._sensor.shape[1:]), np.float32)
+            return self._out.publish(to_reading(self._sensor, nothing, msg.header))
         self._warn(modality, str(error))
         same = isinstance(msg, self._kind) and not self._stream.frame
-        self._out.publish(msg if same else self._kind(header=msg.header))
+        return self._out.publish(msg if same else self._kind(header=msg.header))
 
     def note(self, modality: str, text: str) -> None:
         """Report a remark on the connection."""
         self._warn("connection", f"{modality}: {text}")
 
+    def remark(self, modality: str, text: str) -> None:
+        """Report a remark on a stream that is read."""
+        if text:
+            self._warn("remark", f"{modality}: {text}")
+
     def lost(self, modality: str, total: int) -> None:
         """Report messages that the middleware lost."""
         self._warn("lost", f"{modality}: {total} messages lost on the way so far")
+
+    def _look(self) -> None:
+        """Report what is wrong in the graph, a topic that nobody publishes included."""
+        seen = self._node.look()
+        for text in (time_fault(self._node), seen.wrong, "" if seen.publishers else seen.absent):
+            if text:
+                self._warn(text, text)
 
     def _warn(self, key: str, text: str) -> None:
         if due := self._throttle.due(key, text):
@@ -229,12 +223,9 @@ class SensorProgram:
 
 
 def _asked(node: Node) -> tuple[SensorParams, StreamParams]:
-    """The parameters: which there are depends on the modality, so it is read before them."""
-    named = node._parameter_overrides.get("modality")
-    known = named is not None and named.value in SENSORS
-    return sensor_from(
-        checked_values(node, sensor_specs(named.value if known else SensorParams.modality))
-    )
+    """The parameters; which there are depends on the modality."""
+    modality = named_early(node, "modality", SENSORS, SensorParams.modality)
+    return sensor_from(checked_values(node, sensor_specs(modality)))
 
 
 def _sensor(modality: str, model: str) -> Sensor:

@@ -28,8 +28,9 @@ from pta_ros.fusion.config import RAW
 from pta_ros.fusion.params import FusionParams, read_params
 from pta_ros.fusion.transforms import pose_form
 from pta_ros.nodes.base import STEADY, ProgramNode
+from pta_ros.nodes.composed import composed_options
 from pta_ros.nodes.records import to_estimate, to_joints, to_statuses
-from pta_ros.nodes.sensor_node import REDUCED, SensorNode, composed_options, sensor_qos
+from pta_ros.nodes.sensor_node import REDUCED, SensorNode, sensor_qos
 from pta_ros.sensors import SENSORS
 from pta_ros.sensors.lidar import POSE
 from pta_ros.settings import START, param
@@ -129,6 +130,9 @@ class ViewNode(ProgramNode):
         """Report a remark on the connection."""
         self.warn(modality, text)
 
+    def remark(self, modality: str, text: str) -> None:
+        """The fusion node says it."""
+
     def lost(self, modality: str, total: int) -> None:
         """A view may lose messages."""
 
@@ -152,7 +156,8 @@ class ViewNode(ProgramNode):
         self.scene.truth(stamp_ns(msg.header.stamp), joints_m, self._now_ns())
 
     def _on_diagnostics(self, msg: DiagnosticArray) -> None:
-        self.scene.states(stamp_ns(msg.header.stamp), to_statuses(msg), self._now_ns())
+        told = to_statuses(msg, self.get_namespace())
+        self.scene.states(stamp_ns(msg.header.stamp), told, self._now_ns())
 
     # -- time ---------------------------------------------------------------------------------
 

@@ -39,6 +39,8 @@ class Sensor(ABC):
     values_field: ClassVar[str]
     #: Fields that messages of the data set's own device carry beside a reading's.
     device: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    #: Other types that drivers of such a device publish, and what to do about each.
+    other_types: ClassVar[Mapping[str, str]] = MappingProxyType({})
     #: How the viewer draws a reduced reading: "image" (metres), "points" (metres), "lines"
     #: (antennas, subcarriers, packets); "" draws nothing.
     picture: ClassVar[str] = ""
@@ -58,12 +60,42 @@ class Sensor(ABC):
         """
         return self
 
+    def side_topics(self, topic: str) -> dict[str, str]:
+        """Topic -> type of what else it listens to, beside its own `topic` (a camera's intrinsics).
+
+        What comes there is told to `taught`.
+        """
+        return {}
+
+    def taught(self, msg: Any, topic: str, side: str) -> Sensor:
+        """This sensor with what a message on the topic `side` told; raises DecodeError."""
+        return self
+
+    def side_fields(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """What the data set's own device sends beside each reading, with the reading's header.
+
+        Topic -> type and fields, as `fields` gives them; `taught` reads them back.
+        """
+        return {}
+
+    def remarks(self, topic: str) -> tuple[str, ...]:
+        """What an operator should know of it now although its readings are used, in words."""
+        return ()
+
+    def frame_of(self, frame_id: str) -> str:
+        """The frame that a reading is in whose message came in `frame_id`."""
+        return frame_id
+
     @abstractmethod
     def decode(self, msg: Any, source: str) -> FloatArray:
         """Read the physical array from a message by its attributes (any message class).
 
         Raises DecodeError when the message contradicts itself or has an unknown encoding.
         """
+
+    def remark(self, msg: Any, source: str) -> str:
+        """What a message that `decode` reads tells wrongly all the same, in words; or nothing."""
+        return ""
 
     @abstractmethod
     def fields(self, array: NDArray[Any]) -> dict[str, Any]:

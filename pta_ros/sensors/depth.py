@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -12,31 +12,39 @@ from numpy.typing import NDArray
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
 from pta_ros.sensors.base import Sensor
-from pta_ros.sensors.image import ENCODINGS, image_to_array, read_compressed, read_plain
-from pta_ros.sensors.wire import (
-    as_bytes,
-    changed,
-    read,
-    read_bytes,
+from pta_ros.sensors.camera import (
+    CAMERA_INFO,
+    Intrinsics,
+    info_fields,
+    info_topic,
+    is_rectified,
+    read_info,
 )
-
-MM_TO_M = np.float32(0.001)
-
-#: Pixels of a 5x5 cell that vote (row, column): its centre and the four diagonal neighbours.
-_VOTERS = ((2, 2), (1, 1), (1, 3), (3, 1), (3, 3))
-_CELL = 5
-#: Fewer pairs of returns than this say nothing about noise.
-_MIN_PAIRS = 32
-#: Compare-exchange steps that sort five values.
-_SORT_FIVE = ((0, 1), (3, 4), (2, 4), (2, 3), (1, 4), (0, 3), (0, 2), (1, 3), (1, 2))
+from pta_ros.sensors.depth_device import DepthDevice
+from pta_ros.sensors.depth_map import (
+    CELL,
+    image_fields,
+    nearest,
+    returns,
+    shrunk,
+    step_of,
+    unit_hint,
+)
+from pta_ros.sensors.image import ENCODINGS, read_pixels, read_plain
+from pta_ros.sensors.resample import resampling
+from pta_ros.sensors.wire import changed, read, read_bytes
+from pta_ros.settings import Group
 
 
 @dataclass(frozen=True)
 class DepthSensor(Sensor):
     """Physical array: float32 (480, 640) metres along the optical axis, 0 = no return.
 
-    Any image of the model's aspect (4:3) is accepted; `fx fy cx cy` are pixels of a 640x480 image.
-    `min_m..max_m` is the sensing volume: nearer and farther readings reduce to 0.
+    It is the view of the model's own camera, whose `fx fy cx cy` are pixels of a 640x480 image;
+    any size of that aspect (4:3) will do. NaN is what the camera at hand does not see of that view:
+    nothing is judged by it, and the model, which knows no word for it, is given the nearest reading
+    (no return there would double its error: `bench_cameras`). `min_m..max_m` is the sensing volume:
+    nearer and farther readings reduce to 0.
     """
 
     modality: ClassVar[str] = "depth"
@@ -48,11 +56,12 @@ class DepthSensor(Sensor):
     letter: ClassVar[str] = "D"
     values_field: ClassVar[str] = "data"
     picture: ClassVar[str] = "image"
+    installation: ClassVar[type[Group]] = DepthDevice
 
     height: int = 96
     width: int = 128
     #: Pixels per side of what becomes one reading: 5 (see `reduce`), or 1, which keeps every pixel.
-    cell: int = _CELL
+    cell: int = CELL
     min_m: float = 0.5
     max_m: float = 4.5
     fx: float = 570.0
@@ -73,56 +82,60 @@ class DepthSensor(Sensor):
                 f"depth: size {self.height}x{self.width}, range {self.min_m}..{self.max_m} m; "
                 "expected a positive size and 0 <= min_m < max_m"
             )
-        if self.cell not in (1, _CELL):
-            raise ConfigError(f"depth: cell {self.cell}; expected 1 or {_CELL} pixels")
+        if self.cell not in (1, CELL):
+            raise ConfigError(f"depth: cell {self.cell}; expected 1 or {CELL} pixels")
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(height, width) of the reduced map."""
         return (self.height, self.width)
 
-    def decode(self, msg: Any, source: str) -> FloatArray:
-        """Read a sensor_msgs/Image (16UC1, mono16, 32FC1; others where cv_bridge exists).
+    @property
+    def camera(self) -> Intrinsics:
+        """The model's own camera, at the size that `reduce` works on."""
+        own = Intrinsics(640, 480, self.fx, self.fy, self.cx, self.cy)
+        return own.scaled(self.width * self.cell, self.height * self.cell)
 
-        Or a sensor_msgs/CompressedImage, which has a `format` and no `encoding`.
-        """
-        encoding = getattr(msg, "encoding", None)
-        if encoding is None and hasattr(msg, "format"):
-            return to_metres(read_compressed(msg, source))
-        if isinstance(encoding, str) and encoding in ENCODINGS:
-            return to_metres(read_plain(msg, ENCODINGS[encoding], source))
-        return to_metres(image_to_array(msg, tuple(ENCODINGS), source))
+    def installed(self, given: Group) -> DepthCamera:
+        """This sensor behind the camera that the operator describes."""
+        mount = given if isinstance(given, DepthDevice) else DepthDevice()
+        mount.check()
+        own = {f.name: getattr(self, f.name) for f in fields(DepthSensor)}
+        return DepthCamera(**own, mount=mount)
+
+    def side_fields(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """CameraInfo of the model's own camera, 640x480."""
+        own = Intrinsics(640, 480, self.fx, self.fy, self.cx, self.cy)
+        return {info_topic(self.topic): (CAMERA_INFO, info_fields(own))}
+
+    def decode(self, msg: Any, source: str) -> FloatArray:
+        """Read a sensor_msgs/Image or CompressedImage (see `read_pixels`)."""
+        return returns(read_pixels(msg, source))
 
     def fields(self, array: NDArray[Any]) -> dict[str, Any]:
         """A sensor_msgs/Image (height, width): 16UC1 of uint16 millimetres, 32FC1 of metres."""
-        encoding, kind = ("16UC1", "<u2") if array.dtype.kind == "u" else ("32FC1", "<f4")
-        pixels = np.ascontiguousarray(array, kind)
-        height, width = pixels.shape
-        return {
-            "height": height,
-            "width": width,
-            "encoding": encoding,
-            "is_bigendian": 0,
-            "step": width * pixels.itemsize,
-            "data": as_bytes(pixels),
-        }
+        return image_fields(array)
 
     def compact(self, array: FloatArray) -> NDArray[Any]:
         """Whole millimetres, uint16."""
         return np.rint(array * 1e3).astype(np.uint16)
 
     def check(self, array: FloatArray, source: str) -> None:
-        """Reject wrong shapes, wrong units, NaN, noise and images that show nothing."""
+        """Reject wrong shapes, wrong units, noise and images that show nothing."""
         self._check_shape(array, source)
-        low, high = float(array.min()), float(array.max())
+        seen, low, high = array, float(array.min()), float(array.max())
+        if np.isnan(low):
+            seen = self._seen(array, source)
+            low, high = float(seen.min()), float(seen.max())
         if not np.isfinite(low + high):
-            raise DecodeError(source, "NaN or infinite depth", "metres, 0 where nothing returned")
+            raise DecodeError(source, "infinite depth", "metres, 0 where nothing returned")
         if low < 0 or high > self.plausible_m:
-            self._check_plausible(array, low, high, source)
-        valid = np.count_nonzero((array >= self.min_m) & (array <= self.max_m)) / array.size
+            self._check_plausible(seen, low, high, source)
+        valid = np.count_nonzero((seen >= self.min_m) & (seen <= self.max_m)) / seen.size
         if valid < self.min_valid:
             reason = f"only {valid:.1%} of the pixels lie in {self.min_m}..{self.max_m} m"
-            raise DecodeError(source, reason, f"at least {self.min_valid:.0%}")
+            expected = f"at least {self.min_valid:.0%}{self._hint(seen)}"
+            raise DecodeError(source, reason, expected)
         step = step_of(array)
         if step > self.max_step_m:
             reason = f"neighbouring pixels differ by {step:.2f} m (noise)"
@@ -134,24 +147,8 @@ class DepthSensor(Sensor):
         Each cell takes the median of five of its pixels that lie in the sensing volume (the nearer
         middle one of an even count), so an edge stays an edge; a cell without any becomes 0.
         """
-        native = _nearest(array, (self.height * self.cell, self.width * self.cell))
-        if self.cell == 1:
-            within = (native >= self.min_m) & (native <= self.max_m)
-            return np.where(within, native, np.float32(0))
-        votes = []
-        for row, column in _VOTERS:
-            pixels = native[row::_CELL, column::_CELL]
-            inside = (pixels >= self.min_m) & (pixels <= self.max_m)
-            votes.append(np.where(inside, pixels, np.float32(np.inf)))
-        for low, high in _SORT_FIVE:
-            a, b = votes[low], votes[high]
-            votes[low], votes[high] = np.minimum(a, b), np.maximum(a, b)
-        # Sorted, absentees last: five votes -> third, three or four -> second, fewer -> first.
-        fewer = np.where(votes[2] < np.inf, votes[1], votes[0])
-        median = np.where(votes[4] < np.inf, votes[2], fewer)
-        median[median == np.inf] = 0
-        reduced: FloatArray = median.astype(np.float32, copy=False)
-        return reduced
+        native = nearest(array, (self.height * self.cell, self.width * self.cell))
+        return shrunk(native, self.cell, self.min_m, self.max_m)
 
     def _check_shape(self, array: FloatArray, source: str) -> None:
         """Reject anything but a non-empty image of the model's aspect."""
@@ -162,12 +159,24 @@ class DepthSensor(Sensor):
             expected = f"an aspect of {self.width}:{self.height}, for example 640x480"
             raise DecodeError(source, f"image of {width}x{height}", expected)
 
+    def _seen(self, array: FloatArray, source: str) -> FloatArray:
+        """The pixels, flat, that the camera sees at all; raises DecodeError if they are too few."""
+        seen = array[~np.isnan(array)]
+        if seen.size < self.min_valid * array.size:
+            reason = f"NaN but for {seen.size / array.size:.1%}: nearly nothing of the model's view"
+            raise DecodeError(source, reason, f"at least {self.min_valid:.0%}; see depth.rotation")
+        return seen
+
+    def _hint(self, metres: FloatArray) -> str:
+        return unit_hint(metres)
+
     def _check_plausible(self, array: FloatArray, low: float, high: float, source: str) -> None:
         """Reject images where too many pixels cannot be a distance in metres."""
         share = np.count_nonzero((array < 0) | (array > self.plausible_m)) / array.size
         if share > self.max_implausible:
             reason = f"{share:.1%} of the depths are implausible ({low:.4g} to {high:.4g} m)"
-            raise DecodeError(source, reason, f"metres in 0..{self.plausible_m:g} (wrong unit?)")
+            expected = f"metres in 0..{self.plausible_m:g}{self._hint(array)}"
+            raise DecodeError(source, reason, expected)
 
     # -- injected faults, see Sensor ------------------------------------------------------------
 
@@ -175,63 +184,77 @@ class DepthSensor(Sensor):
     noise_text: ClassVar[str] = "sigma {v:g} m"
 
     def editable(self, msg: Any, source: str) -> tuple[Any, tuple[NDArray[Any], ...]]:
-        """A copy and its pixels: uint16 millimetres, or float32 metres for all other encodings."""
+        """A copy and its pixels in their own unit; what is not plain becomes uint16 or float32."""
         encoding = getattr(msg, "encoding", None)
         if encoding not in ENCODINGS:
-            metres = np.ascontiguousarray(self.decode(msg, source))
-            msg = SimpleNamespace(header=read(msg, "header", source), **self.fields(metres))
+            pixels = read_pixels(msg, source)
+            msg = SimpleNamespace(header=read(msg, "header", source), **self.fields(pixels))
             encoding = msg.encoding
         other = changed(msg, data=read_bytes(msg, "data", source).copy())
         return other, (read_plain(other, ENCODINGS[encoding], source),)
 
     def add_noise(self, values: NDArray[Any], strength: float, rng: np.random.Generator) -> None:
         """Every return is off by `strength` metres (one sigma) and stays a return."""
-        whole = values.dtype.kind == "u"
-        sigma, low, high = (strength * 1e3, 1, 65535) if whole else (strength, 1e-3, None)
+        whole = values.dtype.kind in "ui"
+        # One below the largest: that would be no return.
+        top = np.iinfo(values.dtype).max - 1 if whole else None
+        sigma, low, high = (strength * 1e3, 1, top) if whole else (strength, 1e-3, None)
         noisy = values + rng.standard_normal(values.shape, np.float32) * np.float32(sigma)
         noisy = np.clip(np.rint(noisy) if whole else noisy, low, high)
         values[...] = np.where(values > 0, noisy, values)
 
     def no_reading(self, values: NDArray[Any]) -> float:
         """No return: 0, or NaN in metres (ROS's REP 118)."""
-        return 0.0 if values.dtype.kind == "u" else np.nan
+        return 0.0 if values.dtype.kind in "ui" else np.nan
 
     def wrongly_declared(self, msg: Any, source: str) -> Any:
         """A copy of a message that calls itself a colour image."""
         return changed(msg, **{"encoding" if hasattr(msg, "encoding") else "format": "rgb8"})
 
 
-def to_metres(pixels: NDArray[Any]) -> FloatArray:
-    """Turn unsigned millimetres or float metres into float32 metres with 0 for no return."""
-    metres: FloatArray
-    if pixels.dtype.kind == "u":
-        metres = np.multiply(pixels, MM_TO_M, dtype=np.float32)
-        return metres
-    with np.errstate(over="ignore", invalid="ignore"):
-        metres = pixels.astype(np.float32, copy=False)
-    finite = np.isfinite(metres)
-    return metres if finite.all() else np.where(finite, metres, np.float32(0))
+@dataclass(frozen=True)
+class DepthCamera(DepthSensor):
+    """A depth sensor as it is installed: what any camera sees, through the model's own camera.
 
-
-def step_of(metres: FloatArray) -> float:
-    """Return the median difference (m) of horizontal neighbours, on every eighth row and column.
-
-    Only pairs with two returns count; 0 when there are too few of them to say.
+    `told` are the intrinsics that CameraInfo told, if any came.
     """
-    left, right = metres[::8, :-1:8], metres[::8, 1::8]
-    both = (left > 0) & (right > 0)
-    if np.count_nonzero(both) < _MIN_PAIRS:
-        return 0.0
-    return float(np.median(np.abs(left[both] - right[both])))
 
+    mount: DepthDevice = field(default_factory=DepthDevice)
+    told: Intrinsics | None = None
 
-def _nearest(array: FloatArray, shape: tuple[int, int]) -> FloatArray:
-    """Resample to `shape` by nearest pixel; the usual 480x640 passes through untouched."""
-    if array.shape == shape:
-        return array
-    rows, columns = (
-        ((np.arange(new) + 0.5) * old / new).astype(np.intp)
-        for new, old in zip(shape, array.shape, strict=True)
-    )
-    resampled: FloatArray = array[np.ix_(rows, columns)]
-    return resampled
+    def side_topics(self, topic: str) -> dict[str, str]:
+        """CameraInfo, unless the parameters say all of it."""
+        info = self.mount.info_topic(topic)
+        return {info: CAMERA_INFO} if info else {}
+
+    def taught(self, msg: Any, topic: str, side: str) -> DepthCamera:
+        """This sensor with the intrinsics of a CameraInfo."""
+        return replace(self, told=read_info(msg, is_rectified(topic), side))
+
+    def remarks(self, topic: str) -> tuple[str, ...]:
+        """Intrinsics that nobody has told."""
+        if self.mount.fx or self.told:
+            return ()
+        return (
+            f"intrinsics assumed (focal length {self.fx:g} px in {self.camera.width} x "
+            f"{self.camera.height}): no CameraInfo on {self.mount.info_topic(topic)}; set "
+            "depth.camera_info, or depth.fx",
+        )
+
+    def frame_of(self, frame_id: str) -> str:
+        """The image's frame; a turned image is in no frame that /tf knows."""
+        return f"{frame_id}_upright" if self.mount.rotation else frame_id
+
+    def decode(self, msg: Any, source: str) -> FloatArray:
+        """The view of the model's camera; NaN is what this camera does not see of it."""
+        pixels = read_pixels(msg, source)
+        height, width = pixels.shape
+        own, units = self.camera, (self.mount.scale_m, self.mount.float_scale_m)
+        unit_m = np.float32(units[pixels.dtype.kind == "f"])
+        camera = self.mount.camera(self.told, own, (width, height), source)
+        way = resampling(camera, self.mount.rotation, own) if camera else None
+        # Picked before they are converted: few pixels of a large image are looked at.
+        return way.mark(returns(way(pixels), unit_m)) if way else returns(pixels, unit_m)
+
+    def _hint(self, metres: FloatArray) -> str:
+        return unit_hint(metres, self.mount.scale_m, self.mount.float_scale_m)

@@ -26,7 +26,7 @@ Bytes = NDArray[np.uint8]
 Pixels = NDArray[Any]
 
 #: Encodings of plain images that are read without cv_bridge: dtype without byte order.
-ENCODINGS = {"16UC1": "u2", "mono16": "u2", "32FC1": "f4"}
+ENCODINGS = {"16UC1": "u2", "mono16": "u2", "16SC1": "i2", "32FC1": "f4", "64FC1": "f8"}
 
 _EXPECTED = "16-bit png, or compressedDepth of 16UC1 or 32FC1 with png or rvl"
 _MILLIMETRES, _METRES = ("16UC1", "mono16", "png", ""), "32FC1"
@@ -35,6 +35,20 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 #: More pixels are no depth camera's: damaged sizes must not cost gigabytes.
 MAX_PIXELS = 1 << 24
 _MOST_NIBBLES = 10  # of one number in RVL: 30 bits
+
+
+def read_pixels(msg: Any, source: str) -> Pixels:
+    """The pixels (height, width) of any message of a depth image, in its own type and unit.
+
+    A sensor_msgs/Image of ENCODINGS (others where cv_bridge exists), or a CompressedImage, which
+    has a `format` and no `encoding`. Raises DecodeError.
+    """
+    encoding = getattr(msg, "encoding", None)
+    if encoding is None and hasattr(msg, "format"):
+        return read_compressed(msg, source)
+    if isinstance(encoding, str) and encoding in ENCODINGS:
+        return read_plain(msg, ENCODINGS[encoding], source)
+    return image_to_array(msg, tuple(ENCODINGS), source)
 
 
 def read_plain(msg: Any, kind: str, source: str) -> NDArray[Any]:

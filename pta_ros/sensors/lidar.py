@@ -1,21 +1,23 @@
-"""LiDAR: sensor_msgs/PointCloud2 cropped to the sensing region and thinned to a fixed count."""
+"""LiDAR: sensor_msgs/PointCloud2 of any size, cropped to a region and thinned to a fixed count."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import fpsample
 import numpy as np
 from numpy.typing import NDArray
 
-from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.errors import ConfigError, DecodeError, NobodySeen
 from pta_ros.frames import FloatArray
 from pta_ros.sensors.base import Sensor
-from pta_ros.sensors.pointcloud import FLOAT32, INT32, read_xyz, xyz_views
+from pta_ros.sensors.lidar_setup import OTHER_TYPES, LidarInstallation, Range, region
+from pta_ros.sensors.pointcloud import FLOAT32, INT32, read_layout, read_xyz, xyz_views
+from pta_ros.sensors.thinning import distinct, thinned
 from pta_ros.sensors.wire import as_bytes, changed, read, read_bytes
-
-Range = tuple[float, float]
+from pta_ros.settings import Group
 
 #: Pose of MM-Fi's and the simulator's LiDAR (x forward, y left, z up) in the camera's frame (x
 #: right, y down, z forward): "x y z roll pitch yaw" in metres and degrees, 0.15 m above the camera.
@@ -41,6 +43,8 @@ class LidarSensor(Sensor):
     letter: ClassVar[str] = "L"
     values_field: ClassVar[str] = "data"
     picture: ClassVar[str] = "points"
+    installation: ClassVar[type[Group]] = LidarInstallation
+    other_types: ClassVar[Mapping[str, str]] = OTHER_TYPES
 
     points: int = 512
     #: The first rows are the cloud's exact farthest-point sequence: group centres for an encoder.
@@ -53,8 +57,10 @@ class LidarSensor(Sensor):
     z_m: Range = (-1.05, 1.3)
     #: Fewer points than this in the region cannot show a person.
     min_points: int = 16
-    #: Ten times the 2,000 that are expected; a larger cloud comes from another sensor.
+    #: What is left of a larger crop is thinned evenly before the farthest points are chosen.
     max_points: int = 20_000
+    #: Metres of one unit of the message's coordinates.
+    scale_m: float = 1.0
     #: A coordinate beyond this is no reading of an indoor scanner; a few strays are forgiven.
     plausible_m: float = 200.0
     max_implausible: float = 0.01
@@ -81,8 +87,20 @@ class LidarSensor(Sensor):
         return (self.points, 3)
 
     def decode(self, msg: Any, source: str) -> FloatArray:
-        """Read the finite points of a sensor_msgs/PointCloud2 in any layout."""
-        return read_xyz(msg, self.max_points, source)
+        """Read the returns of a sensor_msgs/PointCloud2 of any size and layout."""
+        return read_xyz(msg, source, self.scale_m)
+
+    def remark(self, msg: Any, source: str) -> str:
+        """A row_step that its data contradict."""
+        return read_layout(msg, source).remark
+
+    def installed(self, given: Group) -> LidarSensor:
+        """With the region, the least points and the unit that the operator names."""
+        if not isinstance(given, LidarInstallation):
+            return self
+        x_m, y_m, z_m = region(given.region) or (self.x_m, self.y_m, self.z_m)
+        least = given.min_points or self.min_points
+        return replace(self, x_m=x_m, y_m=y_m, z_m=z_m, min_points=least, scale_m=given.scale_m)
 
     def fields(self, array: NDArray[Any]) -> dict[str, Any]:
         """A sensor_msgs/PointCloud2 of points (N, 3), unordered; rows of NaN are left out."""
@@ -102,19 +120,25 @@ class LidarSensor(Sensor):
         }
 
     def check(self, array: FloatArray, source: str) -> None:
-        """Reject wrong shapes, too many points, absurd ranges and an empty sensing region."""
-        if array.ndim != 2 or array.shape[1] != 3 or not 0 < len(array) <= self.max_points:
-            expected = f"(N, 3) with N in 1..{self.max_points}"
-            raise DecodeError(source, f"cloud of shape {array.shape}", expected)
-        # Written so that NaN counts as implausible.
-        far = 1 - np.count_nonzero((np.abs(array) <= self.plausible_m).all(axis=1)) / len(array)
-        if far > self.max_implausible:
-            expected = f"metres within {self.plausible_m:g} (wrong unit?)"
+        """Reject wrong shapes and absurd ranges; NobodySeen when the region is all but empty."""
+        if array.ndim != 2 or array.shape[1] != 3:
+            raise DecodeError(source, f"cloud of shape {array.shape}", "(N, 3)")
+        if len(array) and (far := self._implausible(array)) > self.max_implausible:
+            expected = (
+                f"metres within {self.plausible_m:g} (another unit? {self.modality}.scale_m tells)"
+            )
             raise DecodeError(source, f"{far:.1%} of the points are implausible", expected)
         inside = int(np.count_nonzero(self._inside(array)))
         if inside < self.min_points:
-            reason = f"no person in the region: {inside} of {len(array)} points in it"
-            raise DecodeError(source, reason, f"at least {self.min_points}")
+            reason = f"sees nobody: {inside:,} of {len(array):,} points in the region"
+            raise NobodySeen(source, reason, f"at least {self.min_points}")
+
+    def _implausible(self, array: FloatArray) -> float:
+        """Share of the points that are too far away; NaN is."""
+        if array.min() >= -self.plausible_m and array.max() <= self.plausible_m:
+            return 0.0
+        near = (np.abs(array) <= self.plausible_m).all(axis=1)
+        return 1 - np.count_nonzero(near) / len(array)
 
     def reduce(self, array: FloatArray) -> FloatArray:
         """Crop a checked cloud and keep exactly `points` rows, spread by farthest-point sampling.
@@ -123,9 +147,10 @@ class LidarSensor(Sensor):
         a smaller crop repeats its rows cyclically, which a max-pooling encoder cannot notice, or
         has NaN in the rows that are left (`pad`).
         """
-        crop = array[self._inside(array)].astype(np.float32, copy=False)
+        crop = np.compress(self._inside(array), array.T, axis=1).T
+        crop = np.ascontiguousarray(thinned(crop, self.max_points), np.float32)
         if not self.pad:
-            crop = _distinct(crop)
+            crop = distinct(crop)
         if len(crop) > self.points:
             rows = fpsample.bucket_fps_kdline_sampling(crop, self.points, _TREE_HEIGHT, start_idx=0)
             crop = crop[rows.astype(np.intp)]
@@ -185,10 +210,3 @@ class LidarSensor(Sensor):
         """A copy of a message whose coordinates call themselves whole numbers."""
         fields = [changed(field, datatype=INT32) for field in read(msg, "fields", source)]
         return changed(msg, fields=fields)
-
-
-def _distinct(points: FloatArray) -> FloatArray:
-    """Drop exact repeats, keeping the order of first occurrence."""
-    keys = np.ascontiguousarray(points).view(np.dtype((np.void, points.dtype.itemsize * 3)))
-    kept: FloatArray = points[np.sort(np.unique(keys, return_index=True)[1])]
-    return kept

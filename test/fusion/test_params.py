@@ -21,6 +21,8 @@ from pta_ros.fusion.params import (
     topics_of,
 )
 from pta_ros.sensors import SENSORS, sensor_sets
+from pta_ros.sensors.depth_device import DepthDevice
+from pta_ros.sensors.lidar_setup import LidarInstallation
 from pta_ros.settings import specs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +53,7 @@ def test_names_of_streams_and_their_topics():
         ("max_wait_s", float("nan"), "max_wait_s is nan"),
         ("num_threads", 2.0, "num_threads is 2.0; expected a whole number"),
         ("num_threads", True, "num_threads is True; expected a whole number"),
-        ("depth.stamp_policy", "guess", "expected one of receive, reject"),
+        ("depth.stamp_policy", "guess", "expected one of stamp, receive, align, reject"),
         ("csi.topic", "lidar/points", "no two alike"),
         ("csi.topic", "", "non-empty"),
         ("depth.transport", "jpeg", "expected one of raw, compressed, compressedDepth"),
@@ -72,8 +74,10 @@ def test_wrong_values_are_refused_by_name(name, value, said):
 def test_values_reach_the_streams():
     own, streams = fusion_from({**DEFAULTS, "lidar.stale_after_s": 0.5, "refine": False})
     assert own == FusionParams(refine=False)
-    assert streams["lidar"] == StreamParams(topic="lidar/points", stale_after_s=0.5)
-    assert streams["depth"] == StreamParams(topic="depth/image")
+    assert streams["lidar"] == StreamParams(
+        topic="lidar/points", stale_after_s=0.5, device=LidarInstallation()
+    )
+    assert streams["depth"] == StreamParams(topic="depth/image", device=DepthDevice())
 
 
 @pytest.mark.parametrize(
@@ -144,12 +148,11 @@ def test_documented_table_is_the_dataclasses(params_doc):
 
 def test_a_sets_defaults_follow_from_its_sensors():
     defaults = {spec.name: spec.default for spec in fusion_specs("xrf55")}
-    assert defaults["frame_id"] == "radar_frame"
     assert defaults["rfid.topic"] == "rfid/phase"
     assert [defaults[f"wifi.{n}"] for n in ("stale_after_s", "recover_frames", "qos_depth")] == [
         0.8, 1, 20
     ]  # fmt: skip
-    assert DEFAULTS["frame_id"] == "depth_optical_frame"
+    assert DEFAULTS["frame_id"] == ""
     assert DEFAULTS["depth.stale_after_s"] == StreamConfig.stale_after_s
     choices = {spec.name: spec.choices for spec in specs(SensorParams)}
     assert choices["modality"] == ("depth", "lidar", "csi")
@@ -164,8 +167,8 @@ def test_a_sensor_that_is_registered_later_has_parameters(monkeypatch):
     monkeypatch.setitem(sensors.SENSORS, "toy", Toy)
     assert sensor_sets() == ("mmfi", "xrf55", "toys")
     own, streams = read_params(None, "toys")
-    assert (own.sensor_set, own.frame_id) == ("toys", "toy_frame")
-    assert streams == {"toy": StreamParams(topic="toy/image")}
+    assert own.sensor_set == "toys"
+    assert streams == {"toy": StreamParams(topic="toy/image", device=DepthDevice())}
     assert streams["toy"].message_type("toy") == "sensor_msgs/msg/Image"
 
 

@@ -16,7 +16,7 @@ NEVER_S = 30
 
 class Sink:
     def __init__(self):
-        self.frames, self.errors, self.notes = [], [], []
+        self.frames, self.errors, self.notes, self.remarks = [], [], [], []
 
     def push(self, frame, msg):
         self.frames.append((frame, msg))
@@ -26,6 +26,9 @@ class Sink:
 
     def note(self, modality, text):
         self.notes.append((modality, text))
+
+    def remark(self, modality, text):
+        self.remarks.append((modality, text))
 
     def lost(self, modality, total):
         pass
@@ -183,7 +186,7 @@ def test_a_cloud_is_moved_by_what_tf_static_said_before(rig):
     from sensor_msgs.msg import PointCloud2
     from tf2_msgs.msg import TFMessage
 
-    from pta_ros.nodes.base import TF_QOS
+    from pta_ros.nodes.beside import TF_QOS
     from pta_ros.nodes.messages import to_header
     from pta_ros.sensors import LidarSensor
 
@@ -255,7 +258,7 @@ def test_topic_names_are_checked(rig):
 
 def test_a_composed_node_keeps_remappings_but_not_the_main_nodes_name(monkeypatch):
     pytest.importorskip("rclpy")
-    from pta_ros.nodes.sensor_node import composed_options
+    from pta_ros.nodes.composed import composed_options
 
     arguments = ["node", "--ros-args", "-r", "__node:=pose", "-r", "__ns:=/lab", "-r", "a:=b"]
     monkeypatch.setattr("sys.argv", arguments)

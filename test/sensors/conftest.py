@@ -13,7 +13,7 @@ settings.load_profile("patient")
 
 
 def make_image(pixels, encoding="16UC1", padding=0, big=False):
-    dtype = {"16UC1": "u2", "mono16": "u2", "32FC1": "f4"}[encoding]
+    dtype = {"16UC1": "u2", "mono16": "u2", "16SC1": "i2", "32FC1": "f4", "64FC1": "f8"}[encoding]
     wire = np.ascontiguousarray(pixels).astype(np.dtype(dtype).newbyteorder(">" if big else "<"))
     rows = [row.tobytes() + b"\xaa" * padding for row in wire]
     step = wire.shape[1] * wire.itemsize + padding

@@ -12,11 +12,11 @@ HAS_CV_BRIDGE = importlib.util.find_spec("cv_bridge") is not None
 @pytest.mark.skipif(HAS_CV_BRIDGE, reason="cv_bridge is installed")
 def test_without_cv_bridge_the_error_says_what_works_and_what_would_help(image_message, room_mm):
     msg = image_message(room_mm)
-    msg.encoding = "64FC1"
+    msg.encoding = "32SC1"
     with pytest.raises(DecodeError) as caught:
         DepthSensor().decode(msg, "depth/image")
-    assert "64FC1" in caught.value.reason
-    assert "16UC1, mono16, 32FC1" in caught.value.expected
+    assert "32SC1" in caught.value.reason
+    assert "16UC1, mono16, 16SC1, 32FC1, 64FC1" in caught.value.expected
     assert "cv_bridge" in caught.value.expected
 
 
@@ -25,7 +25,7 @@ def test_without_cv_bridge_the_error_says_what_works_and_what_would_help(image_m
 def test_with_cv_bridge_both_paths_agree(encoding, image_message, room_mm):
     from sensor_msgs.msg import Image
 
-    from pta_ros.sensors.depth import to_metres
+    from pta_ros.sensors.depth_map import to_metres
     from pta_ros.sensors.image import image_to_array
 
     plain = image_message(room_mm, encoding)

@@ -3,8 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pta_ros.errors import ConfigError, DecodeError
-from pta_ros.sensors import LidarSensor
+from pta_ros.errors import ConfigError, DecodeError, NobodySeen
+from pta_ros.sensors import LidarSensor, type_advice
+from pta_ros.sensors.lidar_setup import LidarInstallation
+from pta_ros.sensors.thinning import distinct, thinned
+from pta_ros.settings import Group
 
 SENSOR = LidarSensor()
 
@@ -99,10 +102,6 @@ def test_the_floor_is_left_out():
     ("array", "reason"),
     [
         (np.zeros((5, 4), np.float32), r"shape \(5, 4\)"),
-        (np.zeros((0, 3), np.float32), r"shape \(0, 3\)"),
-        (np.zeros((20_001, 3), np.float32), "20001"),
-        (scene(15), "no person in the region: 15 of 15"),
-        (scene(100) + np.float32(10), "no person in the region: 0 of 100"),
         (scene(100) * 1000, "implausible"),
         (np.full((100, 3), np.nan, np.float32), "implausible"),
     ],
@@ -112,15 +111,91 @@ def test_check_refuses(array, reason):
         SENSOR.check(array, "lidar/points")
 
 
+@pytest.mark.parametrize(
+    ("array", "told"),
+    [
+        (np.zeros((0, 3), np.float32), "0 of 0 points"),
+        (scene(15), "15 of 15 points"),
+        (scene(14_800) + np.float32(10), "0 of 14,800 points"),
+    ],
+)
+def test_too_few_points_in_the_region_are_nobody_and_no_damage(array, told):
+    with pytest.raises(NobodySeen, match=told) as caught:
+        SENSOR.check(array, "lidar/points")
+    assert caught.value.expected == "at least 16"
+
+
 def test_check_forgives_one_stray():
     cloud = scene(200)
     cloud[0] = 1e6
     SENSOR.check(cloud, "t")
 
 
-def test_ten_times_the_expected_points_is_an_error(cloud_message):
-    with pytest.raises(DecodeError, match="20001 points"):
-        SENSOR.decode(cloud_message(np.ones((20_001, 3))), "lidar/points")
+@pytest.mark.parametrize("count", [20_001, 131_072, 400_000])
+def test_any_number_of_points_is_reduced_to_an_even_spread(cloud_message, count):
+    room = scene(count, low=(-6, -6, -1), high=(6, 6, 1.2))
+    reduced = SENSOR.process(cloud_message(room), "t")
+    inside = room[SENSOR._inside(room)]
+    assert len(rows_of(reduced)) == 512
+    assert rows_of(reduced) <= rows_of(inside)
+    sparse = SENSOR.reduce(inside[:: max(1, len(inside) // 1500)])
+    probe = inside[::97]
+    assert spread(reduced, probe) <= 1.1 * spread(sparse, probe)
+
+
+def test_a_large_crop_is_thinned_evenly_and_the_same_each_time():
+    dense, thin = scene(60_000, low=(2, -0.5, -1), high=(3, 0.5, 1)), scene(300, seed=1)
+    cloud = np.concatenate([dense, thin])
+    found = thinned(cloud, 20_000)
+    assert 5_000 < len(found) <= 20_000
+    np.testing.assert_array_equal(found, thinned(cloud.copy(), 20_000))
+    assert rows_of(found) <= rows_of(cloud)
+    assert spread(found, thin) < 0.15  # the sparse part is not thinned away
+
+
+def test_thinning_bears_any_extent():
+    far = np.concatenate([scene(30_000), [[3e38, -3e38, 0], [0, 0, 3e38]]]).astype(np.float32)
+    assert 1 <= len(thinned(far, 1000)) <= 1000
+    assert len(thinned(np.zeros((5000, 3), np.float32), 1000)) == 1
+    small = scene(1000)
+    assert thinned(small, 1000) is small
+
+
+def test_exact_repeats_are_dropped_in_order():
+    points = scene(400)
+    repeated = np.concatenate([points[:200], points[100:], points])
+    np.testing.assert_array_equal(distinct(repeated), points)
+    zeros = np.array([[0.0, 1, 2], [-0.0, 1, 2], [0.0, 1, 2]], np.float32)
+    assert len(distinct(zeros)) == 2  # by their bits
+
+
+def test_memory_order_does_not_matter():
+    cloud = scene(900)
+    np.testing.assert_array_equal(SENSOR.reduce(cloud), SENSOR.reduce(np.asfortranarray(cloud)))
+
+
+def test_an_operator_says_region_least_points_and_unit(cloud_message):
+    given = LidarInstallation(region="0 2, -1 1, -0.5 0.5", min_points=5, scale_m=0.001)
+    sensor = SENSOR.installed(given)
+    assert (sensor.x_m, sensor.y_m, sensor.z_m) == ((0, 2), (-1, 1), (-0.5, 0.5))
+    near = scene(6, low=(0.1, -0.9, -0.4), high=(1.9, 0.9, 0.4))
+    millimetres = np.concatenate([near, scene(50, low=(3, -1, -1), high=(4, 1, 1))]) * 1000
+    reduced = sensor.process(cloud_message(millimetres), "t")
+    distance = np.linalg.norm(reduced[:, None] - near[None], axis=2)
+    assert distance.min(axis=1).max() < 1e-6
+    with pytest.raises(DecodeError, match=r"lidar\.scale_m"):
+        SENSOR.process(cloud_message(millimetres), "t")
+
+
+def test_without_an_operator_the_model_counts():
+    assert SENSOR.installed(LidarInstallation()) == SENSOR
+    assert SENSOR.installed(Group()) == SENSOR
+
+
+@pytest.mark.parametrize("region", ["1 2 3", "2 1 0 1 0 1", "0 1 0 1 0 nan", "a b c d e f"])
+def test_a_region_that_is_none_is_refused(region):
+    with pytest.raises(ConfigError, match="six numbers"):
+        LidarInstallation(region=region)
 
 
 @pytest.mark.parametrize("fields", [{"x_m": (2.0, 1.0)}, {"points": 0}, {"min_points": 0}])
@@ -149,3 +224,11 @@ def test_padding_keeps_every_point_and_marks_the_rest():
 def test_padding_needs_as_many_points_as_centres():
     with pytest.raises(ConfigError, match=r"min_points 16, centres 32"):
         LidarSensor(pad=True)
+
+
+def test_other_types_are_named_with_what_to_do():
+    cloud = "sensor_msgs/msg/PointCloud2"
+    assert "xfer_format to 0" in type_advice(cloud, "livox_ros_driver2/msg/CustomMsg")
+    assert "planar" in type_advice(cloud, "sensor_msgs/msg/LaserScan")
+    assert type_advice(cloud, "std_msgs/msg/String") == ""
+    assert type_advice("sensor_msgs/msg/Image", "sensor_msgs/msg/LaserScan") == ""

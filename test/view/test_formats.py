@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pta_ros.fusion.params import FusionParams, topics_of
+from pta_ros.fusion.params import topics_of
+from pta_ros.sensors import DepthSensor
 
 TOPICS = topics_of("mmfi")
 
@@ -39,7 +40,7 @@ def test_rviz_shows_topics_that_exist():
     assert set(shown) <= PUBLISHED
     for modality in ("lidar", "depth"):  # a reliable subscription would get nothing
         assert shown[TOPICS[modality]]["Topic"]["Reliability Policy"] == "Best Effort"
-    assert manager["Global Options"]["Fixed Frame"] == FusionParams().frame_id
+    assert manager["Global Options"]["Fixed Frame"] == DepthSensor.frame_id
 
 
 def test_foxglove_shows_topics_that_exist(foxglove):
@@ -47,7 +48,7 @@ def test_foxglove_shows_topics_that_exist(foxglove):
     topics = {re.split(r"[.\[]", path[1:])[0] for path in paths}
     wanted = {TOPICS["depth"], TOPICS["lidar"], "skeleton", "skeleton_markers", "diagnostics"}
     assert topics == wanted
-    assert foxglove["configById"]["3D!scene"]["followTf"] == FusionParams().frame_id
+    assert foxglove["configById"]["3D!scene"]["followTf"] == DepthSensor.frame_id
 
 
 def test_foxglove_plots_fields_that_the_messages_have(foxglove):

@@ -52,12 +52,17 @@ class Decoder:
     truth: Callable[[object, str], Truth | TrueActivity] = truth_of
     losses: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self._beside = beside(self.bag, self.intakes.values())
+
     def arrivals(self) -> Iterator[Arrival]:
         """Everything that arrives, in order of time."""
-        wanted = [*self.topics, *([self.tf_topic] if self.tf_topic else [])]
+        wanted = [*self.topics, *self._beside, *([self.tf_topic] if self.tf_topic else [])]
         for raw in in_order(self.bag.messages(wanted), self._transport, self.injector.flush):
             if raw.topic == self.tf_topic:
                 self._add_transforms(raw)
+            elif raw.topic in self._beside:
+                self._teach(raw)
             else:
                 yield self._arrival(raw)
 
@@ -76,11 +81,38 @@ class Decoder:
         except DecodeError as error:
             return Arrival(time_ns, modality, error)
 
+    def _teach(self, raw: Raw) -> None:
+        """Tell the intakes what a topic beside their own says; each says itself what it misses."""
+        try:
+            msg = self.bag.decode(raw)
+            for intake, side in self._beside[raw.topic]:
+                intake.take(side, msg)
+        except DecodeError as error:  # once, of what may come with every image
+            if str(error) not in self.losses:
+                self.losses.append(str(error))
+
+    def remarks(self) -> list[str]:
+        """What an operator should know of the streams by now, in words."""
+        return [f"{name}: {text}" for name, one in self.intakes.items() for text in one.remarks]
+
     def _add_transforms(self, raw: Raw) -> None:
         try:
             self.losses += self.transforms.take(self.bag.decode(raw))
         except DecodeError as error:
             self.losses.append(str(error))
+
+
+def beside(bag: Bag, intakes: Iterable[Intake]) -> dict[str, list[tuple[Intake, str]]]:
+    """The bag's topics of what the intakes listen to beside their own, and who asks for each."""
+    found: dict[str, list[tuple[Intake, str]]] = {}
+    for intake in intakes:
+        for side, kind in intake.side_topics.items():
+            ending = f"/{side.lstrip('/')}"
+            fitting = [n for n, t in bag.topics.items() if n.endswith(ending) and t.type == kind]
+            named = [ending] if ending in fitting else fitting
+            if len(named) == 1:
+                found.setdefault(named[0], []).append((intake, side))
+    return found
 
 
 def in_order(

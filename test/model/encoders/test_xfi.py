@@ -199,7 +199,7 @@ def test_another_width_is_refused(modality):
 def test_depth_levels_are_opencvs_read_of_the_file(tmp_path):
     cv2 = pytest.importorskip("cv2")
     from pta_ros.model.encoders.xfi import depth_levels
-    from pta_ros.sensors.depth import to_metres
+    from pta_ros.sensors.depth_map import to_metres
 
     millimetres = np.arange(480 * 640, dtype=np.uint32).reshape(480, 640).astype(np.uint16)
     cv2.imwrite(str(tmp_path / "frame001.png"), millimetres)
