@@ -65,7 +65,13 @@ BAG = [
     "rosbags>=0.11,<0.12",
 ]
 VIEW = ["rerun-sdk>=0.38,<1"]
-TEST = ["hypothesis>=6.90", "pytest>=8,<10", "pytest-xdist>=3.5,<4"]
+TEST = [
+    # Captures of Wi-Fi cards are compared with what it reads; its wheels are for this platform.
+    "csiread>=1.4,<2; platform_system == 'Linux' and platform_machine == 'x86_64'",
+    "hypothesis>=6.90",
+    "pytest>=8,<10",
+    "pytest-xdist>=3.5,<4",
+]
 LINT = ["mypy>=1.11,<3", "ruff>=0.8,<1", "types-PyYAML", "types-psutil"]
 
 

@@ -119,8 +119,8 @@ def _interpolated(
 def levelled(array: FloatArray, most: float) -> FloatArray:
     """A frame without the steps of a receiver's gain from packet to packet.
 
-    Antennas whose packets' means vary by more than `most` (standard deviation against the mean)
-    have each packet brought to the antenna's mean; the others are left as they are.
+    An antenna whose packets' means step by more than `most` (deviation of the steps over the square
+    root of 2, against the mean) has each packet brought to its mean; the others stay as they are.
     """
     known = np.isfinite(array)
     count = known.sum(axis=1)
@@ -131,7 +131,9 @@ def levelled(array: FloatArray, most: float) -> FloatArray:
     mean = np.ones(len(array))
     mean[heard] = np.nanmean(gain[heard], axis=1)
     spread = np.zeros(len(array))
-    spread[heard] = np.nanstd(gain[heard], axis=1) / mean[heard]
+    if array.shape[2] > 2 and heard.any():
+        steps = np.diff(np.where(had, gain, mean[:, None])[heard], axis=1)
+        spread[heard] = steps.std(axis=1) / np.sqrt(2) / mean[heard]
     stepping = spread > most
     if not stepping.any():
         return array

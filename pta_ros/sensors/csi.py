@@ -60,10 +60,10 @@ class CsiSensor(Sensor):
     bandwidth_mhz: int = 40
     #: What the model takes: "linear", or "db" (X-Fi's published encoders saw MM-Fi's dB).
     unit: str = "linear"
-    #: Packets whose mean amplitude varies by more than this (standard deviation against the mean,
-    #: of one antenna in one frame) come from a receiver whose gain steps: each is brought to the
-    #: antenna's mean. People make 0.08 at most in 1,600 simulated frames.
-    gain_steps: float = 0.12
+    #: Mean amplitudes that step by more than this from packet to packet (a share of the mean) are
+    #: a receiver's gain control: each packet is brought to its antenna's mean. People make 0.073
+    #: at most in 1,620 simulated frames, Atheros cards 0.15 to 0.6.
+    gain_steps: float = 0.1
     max_repaired: float = 0.3
     max_amplitude: float = 1e6
     #: Amplitude is not negative; a few values are forgiven, as some tools export decibels.
