@@ -28,6 +28,8 @@ TOOLS = (
     "evaluate_bag",
     "bench_bag",
     "bench_heads",
+    "bench_cameras",
+    "bench_clouds",
     "mmfi_to_bag",
     "csi_to_bag",
     "make_xrf55_bag",

@@ -49,8 +49,8 @@ ROS = {
     "launch_ros",
     "rcl_interfaces",
 }
-#: Optional helpers of a ROS distribution: for decoding, in one file.
-ROS_BRIDGES = {"cv_bridge", "sensor_msgs_py"}
+#: Optional helpers of a ROS distribution: for decoding, in one file each.
+ROS_BRIDGES = {"cv_bridge": "sensors/image.py", "sensor_msgs_py": "sensors/pointcloud.py"}
 
 TORCH_HOMES = (
     "model/",
@@ -123,7 +123,7 @@ def _may_use(path, here, library, late):
     if library in ROS or library.endswith("_msgs"):
         return here == "nodes"
     if library in ROS_BRIDGES:
-        return path == "sensors/image.py" or here == "nodes"
+        return path == ROS_BRIDGES[library] or here == "nodes"
     if library == "torch":  # a tool imports it late, so that its absence is told in one line
         return path.startswith(TORCH_HOMES) or (here == "cli" and late)
     if library in ("rosbags", "mcap"):
@@ -131,7 +131,7 @@ def _may_use(path, here, library, late):
     if library == "rerun":
         return here == "view"
     if library == "open3d":
-        return here == "simulate"
+        return here == "simulate" or (here == "bench" and late)
     return True
 
 

@@ -112,3 +112,11 @@ class Bursts:
             )
         chosen: NDArray[np.complex64] = taken[list(self.plan.antennas)]
         return chosen
+
+
+def antenna_numbers(text: str) -> tuple[int, ...]:
+    """Numbers of antennas, such as "0,2,1", or none; raises ConfigError."""
+    try:
+        return tuple(int(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        raise ConfigError(f"antennas {text!r}; expected numbers from 0 on, as in 0,1,2") from None

@@ -49,7 +49,7 @@ def read(data: memoryview, losses: Losses) -> Iterator[CsiPacket]:
         part = datagram(payload, time_ns, losses)
         if part is None:
             continue
-        if parts and not _together(parts, part):
+        if parts and not together(parts, part):
             yield joined(parts)
             parts = []
         parts.append(part)
@@ -57,7 +57,7 @@ def read(data: memoryview, losses: Losses) -> Iterator[CsiPacket]:
         yield joined(parts)
 
 
-def _together(parts: list[Part], new: Part) -> bool:
+def together(parts: list[Part], new: Part) -> bool:
     """Whether a datagram is of the same packet as those before it."""
     first = parts[0]
     places = [part[1:3] for part in parts]

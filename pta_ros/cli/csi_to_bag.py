@@ -11,15 +11,6 @@ import sys
 from pathlib import Path
 
 from pta_ros.cli import run
-from pta_ros.errors import ConfigError
-
-
-def antennas(text: str) -> tuple[int, ...]:
-    """Numbers of antennas, such as "0,2,1"; for argparse and the node."""
-    try:
-        return tuple(int(part) for part in text.replace(",", " ").split())
-    except ValueError:
-        raise ConfigError(f"antennas {text!r}; expected numbers from 0 on, as in 0,1,2") from None
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -49,12 +40,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
     from pta_ros.bags.csi import capture_to_bag
-    from pta_ros.captures.bursts import Plan
+    from pta_ros.captures.bursts import Plan, antenna_numbers
 
     plan = Plan(
         packets=options.packets,
         gap_s=options.gap,
-        antennas=antennas(options.antennas),
+        antennas=antenna_numbers(options.antennas),
         streams=options.streams,
         source=options.source,
         center_hz=options.center_hz,

@@ -18,6 +18,7 @@ import scipy.io
 from pta_ros.datasets.clips import ClipFiles, Tree, file_stamp
 from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.frames import FloatArray
+from pta_ros.sensors.channel import from_db
 from pta_ros.sensors.depth_map import to_metres
 from pta_ros.skeleton import NUM_JOINTS
 
@@ -72,7 +73,11 @@ def read_lidar(path: Path) -> FloatArray:
 
 
 def read_csi(path: Path) -> FloatArray:
-    """Read a MATLAB file's CSIamp as float32 (3, 114, 10); NaN and inf are kept for the repair."""
+    """Read a MATLAB file's CSIamp, which is in dB, as linear float32 (3, 114, 10).
+
+    10^(v/10) of its values is a whole number: the card counts real and imaginary parts. NaN and inf
+    (-inf is 0 counts) are kept for the repair.
+    """
     try:
         content = scipy.io.loadmat(path, variable_names=["CSIamp"])
     except Exception as error:  # a damaged file takes scipy's parser anywhere
@@ -84,8 +89,7 @@ def read_csi(path: Path) -> FloatArray:
     if amplitude.shape != CSI_SHAPE or amplitude.dtype.kind not in "fiu":
         reason = f"CSIamp is {amplitude.dtype} of shape {amplitude.shape}"
         raise DecodeError(str(path), reason, f"real numbers {CSI_SHAPE}")
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.ascontiguousarray(amplitude, dtype=np.float32)
+    return np.ascontiguousarray(from_db(amplitude))
 
 
 def read_ground_truth(path: Path) -> FloatArray:

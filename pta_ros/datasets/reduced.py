@@ -26,7 +26,7 @@ from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.sensors import sensors_to_config
 from pta_ros.sensors.base import Sensor
 
-FORMAT = 4
+FORMAT = 5
 
 #: Frames of more values than this are not stored: a data set of full depth images would take
 #: hundreds of gigabytes for the one time that a frozen encoder needs each of them.

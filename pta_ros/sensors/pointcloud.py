@@ -174,8 +174,7 @@ def _by_library(
     message that it is given: so it gets a plain copy.
     """
     try:
-        from sensor_msgs.msg import PointCloud2, PointField
-        from sensor_msgs_py.point_cloud2 import read_points
+        from sensor_msgs_py import point_cloud2
     except ImportError:
         reason = ", ".join(f"{field.name} of datatype {field.datatype}" for field in fields)
         expected = "FLOAT32 (7) or FLOAT64 (8) (others need sensor_msgs_py from a ROS distribution)"
@@ -187,11 +186,11 @@ def _by_library(
         np.dtype(np.uint8),
         0,
     )
-    plain = PointCloud2(
+    plain = point_cloud2.PointCloud2(
         height=1,
         width=layout.count,
         fields=[
-            PointField(name=n, offset=f.offset, datatype=f.datatype, count=1)
+            point_cloud2.PointField(name=n, offset=f.offset, datatype=f.datatype, count=1)
             for n, f in zip("xyz", fields, strict=True)
         ],
         is_bigendian=layout.big_endian,
@@ -199,6 +198,6 @@ def _by_library(
         row_step=layout.point_step * layout.count,
     )
     plain.data = rows.tobytes()
-    points = read_points(plain, ["x", "y", "z"])
+    points = point_cloud2.read_points(plain, ["x", "y", "z"])
     shape = (layout.height, layout.width)
     return tuple(points[name].reshape(shape) for name in "xyz")

@@ -1,7 +1,7 @@
 """Clouds made smaller: exact repeats dropped, large ones thinned evenly. Numpy is enough.
 
 open3d's voxel_down_sample averages the points of a cell and takes many times as long: see
-`bench_sensors`.
+`bench_clouds`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ _MIX = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
 def distinct(points: FloatArray) -> FloatArray:
     """Drop exact repeats of (N, 3) points, keeping the order of first occurrence."""
     points = np.ascontiguousarray(points)
-    bits = points.view(np.uint32).astype(np.uint64)
-    mixed = [bits[:, axis] * np.uint64(factor) for axis, factor in enumerate(_MIX)]
-    keys = np.sort(mixed[0] ^ mixed[1] ^ mixed[2])
+    keys = np.zeros(len(points), np.uint64)
+    for axis, factor in enumerate(_MIX):
+        keys ^= points.view(np.uint32)[:, axis] * np.uint64(factor)
+    keys.sort()
     if not (keys[1:] == keys[:-1]).any():  # the common case: equal points have equal keys
         return points
     rows = points.view(np.dtype((np.void, points.dtype.itemsize * 3)))
@@ -36,26 +37,28 @@ def thinned(points: FloatArray, most: int) -> FloatArray:
 
     Cells grow until so few are left. A cloud that is small enough comes back as it is.
     """
-    cell = CELL_M
-    while len(points) > most:
-        low = points.min(axis=0)
-        cells = np.floor((points.max(axis=0) - low).astype(np.float64) / cell) + 1
+    cell, planes = CELL_M, points.T
+    while planes.shape[1] > most:
+        low = planes.min(axis=1)
+        cells = np.floor((planes.max(axis=1) - low).astype(np.float64) / cell) + 1
         # The table of cells must not take more memory than the points.
-        if cells.prod() <= 2 * len(points):
-            points = points[_firsts(points, low, cell, cells.astype(np.int64))]
+        if cells.prod() <= 2 * planes.shape[1]:
+            planes = planes.take(_firsts(planes, low, cell, cells.astype(np.int64)), axis=1)
         cell *= _GROWTH
-    return points
+    return points if planes.shape[1] == len(points) else planes.T
 
 
 def _firsts(
-    points: FloatArray, low: FloatArray, cell: float, cells: NDArray[np.int64]
+    planes: FloatArray, low: FloatArray, cell: float, cells: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Index of the first point in each occupied cell, in the points' order."""
-    keys = np.zeros(len(points), np.int32)
+    """Index of the first of (3, N) points in each occupied cell, in the points' order."""
+    count = planes.shape[1]
+    keys = np.zeros(count, np.intp)  # as indices are, or numpy copies them
     for axis in range(3):
-        places = ((points[:, axis] - low[axis]) / np.float32(cell)).astype(np.int32)
-        keys *= np.int32(cells[axis])
+        places = ((planes[axis] - low[axis]) * np.float32(1 / cell)).astype(np.int32)
+        keys *= cells[axis]
         keys += np.minimum(places, np.int32(cells[axis] - 1), out=places)
-    first, order = np.empty(int(cells.prod()), np.int32), np.arange(len(points), dtype=np.int32)
-    first[keys[::-1]] = order[::-1]  # of several values for one cell the last counts
-    return np.flatnonzero(first[keys] == order)
+    first = np.full(int(cells.prod()), -1, np.int32)
+    first[keys[::-1]] = np.arange(count - 1, -1, -1, dtype=np.int32)  # the last of several counts
+    del keys, places  # memory
+    return np.sort(first[first >= 0]).astype(np.int64)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray
+from pta_ros.sensors.channel import amplitudes, bandwidth_mhz, regrid
 from pta_ros.sensors.csi import coherence_of
 from pta_ros.sensors.window import WindowSensor, divides, held, pool, reject_values
-from pta_ros.sensors.wire import as_floats, read, read_size
 
 
 @dataclass(frozen=True)
@@ -66,16 +66,17 @@ class WifiSensor(WindowSensor):
 
     def decode(self, msg: Any, source: str) -> FloatArray:
         """Read a pta_msgs/CsiFrame whose antennas are the links: (packets in it, 270)."""
-        names = ("antennas", "subcarriers", "packets")
-        links, subcarriers, count = (read_size(msg, name, source) for name in names)
-        if (links, subcarriers) != (self.links, self.subcarriers) or count < 1:
-            found = f"antennas, subcarriers, packets = {links, subcarriers, count}"
-            raise DecodeError(source, found, f"{self.links, self.subcarriers}, 1 or more")
-        amplitude = as_floats(read(msg, "amplitude", source), "amplitude", source)
-        if amplitude.size != links * subcarriers * count:
-            expected = f"{links * subcarriers * count}"
-            raise DecodeError(source, f"{amplitude.size} amplitudes", expected)
-        return np.ascontiguousarray(amplitude.reshape(-1, count).T)
+        array = amplitudes(msg, source)
+        if len(array) != self.links:
+            raise DecodeError(
+                source,
+                f"{len(array)} antennas (antennas, subcarriers, packets = {array.shape})",
+                f"{self.links} links, as the model was trained with: train with sensors: wifi: "
+                f"links: {len(array)}, or choose {self.links} in the driver (csi_node: antennas)",
+            )
+        # The bandwidth of XRF55's receivers is not published: the sender's is taken as the model's.
+        array = regrid(array, msg, self.subcarriers, bandwidth_mhz(msg), source)
+        return np.ascontiguousarray(array.reshape(-1, array.shape[2]).T)
 
     def fields(self, array: NDArray[Any]) -> dict[str, Any]:
         """A pta_msgs/CsiFrame of packets (n, links * subcarriers)."""

@@ -13,10 +13,11 @@ import scipy.io
 
 from pta_ros.datasets.mmfi import FOLDERS
 from pta_ros.errors import DatasetError
+from pta_ros.sensors.channel import to_db
 from pta_ros.simulate.recording import Recording, SimFrame, scene_of
 from pta_ros.simulate.tree import PARTIAL
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # CSI in dB, as in MM-Fi
 FULL_FRAMES = 297  # of a clip of the real data set
 RATE_HZ = 10.0
 
@@ -81,7 +82,7 @@ def _write_frame(folder: Path, number: int, frame: SimFrame) -> None:
     if not cv2.imwrite(str(png), frame.depth_mm, _FAST_PNG):
         raise DatasetError(f"{png}: could not be written; check the space left on the disk")
     frame.lidar_m.astype(np.float64).tofile(cloud)
-    csi = {"CSIamp": frame.csi, "CSIphase": np.zeros_like(frame.csi)}
+    csi = {"CSIamp": to_db(frame.csi), "CSIphase": np.zeros_like(frame.csi)}
     scipy.io.savemat(channel, csi)
 
 

@@ -214,3 +214,13 @@ def test_a_lidar_that_sees_nobody_is_empty_and_no_less_received(clip, run, tmp_p
     lidar = next(s for s in done.statuses if s.modality == "lidar")
     assert (lidar.received, lidar.corrupt, lidar.dropped >= 10) == (30, 0, True)
     assert len(done.stamp_ns) >= 28
+
+
+def test_a_topic_of_another_type_is_named_with_what_to_do(source, clip, tmp_path):
+    from pta_ros.bags.messages import header, message
+
+    with BagWriter(tmp_path / "planar") as bag:
+        scan = message("sensor_msgs/msg/LaserScan", header=header(T0, "here"))
+        bag.write("/lidar/points", T0, scan)
+    with pytest.raises(ConfigError, match=r"LaserScan; expected .*PointCloud2: a planar scan"):
+        source(tmp_path / "planar")

@@ -1,0 +1,37 @@
+"""`bench_clouds`: how long a LiDAR's messages take to the model's input, and open3d beside it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pta_ros.cli import run, write_json
+from pta_ros.metrics.bound import as_records, bounds_text, exit_code
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser("bench_clouds", description=__doc__)
+    parser.add_argument("--repeats", type=int, default=50, help="of each kind (default 50)")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    return parser.parse_args(arguments)
+
+
+def _main(arguments: list[str] | None) -> int:
+    options = parse(arguments)
+    from pta_ros.bench.clouds import bench_clouds
+
+    times = bench_clouds(options.repeats)
+    bounds = times.bounds()
+    print("\n".join([*times.notes(), bounds_text(bounds)]))
+    write_json(options.json, {**times.to_dict(), "bounds": as_records(bounds)})
+    return exit_code(bounds)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Console script; returns the exit code."""
+    return run(lambda: _main(arguments))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
