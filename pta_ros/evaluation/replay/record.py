@@ -33,14 +33,12 @@ class Change:
 class Heard:
     """What came of one sensor: from `topic` (empty: none in the bag, `absent` says what is there).
 
-    `refused` is what the decoder refused, the most frequent reason first. `delay_ns` is the
-    smallest delay from stamp to receipt, on the replay's clock; None where no stamp says.
+    `refused` is what the decoder refused, the most frequent reason first.
     """
 
     topic: str = ""
     messages: int = 0
     refused: tuple[Refused, ...] = ()
-    delay_ns: int | None = None
     absent: str = ""
 
 

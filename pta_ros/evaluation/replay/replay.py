@@ -58,21 +58,16 @@ class _Hearing:
 
     def __init__(self) -> None:
         self._messages, self._refusals = 0, Refusals()
-        self._delay_ns: int | None = None
 
-    def add(self, content: object, now_ns: int) -> None:
+    def add(self, content: object) -> None:
         """Take note of one message: its frame, or why it was refused."""
         self._messages += 1
         if isinstance(content, DecodeError):
             self._refusals.add(content)
-        elif isinstance(content, Frame) and content.stamp_ns > 0:
-            delay_ns = now_ns - content.stamp_ns
-            smallest = self._delay_ns is None or delay_ns < self._delay_ns
-            self._delay_ns = delay_ns if smallest else self._delay_ns
 
     def heard(self, topic: str, absent: str) -> Heard:
         """All of it."""
-        return Heard(topic, self._messages, self._refusals.most(), self._delay_ns, absent)
+        return Heard(topic, self._messages, self._refusals.most(), absent)
 
 
 class Replay:
@@ -195,7 +190,7 @@ class Replay:
     def _take(self, arrival: Arrival) -> None:
         content, now_ns = arrival.content, arrival.time_ns
         if arrival.modality:
-            self._hearing[arrival.modality].add(content, now_ns)
+            self._hearing[arrival.modality].add(content)
         if isinstance(content, Truth):
             self._truth.add(content.stamp_ns, content.joints_m)
             self._tell(lambda observer: observer.truth(content.stamp_ns, content.joints_m))

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pta_ros.clock import NS
 from pta_ros.evaluation.replay.record import Heard, Replayed
 from pta_ros.evaluation.report import scores
 from pta_ros.evaluation.report.scores import LIVE
-from pta_ros.fusion.config import STAMP_POLICIES
-
-#: Stamps farther than this from the time of receipt explain a sensor that never delivers.
-_FAR_NS = NS // 5
 
 
 @dataclass(frozen=True)
@@ -67,10 +62,8 @@ def _why(run: Replayed, modality: str, heard: Heard) -> str:
         few = "all" if most.count == heard.messages else f"{most.count} of"
         more = f"; {len(heard.refused) - 1} other kinds of reason" if heard.refused[1:] else ""
         return f"{few} {counted} refused: {most.reason}{more}"
-    reason = _last_reason(run, modality)
-    clock = "" if "stamp_policy" in reason else _clock(modality, heard)
-    told = "; ".join(filter(None, (reason, clock)))
-    return f"{counted}, none in an estimate: {told or 'the recording ends before one was due'}"
+    reason = _last_reason(run, modality) or "the recording ends before one was due"
+    return f"{counted}, none in an estimate: {reason}"
 
 
 def _last_reason(run: Replayed, modality: str) -> str:
@@ -78,14 +71,3 @@ def _last_reason(run: Replayed, modality: str) -> str:
     said = [c.reason for c in run.changes if c.modality == modality and c.reason]
     said += [status.reason for status in run.statuses if status.modality == modality]
     return next((reason for reason in reversed(said) if reason), "")
-
-
-def _clock(modality: str, heard: Heard) -> str:
-    """The offset of a sensor's clock with the settings that cure it; empty when it is small."""
-    if heard.delay_ns is None or abs(heard.delay_ns) <= _FAR_NS:
-        return ""
-    way = "behind" if heard.delay_ns > 0 else "ahead of"
-    known = [policy for policy in ("align", "receive") if policy in STAMP_POLICIES]
-    cure = " or ".join(known) if "align" in known else ""
-    setting = f"{modality}.stamp_policy: {cure}" if cure else f"{modality}.offset_s"
-    return f"its stamps are {abs(heard.delay_ns) / NS:.3f} s {way} the clock; set {setting}"

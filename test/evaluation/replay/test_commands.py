@@ -133,8 +133,8 @@ def test_a_clock_that_is_far_off_is_told_with_its_setting(clip, tmp_path, capsys
     assert evaluate_bag.main(given) == 0
     line = capsys.readouterr().out.splitlines()[0]
     assert line.startswith("lidar never delivered: 20 messages")
-    assert "2.000 s behind" in line
-    assert "lidar.offset_s" in line or "lidar.stamp_policy" in line
+    assert "2.0 s behind" in line
+    assert "lidar.stamp_policy" in line
 
 
 def test_one_frame_is_no_estimate_and_says_why(write_bag, tmp_path, capsys):
