@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 pytest.importorskip("rosbags")
 
 from pta_ros.bags.bag import Bag, BagWriter
-from pta_ros.bags.messages import TRUE_POSE, reading, true_pose
+from pta_ros.bags.messages import TRUE_POSE, camera_info, reading, true_pose
 from pta_ros.datasets.mmfi import FOLDERS, MmfiTree
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan
 from pta_ros.evaluation.replay.source import find_source, replay
@@ -38,7 +38,8 @@ class Clip:
         sensors = {m: SENSORS[m]() for m in arrays}
         found = {f"/{s.topic}": reading(s, arrays[m], stamp_ns) for m, s in sensors.items()}
         truth = true_pose(self._clip.joints(1 + n % 2), stamp_ns, "synthetic")
-        return {**found, TRUE_POSE[0]: truth}
+        info = camera_info(SENSORS["depth"]().camera, stamp_ns)
+        return {**found, TRUE_POSE[0]: truth, "/depth/camera_info": info}
 
 
 @pytest.fixture(scope="session")
