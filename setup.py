@@ -10,10 +10,12 @@ NODES = (
     "sensor_node",
     "sim_node",
     "rf_sim_node",
+    "csi_node",
     "monitor_node",
     "player_node",
     "recorder_node",
     "view_node",
+    "doctor",
 )
 TOOLS = (
     "make_mmfi",
@@ -28,6 +30,7 @@ TOOLS = (
     "bench_heads",
     "bench_cameras",
     "mmfi_to_bag",
+    "csi_to_bag",
     "make_xrf55_bag",
     "pta_demo",
 )

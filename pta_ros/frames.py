@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -58,7 +59,10 @@ class StreamStatus:
     Counters run since the stream was made: `received` (usable or not), `used` (in an estimate),
     `dropped` (superseded, duplicate or out of policy), `corrupt` (failed decode or check).
     `lost` estimates messages lost on the way, from gaps between stamps at the stream's own period.
-    `reason` says in words why the stream is not LIVE, empty when it is.
+    `reason` says in words why the stream is not LIVE, empty when it is. `restamped` messages got
+    another stamp than their own, `remark` says in words why when no setting asked for it, and
+    `behind_s` how far the sensor's clock was found behind, with the shortest way here (NaN:
+    unknown). Without a frame for `stale_limit_s` the stream is STALE.
     """
 
     modality: str
@@ -72,6 +76,10 @@ class StreamStatus:
     corrupt: int = 0
     lost: int = 0
     reason: str = ""
+    restamped: int = 0
+    remark: str = ""
+    behind_s: float = math.nan
+    stale_limit_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

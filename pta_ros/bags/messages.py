@@ -13,7 +13,6 @@ from pta_ros.clock import NS
 from pta_ros.errors import DatasetError
 from pta_ros.frames import FloatArray
 from pta_ros.sensors import DepthSensor, Sensor
-from pta_ros.sensors.camera import CAMERA_INFO, Intrinsics
 from pta_ros.skeleton import skeleton_fields
 
 #: Topic and type of a pose's and of an activity's ground truth.
@@ -27,16 +26,11 @@ def reading(sensor: Sensor, array: NDArray[Any], stamp_ns: int) -> Any:
     return message(sensor.message_type, header=head, **sensor.device, **sensor.fields(array))
 
 
-def camera_info(camera: Intrinsics, stamp_ns: int, frame_id: str = DepthSensor.frame_id) -> Any:
-    """The sensor_msgs/msg/CameraInfo of a camera."""
-    k = [camera.fx, 0, camera.cx, 0, camera.fy, camera.cy, 0, 0, 1]
-    p = [camera.fx, 0, camera.cx, 0, 0, camera.fy, camera.cy, 0, 0, 0, 1, 0]
-    model = "rational_polynomial" if len(camera.distortion) > 5 else "plumb_bob"
-    return message(
-        CAMERA_INFO, header=header(stamp_ns, frame_id), width=camera.width, height=camera.height,
-        distortion_model=model, d=np.array(camera.distortion or (0.0,) * 5), k=np.array(k, float),
-        r=np.eye(3).ravel(), p=np.array(p, float),
-    )  # fmt: skip
+def beside(sensor: Sensor, stamp_ns: int) -> dict[str, Any]:
+    """Topic -> message of what the data set's device would send beside a reading."""
+    head = header(stamp_ns, sensor.frame_id)
+    sides = sensor.side_fields().items()
+    return {f"/{topic}": message(kind, header=head, **given) for topic, (kind, given) in sides}
 
 
 def true_pose(joints_m: FloatArray, stamp_ns: int, origin: str) -> Any:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pta_ros.fusion.engine import Engine
 
 SUITE = "suite"
-#: The folder of the suite for each set of sensors.
-SUITES = {"mmfi": "config/faults", "xrf55": "config/faults_xrf55"}
 INTERRUPTED = 130
 
 
@@ -43,7 +41,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--params", type=Path, help="the fusion node's parameter file")
     parser.add_argument(
         "--topic", action="append", default=[], metavar="MODALITY=TOPIC",
-        help="topic of a sensor in the bag, or of truth ('truth=': go without)",
+        help="topic of a sensor, as the parameter topic, or of truth ('truth=': go without)",
     )  # fmt: skip
     parser.add_argument(
         "--clock", default="auto", choices=("auto", "receipt", "stamps"),
@@ -55,12 +53,20 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--check", action="store_true", help="exit with 3 when a faulty sensor costs too much"
     )
     parser.add_argument("--device", default="", help="cpu, cuda, cuda:N or auto (the parameters')")
+    parser.add_argument(
+        "--doctor", action="store_true",
+        help="replay nothing: list the topics that could feed a sensor, and say what to set",
+    )  # fmt: skip
+    parser.add_argument("--yaml", type=Path, help="with --doctor: write the parameter file")
     return parser.parse_args(arguments)
 
 
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
+    if options.doctor:
+        return _doctor(options)
     from pta_ros.bags.bag import Bag
+    from pta_ros.evaluation.faults.suites import read_plans
     from pta_ros.evaluation.replay.source import find_source
     from pta_ros.evaluation.report.files import kept_folder, write_report
 
@@ -85,6 +91,22 @@ def _main(arguments: list[str] | None) -> int:
         print(bounds_text(bounds))
     print(f"written: {page}" + (f", {options.rrd}" if options.rrd else ""))
     return exit_code(bounds)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    """0 when every sensor of the model has a topic that delivers, 1 otherwise, 2 on an error."""
+    from pta_ros.checkpoint import load
+    from pta_ros.doctor.recording import examine
+    from pta_ros.doctor.text import tell
+    from pta_ros.errors import PtaError
+    from pta_ros.home import model_folder
+
+    try:
+        found = examine(options.bag, load(model_folder(options.model)).sensors)
+        return tell(found, options.yaml)
+    except (PtaError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
 
 
 def _replayed(
@@ -126,28 +148,6 @@ def _check_watching(options: argparse.Namespace, engine: Engine) -> None:
         )
 
 
-def read_plans(names: list[str], sensors: str) -> Iterator[FaultPlan]:
-    """The plans of files, of all YAML files of folders, and of the suite for a set of sensors.
-
-    Raises ConfigError for a plan that no sensor of the set could have.
-    """
-    from pta_ros.evaluation.faults.injector import read_faults
-    from pta_ros.home import shipped
-    from pta_ros.sensors import sensors_of
-
-    for name in names:
-        path = (shipped(SUITES[sensors]) or Path(SUITE)) if name == SUITE else Path(name)
-        files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
-        if not files:
-            raise ConfigError(f"{path}: no .yaml file in it; expected plans of faults")
-        for file in files:
-            plan = read_faults(file)
-            if strange := sorted({f.modality for f in plan.faults} - set(sensors_of(sensors))):
-                expected = ", ".join(sensors_of(sensors))
-                raise ConfigError(f"{file}: faults of {strange}; the model's sensors: {expected}")
-            yield plan
-
-
 def _engine(options: argparse.Namespace) -> Engine:
     from pta_ros.checkpoint import modalities_of
     from pta_ros.fusion.engine import Engine
@@ -179,10 +179,11 @@ def _replays(
 ) -> Iterator[tuple[Case, Measured]]:
     """The fault-free replay, then every plan and, where one sensor is at fault, it dropped."""
     from pta_ros.evaluation.replay.source import FAULT_FREE, dropped_instead, replay
+    from pta_ros.evaluation.report import words
+    from pta_ros.evaluation.report.delivery import notes
     from pta_ros.evaluation.report.files import Case
     from pta_ros.evaluation.report.measure import measure
     from pta_ros.evaluation.report.scores import score
-    from pta_ros.evaluation.report.words import verdict
 
     references: dict[Any, Any] = {}
     free = None
@@ -194,12 +195,13 @@ def _replays(
                 references[instead.faults] = replay(engine, bag, source, instead)
             case = Case(case.run, changed(references[instead.faults], name=instead.name))
         scored = score(case.run)
-        for loss in () if free else case.run.losses:
-            print(f"note: {loss}", file=sys.stderr)
-        free = free or scored
         reference = score(case.reference) if case.reference else None
-        seen = measure(scored, free, reference)
-        print(f"{plan.name}: {verdict(seen)}", flush=True)
+        seen = measure(scored, free or scored, reference)
+        if free is None:
+            print("".join(f"{words.never_delivered(each)}\n" for each in seen.undelivered), end="")
+            print("".join(f"note: {text}\n" for text in notes(case.run)), end="", file=sys.stderr)
+        free = free or scored
+        print(f"{plan.name}: {words.verdict(seen)}", flush=True)
         yield case, seen
 
 

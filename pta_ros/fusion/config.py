@@ -9,7 +9,7 @@ from pta_ros.fusion.transforms import pose_form
 from pta_ros.sensors import SENSORS
 from pta_ros.settings import HIDDEN, LIVE, Group, param
 
-STAMP_POLICIES = ("receive", "reject")
+STAMP_POLICIES = ("stamp", "receive", "align", "reject")
 IMAGE, CLOUD = "sensor_msgs/msg/Image", "sensor_msgs/msg/PointCloud2"
 #: Message type of an image topic that is not raw.
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
@@ -35,8 +35,9 @@ class StreamConfig(Group):
         2, "identical repeats that make it frozen; 0 allows repeats", low=0, high=50
     )
     stamp_policy: str = param(
-        "receive",
-        "zero or future stamps: take the time of receipt, or reject",
+        "stamp",
+        "the sensor's stamp (receipt for a zero or future one); receive: always the receipt; "
+        "align: the stamp moved by the clocks' measured offset; reject: no zero or future one",
         choices=STAMP_POLICIES,
     )
     history: int = param(8, "frames that are kept", low=1, high=1000, change=HIDDEN)

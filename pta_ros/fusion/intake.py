@@ -44,6 +44,7 @@ class Intake:
         #: The frame that the latest message's reading is in.
         self.frame_id = ""
         self._untold: dict[str, str] = {}
+        self._odd = ""  # what the latest message told wrongly
         self.type = params.message_type(sensor.modality)
         self.needs_transforms = params.needs_transforms
         self._moves, self._frame = bool(params.frame), plain(params.frame)
@@ -56,6 +57,7 @@ class Intake:
         """The reduced reading of one message that came in at `now_ns`; raises DecodeError."""
         try:
             array = self.sensor.decode(msg, self.topic)
+            self._odd = self.sensor.remark(msg, self.topic)
             if self._moves:
                 array = self._moved(array, msg)
             array = self.sensor.receive(array, self.topic)
@@ -84,7 +86,11 @@ class Intake:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What an operator should know of this stream now although it is read, in words."""
-        return (*self.sensor.remarks(self.topic), *self._untold.values())
+        return (
+            *self.sensor.remarks(self.topic),
+            *self._untold.values(),
+            *filter(None, [self._odd]),
+        )
 
     def _moved(self, points_m: FloatArray, msg: Any) -> FloatArray:
         """The points in the frame that the model's data were in."""

@@ -1,14 +1,14 @@
 """The rules of stamps and repeated contents that every stream keeps, of frames or of packets.
 
-Which stamp a message gets on the common clock, when its content counts as frozen, how fast messages
-come and how many were lost, and when the clock itself jumped back.
+When a content counts as frozen, how fast messages come, how many were lost, how long a silence is
+too long, and when the consumer's clock itself jumped back.
 """
 
 from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from statistics import median
+from statistics import median, median_low
 
 from pta_ros.clock import NS, to_ns
 from pta_ros.frames import FloatArray
@@ -22,6 +22,13 @@ RATE_WINDOW_NS = 2 * NS
 #: a gap of 1.65 periods lost one frame, jitter of half a period lost none.
 _GAP_SLACK = 0.35
 _MIN_GAPS = 4
+#: So many gaps in a row, all alike, are a new rate; by chance (half of all frames lost) so many
+#: gaps of two periods come once in 65,000 frames.
+_CHANGE_RUN = 8
+#: Slower sensors are silent between their messages.
+_LONGEST_PERIOD_NS = 2 * NS
+#: So many of its own periods a sensor may be silent: one frame lost, and half a period late.
+PATIENCE = 2.5
 
 
 class ClockWatch:
@@ -36,18 +43,6 @@ class ClockWatch:
         jumped = latest is not None and now_ns < latest - to_ns(CLOCK_JUMP_S)
         self._latest_ns = now_ns if jumped or latest is None else max(latest, now_ns)
         return jumped
-
-
-def place(raw_ns: int, now_ns: int, config: StreamConfig) -> tuple[int, str]:
-    """A sensor's stamp on the common clock (ns), and why it is ruled out (empty: it is not)."""
-    stamp_ns = raw_ns + to_ns(config.offset_s)
-    ahead_ns = stamp_ns - now_ns
-    if raw_ns > 0 and ahead_ns <= to_ns(config.future_tolerance_s):
-        return stamp_ns, ""
-    if config.stamp_policy == "receive":
-        return now_ns, ""
-    ahead = f"stamps lie {ahead_ns / NS:.3f} s in the future"
-    return stamp_ns, "stamps are zero" if raw_ns <= 0 else ahead
 
 
 class FreezeRule:
@@ -81,44 +76,73 @@ class RateMeter:
     """Rate and losses of one stream, from the stamps (ns) of its usable frames.
 
     A gap of several median periods means that frames were lost on the way, unless unusable
-    messages arrived in it (they account for the missing ones). Gaps over `silence_ns` are a silent
-    sensor, which its STALE state reports, and no loss.
+    messages arrived in it (they account for the missing ones). Gaps over `limit_ns` are a silent
+    sensor, which its STALE state reports, and no loss. Where gaps go on to be another length, each
+    like the one before, the rate has changed and nothing was lost: loss strikes at random.
+
+    The limit is `silence_ns`, or `patience` periods where that is longer: a slow sensor is not
+    silent between its messages.
     """
 
-    def __init__(self, silence_ns: int) -> None:
+    def __init__(self, silence_ns: int, patience: float = PATIENCE) -> None:
         self.lost = 0
-        self._silence_ns = silence_ns
+        self._silence_ns, self._patience = silence_ns, patience
         self._stamps: list[int] = []
-        self._gaps: deque[int] = deque(maxlen=20)
+        self._gaps: deque[float] = deque(maxlen=20)
+        self._losses: deque[int] = deque(maxlen=_CHANGE_RUN)  # within each of the last gaps
+
+    @property
+    def limit_ns(self) -> float:
+        """Without a frame for so long the sensor is silent."""
+        return max(self._silence_ns, self._patience * self.period_ns)
 
     def add(self, stamp_ns: int, unusable: int = 0) -> None:
         """Take one usable frame; `unusable` messages came since the one before it."""
         stamps = self._stamps
         if not stamps or stamp_ns > stamps[-1]:
-            self._count_lost(stamp_ns, unusable)
+            self._note_gap(stamp_ns, unusable)
         elif self.lost:
             self.lost -= 1  # it was only late
         insort(stamps, stamp_ns)
-        while stamps[0] < stamps[-1] - RATE_WINDOW_NS:
+        window_ns = self._window_ns
+        while stamps[0] < stamps[-1] - window_ns:
             stamps.pop(0)
 
-    def _count_lost(self, stamp_ns: int, unusable: int) -> None:
+    def _note_gap(self, stamp_ns: int, unusable: int) -> None:
         gap = stamp_ns - self._stamps[-1] if self._stamps else 0
-        if not 0 < gap <= self._silence_ns:
+        if not 0 < gap <= max(self._silence_ns, _LONGEST_PERIOD_NS):
             return
-        if period_ns := self.period_ns:
-            missing = int(gap / period_ns + _GAP_SLACK) - 1
-            self.lost += max(0, missing - unusable)
-        self._gaps.append(gap)
+        missing = 0
+        if (period_ns := self.period_ns) and gap <= self.limit_ns:
+            missing = max(0, int(gap / period_ns + _GAP_SLACK) - 1 - unusable)
+        self.lost += missing
+        self._losses.append(missing)
+        self._gaps.append(gap / (1 + unusable))
+        self._follow()
+
+    def _follow(self) -> None:
+        """Take the newest gaps alone for the period where they are alike, and unlike it."""
+        newest = list(self._gaps)[-_CHANGE_RUN:]
+        period, usual = median_low(newest), median_low(self._gaps)
+        alike = all(abs(gap / period - 1) <= _GAP_SLACK for gap in newest)
+        if len(newest) < _CHANGE_RUN or not alike or abs(period / usual - 1) <= _GAP_SLACK:
+            return
+        self.lost -= sum(self._losses)
+        self._losses.clear()
+        self._gaps = deque(newest, self._gaps.maxlen)
 
     @property
     def period_ns(self) -> float:
         """The median gap between stamps; 0 while too few are known."""
         return float(median(self._gaps)) if len(self._gaps) >= _MIN_GAPS else 0.0
 
+    @property
+    def _window_ns(self) -> float:
+        return max(RATE_WINDOW_NS, 3 * self.period_ns)
+
     def rate_hz(self, now_ns: int) -> float:
-        """Frames per second over the last 2 s of stamps; falls while nothing comes."""
-        stamps = [s for s in self._stamps if s >= now_ns - RATE_WINDOW_NS]
+        """Frames per second over the last 2 s of stamps (3 periods); falls while nothing comes."""
+        stamps = [s for s in self._stamps if s >= now_ns - self._window_ns]
         if len(stamps) < 2:
             return 0.0
         span, gaps = stamps[-1] - stamps[0], len(stamps) - 1
@@ -129,3 +153,4 @@ class RateMeter:
         """Forget the stamps (the clock jumped), keep the count of lost frames."""
         self._stamps.clear()
         self._gaps.clear()
+        self._losses.clear()

@@ -2,14 +2,17 @@
 
 States and their changes (ages and waits are by the clock that the caller passes in):
 - MISSING -> LIVE at the first good frame, so that start-up is quick.
-- LIVE -> STALE when the newest usable stamp is older than `stale_after_s`. Repeats of old stamps
-  do not refresh it, so a frozen sensor that resends its last message goes STALE.
+- LIVE -> STALE when the newest usable stamp is older than the stale limit: `stale_after_s`, or a
+  few of the sensor's own periods where it is slow. Repeats of old stamps do not refresh it, so a
+  frozen sensor that resends its last message goes STALE.
 - any -> CORRUPT at the first message that failed its check, and at the `freeze_frames`-th frame
   in a row whose content is bit for bit that of the frame before it (a real sensor has noise).
+- any -> EMPTY at a message in which the sensor sees nobody: it works, its message is dropped, and
+  it is LIVE again at the first good frame.
 - STALE or CORRUPT -> LIVE after `recover_frames` good frames in a row, without a wait longer than
-  `stale_after_s` between them.
-- CORRUPT -> STALE when no message at all came for `stale_after_s`: the sensor is silent now, no
-  longer wrong; the reason keeps the last error.
+  the stale limit between them.
+- CORRUPT or EMPTY -> STALE when no message at all came for the stale limit: the sensor is silent
+  now; the reason keeps what it said last.
 - A clock that goes back resets to MISSING. An old stamp under a steady clock is a late frame.
 
 Counters add up at any time: received = used + dropped + corrupt + waiting.
@@ -21,10 +24,12 @@ import math
 from dataclasses import replace
 
 from pta_ros.clock import NS, to_ns
+from pta_ros.errors import NobodySeen
 from pta_ros.frames import Frame, StreamState, StreamStatus
 from pta_ros.fusion.buffer import FrameBuffer
+from pta_ros.fusion.clocks import SensorClock
 from pta_ros.fusion.config import StreamConfig
-from pta_ros.fusion.stamps import ClockWatch, FreezeRule, RateMeter, place
+from pta_ros.fusion.stamps import PATIENCE, ClockWatch, FreezeRule, RateMeter
 
 __all__ = ["Stream", "StreamConfig"]
 
@@ -36,14 +41,16 @@ class Stream:
     are kept by reference and must not be changed afterwards.
     """
 
-    def __init__(self, modality: str, config: StreamConfig) -> None:
+    def __init__(self, modality: str, config: StreamConfig, patience: float = PATIENCE) -> None:
+        """`patience`: so many of its own periods it may be silent, `stale_after_s` at least."""
         self.modality = modality
         self.config = config
         self._freeze = FreezeRule(config)
         self._enabled = config.enabled
         self._received = self._dropped = self._corrupt = 0
         self._clock = ClockWatch()
-        self._rate = RateMeter(to_ns(config.stale_after_s))
+        self._sensor_clock = SensorClock(modality, config)
+        self._rate = RateMeter(to_ns(config.stale_after_s), patience)
         #: Its `take` and `settle` use frames that `nearest` gave.
         self.buffer = FrameBuffer(config.history)
         self._forget()
@@ -53,6 +60,7 @@ class Stream:
         self._newest_ns: int | None = None  # stamp of the newest usable frame
         self._heard_ns = 0  # when the last message came, usable or not
         self._raw_ns = 0  # the sensor's own stamp on the frame before
+        self._sensor_clock.forget()
         self._freeze.forget()
         self._good_run = self._unusable = 0
         self._note = ""  # why the last message was of no use
@@ -73,9 +81,12 @@ class Stream:
         return True
 
     def reject(self, error: Exception, now_ns: int) -> None:
-        """Take note of one message that failed to decode or failed its check."""
+        """Take note of one message that failed to decode or its check, or shows nobody."""
         self._hear(now_ns)
-        self._mark_corrupt(str(error))
+        if isinstance(error, NobodySeen):
+            self._mark_empty(error)
+        else:
+            self._mark_corrupt(str(error))
 
     def _hear(self, now_ns: int) -> None:
         self._tick(now_ns)
@@ -85,13 +96,14 @@ class Stream:
 
     def _placed(self, frame: Frame, now_ns: int) -> Frame | None:
         """The frame with its stamp on the common clock; None when the stamp rules it out."""
-        stamp, why = place(frame.stamp_ns, now_ns, self.config)
-        advances = not 0 < frame.stamp_ns == self._raw_ns and self.buffer.admits(stamp)
-        if why or not advances:
-            self._note = why or "stamps do not advance"
+        placed = self._sensor_clock.place(frame.stamp_ns, now_ns)
+        counts = self.config.stamp_policy != "receive"
+        again = counts and 0 < frame.stamp_ns == self._raw_ns
+        if placed.why or again or not self.buffer.admits(placed.stamp_ns):
+            self._note = placed.why or "stamps do not advance"
             return None
         self._raw_ns = frame.stamp_ns
-        return replace(frame, stamp_ns=stamp)
+        return replace(frame, stamp_ns=placed.stamp_ns)
 
     def _note_repeat(self) -> None:
         """Count a frame that repeats the one before it: dropped at first, corrupt from then on."""
@@ -101,6 +113,14 @@ class Stream:
             self._dropped += 1
             self._good_run = 0
             self._note = "content repeats"
+
+    def _mark_empty(self, error: NobodySeen) -> None:
+        self._dropped += 1
+        self._good_run = 0
+        if self._enabled:
+            self._state = StreamState.EMPTY
+            self._note = f"{error.reason} ({error.expected})"
+            self.buffer.clear()
 
     def _mark_corrupt(self, reason: str) -> None:
         self._corrupt += 1
@@ -133,13 +153,14 @@ class Stream:
         """Let time pass: a clock that jumped back, frames that grew old, a silent sensor."""
         if self._clock.went_back(now_ns):
             self.reset()
-        limit_ns = to_ns(self.config.stale_after_s)
+        limit_ns = self._rate.limit_ns
         if self._newest_ns is not None and now_ns - self._newest_ns > limit_ns:
             self._good_run = 0
             if self._state is StreamState.LIVE:
                 self._state = StreamState.STALE
                 self.buffer.clear()
-        if self._state is StreamState.CORRUPT and now_ns - self._heard_ns > limit_ns:
+        heard_of = self._state in (StreamState.CORRUPT, StreamState.EMPTY)
+        if heard_of and now_ns - self._heard_ns > limit_ns:
             self._state = StreamState.STALE
 
     def reset(self) -> None:
@@ -157,7 +178,7 @@ class Stream:
     def status(self, now_ns: int) -> StreamStatus:
         """State, age, rate, counters and reason at `now_ns`; `weight` is the pipeline's to fill."""
         self._tick(now_ns)
-        newest = self._newest_ns
+        newest, behind_ns = self._newest_ns, self._sensor_clock.behind_ns
         return StreamStatus(
             modality=self.modality,
             state=self._state if self._enabled else StreamState.DISABLED,
@@ -169,6 +190,10 @@ class Stream:
             corrupt=self._corrupt,
             lost=self._rate.lost,
             reason=self._reason(now_ns),
+            restamped=self._sensor_clock.restamped,
+            remark=self._sensor_clock.remark,
+            behind_s=math.nan if behind_ns is None else behind_ns / NS,
+            stale_limit_s=self._rate.limit_ns / NS,
         )
 
     def _reason(self, now_ns: int) -> str:
@@ -180,7 +205,9 @@ class Stream:
         said = {StreamState.MISSING: "no usable message yet", StreamState.STALE: "silent"}
         parts = [said.get(self._state, ""), self._note]
         if self._state is StreamState.STALE and self._newest_ns is not None:
-            parts[0] = f"no new frame for {(now_ns - self._newest_ns) / NS:.2f} s"
+            old = f"no new frame for {(now_ns - self._newest_ns) / NS:.2f} s"
+            heard = now_ns - self._heard_ns <= self._rate.limit_ns
+            parts[0] = (heard and self._sensor_clock.late()) or old
         return ": ".join(part for part in parts if part)
 
     # -- frames out -------------------------------------------------------------------------

@@ -19,9 +19,10 @@ import numpy as np
 from pta_ros.clock import NS, to_ns
 from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray, Frame, Sample, StreamState, StreamStatus
+from pta_ros.fusion.clocks import SensorClock
 from pta_ros.fusion.config import StreamConfig, WindowConfig
 from pta_ros.fusion.pipeline import FusionPipeline, Prediction
-from pta_ros.fusion.stamps import RATE_WINDOW_NS, FreezeRule, place
+from pta_ros.fusion.stamps import RATE_WINDOW_NS, FreezeRule
 from pta_ros.fusion.streams import Stream
 from pta_ros.sensors.window import WindowSensor
 
@@ -43,8 +44,8 @@ class WindowedPipeline(FusionPipeline):
         sensors: Mapping[str, WindowSensor],
         config: WindowConfig,
     ) -> None:
-        super().__init__(streams, estimator)
-        self._rings = {m: PacketRing(sensors[m], s.config) for m, s in self.streams.items()}
+        super().__init__({m: _of_windows(s) for m, s in streams.items()}, estimator)
+        self._rings = {m: PacketRing(sensors[m], s.config) for m, s in streams.items()}
         self._config, self._hop_ns = config, to_ns(config.hop_s)
         self._end_ns: int | None = None  # of the next window
         self._why: dict[str, str] = {}
@@ -77,12 +78,16 @@ class WindowedPipeline(FusionPipeline):
     def _told(self, status: StreamStatus, now_ns: int) -> StreamStatus:
         ring, why = self._rings[status.modality], self._why.get(status.modality, "")
         ailing = status.state in (StreamState.MISSING, StreamState.STALE)
+        behind_ns = ring.clock.behind_ns
         return replace(
             status,
             rate_hz=ring.rate_hz(now_ns),
             received=ring.received,
             dropped=status.dropped + ring.dropped,
             corrupt=ring.corrupt,
+            restamped=ring.clock.restamped,
+            remark=ring.clock.remark,
+            behind_s=math.nan if behind_ns is None else behind_ns / NS,
             reason=": ".join(filter(None, (status.reason, why))) if ailing else status.reason,
         )
 
@@ -110,8 +115,7 @@ class WindowedPipeline(FusionPipeline):
         if window is not None and fresh and missing <= self._config.max_missing:
             try:
                 array = ring.sensor.complete(window, modality)
-                stamp = end_ns - to_ns(ring.config.offset_s)  # the packets have it; it is added
-                super().push(Frame(modality, stamp, array, now_ns), now_ns)
+                super().push(Frame(modality, end_ns, array, now_ns), now_ns)
             except DecodeError as fault:
                 super().reject(modality, fault, now_ns)
         elif error is not None:
@@ -125,11 +129,18 @@ class WindowedPipeline(FusionPipeline):
             ring.clear()
 
 
+def _of_windows(stream: Stream) -> Stream:
+    """The stream of a sensor's windows: the packets' clock is settled, the hop is no rate."""
+    config = replace(stream.config, stamp_policy="stamp", offset_s=0.0)
+    return Stream(stream.modality, config, patience=0.0)
+
+
 class PacketRing:
     """The last packets of one sensor, by their stamps; what is older than a window goes."""
 
     def __init__(self, sensor: WindowSensor, config: StreamConfig) -> None:
         self.sensor, self.config = sensor, config
+        self.clock = SensorClock(sensor.modality, config)
         self.received = self.dropped = self.corrupt = 0
         self._error: Exception | None = None
         self._note = ""
@@ -141,27 +152,31 @@ class PacketRing:
         self._stamps: list[int] = []
         self._packets: list[FloatArray] = []
         self._freeze.forget()
+        self.clock.forget()
 
     def add(self, frame: Frame, now_ns: int) -> bool:
         """Keep the packets of one message, the last at the frame's stamp; False if none is kept."""
-        stamp, why = place(frame.stamp_ns, now_ns, self.config)
-        if why:
+        placed = self.clock.place(frame.stamp_ns, now_ns)
+        if placed.why:
             self.received += 1
             self.dropped += 1
-            self._note = why
+            self._note = placed.why
             return False
         self._freeze.add(frame.array)
         if frozen := self._freeze.reason:
             self.reject(DecodeError(frame.modality, frozen, "packets that differ"))
             return False
         self.received += 1
+        stamp = placed.stamp_ns
         period, count = to_ns(self.sensor.period_s), len(frame.array)
         kept = False
         for k, packet in enumerate(frame.array):
             kept |= self._insert(stamp - (count - 1 - k) * period, packet)
         self.dropped += not kept
         if now_ns - stamp > to_ns(self.config.stale_after_s):  # no window waits for them
-            self._note = f"stamps lie {(now_ns - stamp) / NS:.1f} s in the past"
+            self._note = self.clock.late() or (
+                f"stamps lie {(now_ns - stamp) / NS:.1f} s in the past"
+            )
         # What no window will hold again goes; `_insert` bounds how many are within that time.
         old = bisect_left(self._stamps, now_ns - to_ns(self.sensor.window_s + 2.0))
         del self._stamps[:old], self._packets[:old]

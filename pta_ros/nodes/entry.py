@@ -21,11 +21,13 @@ PROGRAMS = {
     "sensor_node": "SensorProgram",
     "sim_node": "SimNode",
     "rf_sim_node": "RfSimNode",
+    "csi_node": "CsiNode",
     "monitor_node": "MonitorNode",
     "player_node": "PlayerNode",
     "recorder_node": "RecorderNode",
     "view_node": "ViewNode",
     "overhead_node": "OverheadNode",
+    "doctor": "Doctor",
 }
 
 #: Longest turn of the executor: a signal is noticed after it.
@@ -154,7 +156,9 @@ fusion_node = partial(start, "fusion_node")
 sensor_node = partial(start, "sensor_node")
 sim_node = partial(start, "sim_node")
 rf_sim_node = partial(start, "rf_sim_node")
+csi_node = partial(start, "csi_node")
 monitor_node = partial(start, "monitor_node")
 player_node = partial(start, "player_node")
 recorder_node = partial(start, "recorder_node")
 view_node = partial(start, "view_node")
+doctor = partial(start, "doctor")

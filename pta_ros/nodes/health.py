@@ -32,6 +32,8 @@ _LOSS_WINDOW_NS = 5 * NS
 _LOSS_SHARE = 0.05
 _LOSS_ADVICE = "give the middleware larger buffers (config/fastdds.xml) or a less loaded link"
 _FATAL_IN_A_ROW = 3
+#: States that ask nobody to do anything.
+_WELL = (StreamState.LIVE, StreamState.DISABLED, StreamState.EMPTY)
 
 
 class Failures:
@@ -121,14 +123,13 @@ class Health:
         self, who: Identity, streams: tuple[StreamStatus, ...], now_ns: int
     ) -> DiagnosticArray:
         """Everything that is known now, stamped `now_ns`."""
-        listed = [self._stream(who, status, now_ns) for status in streams]
-        status = [self._fusion(who, streams), *listed]
+        status = [self._fusion(who, streams), *(self._stream(who, s, now_ns) for s in streams)]
         return DiagnosticArray(header=to_header(now_ns, ""), status=status)
 
     def _stream(self, who: Identity, status: StreamStatus, now_ns: int) -> DiagnosticStatus:
-        quiet = status.state in (StreamState.LIVE, StreamState.DISABLED)
-        remarks = [] if quiet else [f"{status.state.name}: {status.reason}"]
-        said = self.remarks.get(status.modality, "")
+        remark = self.remarks.get(status.modality, "")
+        said = ": ".join(filter(None, (status.state.name, status.reason, remark)))
+        remarks = [] if status.state in _WELL else [f"{status.state.name}: {status.reason}"]
         share = self.loss.share(status, now_ns)
         if share > _LOSS_SHARE:
             remarks.append(f"{share:.0%} of its messages are lost on the way: {_LOSS_ADVICE}")
@@ -137,17 +138,16 @@ class Health:
         return _status(
             f"{who.node}: {status.modality}",
             WARN if remarks else OK,
-            "; ".join(remarks) or ": ".join(filter(None, (status.state.name, said))),
-            {**_stream_values(status), "remarks": said},
+            "; ".join(remarks) or said,
+            {**_stream_values(status), "remarks": remark},
         )
 
     def _fusion(self, who: Identity, streams: tuple[StreamStatus, ...]) -> DiagnosticStatus:
         level, text = self._verdict(who, streams)
         p50, p99 = percentiles(self.meter.latencies_ms())
-        live = [s.modality for s in streams if s.state is StreamState.LIVE]
         values = {
             "state": who.state,
-            "live": ",".join(live),
+            "live": ",".join(s.modality for s in streams if s.state is StreamState.LIVE),
             "model": who.model,
             "device": who.device,
             "estimates": self.meter.count,
@@ -165,16 +165,16 @@ class Health:
             return ERROR, self.failures.last
         if who.state != "active":
             return WARN, f"{who.state}: nothing is estimated"
-        absent = [
-            f"{s.modality} {s.state.name}" for s in streams if s.state is not StreamState.LIVE
-        ]
+        absent = [s for s in streams if s.state is not StreamState.LIVE]
+        named = ", ".join(f"{s.modality} {s.state.name}" for s in absent)
+        unusable = [s for s in streams if s.state not in _WELL]
         if len(absent) == len(streams):
-            return ERROR, f"no live stream ({', '.join(absent)}): no skeleton is published"
-        unusable = [s for s in streams if s.state not in (StreamState.LIVE, StreamState.DISABLED)]
+            empty = not unusable and any(s.state is StreamState.EMPTY for s in streams)
+            level, why = (OK, "nobody is seen") if empty else (ERROR, "no live stream")
+            return level, f"{why} ({named}): no skeleton is published"
         if absent:
-            text = (
-                f"{len(streams) - len(absent)} of {len(streams)} streams live ({', '.join(absent)})"
-            )
+            live = len(streams) - len(absent)
+            text = f"{live} of {len(streams)} streams live ({named})"
             return (WARN if unusable else OK), text
         return OK, "all streams live"
 
@@ -222,6 +222,7 @@ class Watch:
         self._shown: tuple[Any, ...] = ()
         self._known: dict[str, StreamState] = {}
         self._due = 0.0
+        self._throttle = Throttle()  # at a region's edge a person comes and goes at the frame rate
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
 
     def note(self, modality: str, text: str) -> None:
@@ -240,8 +241,9 @@ class Watch:
             return
         for status in streams:
             if status.state != self._known.get(status.modality, status.state):
-                reason = f": {status.reason}" if status.reason else ""
-                self._node.get_logger().info(f"{status.modality} is {status.state.name}{reason}")
+                told, why = f"{status.modality} is {status.state.name}", status.reason
+                if text := self._throttle.due(told, f"{told}: {why}" if why else told):
+                    self._node.get_logger().info(text)
         self._shown, self._known = shown, states
         self._due = now + self._node.get_parameter("diagnostics_period_s").value
         now_ns = self._node.get_clock().now().nanoseconds

@@ -5,7 +5,7 @@ sensor's node near its sensor: it republishes each reading on `<topic>/reduced` 
 type it came with, stamp and frame kept; so the fusion node (`composed: false`) reads it as it would
 read the sensor itself. A compressed image becomes a plain one, and a cloud is in the frame it was
 moved to. A message that fails its check is passed on, for the fusion node to judge the stream by
-it: as it is, or, where that could be taken for a good one, empty.
+it: as it is, or, where that could be taken for a good one, empty; no person, as no points.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ if __name__ == "__main__":  # before ROS is imported, so that its absence is one
 import traceback
 from typing import Any, Protocol
 
+import numpy as np
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.errors import ConfigError, DecodeError, NobodySeen
 from pta_ros.frames import Frame
 from pta_ros.fusion.intake import DecoderFault, Intake
 from pta_ros.fusion.params import SensorParams, StreamParams, sensor_from, sensor_specs
@@ -195,9 +196,12 @@ class SensorProgram:
 
     def reject(self, modality: str, error: DecodeError, msg: Any, _now_ns: int) -> None:
         """Report a message that cannot be used, and pass it on for the fusion node to judge."""
+        if isinstance(error, NobodySeen):
+            nothing = np.empty((0, *self._sensor.shape[1:]), np.float32)
+            return self._out.publish(to_reading(self._sensor, nothing, msg.header))
         self._warn(modality, str(error))
         same = isinstance(msg, self._kind) and not self._stream.frame
-        self._out.publish(msg if same else self._kind(header=msg.header))
+        return self._out.publish(msg if same else self._kind(header=msg.header))
 
     def note(self, modality: str, text: str) -> None:
         """Report a remark on the connection."""

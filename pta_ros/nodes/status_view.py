@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, TextIO
 
-_COLOURS = {"LIVE": "green", "STALE": "yellow", "CORRUPT": "red", "MISSING": "yellow"}
+_COLOURS = {
+    "LIVE": "green",
+    "STALE": "yellow",
+    "CORRUPT": "red",
+    "MISSING": "yellow",
+    "EMPTY": "cyan",
+}
 _SHORT_S = 1.5  # errors and latencies shown are means over so long
 
 

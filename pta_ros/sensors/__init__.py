@@ -30,6 +30,7 @@ __all__ = [
     "sensors_from_config",
     "sensors_of",
     "sensors_to_config",
+    "type_advice",
 ]
 
 SENSORS: dict[str, type[Sensor]] = {
@@ -70,3 +71,9 @@ def sensor_sets() -> tuple[str, ...]:
 def sensors_of(sensor_set: str) -> dict[str, type[Sensor]]:
     """The sensors of one set by modality; empty for an unknown set."""
     return {name: kind for name, kind in SENSORS.items() if kind.sensor_set == sensor_set}
+
+
+def type_advice(expected: str, found: str) -> str:
+    """What to do about messages of a type where a sensor's type is expected; empty: not known."""
+    kinds = [kind for kind in SENSORS.values() if kind.message_type == expected]
+    return next((kind.other_types[found] for kind in kinds if found in kind.other_types), "")

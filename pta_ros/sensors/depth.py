@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
 from pta_ros.sensors.base import Sensor
-from pta_ros.sensors.camera import CAMERA_INFO, Intrinsics, is_rectified, read_info
+from pta_ros.sensors.camera import (
+    CAMERA_INFO,
+    Intrinsics,
+    info_fields,
+    info_topic,
+    is_rectified,
+    read_info,
+)
 from pta_ros.sensors.depth_device import DepthDevice
 from pta_ros.sensors.depth_map import (
     CELL,
@@ -95,6 +102,11 @@ class DepthSensor(Sensor):
         mount.check()
         own = {f.name: getattr(self, f.name) for f in fields(DepthSensor)}
         return DepthCamera(**own, mount=mount)
+
+    def side_fields(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """CameraInfo of the model's own camera, 640x480."""
+        own = Intrinsics(640, 480, self.fx, self.fy, self.cx, self.cy)
+        return {info_topic(self.topic): (CAMERA_INFO, info_fields(own))}
 
     def decode(self, msg: Any, source: str) -> FloatArray:
         """Read a sensor_msgs/Image or CompressedImage (see `read_pixels`)."""

@@ -82,7 +82,7 @@ def _depth(kind: str, millimetres: NDArray[Any], _rng: np.random.Generator) -> F
 
 def _lidar(kind: str, points_m: NDArray[Any], _rng: np.random.Generator) -> Fields:
     if kind == "empty":
-        return SENSORS["lidar"]().fields(points_m[:0])
+        return {**SENSORS["lidar"]().fields(points_m[:0]), "fields": []}
     if kind == "far":
         return {"data": as_bytes(points_m + np.float32(1e6))}
     level = {"nan": np.nan, "collapsed": 0.0}[kind]

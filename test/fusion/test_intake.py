@@ -108,6 +108,16 @@ def test_the_given_extrinsic_wins_over_transforms(points):
     )
 
 
+def test_a_wrong_row_step_is_read_and_remarked_upon_while_it_lasts(points):
+    asked, msg = intake(), cloud(points)
+    msg.row_step = 0
+    assert asked.remarks == ()
+    asked.frame(msg, 1)
+    assert "row_step is 0" in asked.remarks[0]
+    asked.frame(cloud(points), 1)
+    assert asked.remarks == ()
+
+
 def test_a_cloud_without_a_frame_id_is_refused(points):
     with pytest.raises(DecodeError, match="without a name"):
         intake(frame="model").frame(cloud(points, ""), 1)

@@ -1,7 +1,7 @@
 """The nodes' parameters: ranges, what contradicts itself, the files that hold them, the docs."""
 
 import importlib.util
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,8 @@ from pta_ros.fusion.params import (
 )
 from pta_ros.sensors import SENSORS, sensor_sets
 from pta_ros.sensors.depth_device import DepthDevice
-from pta_ros.settings import Group, specs
+from pta_ros.sensors.lidar_setup import LidarInstallation
+from pta_ros.settings import specs
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = {spec.name: spec.default for spec in fusion_specs()}
@@ -52,7 +53,7 @@ def test_names_of_streams_and_their_topics():
         ("max_wait_s", float("nan"), "max_wait_s is nan"),
         ("num_threads", 2.0, "num_threads is 2.0; expected a whole number"),
         ("num_threads", True, "num_threads is True; expected a whole number"),
-        ("depth.stamp_policy", "guess", "expected one of receive, reject"),
+        ("depth.stamp_policy", "guess", "expected one of stamp, receive, align, reject"),
         ("csi.topic", "lidar/points", "no two alike"),
         ("csi.topic", "", "non-empty"),
         ("depth.transport", "jpeg", "expected one of raw, compressed, compressedDepth"),
@@ -73,8 +74,9 @@ def test_wrong_values_are_refused_by_name(name, value, said):
 def test_values_reach_the_streams():
     own, streams = fusion_from({**DEFAULTS, "lidar.stale_after_s": 0.5, "refine": False})
     assert own == FusionParams(refine=False)
-    expected = StreamParams(topic="lidar/points", stale_after_s=0.5)
-    assert replace(streams["lidar"], device=Group()) == expected
+    assert streams["lidar"] == StreamParams(
+        topic="lidar/points", stale_after_s=0.5, device=LidarInstallation()
+    )
     assert streams["depth"] == StreamParams(topic="depth/image", device=DepthDevice())
 
 

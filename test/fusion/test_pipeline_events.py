@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from pta_ros.errors import DecodeError
 from pta_ros.frames import Frame, StreamState
+from pta_ros.fusion.config import STAMP_POLICIES
 from pta_ros.fusion.pipeline import FusionPipeline, Prediction
 from pta_ros.fusion.stamps import CLOCK_JUMP_S
 from pta_ros.fusion.streams import Stream, StreamConfig
@@ -32,7 +33,7 @@ class Events(RuleBasedStateMachine):
         recover=st.integers(1, 3),
         freeze=st.integers(0, 3),
         history=st.integers(1, 8),
-        policy=st.sampled_from(("receive", "reject")),
+        policy=st.sampled_from(STAMP_POLICIES),
     )
     def start(self, recover, freeze, history, policy):
         self.config = StreamConfig(
@@ -88,7 +89,8 @@ class Events(RuleBasedStateMachine):
     def same_message_again(self, name):
         last = self.last_frame[name]
         if last is not None:
-            known = self.refusable[name] and last.stamp_ns > 0
+            counts = self.config.stamp_policy != "receive"
+            known = self.refusable[name] and last.stamp_ns > 0 and counts
             assert not (self._hand_over(last) and known)
 
     @rule(name=names)
@@ -171,7 +173,7 @@ class Events(RuleBasedStateMachine):
     def live_is_fresh_and_speaks_for_itself(self):
         for status in self.pipeline.statuses(self.now):
             live = status.state is StreamState.LIVE
-            assert not live or status.age_s <= self.config.stale_after_s
+            assert not live or status.age_s <= status.stale_limit_s
             assert live == (status.reason == "")
             assert live or status.weight == 0
             frame = self.pipeline.streams[status.modality].nearest(self.now, self.now)

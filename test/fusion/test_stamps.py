@@ -74,6 +74,45 @@ def test_frame_that_was_only_late_is_not_lost():
     assert meter.rate_hz(1100 * MS) == pytest.approx(10)
 
 
+@pytest.mark.parametrize(("before", "after"), [(30, 15), (30, 10), (20, 5), (10, 3), (60, 30)])
+@pytest.mark.parametrize("jitter", [0.0, 0.25])
+def test_another_rate_is_no_loss(before, after, jitter):
+    rng = np.random.default_rng(before)
+    slower = 2000 + np.arange(40) * 1000 / after
+    stamps = np.concatenate([np.arange(0, 2000, 1000 / before), slower])
+    gap = np.minimum(np.diff(stamps, prepend=stamps[0] - 1000 / before), 1000 / after)
+    meter = feed(stamps + jitter / 2 * gap * rng.uniform(-1, 1, len(stamps)))
+    assert meter.lost == 0
+    assert meter.period_ns / MS == pytest.approx(1000 / after, rel=0.15)
+
+
+def test_another_rate_is_told_from_loss_within_eight_messages():
+    stamps = [*range(0, 1000, 50), *range(1000, 1801, 100)]
+    assert feed(stamps[:-1]).lost == 7
+    assert feed(stamps).lost == 0
+    assert feed([*stamps, *range(1850, 3000, 50)]).period_ns == 50 * MS
+
+
+def test_a_slow_sensor_is_not_silent_between_its_messages():
+    assert feed(range(0, 1000, 100), silence_ms=300).limit_ns == 300 * MS
+    assert feed(range(0, 3000, 333), silence_ms=300).limit_ns == 2.5 * 333 * MS
+    assert feed(range(0, 999, 333), silence_ms=300).limit_ns == 300 * MS  # not known yet
+    assert feed(range(0, 20_000, 1900), silence_ms=300).limit_ns == 4750 * MS
+    assert feed(range(0, 30_000, 2100), silence_ms=300).limit_ns == 300 * MS  # too slow
+    paused = [*range(0, 2000, 100), *range(3500, 5000, 100)]
+    assert feed(paused, silence_ms=300).limit_ns == 300 * MS
+
+
+def test_loss_of_a_slow_sensor_is_counted():
+    stamps = [ms for k, ms in enumerate(range(0, 10_000, 333)) if k not in (12, 20)]
+    assert feed(stamps, silence_ms=300).lost == 2
+
+
+def test_rate_of_a_sensor_slower_than_the_window():
+    stamps = range(0, 20_000, 1500)
+    assert feed(stamps).rate_hz(stamps[-1] * MS) == pytest.approx(1 / 1.5)
+
+
 def test_restart_keeps_the_count_and_forgets_the_stamps():
     meter = feed([*range(0, 1000, 100), 1100])
     meter.restart()

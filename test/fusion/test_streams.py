@@ -5,13 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.errors import ConfigError, DecodeError, NobodySeen
 from pta_ros.frames import Frame, StreamState
 from pta_ros.fusion.streams import Stream, StreamConfig
 
 MS = 1_000_000
 T0 = 1_700_000_000_000 * MS
 ERROR = DecodeError("wifi/csi", "2 antennas", "3 antennas")
+NOBODY = NobodySeen("lidar", "sees nobody: 3 of 14,800 points in the region", "at least 16")
 
 
 def make(ms, content=None, modality="depth"):
@@ -329,7 +330,10 @@ def test_zero_stamp_follows_the_policy(stamp):
     assert receive.push(frame, at(0))
     assert receive.nearest(at(0), at(0)).stamp_ns == at(0)
     assert not reject.push(frame, at(0))
-    assert reject.status(at(0)).reason == "no usable message yet: stamps are zero"
+    assert reject.status(at(0)).reason == (
+        "no usable message yet: stamps are zero: set depth.stamp_policy to align, or receive"
+    )
+    assert (receive.status(at(0)).restamped, reject.status(at(0)).restamped) == (1, 0)
 
 
 def test_zero_stamps_with_frozen_content_turn_corrupt():
@@ -401,6 +405,32 @@ def test_lost_counts_gaps_but_not_where_messages_came_and_were_unusable():
     assert s.status(1400).rate_hz == pytest.approx(10, rel=0.2)
 
 
+def test_a_slow_sensor_stays_live_between_its_messages_and_dies_when_it_stops():
+    s = Driven().run(*range(0, 3000, 333))
+    states = [s.state(ms) for ms in range(2700, 3450, 50)]
+    assert states == [StreamState.LIVE] * len(states)
+    assert s.status(3000).stale_limit_s == pytest.approx(2.5 * 0.333)
+    assert s.state(2997 + 832) is StreamState.LIVE
+    assert s.state(2997 + 834) is StreamState.STALE
+
+
+def test_a_slow_sensor_is_live_after_seven_messages():
+    s, states = Driven(), []
+    for k in range(10):
+        s.push(333 * k)
+        states.append(s.state(333 * k + 332))
+    assert states == [StreamState.STALE] * 5 + [StreamState.LIVE] * 5
+
+
+def test_a_sensor_that_slows_down_is_followed_and_one_that_is_quick_again_too():
+    s = Driven().run(*range(0, 2000, 100), *range(2000, 8000, 400))
+    assert s.state(7999) is StreamState.LIVE
+    assert s.status(7999).stale_limit_s == pytest.approx(1.0)
+    s.run(*range(8000, 9500, 100))
+    assert s.status(9400).stale_limit_s == pytest.approx(0.3)
+    assert s.state(9701) is StreamState.STALE
+
+
 def test_frame_used_in_two_estimates_counts_once():
     s = Driven().run(0)
     for _ in range(2):
@@ -443,3 +473,44 @@ def test_frame_in_flight_survives_a_bad_message():
 def test_impossible_settings_are_named(setting):
     with pytest.raises(ConfigError, match=next(iter(setting))):
         StreamConfig(**setting)
+
+
+def test_a_sensor_that_sees_nobody_is_empty_until_the_first_good_frame():
+    s = Driven(recover_frames=5).run(0, 100)
+    s.fail(200, NOBODY)
+    told = s.status(210)
+    assert told.state is StreamState.EMPTY
+    assert told.reason == "sees nobody: 3 of 14,800 points in the region (at least 16)"
+    assert s.near(100, 210) is None  # it is absent, not waited for
+    assert s.stream.newest_ns(at(210)) is None
+    s.fail(2000, NOBODY)
+    assert s.state(2100) is StreamState.EMPTY
+    assert s.push(2200)
+    assert s.state(2210) is StreamState.LIVE
+    assert counts(s.status(2210)) == (5, 0, 4, 0)
+    assert s.stream.buffer.waiting == 1
+
+
+def test_an_empty_sensor_that_falls_silent_is_stale():
+    s = Driven()
+    s.fail(0, NOBODY)
+    assert s.state(300) is StreamState.EMPTY
+    assert s.state(301) is StreamState.STALE
+    assert "sees nobody" in s.status(301).reason
+    s.fail(400, NOBODY)
+    assert s.state(400) is StreamState.EMPTY
+
+
+def test_messages_without_a_person_are_not_lost_ones():
+    s = Driven().run(*range(0, 1000, 100))
+    for ms in range(1000, 3000, 100):
+        s.fail(ms, NOBODY)
+    s.run(*range(3000, 4000, 100))
+    assert s.status(4000).lost == 0
+
+
+def test_a_sensor_that_is_off_stays_off_whatever_it_sees():
+    s = Driven(enabled=False)
+    s.fail(0, NOBODY)
+    assert s.state(1) is StreamState.DISABLED
+    assert counts(s.status(1)) == (1, 0, 1, 0)

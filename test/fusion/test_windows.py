@@ -148,7 +148,7 @@ def test_a_frozen_sensor_is_not_used(frozen):
 
 
 def test_stamps_from_the_future_or_of_zero_follow_the_policy():
-    for policy, taken in (("receive", 1), ("reject", 0)):
+    for policy, taken in (("stamp", 1), ("receive", 1), ("reject", 0)):
         ring = PacketRing(SENSOR, StreamConfig(stamp_policy=policy))
         ring.add(Frame("rfid", 0, np.ones((1, 3), np.float32)), ns(1))
         ring.add(Frame("rfid", ns(9), np.zeros((1, 3), np.float32)), ns(2))

@@ -94,6 +94,26 @@ def test_corrupt_data_makes_a_stream_corrupt_and_not_the_skeleton(live):
     assert int(live.value("csi", "corrupt")) > 0
 
 
+def test_a_lidar_that_sees_nobody_is_well_and_left_out_until_somebody_comes(live):
+    from pta_ros.nodes.messages import to_reading
+    from pta_ros.sensors import LidarSensor
+
+    def send():
+        live.send("depth", "csi")
+        msg, away = live.message("lidar"), live.array("lidar") + np.float32(20)
+        live.publisher("lidar").publish(to_reading(LidarSensor(), away, msg.header))
+
+    corrupt = int(live.value("lidar", "corrupt"))
+    live.until(lambda: live.states()["lidar"] == "EMPTY", send=send)
+    live.until(lambda: used(live) == {"depth", "csi"}, send=send)
+    assert "0 of 2,000 points" in live.value("lidar", "reason")
+    assert live.status("lidar").level == live.status("fusion").level == b"\x00"
+    assert int(live.value("lidar", "corrupt")) == corrupt
+    newest = live.skeletons[-1][1].modalities
+    assert [m.state for m in newest if m.modality == "lidar"] == [newest[0].EMPTY]
+    live.until(lambda: used(live) == set(ALL), send=ALL)
+
+
 def test_a_message_that_contradicts_itself_stops_nothing(live):
     def send():
         live.send("lidar", "csi")

@@ -69,6 +69,26 @@ def test_no_live_stream_is_an_error():
     assert "no live stream" in fusion.message
 
 
+def test_a_sensor_that_sees_nobody_is_well():
+    statuses = report(streams=changed("lidar", StreamState.EMPTY, "sees nobody: 3 of 90"))
+    assert {s.level for s in statuses.values()} == {OK}
+    assert statuses["lidar"].message == "EMPTY: sees nobody: 3 of 90"
+    assert "lidar EMPTY" in statuses["fusion"].message
+
+
+def test_nobody_anywhere_is_no_fault_but_a_silent_sensor_beside_it_is():
+    away = tuple(replace(s, state=StreamState.EMPTY) for s in LIVE)
+    fusion = report(streams=away)["fusion"]
+    assert fusion.level == OK
+    assert "nobody is seen" in fusion.message
+    off = (replace(away[0], state=StreamState.DISABLED), *away[1:])
+    assert report(streams=off)["fusion"].level == OK
+    broken = (replace(away[0], state=StreamState.CORRUPT), *away[1:])
+    assert report(streams=broken)["fusion"].level == ERROR
+    disabled = tuple(replace(s, state=StreamState.DISABLED) for s in LIVE)
+    assert report(streams=disabled)["fusion"].level == ERROR
+
+
 def test_a_failing_node_is_an_error_whatever_its_streams():
     health = Health()
     health.failures.remember("out of order")

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pta_ros.errors import ConfigError, DecodeError, NobodySeen
-from pta_ros.sensors import LidarSensor
+from pta_ros.sensors import LidarSensor, type_advice
 from pta_ros.sensors.lidar_setup import LidarInstallation
 from pta_ros.sensors.thinning import distinct, thinned
 from pta_ros.settings import Group
@@ -224,3 +224,11 @@ def test_padding_keeps_every_point_and_marks_the_rest():
 def test_padding_needs_as_many_points_as_centres():
     with pytest.raises(ConfigError, match=r"min_points 16, centres 32"):
         LidarSensor(pad=True)
+
+
+def test_other_types_are_named_with_what_to_do():
+    cloud = "sensor_msgs/msg/PointCloud2"
+    assert "xfer_format to 0" in type_advice(cloud, "livox_ros_driver2/msg/CustomMsg")
+    assert "planar" in type_advice(cloud, "sensor_msgs/msg/LaserScan")
+    assert type_advice(cloud, "std_msgs/msg/String") == ""
+    assert type_advice("sensor_msgs/msg/Image", "sensor_msgs/msg/LaserScan") == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from pta_ros.evaluation.faults.injector import Fault
 from pta_ros.frames import Estimate, FloatArray, StreamStatus, nothing
+from pta_ros.fusion.refusals import Refused
 from pta_ros.metrics.pose import joint_errors
 from pta_ros.skeleton import NUM_JOINTS
 
@@ -25,6 +27,21 @@ class Change:
     modality: str
     state: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What came of one sensor: from `topic` (empty: none in the bag, `absent` says what is there).
+
+    `refused` is what the decoder refused, the most frequent reason first. `delay_ns` is the
+    smallest delay from stamp to receipt, on the replay's clock; None where no stamp says.
+    """
+
+    topic: str = ""
+    messages: int = 0
+    refused: tuple[Refused, ...] = ()
+    delay_ns: int | None = None
+    absent: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +65,7 @@ class Replayed:
     `frame_stamps_ns` (N, M) with 0 where a modality was absent, `timings_ms` stage -> (N,),
     `truth_m` (N, J, 3) with NaN where no ground truth is near. `changes` are the streams' states
     over time, `statuses` those at the end, `moments` the worst ones, `losses` what could not be
-    read, in words.
+    read, in words, `failed` those of it that cost estimates. `heard` is what came of each sensor.
 
     A replay that is judged by its activities names their `classes` and has no joints (J = 0):
     `class_id` (N,) is the most probable one, `confidence` (N,) its probability, `true_class` (N,)
@@ -80,6 +97,8 @@ class Replayed:
     true_class: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     window_s: float = 0.0
     true_spans: tuple[tuple[int, int, int], ...] = ()
+    failed: tuple[str, ...] = ()
+    heard: Mapping[str, Heard] = field(default_factory=dict)
 
     @property
     def joint_error_mm(self) -> FloatArray:

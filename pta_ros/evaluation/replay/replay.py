@@ -8,7 +8,8 @@ same bag gives the same numbers on any machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ from pta_ros.clock import to_ns
 from pta_ros.errors import DecodeError, PtaError
 from pta_ros.evaluation.faults.injector import FaultPlan
 from pta_ros.evaluation.replay.decode import Arrival
-from pta_ros.evaluation.replay.record import Change, EstimateLog, Replayed
+from pta_ros.evaluation.replay.record import Change, EstimateLog, Heard, Replayed
 from pta_ros.evaluation.replay.truth import (
     Activities,
     ActivityTruth,
@@ -29,6 +30,7 @@ from pta_ros.evaluation.replay.truth import (
 )
 from pta_ros.frames import Estimate, FloatArray, Frame, Sample, StreamStatus
 from pta_ros.fusion.pipeline import FusionPipeline
+from pta_ros.fusion.refusals import Refusals
 from pta_ros.skeleton import NUM_JOINTS
 
 #: Time between two looks at the states, as in the node.
@@ -49,6 +51,28 @@ class Observer(Protocol):
 
     def states(self, time_ns: int, statuses: tuple[StreamStatus, ...]) -> None:
         """The streams' states, every 50 ms."""
+
+
+class _Hearing:
+    """What comes of one sensor."""
+
+    def __init__(self) -> None:
+        self._messages, self._refusals = 0, Refusals()
+        self._delay_ns: int | None = None
+
+    def add(self, content: object, now_ns: int) -> None:
+        """Take note of one message: its frame, or why it was refused."""
+        self._messages += 1
+        if isinstance(content, DecodeError):
+            self._refusals.add(content)
+        elif isinstance(content, Frame) and content.stamp_ns > 0:
+            delay_ns = now_ns - content.stamp_ns
+            smallest = self._delay_ns is None or delay_ns < self._delay_ns
+            self._delay_ns = delay_ns if smallest else self._delay_ns
+
+    def heard(self, topic: str, absent: str) -> Heard:
+        """All of it."""
+        return Heard(topic, self._messages, self._refusals.most(), self._delay_ns, absent)
 
 
 class Replay:
@@ -76,6 +100,7 @@ class Replay:
         self._worst = Worst(self._truth, judged)
         self._statuses: tuple[StreamStatus, ...] = ()
         self._failures: dict[str, int] = {}
+        self._hearing = {modality: _Hearing() for modality in pipeline.streams}
 
     def run(self, arrivals: Iterable[Arrival], begin_ns: int, end_ns: int) -> None:
         """Feed everything that arrives between two times of the bag's clock (ns)."""
@@ -87,8 +112,16 @@ class Replay:
         self._pass_time(max(end_ns, self._tick_ns))
         self._note_states(max(end_ns, self._tick_ns))
 
-    def result(self, plan: FaultPlan, begin_ns: int, end_ns: int, losses: list[str]) -> Replayed:
-        """What came of it, under the plan's name."""
+    def result(
+        self,
+        plan: FaultPlan,
+        begin_ns: int,
+        end_ns: int,
+        losses: list[str],
+        topics: Mapping[str, str] = MappingProxyType({}),
+        absent: Mapping[str, str] = MappingProxyType({}),
+    ) -> Replayed:
+        """What came of it, under the plan's name; sensors are read from `topics` or `absent`."""
         columns = self._estimates.columns()
         judged: dict[str, Any] = {**columns, **self._true(columns["stamp_ns"])}
         failed = [f"{count} estimates failed: {text}" for text, count in self._failures.items()]
@@ -105,6 +138,11 @@ class Replay:
             statuses=self._statuses,
             moments=self._worst.moments(),
             losses=(*losses, *failed),
+            failed=tuple(failed),
+            heard={
+                modality: hearing.heard(topics.get(modality, ""), absent.get(modality, ""))
+                for modality, hearing in self._hearing.items()
+            },
             **judged,
         )
 
@@ -156,6 +194,8 @@ class Replay:
 
     def _take(self, arrival: Arrival) -> None:
         content, now_ns = arrival.content, arrival.time_ns
+        if arrival.modality:
+            self._hearing[arrival.modality].add(content, now_ns)
         if isinstance(content, Truth):
             self._truth.add(content.stamp_ns, content.joints_m)
             self._tell(lambda observer: observer.truth(content.stamp_ns, content.joints_m))

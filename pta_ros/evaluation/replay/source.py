@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
-from itertools import islice
-from statistics import median
+from dataclasses import dataclass, field
+from dataclasses import replace as changed
 
 from pta_ros.bags.bag import Bag, Topic
-from pta_ros.clock import NS, stamp_ns
 from pta_ros.errors import ConfigError, DatasetError, DecodeError, did_you_mean
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan, Injector
+from pta_ros.evaluation.replay import clocks
 from pta_ros.evaluation.replay.decode import Decoder, ahead
 from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.replay.replay import Observer, Replay
@@ -19,6 +18,7 @@ from pta_ros.evaluation.replay.truth import Activities, truth_of
 from pta_ros.fusion.engine import Engine
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.transforms import Transforms
+from pta_ros.sensors import type_advice
 from pta_ros.sensors.window import WindowSensor
 
 #: Topic and type of the truth that a task is judged by.
@@ -28,9 +28,6 @@ TRUTHS = {
 }
 TF_TOPIC, TF_TYPE = "/tf_static", "tf2_msgs/msg/TFMessage"
 FAULT_FREE = FaultPlan("fault-free")
-#: A recorder whose clock is farther from the stamps has another clock than the sensors (auto).
-_SAME_CLOCK_NS = NS
-_LOOK_AT = 50
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class Source:
 
     `shift_ns` is what leads from the recorder's times to the clock of the stamps; `notes` is what
     a reader should know, in words. `synthetic` is what the ground truth says of itself; None: not
-    known.
+    known. `absent` says of each sensor without a topic what the bag has instead.
     """
 
     topics: dict[str, str]
@@ -47,6 +44,7 @@ class Source:
     shift_ns: int
     notes: tuple[str, ...]
     synthetic: bool | None
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def judged(self) -> bool:
@@ -67,16 +65,20 @@ def find_source(
     a topic that is not in the bag or has another type, DatasetError when no sensor's is.
     """
     intakes = {m: Intake(engine.sensors[m], params) for m, params in engine.streams.items()}
-    wanted = {m: (intake.topic, intake.type, given.get(m)) for m, intake in intakes.items()}
+    named = {m: changed(engine.streams[m], topic=topic).source for m, topic in given.items()}
+    wanted = {m: (intake.topic, intake.type, named.get(m)) for m, intake in intakes.items()}
     if truth != "":
         wanted[""] = (*TRUTHS[judged_task(engine)], truth)
-    topics, notes = {}, []
-    for modality, (topic, kind, named) in wanted.items():
-        name, *others = _find(bag, topic, kind, named) or [""]
+    topics: dict[str, str] = {}
+    absent: dict[str, str] = {}
+    notes = []
+    for modality, (topic, kind, asked) in wanted.items():
+        name, *others = _find(bag, topic, kind, asked) or [""]
         if name:
             topics[name] = modality
         elif modality:
-            notes.append(f"{modality}: no topic {topic} in the bag; it counts as MISSING")
+            absent[modality] = f"no topic {topic} in the bag{_instead(bag, modality, kind)}"
+            notes.append(f"{modality}: {absent[modality]}; it counts as MISSING")
         if others:
             what = f"{modality or 'ground truth'}: {name} is used; {', '.join(others)} fits too"
             notes.append(f"{what} (--topic {modality or 'truth'}={others[0]})")
@@ -84,12 +86,11 @@ def find_source(
         names = ", ".join(intake.topic for intake in intakes.values())
         raise DatasetError(f"no topic of a sensor in the bag ({names}); it has {_listed(bag)}")
     tf = bag.topics.get(TF_TOPIC)
-    shift_ns = _shift_ns(bag, list(topics), clock)
-    if shift_ns:
-        told = f"the recorder's clock is {-shift_ns / NS:+.3f} s from the stamps', which is used"
-        notes.append(told)
+    offsets = clocks.offsets_ns(bag, topics)
+    shift_ns = clocks.shift_ns(offsets, clock)
+    notes += clocks.notes(topics, offsets, shift_ns)
     tf_topic = TF_TOPIC if tf and tf.type == TF_TYPE else ""
-    return Source(topics, tf_topic, shift_ns, tuple(notes), _is_synthetic(bag, topics))
+    return Source(topics, tf_topic, shift_ns, tuple(notes), _is_synthetic(bag, topics), absent)
 
 
 def judged_task(engine: Engine) -> str:
@@ -128,7 +129,7 @@ def replay(
     with closing(ahead(decoder.arrivals())) as arrivals:
         run.run(arrivals, begin_ns, end_ns)
     losses = [*source.notes, *bag.losses, *decoder.losses, *decoder.remarks()]
-    return run.result(plan, begin_ns, end_ns, losses)
+    return run.result(plan, begin_ns, end_ns, losses, source.by_modality(), source.absent)
 
 
 def dropped_instead(plan: FaultPlan) -> FaultPlan | None:
@@ -162,9 +163,19 @@ def _find(bag: Bag, wanted: str, kind: str, given: str | None) -> list[str]:
     return [_typed(topic, kind) for topic in found]
 
 
+def _instead(bag: Bag, modality: str, kind: str) -> str:
+    """The topics of a sensor's type that the bag has, with the option that reads the first."""
+    fitting = [topic.name for topic in bag.topics.values() if topic.type == kind]
+    if not fitting:
+        return ""
+    return f", which has {', '.join(fitting)} of this type (--topic {modality}={fitting[0]})"
+
+
 def _typed(topic: Topic, kind: str) -> str:
     if topic.type != kind:
-        raise ConfigError(f"topic {topic.name} is of type {topic.type}; expected {kind}")
+        advice = type_advice(kind, topic.type)
+        told = f"topic {topic.name} is of type {topic.type}; expected {kind}"
+        raise ConfigError(f"{told}: {advice}" if advice else told)
     return topic.name
 
 
@@ -180,23 +191,3 @@ def _is_synthetic(bag: Bag, topics: Mapping[str, str]) -> bool | None:
 
 def _listed(bag: Bag) -> str:
     return ", ".join(f"{topic.name} ({topic.type})" for topic in bag.topics.values())
-
-
-def _shift_ns(bag: Bag, topics: list[str], clock: str) -> int:
-    """What to add to the recorder's times, by the median over the first messages."""
-    if clock == "receipt":
-        return 0
-    gaps = list(islice(_gaps_ns(bag, topics), _LOOK_AT))
-    gap = int(median(gaps)) if gaps else 0
-    return gap if clock == "stamps" or abs(gap) > _SAME_CLOCK_NS else 0
-
-
-def _gaps_ns(bag: Bag, topics: list[str]) -> Iterator[int]:
-    """How far each message's stamp is ahead of its time of receipt; zero stamps say nothing."""
-    for raw in bag.messages(topics):
-        try:
-            sent_ns = stamp_ns(bag.decode(raw).header.stamp)
-        except DecodeError:
-            continue
-        if sent_ns:
-            yield sent_ns - raw.time_ns

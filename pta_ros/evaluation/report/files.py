@@ -217,14 +217,15 @@ def _unknown(value: Any) -> bool:
 def write_estimates(scored: Scored, path: Path) -> None:
     """One row per estimate: answer, weights, states; empty weight: not used.
 
-    The answer is the joints (metres), or the activity: class, its probability, the true class (-1:
-    none that the whole window lies in).
+    The answer is the joints (metres) and their standard deviations (mm), or the activity: class,
+    its probability, the true class (-1: none that the whole window lies in).
     """
     run = scored.run
     head = ["time_s", "stamp_ns"]
     head += [f"weight_{name}" for name in run.modalities]
     head += [f"state_{name}" for name in run.modalities]
     joints = [f"{joint}_{axis}" for joint in JOINT_NAMES for axis in "xyz"]
+    joints += [f"std_{joint}_mm" for joint in JOINT_NAMES]
     head += ["class_id", "label", "confidence", "true_class_id"] if run.classes else joints
     states = [states_at(run, name, scored.seconds) for name in run.modalities]
     _write_csv(path, head, (_estimate(scored, row, states) for row in range(len(run.stamp_ns))))
@@ -236,6 +237,7 @@ def _estimate(scored: Scored, row: int, states: Sequence[Sequence[str]]) -> list
     weights = [f"{weight:.4f}" if used else "" for weight, used in shares]
     told = [state[row] for state in states]
     answer = [f"{value:.4f}" for value in run.joints_m[row].flatten().tolist()]
+    answer += [f"{1e3 * value:.1f}" for value in run.std_m[row].tolist()]
     if run.classes:
         said, true = int(run.class_id[row]), int(run.true_class[row])
         answer = [str(said), run.classes[said], f"{run.confidence[row]:.4f}", str(true)]

@@ -10,6 +10,7 @@ import numpy as np
 from pta_ros.evaluation.faults.injector import Fault
 from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.report import scores
+from pta_ros.evaluation.report.delivery import Undelivered, no_estimate, undelivered
 from pta_ros.evaluation.report.scores import LIVE, Accuracy, Errors, Judged, Mask, Scored, inside
 from pta_ros.frames import FloatArray
 from pta_ros.metrics.pose import bone_variation, jitter
@@ -21,7 +22,7 @@ LIMIT = 1.05
 #: The same of activities: so many points of accuracy (percent) below doing without it.
 LIMIT_POINTS = 5.0
 #: Counts of a sensor's messages.
-COUNTS = ("received", "lost", "corrupt", "dropped")
+COUNTS = ("received", "lost", "corrupt", "dropped", "restamped")
 #: Stages that the stage `infer` is made of: they do not add to the whole.
 _PARTS = ("encode", "model")
 _BONE_NAMES = [f"{JOINT_NAMES[a]}-{JOINT_NAMES[b]}" for a, b in BONES]
@@ -36,7 +37,8 @@ class SensorSeen:
 
     `used` is the share of estimates that had a frame of it, `weight` its mean weight in those (the
     model may weigh a frame with 0). Counts are of messages: `received`, `lost` on the way,
-    `corrupt`, `dropped` as late, double or superseded.
+    `corrupt`, `dropped` as late, double or superseded, `restamped` with another stamp than
+    their own.
     """
 
     modality: str
@@ -48,6 +50,7 @@ class SensorSeen:
     lost: int
     corrupt: int
     dropped: int
+    restamped: int
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,8 @@ class Measured:
     the faults: in this replay, in the fault-free one and in that without the sensor. Values per
     joint are of the windows where there are faults, of all else; `jitter` is RMS acceleration in
     m/s² per joint (`truth_jitter` that of the ground truth), `bones_percent` the coefficient of
-    variation of each bone's length. A replay that is judged by its activities has no joints:
+    variation of each bone's length. `undelivered` are the sensors that no estimate used,
+    `no_estimate` why there is none at all. A replay that is judged by its activities has no joints:
     `changed_percent` stands in place of `shift_mm`.
     """
 
@@ -118,6 +122,8 @@ class Measured:
     dropped: Judged | None
     shift_mm: float | None
     changed_percent: float | None
+    undelivered: tuple[Undelivered, ...]
+    no_estimate: str
     subsets: tuple[SubsetSeen, ...]
     joints_mm: dict[str, float] | None
     free_joints_mm: dict[str, float] | None
@@ -174,6 +180,8 @@ def measure(run: Scored, free: Scored, dropped: Scored | None = None) -> Measure
         dropped=_errors_inside(dropped, replay.faults),
         shift_mm=shift_mm(run, free, chosen) if faulty else None,
         changed_percent=changed_percent(run, free, chosen) if faulty else None,
+        undelivered=undelivered(replay),
+        no_estimate=no_estimate(replay),
         subsets=_subsets(run),
         joints_mm=_named(JOINT_NAMES, run.joint_errors_mm(chosen if faulty else everything)),
         free_joints_mm=_named(JOINT_NAMES, free.joint_errors_mm(free_chosen)) if faulty else None,

@@ -13,7 +13,7 @@ from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.frames import FloatArray, StreamState
 from pta_ros.metrics.pose import pa_mpjpe, usual_step_s
 
-LIVE, MISSING = StreamState.LIVE.name, StreamState.MISSING.name
+LIVE, MISSING, EMPTY = (s.name for s in (StreamState.LIVE, StreamState.MISSING, StreamState.EMPTY))
 
 Seconds = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from pta_ros.evaluation.faults.plan import strength_text
 from pta_ros.evaluation.replay.record import Moment, Replayed
+from pta_ros.evaluation.report.delivery import Undelivered
 from pta_ros.evaluation.report.measure import LIMIT, LIMIT_POINTS, FaultSeen, Measured, SensorSeen
-from pta_ros.evaluation.report.scores import LIVE, MISSING, Accuracy, Judged, seconds
+from pta_ros.evaluation.report.scores import EMPTY, LIVE, MISSING, Accuracy, Judged, seconds
 
 #: What stands where there is no figure.
 NONE = "–"
@@ -110,7 +111,7 @@ def events(seen: Measured) -> str:
     """What happened to the sensors, in one or two sentences."""
     what = _faults(seen.faults) if seen.faults else _sensors(seen.sensors)
     if seen.estimates == 0:
-        return f"{what} No estimate at all."
+        return f"{what} No estimate at all: {seen.no_estimate}."
     silent = f" No estimate for {seen.silent_s:.1f} s in all." if seen.silent_s > 0 else ""
     return what + silent
 
@@ -122,6 +123,11 @@ def cost(seen: Measured) -> str:
     if seen.window is None or seen.free is None:
         return _effect(seen)
     return f"{_told(seen.window, seen.free)}{_limit_kept(seen)}."
+
+
+def never_delivered(each: Undelivered) -> str:
+    """One line for a sensor that no estimate used."""
+    return f"{each.sensor} never delivered: {each.why}"
 
 
 def fault_window(fault: FaultSeen) -> str:
@@ -171,14 +177,23 @@ def _use(fault: FaultSeen) -> str:
 
 
 def _sensors(sensors: Sequence[SensorSeen]) -> str:
-    out = [s for s in sensors if _not_live_s(s) > 0]
-    if not out:
-        return "All sensors LIVE."
-    return "Not LIVE: " + listed([f"{s.modality} for {_not_live_s(s):.1f} s" for s in out]) + "."
+    out = [s for s in sensors if _not_live_s(s) > 0 or _never(s)]
+    told = [f"{s.modality} for {_not_live_s(s):.1f} s" for s in out if not _never(s)]
+    never = [s.modality for s in out if _never(s)]
+    told += [f"{listed(never)} at any time"] if never else []
+    parts = [f"Not LIVE: {listed(told)}."] if told else []
+    alone = [f"{s.modality} for {t:.1f} s" for s in sensors if (t := s.state_s.get(EMPTY, 0)) > 0]
+    parts += [f"Nobody seen: by {listed(alone)}."] if alone else []
+    return " ".join(parts) or "All sensors LIVE."
+
+
+def _never(sensor: SensorSeen) -> bool:
+    """Whether it was of no use at any time, in however short a recording."""
+    return sensor.state_s[LIVE] == 0 and sensor.used == 0 and not sensor.state_s.get(EMPTY, 0)
 
 
 def _not_live_s(sensor: SensorSeen) -> float:
-    out = {state: time for state, time in sensor.state_s.items() if state != LIVE}
+    out = {state: time for state, time in sensor.state_s.items() if state not in (LIVE, EMPTY)}
     if out.get(MISSING, 0.0) <= _START_S:
         out.pop(MISSING, None)
     return sum(out.values())
@@ -290,7 +305,8 @@ def limit_kept(replays: Sequence[Measured]) -> str:
 def numbers_note(replays: Sequence[Measured]) -> str:
     """What the columns of all numbers mean, as far as they are there."""
     note = "Messages: lost on the way (estimated from gaps), corrupt (failed their checks), dropped"
-    note += " (late, double, superseded). Latency: all stages of an estimate."
+    note += " (late, double, superseded), restamped (another stamp than their own: stamp_policy)."
+    note += " Latency: all stages of an estimate."
     limited = next((seen for seen in replays if seen.kept is not None), None)
     if limited:
         points = limited.gain_points is not None

@@ -9,7 +9,8 @@ pytest.importorskip("torch")
 pytest.importorskip("rosbags")
 
 from pta_ros.bags.bag import Bag, BagWriter
-from pta_ros.bags.messages import TRUE_POSE, camera_info, reading, true_pose
+from pta_ros.bags.messages import TRUE_POSE, beside, reading, true_pose
+from pta_ros.clock import split_ns
 from pta_ros.datasets.mmfi import FOLDERS, MmfiTree
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan
 from pta_ros.evaluation.replay.source import find_source, replay
@@ -37,9 +38,9 @@ class Clip:
         arrays = {"depth": SENSORS["depth"]().compact(depth), "lidar": points, "csi": csi}
         sensors = {m: SENSORS[m]() for m in arrays}
         found = {f"/{s.topic}": reading(s, arrays[m], stamp_ns) for m, s in sensors.items()}
+        found.update(beside(sensors["depth"], stamp_ns))
         truth = true_pose(self._clip.joints(1 + n % 2), stamp_ns, "synthetic")
-        info = camera_info(SENSORS["depth"]().camera, stamp_ns)
-        return {**found, TRUE_POSE[0]: truth, "/depth/camera_info": info}
+        return {**found, TRUE_POSE[0]: truth}
 
 
 @pytest.fixture(scope="session")
@@ -49,14 +50,20 @@ def clip(synthetic_tree):
 
 @pytest.fixture(scope="session")
 def write_bag(clip, tmp_path_factory):
-    """Write 10 Hz of messages; `skip(topic, n)` leaves one out, `stamp` is the sensors' clock."""
+    """Write 10 Hz of messages; `skip(topic, n)` leaves one out, `stamp` is the sensors' clock.
 
-    def write(count=30, skip=lambda topic, n: False, namespace="", stamp=T0):
+    `clocks` says by how many ns a topic's clock is off, or None for stamps of zero.
+    """
+
+    def write(count=30, skip=lambda topic, n: False, namespace="", stamp=T0, clocks=None):
         path = tmp_path_factory.mktemp("bag") / "bag"
         with BagWriter(path) as bag:
             for n in range(count):
                 messages = clip.messages(n, stamp + n * STEP).items()
                 for late, (topic, msg) in enumerate(messages):
+                    off = (clocks or {}).get(topic, 0)
+                    sent = 0 if off is None else stamp + n * STEP + off
+                    msg.header.stamp.sec, msg.header.stamp.nanosec = split_ns(sent)
                     if not skip(topic, n):
                         bag.write(namespace + topic, T0 + n * STEP + late * 10**6, msg)
         return path

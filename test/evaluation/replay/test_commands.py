@@ -1,16 +1,21 @@
 """evaluate_bag and bench_bag from the command line, wrong input included."""
 
+import csv
 import json
 import os
 import subprocess
 
 import pytest
 
-from pta_ros.bags.bag import Bag
+from pta_ros.bags.bag import Bag, BagWriter
 from pta_ros.cli import bench_bag, evaluate_bag
+from pta_ros.evaluation.faults.suites import read_plans
 from pta_ros.evaluation.replay import source
 from pta_ros.evaluation.report.files import kept_folder
 from pta_ros.metrics.bound import EXIT_MISSED, at_most, bounds_text
+from pta_ros.skeleton import JOINT_NAMES
+
+T0 = 1_700_000_000 * 10**9
 
 PLAN = """
 faults:
@@ -73,12 +78,77 @@ def test_a_faulty_sensor_that_costs_too_much_fails_the_check(whole, tmp_path, ca
     assert evaluate_bag.main(given) == 0
 
 
-def test_what_a_reader_should_know_of_the_bag_is_told_at_once(write_bag, tmp_path, capsys):
+def first(out):
+    """The fault-free replay's record."""
+    return report(out)["replays"][0]
+
+
+def test_a_sensor_that_is_not_in_the_bag_is_the_first_line(write_bag, tmp_path, capsys):
     bag = write_bag(count=8, skip=lambda topic, n: topic == "/wifi/csi")
     assert evaluate_bag.main([str(bag), "--out", str(tmp_path / "out")]) == 0
-    (loss,) = report(tmp_path / "out")["replays"][0]["losses"]
-    assert capsys.readouterr().err.splitlines() == [f"note: {loss}"]
-    assert loss in (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    said = capsys.readouterr()
+    assert said.out.splitlines()[0] == "csi never delivered: no topic wifi/csi in the bag"
+    assert said.err == ""  # the note says the same
+    (told,) = first(tmp_path / "out")["undelivered"]
+    assert told == {
+        "sensor": "csi", "messages": 0, "refused": 0, "why": "no topic wifi/csi in the bag"
+    }  # fmt: skip
+    assert 'data-undelivered="csi"' in (tmp_path / "out/report.html").read_text(encoding="utf-8")
+
+
+def test_what_the_decoder_refuses_is_the_first_line(clip, tmp_path, capsys):
+    """A depth camera whose encoding nobody knows; LiDAR and CSI are not there."""
+    with BagWriter(tmp_path / "bag") as bag:
+        for n in range(6):
+            depth = clip.messages(n, T0 + n * 10**8)["/depth/image"]
+            depth.encoding = "rgb8" if n else "yuv422"
+            bag.write("/depth/image", T0 + n * 10**8, depth)
+    assert evaluate_bag.main([str(tmp_path / "bag"), "--out", str(tmp_path / "out")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("depth never delivered: 5 of 6 messages refused: /depth/image: ")
+    assert "'rgb8'" in lines[0]
+    assert lines[3].partition(" No estimate at all: ")[2].startswith("depth: 5 of 6 messages")
+    seen = first(tmp_path / "out")
+    assert [(u["sensor"], u["messages"], u["refused"]) for u in seen["undelivered"]] == [
+        ("depth", 6, 6), ("lidar", 0, 0), ("csi", 0, 0)
+    ]  # fmt: skip
+    assert "All sensors LIVE" not in seen["verdict"]
+
+
+def test_a_clock_that_is_far_off_is_told_with_its_setting(clip, tmp_path, capsys):
+    """Receipt counts as now: a LiDAR two seconds behind delivers nothing that is new."""
+    with BagWriter(tmp_path / "bag") as bag:
+        for n in range(20):
+            now = T0 + n * 10**8
+            for topic, msg in clip.messages(n, now).items():
+                late = topic == "/lidar/points"
+                msg = clip.messages(n, now - 2 * 10**9)[topic] if late else msg
+                bag.write(topic, now, msg)
+    given = [str(tmp_path / "bag"), "--clock", "receipt", "--out", str(tmp_path / "out")]
+    assert evaluate_bag.main(given) == 0
+    line = capsys.readouterr().out.splitlines()[0]
+    assert line.startswith("lidar never delivered: 20 messages")
+    assert "2.000 s behind" in line
+    assert "lidar.offset_s" in line or "lidar.stamp_policy" in line
+
+
+def test_one_frame_is_no_estimate_and_says_why(write_bag, tmp_path, capsys):
+    """A recording shorter than a second: what never came is not fine."""
+    bag = write_bag(count=1, skip=lambda topic, n: topic != "/depth/image")
+    assert evaluate_bag.main([str(bag), "--out", str(tmp_path / "out")]) == 0
+    seen = first(tmp_path / "out")
+    assert seen["estimates"] in (0, 1)
+    assert seen["verdict"].startswith("Not LIVE: lidar and csi at any time.")
+    assert (seen["estimates"] == 0) == ("No estimate at all: " in seen["verdict"])
+
+
+def test_the_deviations_are_in_the_estimates(whole, tmp_path):
+    assert evaluate_bag.main([str(whole), "--out", str(tmp_path / "out")]) == 0
+    with (tmp_path / "out/estimates_fault-free.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    stds = [[float(row[f"std_{joint}_mm"]) for joint in JOINT_NAMES] for row in rows]
+    assert len(stds) > 20
+    assert all(5.0 < value < 2000.0 for row in stds for value in row)
 
 
 def interrupting(monkeypatch, number):
@@ -168,7 +238,7 @@ def test_wrong_input_is_one_line(whole, arguments, told, tmp_path, capsys):
 
 
 def test_the_shipped_suite_is_known_by_name():
-    names = [plan.name for plan in evaluate_bag.read_plans(["suite"], "mmfi")]
+    names = [plan.name for plan in read_plans(["suite"], "mmfi")]
     assert len(names) > 20
     assert "long_random" in names
 

@@ -259,10 +259,10 @@ def test_replays_of_one_name_do_not_overwrite_each_other(made_up, context, tmp_p
 
 
 def test_a_replay_without_any_estimate_is_told(made_up, context, tmp_path):
-    out = {m: [(0.0, "STALE", "silent")] for m in ("depth", "lidar", "csi")}
+    out = {m: [(0.2, "STALE", "silent")] for m in ("depth", "lidar", "csi")}
     write_report(tmp_path, [Case(made_up()), Case(made_up("nothing", states=out))], context)
     record = read(tmp_path)["replays"][1]
-    assert "No estimate at all." in record["verdict"]
+    assert "No estimate at all: depth: no topic" in record["verdict"]
     assert record["estimates"] == 0
     assert "whole" not in record
 

@@ -1,0 +1,1 @@
+"""Files and streams of Wi-Fi cards as packets of channel state, and packets as bursts; no ROS."""
