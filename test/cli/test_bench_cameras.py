@@ -20,7 +20,7 @@ def test_two_cameras_in_four_mounts_see_what_the_models_own_sees(tmp_path):
     }  # fmt: skip
     ms, *kept = found["bounds"]
     assert ms["value"] > 0
-    assert [bound["ok"] for bound in kept] == [True, True, True]
+    assert [bound["ok"] for bound in kept] == [True, True, True, True]
     assert all(one["judged"] >= 4 for one in found["seen"])
 
 

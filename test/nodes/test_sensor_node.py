@@ -275,3 +275,35 @@ def test_every_stream_type_has_its_class():
         package, _, last = name.split("/")
         found = message_class(name)
         assert (found.__module__.split(".")[0], found.__name__) == (package, last)
+
+
+def test_a_camera_info_is_heard_beside_the_image_and_its_lack_is_remarked(rig):
+    from sensor_msgs.msg import CameraInfo, Image
+
+    from pta_ros.nodes.messages import to_header, to_reading
+    from pta_ros.sensors import DepthSensor
+
+    rig.open(DepthSensor(), topic="cam/depth/image_raw")
+    images = rig.connected(Image, "cam/depth/image_raw")
+    infos = rig.connected(CameraInfo, "cam/depth/camera_info")
+    room = np.full((480, 848), 4000, np.uint16)
+    room[200:300, 300:600] = 2000
+    msg = to_reading(DepthSensor(), room, to_header(7, "cam_optical"))
+
+    def after(count):
+        images.publish(msg)
+        rig.until(lambda: len(rig.sink.frames) >= count)
+        return rig.sink.frames[-1][0].array[48]
+
+    assert (after(1) == 2).sum() == 60
+    rig.until(lambda: "intrinsics assumed" in rig.sink.remarks[-1][1])
+    info = CameraInfo(width=848, height=480, distortion_model="plumb_bob", d=[0.0] * 5)
+    info.k = [425.0, 0.0, 423.5, 0.0, 425.0, 239.5, 0.0, 0.0, 1.0]
+
+    def told():
+        infos.publish(info)
+        return (after(len(rig.sink.frames) + 1) == 2).sum() == 80
+
+    rig.until(lambda: told() or rig.executor.spin_once(timeout_sec=0.05))
+    rig.until(lambda: rig.sink.remarks[-1] == ("depth", ""))
+    assert rig.node.frame_id == "cam_optical"
