@@ -50,6 +50,7 @@ bounds: setup $(if $(filter activity,$(TASK)),,$(REPLAY)) ## Hold TASK to its bo
 ifneq ($(TASK),activity)
 	@$(ENV) pta_demo --check transport --quiet
 	@$(ENV) bench_heads
+	@$(ENV) bench_cameras
 	@$(ENV) bench_clouds
 	@$(ENV) bench_bag $(REPLAY)
 endif

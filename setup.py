@@ -28,6 +28,7 @@ TOOLS = (
     "evaluate_bag",
     "bench_bag",
     "bench_heads",
+    "bench_cameras",
     "bench_clouds",
     "mmfi_to_bag",
     "csi_to_bag",

@@ -62,7 +62,8 @@ class StreamStatus:
     `reason` says in words why the stream is not LIVE, empty when it is. `restamped` messages got
     another stamp than their own, `remark` says in words why when no setting asked for it, and
     `behind_s` how far the sensor's clock was found behind, with the shortest way here (NaN:
-    unknown). Without a frame for `stale_limit_s` the stream is STALE.
+    unknown). `refused` of the dropped were so for what they are, `refusal` says in words why the
+    last one was. Without a frame for `stale_limit_s` the stream is STALE.
     """
 
     modality: str
@@ -78,6 +79,8 @@ class StreamStatus:
     reason: str = ""
     restamped: int = 0
     remark: str = ""
+    refused: int = 0
+    refusal: str = ""
     behind_s: float = math.nan
     stale_limit_s: float = 0.0
 

@@ -26,6 +26,13 @@ def reading(sensor: Sensor, array: NDArray[Any], stamp_ns: int) -> Any:
     return message(sensor.message_type, header=head, **sensor.device, **sensor.fields(array))
 
 
+def beside(sensor: Sensor, stamp_ns: int) -> dict[str, Any]:
+    """Topic -> message of what the data set's device would send beside a reading."""
+    head = header(stamp_ns, sensor.frame_id)
+    sides = sensor.side_fields().items()
+    return {f"/{topic}": message(kind, header=head, **given) for topic, (kind, given) in sides}
+
+
 def true_pose(joints_m: FloatArray, stamp_ns: int, origin: str) -> Any:
     """Joints (17, 3), metres in the camera's frame, as ground truth; `origin` says where from."""
     fields = skeleton_fields(joints_m, np.zeros(len(joints_m)), f"ground truth ({origin})")

@@ -35,6 +35,8 @@ FOCALS = (385.0, 460.0, 540.0, 620.0)
 TURNS = (0, 90, 180, 270)
 #: Least moments in which a camera must see the whole body to be judged by its pose.
 _LEAST = 4
+#: What must be seen around a body, as a share of the image's side.
+_AROUND = 0.03
 _SUBJECTS, _ACTIONS = (41, 42, 43, 44), (1, 3, 5, 13, 20, 27)
 
 
@@ -64,6 +66,12 @@ class Seen:
     def ratio(self) -> float:
         """Its error to that of the model's own camera."""
         return self.error_mm / self.native_mm
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name:26} {1e3 * self.away_m:4.0f} mm away; {self.judged:2} moments, "
+            f"{self.error_mm:5.1f} mm, {self.ratio:.2f} of the model's own camera"
+        )
 
 
 def moments(count: int) -> list[Moment]:
@@ -95,7 +103,8 @@ class Judge:
         """The reduced frame and the error (mm) of each moment by the model's own camera."""
         images = self._render(self._own, 1)
         camera = self.sensor.installed(DepthDevice())
-        return [self._read(camera, i, p) for i, p in zip(images, self.people, strict=True)]
+        messages = map(_message, images)
+        return [self._read(camera, m, p) for m, p in zip(messages, self.people, strict=True)]
 
     def see(self, width: int, height: int, focal: float) -> list[Seen]:
         """The four mounts of one camera, whose principal point is somewhat off the middle."""
@@ -116,8 +125,10 @@ class Judge:
         camera = replace(self.sensor.installed(DepthDevice(rotation=turn)), told=raw)
         away, ours, natives = [], [], []
         for image, person, (native, error) in zip(images, self.people, self._native, strict=True):
-            reduced, own = self._read(camera, np.rot90(image, turn // 90), person)
-            both = (reduced > 0) & (native > 0)
+            message = _message(np.rot90(image, turn // 90))
+            reduced, own = self._read(camera, message, person)
+            seen = np.isfinite(camera.decode(message, "camera")[2::5, 2::5])
+            both = seen & (reduced > 0) & (native > 0)
             away.append(np.abs(reduced[both] - native[both]))
             if _whole(upright, person) and _whole(self._own, person):
                 ours.append(own)
@@ -134,9 +145,9 @@ class Judge:
         ]
 
     def _read(
-        self, camera: DepthCamera, image: NDArray[np.uint16], person: Moment
+        self, camera: DepthCamera, message: SimpleNamespace, person: Moment
     ) -> tuple[FloatArray, float]:
-        reduced = camera.process(_message(image), "camera")
+        reduced = camera.process(message, "camera")
         found = self._estimator(Sample(0, {"depth": Frame("depth", 0, reduced)}))
         error = np.linalg.norm(found.joints_m - person.joints_m, axis=1).mean()
         return reduced, 1e3 * float(error)
@@ -191,6 +202,6 @@ def _half_turned(raw: Intrinsics) -> Intrinsics:
 
 
 def _whole(camera: CameraModel, person: Moment) -> bool:
-    """Whether the camera sees the whole body."""
-    pixels = camera.project(person.skin_m)
-    return bool((pixels >= 0).all() and (pixels <= (camera.width - 1, camera.height - 1)).all())
+    """Whether the camera sees the whole body and a bit of what is around it."""
+    pixels, size = camera.project(person.skin_m), np.array([camera.width, camera.height])
+    return bool(((pixels >= _AROUND * size) & (pixels <= (1 - _AROUND) * size)).all())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pta_ros.bags.bag import BagWriter
-from pta_ros.bags.messages import TRUE_POSE, reading, true_pose
+from pta_ros.bags.messages import TRUE_POSE, beside, reading, true_pose
 from pta_ros.datasets.mmfi import FOLDERS, Clip, MmfiTree
 from pta_ros.errors import ConfigError, DatasetError, DecodeError
 from pta_ros.sensors import SENSORS
@@ -64,6 +64,8 @@ def clip_to_bag(
     with BagWriter(out, storage) as bag:
         for kind in map(SENSORS.__getitem__, FOLDERS):
             bag.topic(f"/{kind.topic}", kind.message_type, reliable=False)
+            for topic, (type_name, _) in kind().side_fields().items():
+                bag.topic(f"/{topic}", type_name, reliable=False)
         bag.topic(*TRUE_POSE)
         for number in numbers:
             time_ns = start_ns + round((number - 1) * 1e9 / rate_hz)
@@ -93,4 +95,5 @@ def _sensor_messages(clip: Clip, number: int, time_ns: int, left_out: list[str])
         else:
             sensor = SENSORS[modality]()
             found[f"/{sensor.topic}"] = reading(sensor, sensor.compact(array), time_ns)
+            found.update(beside(sensor, time_ns))
     return found

@@ -48,6 +48,7 @@ class Stream:
         self._freeze = FreezeRule(config)
         self._enabled = config.enabled
         self._received = self._dropped = self._corrupt = 0
+        self._refused, self._refusal = 0, ""  # why the last message was refused
         self._clock = ClockWatch()
         self._sensor_clock = SensorClock(modality, config)
         self._rate = RateMeter(to_ns(config.stale_after_s), patience)
@@ -100,7 +101,7 @@ class Stream:
         counts = self.config.stamp_policy != "receive"
         again = counts and 0 < frame.stamp_ns == self._raw_ns
         if placed.why or again or not self.buffer.admits(placed.stamp_ns):
-            self._note = placed.why or "stamps do not advance"
+            self._refuse(placed.why or "stamps do not advance")
             return None
         self._raw_ns = frame.stamp_ns
         return replace(frame, stamp_ns=placed.stamp_ns)
@@ -112,7 +113,11 @@ class Stream:
         else:
             self._dropped += 1
             self._good_run = 0
-            self._note = "content repeats"
+            self._refuse("content repeats")
+
+    def _refuse(self, why: str) -> None:
+        self._refused += 1
+        self._note = self._refusal = why
 
     def _mark_empty(self, error: NobodySeen) -> None:
         self._dropped += 1
@@ -192,6 +197,8 @@ class Stream:
             reason=self._reason(now_ns),
             restamped=self._sensor_clock.restamped,
             remark=self._sensor_clock.remark,
+            refused=self._refused,
+            refusal=self._refusal,
             behind_s=math.nan if behind_ns is None else behind_ns / NS,
             stale_limit_s=self._rate.limit_ns / NS,
         )

@@ -87,6 +87,8 @@ class WindowedPipeline(FusionPipeline):
             corrupt=ring.corrupt,
             restamped=ring.clock.restamped,
             remark=ring.clock.remark,
+            refused=ring.refused,
+            refusal=ring.refusal,
             behind_s=math.nan if behind_ns is None else behind_ns / NS,
             reason=": ".join(filter(None, (status.reason, why))) if ailing else status.reason,
         )
@@ -141,9 +143,9 @@ class PacketRing:
     def __init__(self, sensor: WindowSensor, config: StreamConfig) -> None:
         self.sensor, self.config = sensor, config
         self.clock = SensorClock(sensor.modality, config)
-        self.received = self.dropped = self.corrupt = 0
+        self.received = self.dropped = self.corrupt = self.refused = 0
         self._error: Exception | None = None
-        self._note = ""
+        self._note = self.refusal = ""  # of use no more; why the last message was refused
         self._freeze = FreezeRule(config)
         self.clear()
 
@@ -155,12 +157,13 @@ class PacketRing:
         self.clock.forget()
 
     def add(self, frame: Frame, now_ns: int) -> bool:
-        """Keep the packets of one message, the last at the frame's stamp; False if none is kept."""
+        """Keep one message's packets, the last at the frame's stamp; False if none is kept."""
         placed = self.clock.place(frame.stamp_ns, now_ns)
         if placed.why:
             self.received += 1
             self.dropped += 1
-            self._note = placed.why
+            self.refused += 1
+            self._note = self.refusal = placed.why
             return False
         self._freeze.add(frame.array)
         if frozen := self._freeze.reason:
@@ -174,9 +177,8 @@ class PacketRing:
             kept |= self._insert(stamp - (count - 1 - k) * period, packet)
         self.dropped += not kept
         if now_ns - stamp > to_ns(self.config.stale_after_s):  # no window waits for them
-            self._note = self.clock.late() or (
-                f"stamps lie {(now_ns - stamp) / NS:.1f} s in the past"
-            )
+            past = f"stamps lie {(now_ns - stamp) / NS:.1f} s in the past"
+            self._note = self.clock.late() or past
         # What no window will hold again goes; `_insert` bounds how many are within that time.
         old = bisect_left(self._stamps, now_ns - to_ns(self.sensor.window_s + 2.0))
         del self._stamps[:old], self._packets[:old]

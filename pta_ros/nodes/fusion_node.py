@@ -54,7 +54,7 @@ class FusionNode(LifecycleNode):
         self._skeletons = self.create_lifecycle_publisher(Skeleton, "skeleton", 5)
         self._activities = self.create_lifecycle_publisher(Activity, "activity", 5)
         self._markers = self.create_lifecycle_publisher(MarkerArray, "skeleton_markers", 5)
-        self.watch = Watch(self, self._statuses, self._identity)
+        self.watch = Watch(self, self._statuses, self._identity, self.sensor_nodes)
         self._health = self.watch.health
         self.create_timer(_TICK_S, self._tick, clock=STEADY)
         answer_invalid_requests(self, self._state)
@@ -158,8 +158,8 @@ class FusionNode(LifecycleNode):
     def _open(self, modality: str, sensor: Any) -> None:
         given = self._engine.streams[modality]
         topic = "" if self._engine.params.composed else given.topic + REDUCED
-        qos = sensor_qos(given.qos_depth, given.qos_reliability)
         self._health.notes.pop(modality, None)
+        qos = sensor_qos(given.qos_depth, given.qos_reliability)
         self.sensor_nodes[modality].open(sensor, given, qos, self, topic)
 
     def _tick(self) -> None:
@@ -190,14 +190,13 @@ class FusionNode(LifecycleNode):
 
     def lost(self, modality: str, total: int) -> None:
         """Messages that the middleware lost."""
-        self._health.loss.middleware[modality] = total
+        self._health.counts.middleware[modality] = total
 
     # -- estimates out (what the worker calls, in its thread) -----------------------------------
 
     def publish(self, estimate: Estimate) -> None:
         """Publish one estimate."""
-        loaded = self._engine.loaded
-        names = self._frame_id(), loaded.name
+        loaded, names = self._engine.loaded, (self._frame_id(), self._engine.loaded.name)
         if len(estimate.probabilities):
             msg = to_activity(estimate, loaded.model.config.classes, *names)
             self._send(self._activities, msg, estimate)
@@ -241,7 +240,7 @@ class FusionNode(LifecycleNode):
         return self._worker.statuses() if self._worker else ()
 
     def _identity(self) -> Identity:
-        engine, me = self._engine, (self.get_name(), self._state())
+        engine, me = self._engine, (self.get_fully_qualified_name(), self._state())
         return Identity(*me, engine.loaded.name, engine.device) if engine else Identity(*me)
 
     def _state(self) -> str:

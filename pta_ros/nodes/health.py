@@ -1,16 +1,16 @@
 """Watches a fusion node and says on /diagnostics how it is: one status per stream, one in all.
 
-Names are "<node>: <modality>" and "<node>: fusion". Values of a stream: state, age_s, rate_hz,
-weight, received, used, dropped, corrupt, lost, reason, remarks. Values of the fusion: state, live,
-model, device, estimates, rate_hz, latency_p50_ms, latency_p99_ms, memory_mb, errors, last_error.
+Names are "<node>: <modality>" and "<node>: fusion", with the node's full name, which is the
+hardware id, too. Values of a stream: state, age_s, rate_hz, weight, behind_s, stale_limit_s,
+publishers, received, used, dropped, corrupt, lost, restamped, refused, reason, remarks. Values of
+the fusion: state, live, model, device, estimates, rate_hz, latency_p50_ms, latency_p99_ms,
+memory_mb, errors, last_error.
 """
 
 from __future__ import annotations
 
 import time
-import traceback
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,84 +20,25 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
 from pta_ros.clock import NS
-from pta_ros.errors import PtaError
 from pta_ros.frames import StreamState, StreamStatus
 from pta_ros.nodes.base import Throttle
+from pta_ros.nodes.failures import Failures
+from pta_ros.nodes.graph import UNSEEN, Seen, time_fault
 from pta_ros.nodes.messages import to_header
+from pta_ros.nodes.remarks import QUIET, Counts, remarks
+from pta_ros.nodes.sensor_node import SensorNode
 from pta_ros.nodes.worker import Meter
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
-_LOSS_WINDOW_NS = 5 * NS
-_LOSS_SHARE = 0.05
-_LOSS_ADVICE = "give the middleware larger buffers (config/fastdds.xml) or a less loaded link"
-_FATAL_IN_A_ROW = 3
-#: States that ask nobody to do anything.
-_WELL = (StreamState.LIVE, StreamState.DISABLED, StreamState.EMPTY)
-
-
-class Failures:
-    """Counts failed estimates and tells corrupt data from a defect; used by two threads."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.last = ""
-        #: Shown as ERROR until the next success.
-        self.failing = False
-        #: So many in a row, not explained by data, that going on makes no sense.
-        self.fatal = False
-        self._in_a_row = 0
-        self._throttle = Throttle()
-
-    def remember(self, error: Exception | str) -> None:
-        """Show this as the last error."""
-        typed = isinstance(error, Exception) and not isinstance(error, PtaError)
-        self.last = f"{type(error).__name__}: {error}" if typed else str(error)
-        self.failing = True
-
-    def add(self, error: Exception) -> str:
-        """Note one failed estimate; gives the text to log, empty soon after one like it."""
-        self.remember(error)
-        self.count += 1
-        self._in_a_row += 1
-        from_data = isinstance(error, PtaError)
-        self.fatal = not from_data and self._in_a_row >= _FATAL_IN_A_ROW
-        detail = self.last if from_data else "".join(traceback.format_exception(error))
-        return self._throttle.due(type(error).__name__, f"no estimate: {detail}")
-
-    def clear(self) -> None:
-        """After a success; the last error stays readable."""
-        self.failing, self.fatal, self._in_a_row = False, False, 0
-
-
-class LossWatch:
-    """Share of each stream's messages that were lost on the way within the last five seconds.
-
-    Two witnesses, of which the one that saw more counts: gaps in the stamps (StreamStatus.lost),
-    and `middleware`, the total that the middleware reports per modality.
-    """
-
-    def __init__(self) -> None:
-        self.middleware: dict[str, int] = {}
-        self._history: dict[str, deque[tuple[int, int, int]]] = {}
-
-    def share(self, status: StreamStatus, now_ns: int) -> float:
-        """Note the stream's counters and return lost / (lost + received) over the window."""
-        history = self._history.setdefault(status.modality, deque())
-        if history and (now_ns < history[-1][0] or status.received < history[-1][1]):
-            history.clear()  # the clock went back, or the stream began anew
-        lost_so_far = max(status.lost, self.middleware.get(status.modality, 0))
-        history.append((now_ns, status.received, lost_so_far))
-        while now_ns - history[0][0] > _LOSS_WINDOW_NS:
-            history.popleft()
-        received = status.received - history[0][1]
-        lost = lost_so_far - history[0][2]
-        return lost / (lost + received) if lost > 0 else 0.0
+#: LIVE streams without an estimate for so long are no good sign.
+_NO_ESTIMATE_NS = 2 * NS
+_GRAPH_S = 1.0
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Of a fusion node: its name, lifecycle state, and the model and device that it uses."""
+    """Of a fusion node: its full name, lifecycle state, and the model and device that it uses."""
 
     node: str
     state: str
@@ -110,40 +51,46 @@ class Health:
     """What is known of a fusion node beside its streams, and the report of it all.
 
     `notes` holds standing remarks per modality (an incompatible QoS), shown as WARN;
-    `remarks` what is to be known of one that is read (assumed intrinsics), shown behind its state.
+    `remarks` what is to be known of one that is read (assumed intrinsics), shown behind its state;
+    `graph` who publishes its topic, and `time_fault` why the node's time stands still.
     """
 
     meter: Meter = field(default_factory=Meter)
     failures: Failures = field(default_factory=Failures)
-    loss: LossWatch = field(default_factory=LossWatch)
+    counts: Counts = field(default_factory=Counts)
     notes: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
+    graph: dict[str, Seen] = field(default_factory=dict)
+    time_fault: str = ""
+    #: Estimates up to the last report, and since when there was none though streams are LIVE.
+    _told: int = 0
+    _since_ns: int = 0
 
     def report(
         self, who: Identity, streams: tuple[StreamStatus, ...], now_ns: int
     ) -> DiagnosticArray:
         """Everything that is known now, stamped `now_ns`."""
-        status = [self._fusion(who, streams), *(self._stream(who, s, now_ns) for s in streams)]
+        listed = [self._stream(who, status, now_ns) for status in streams]
+        status = [self._fusion(who, streams, now_ns), *listed]
         return DiagnosticArray(header=to_header(now_ns, ""), status=status)
 
     def _stream(self, who: Identity, status: StreamStatus, now_ns: int) -> DiagnosticStatus:
-        remark = self.remarks.get(status.modality, "")
-        said = ": ".join(filter(None, (status.state.name, status.reason, remark)))
-        remarks = [] if status.state in _WELL else [f"{status.state.name}: {status.reason}"]
-        share = self.loss.share(status, now_ns)
-        if share > _LOSS_SHARE:
-            remarks.append(f"{share:.0%} of its messages are lost on the way: {_LOSS_ADVICE}")
-        if status.modality in self.notes and status.state is not StreamState.LIVE:
-            remarks.append(self.notes[status.modality])
+        modality = status.modality
+        seen, said = self.graph.get(modality, UNSEEN), self.remarks.get(modality, "")
+        recent = self.counts.recent(status, now_ns)
+        wrong = remarks(status, recent, seen, self.notes.get(modality, ""))
         return _status(
-            f"{who.node}: {status.modality}",
-            WARN if remarks else OK,
-            "; ".join(remarks) or said,
-            {**_stream_values(status), "remarks": remark},
+            who.node,
+            modality,
+            WARN if wrong else OK,
+            "; ".join(wrong) or ": ".join(filter(None, (status.state.name, status.reason, said))),
+            {**_stream_values(status), "publishers": seen.publishers, "remarks": said},
         )
 
-    def _fusion(self, who: Identity, streams: tuple[StreamStatus, ...]) -> DiagnosticStatus:
-        level, text = self._verdict(who, streams)
+    def _fusion(
+        self, who: Identity, streams: tuple[StreamStatus, ...], now_ns: int
+    ) -> DiagnosticStatus:
+        level, text = self._verdict(who, streams, now_ns)
         p50, p99 = percentiles(self.meter.latencies_ms())
         values = {
             "state": who.state,
@@ -158,42 +105,63 @@ class Health:
             "errors": self.failures.count,
             "last_error": self.failures.last,
         }
-        return _status(f"{who.node}: fusion", level, text, values)
+        return _status(who.node, "fusion", level, text, values)
 
-    def _verdict(self, who: Identity, streams: tuple[StreamStatus, ...]) -> tuple[bytes, str]:
+    def _verdict(
+        self, who: Identity, streams: tuple[StreamStatus, ...], now_ns: int
+    ) -> tuple[bytes, str]:
+        live = [s.modality for s in streams if s.state is StreamState.LIVE]
+        waited_ns = self._waited_ns(bool(live), now_ns)
+        if self.time_fault:
+            return ERROR, self.time_fault
         if self.failures.failing:
             return ERROR, self.failures.last
         if who.state != "active":
-            return WARN, f"{who.state}: nothing is estimated"
-        absent = [s for s in streams if s.state is not StreamState.LIVE]
-        named = ", ".join(f"{s.modality} {s.state.name}" for s in absent)
-        unusable = [s for s in streams if s.state not in _WELL]
-        if len(absent) == len(streams):
+            cure = f"ros2 lifecycle set {who.node} configure, then activate; or autostart"
+            return WARN, f"{who.state}: nothing is estimated ({cure})"
+        absent = ", ".join(
+            f"{s.modality} {s.state.name}" for s in streams if s.modality not in live
+        )
+        unusable = any(s.state not in QUIET for s in streams)
+        if not live:
             empty = not unusable and any(s.state is StreamState.EMPTY for s in streams)
             level, why = (OK, "nobody is seen") if empty else (ERROR, "no live stream")
-            return level, f"{why} ({named}): no skeleton is published"
+            told = "no skeleton is published; each stream's status says why"
+            return level, f"{why} ({absent}): {told}"
+        if waited_ns > _NO_ESTIMATE_NS:
+            told = f"no estimate for {waited_ns / NS:.1f} s though {', '.join(live)} are LIVE"
+            return ERROR, f"{told}: the model hangs or is too slow here; see the log, and `device`"
         if absent:
-            live = len(streams) - len(absent)
-            text = f"{live} of {len(streams)} streams live ({named})"
-            return (WARN if unusable else OK), text
+            text = f"{len(live)} of {len(streams)} streams live ({absent})"
+            return (WARN, f"{text}; each one's status says why") if unusable else (OK, text)
         return OK, "all streams live"
+
+    def _waited_ns(self, live: bool, now_ns: int) -> int:
+        """For how long there was no estimate though a stream was LIVE."""
+        if not live or self.meter.count != self._told or not 0 < self._since_ns <= now_ns:
+            self._told, self._since_ns = self.meter.count, now_ns
+        return now_ns - self._since_ns
 
 
 def _stream_values(status: StreamStatus) -> dict[str, object]:
-    counters = ("received", "used", "dropped", "corrupt", "lost", "reason")
+    counters = ("received", "used", "dropped", "corrupt", "lost", "restamped", "refused", "reason")
     measured = {
         "state": status.state.name,
         "age_s": f"{status.age_s:.3f}",
         "rate_hz": f"{status.rate_hz:.2f}",
         "weight": f"{status.weight:.4f}",
+        "behind_s": f"{status.behind_s:.3f}",
+        "stale_limit_s": f"{status.stale_limit_s:.3f}",
     }
     return {**measured, **{name: getattr(status, name) for name in counters}}
 
 
-def _status(name: str, level: bytes, message: str, values: dict[str, object]) -> DiagnosticStatus:
+def _status(
+    node: str, part: str, level: bytes, message: str, values: dict[str, object]
+) -> DiagnosticStatus:
     pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
     return DiagnosticStatus(
-        name=name, level=level, message=message, hardware_id="pta_ros", values=pairs
+        name=f"{node}: {part}", level=level, message=message, hardware_id=node, values=pairs
     )
 
 
@@ -206,9 +174,11 @@ def percentiles(latencies_ms: tuple[float, ...]) -> tuple[float, float]:
 
 
 class Watch:
-    """Publishes a node's health; `statuses` gives its streams, `identity` what is so else.
+    """Publishes a node's health.
 
-    `look` is to be called many times a second: it reports at once what changed, and every period.
+    `statuses` gives its streams, `identity` what is so else; `readers` are the nodes that read the
+    streams' topics. `look` is to be called many times a second: it reports at once what changed,
+    and every period.
     """
 
     def __init__(
@@ -216,12 +186,15 @@ class Watch:
         node: Node,
         statuses: Callable[[], tuple[StreamStatus, ...]],
         identity: Callable[[], Identity],
+        readers: Mapping[str, SensorNode],
     ) -> None:
         self._node, self._statuses, self._identity = node, statuses, identity
+        self._readers = readers
         self.health = Health()
         self._shown: tuple[Any, ...] = ()
         self._known: dict[str, StreamState] = {}
         self._due = 0.0
+        self._graph_due = time.monotonic() + 2 * _GRAPH_S  # others are found by then
         self._throttle = Throttle()  # at a region's edge a person comes and goes at the frame rate
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
 
@@ -233,6 +206,7 @@ class Watch:
 
     def look(self, at_once: bool = False) -> None:
         """Publish when a state changed, the period is over, or `at_once`."""
+        self._look_around()
         streams, who = self._statuses(), self._identity()
         states = {status.modality: status.state for status in streams}
         shown = (who, self.health.failures.failing, states)
@@ -248,3 +222,20 @@ class Watch:
         self._due = now + self._node.get_parameter("diagnostics_period_s").value
         now_ns = self._node.get_clock().now().nanoseconds
         self._publisher.publish(self.health.report(who, streams, now_ns))
+
+    def _look_around(self) -> None:
+        """Look at the graph once a second; log and show at once what is wrong there."""
+        if time.monotonic() < self._graph_due:
+            return
+        self._graph_due = time.monotonic() + _GRAPH_S
+        log = self._node.get_logger()
+        fault, before = time_fault(self._node), self.health.graph
+        if fault != self.health.time_fault:
+            self.health.time_fault, self._due = fault, 0.0
+            log.error(fault or "time goes on")
+        self.health.graph = {m: node.look() for m, node in self._readers.items()}
+        for modality, seen in self.health.graph.items():
+            text = seen.wrong or ("" if seen.publishers else seen.absent)
+            if text and seen != before.get(modality):
+                log.warning(f"{modality}: {text}")
+                self._due = 0.0

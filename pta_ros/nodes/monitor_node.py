@@ -114,7 +114,7 @@ class MonitorNode(ProgramNode):
         _keep(self._true_activities, stamp_ns(msg.header.stamp), int(msg.class_id))
 
     def _on_diagnostics(self, msg: DiagnosticArray) -> None:
-        record = records.diagnostics_record(msg, time.time_ns())
+        record = records.diagnostics_record(msg, time.time_ns(), self.get_namespace())
         if record is not None:
             self._write(record)
             self._board.diagnostics(record)

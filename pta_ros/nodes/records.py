@@ -68,15 +68,19 @@ def truth_record(msg: Any, received_ns: int) -> dict[str, Any]:
     return {"type": "truth", "stamp_ns": stamp, "received_ns": received_ns, "joints": joints(msg)}
 
 
-def diagnostics_record(msg: Any, received_ns: int) -> dict[str, Any] | None:
-    """One report of the fusion node; None when the array is from another node."""
+def diagnostics_record(msg: Any, received_ns: int, namespace: str = "/") -> dict[str, Any] | None:
+    """One report of the fusion node in a namespace; None when the array is from another node."""
     found = {status.name.rpartition(": ")[2]: status for status in msg.status}
     fusion = found.pop("fusion", None)
     if fusion is None:
         return None
+    node = fusion.name.rpartition(": ")[0]
+    if (node.rpartition("/")[0] or "/") != namespace:
+        return None  # another robot's
     values = {pair.key: pair.value for pair in fusion.values}
     return {
         "type": "diagnostics",
+        "node": node,
         "stamp_ns": stamp_ns(msg.header.stamp),
         "received_ns": received_ns,
         "level": int.from_bytes(fusion.level, "little"),
@@ -135,9 +139,9 @@ def _status(state: Any) -> StreamStatus:
     )
 
 
-def to_statuses(msg: Any) -> tuple[StreamStatus, ...]:
+def to_statuses(msg: Any, namespace: str = "/") -> tuple[StreamStatus, ...]:
     """What a DiagnosticArray says of the streams; nothing when it is not the fusion node's."""
-    record = diagnostics_record(msg, 0) or {"streams": {}}
+    record = diagnostics_record(msg, 0, namespace) or {"streams": {}}
     return tuple(
         StreamStatus(
             modality=name,

@@ -16,7 +16,7 @@ if __name__ == "__main__":  # before ROS is imported, so that its absence is one
     entry.start("sensor_node")
 
 import traceback
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
@@ -30,6 +30,7 @@ from pta_ros.fusion.params import SensorParams, StreamParams, sensor_from, senso
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.home import model_folder
 from pta_ros.nodes.base import (
+    STEADY,
     Throttle,
     check_topic,
     checked_values,
@@ -37,31 +38,15 @@ from pta_ros.nodes.base import (
     named_early,
 )
 from pta_ros.nodes.beside import listen_beside, tf_message
+from pta_ros.nodes.graph import UNSEEN, Seen, look_at, time_fault
 from pta_ros.nodes.messages import message_class, to_reading
+from pta_ros.nodes.sink import Sink
 from pta_ros.sensors import SENSORS
 from pta_ros.sensors.base import Sensor
 
 #: Appended to a topic by the stand-alone sensor node.
 REDUCED = "/reduced"
-
-
-class Sink(Protocol):
-    """Where a sensor node's readings go; times are ns on the sensor node's clock."""
-
-    def push(self, frame: Frame, msg: Any) -> None:
-        """A good reading and the message it came from."""
-
-    def reject(self, modality: str, error: DecodeError, msg: Any, now_ns: int) -> None:
-        """A message that cannot be used."""
-
-    def note(self, modality: str, text: str) -> None:
-        """A standing remark on the connection, such as an incompatible QoS."""
-
-    def remark(self, modality: str, text: str) -> None:
-        """What is to be known now of a stream that is read; empty: nothing any more."""
-
-    def lost(self, modality: str, total: int) -> None:
-        """Messages that the middleware knows it lost since the subscription began."""
+_LOOK_S = 2.0
 
 
 class SensorNode(Node):
@@ -95,6 +80,14 @@ class SensorNode(Node):
             check_topic(topic, self)
         if params.needs_transforms:
             tf_message()
+
+    def look(self) -> Seen:
+        """Who publishes the topic that is subscribed, if one is."""
+        if not self._opened:
+            return UNSEEN
+        intake = self._intake
+        others = intake.sensor.other_types
+        return look_at(self, intake.modality, intake.topic, intake.type, others)
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -180,6 +173,7 @@ class SensorProgram:
         self._kind = message_class(self._sensor.message_type)
         self._out = self._node.create_publisher(self._kind, self._stream.topic + REDUCED, qos)
         self._node.open(self._sensor, self._stream, qos, self)
+        self._node.create_timer(_LOOK_S, self._look, clock=STEADY)
 
     def nodes(self) -> list[Node]:
         """The one node."""
@@ -215,6 +209,13 @@ class SensorProgram:
     def lost(self, modality: str, total: int) -> None:
         """Report messages that the middleware lost."""
         self._warn("lost", f"{modality}: {total} messages lost on the way so far")
+
+    def _look(self) -> None:
+        """Report what is wrong in the graph, a topic that nobody publishes included."""
+        seen = self._node.look()
+        for text in (time_fault(self._node), seen.wrong, "" if seen.publishers else seen.absent):
+            if text:
+                self._warn(text, text)
 
     def _warn(self, key: str, text: str) -> None:
         if due := self._throttle.due(key, text):

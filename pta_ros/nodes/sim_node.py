@@ -97,6 +97,17 @@ class Simulator(ProgramNode):
         self._outs = {
             m: make(message_class(s.message_type), s.topic, qos) for m, s in self.sensors.items()
         }
+        #: What devices send beside their readings: publisher and message, by modality.
+        self._sides = {
+            m: [
+                (
+                    make(message_class(kind), topic, qos),
+                    to_message(kind, given, to_header(0, s.frame_id)),
+                )
+                for topic, (kind, given) in s.side_fields().items()
+            ]
+            for m, s in self.sensors.items()
+        }
         self.truth = make(*truth, 50)
         self.create_subscription(*estimate, self._on_estimate, 1)
         self._last: dict[str, Any] = {}
@@ -133,6 +144,9 @@ class Simulator(ProgramNode):
         if msg is not None:
             self._last[modality] = msg
             self._outs[modality].publish(msg)
+            for publisher, beside in self._sides[modality]:
+                beside.header.stamp = msg.header.stamp
+                publisher.publish(beside)
 
     def close(self) -> None:
         """Close the log."""

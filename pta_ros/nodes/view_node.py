@@ -156,7 +156,8 @@ class ViewNode(ProgramNode):
         self.scene.truth(stamp_ns(msg.header.stamp), joints_m, self._now_ns())
 
     def _on_diagnostics(self, msg: DiagnosticArray) -> None:
-        self.scene.states(stamp_ns(msg.header.stamp), to_statuses(msg), self._now_ns())
+        told = to_statuses(msg, self.get_namespace())
+        self.scene.states(stamp_ns(msg.header.stamp), told, self._now_ns())
 
     # -- time ---------------------------------------------------------------------------------
 

@@ -75,6 +75,13 @@ class Sensor(ABC):
         """This sensor with what a message on the topic `side` told; raises DecodeError."""
         return self
 
+    def side_fields(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """What the data set's own device sends beside each reading, with the reading's header.
+
+        Topic -> type and fields, as `fields` gives them; `taught` reads them back.
+        """
+        return {}
+
     def remarks(self, topic: str) -> tuple[str, ...]:
         """What an operator should know of it now although its readings are used, in words."""
         return ()

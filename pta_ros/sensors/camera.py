@@ -121,6 +121,20 @@ def read_info(msg: Any, rectified: bool, source: str) -> Intrinsics:
     return seen.scaled(*sizes)
 
 
+def info_fields(camera: Intrinsics) -> dict[str, Any]:
+    """A sensor_msgs/CameraInfo of a camera without distortion: its fields, without the header."""
+    k = (camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0)
+    return {
+        "width": camera.width,
+        "height": camera.height,
+        "distortion_model": "plumb_bob",
+        "d": np.zeros(5),
+        "k": np.array(k),
+        "r": np.eye(3).reshape(-1),
+        "p": np.insert(np.array(k).reshape(3, 3), 3, 0.0, axis=1).reshape(-1),
+    }
+
+
 def _region(msg: Any, source: str) -> tuple[int, int, int, int]:
     """Offset and size, in pixels before binning, of the part of the sensor that is sent."""
     roi = read(msg, "roi", source)

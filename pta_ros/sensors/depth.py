@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
 from pta_ros.sensors.base import Sensor
-from pta_ros.sensors.camera import CAMERA_INFO, Intrinsics, is_rectified, read_info
+from pta_ros.sensors.camera import (
+    CAMERA_INFO,
+    Intrinsics,
+    info_fields,
+    info_topic,
+    is_rectified,
+    read_info,
+)
 from pta_ros.sensors.depth_device import DepthDevice
 from pta_ros.sensors.depth_map import (
     CELL,
@@ -36,7 +43,7 @@ class DepthSensor(Sensor):
     It is the view of the model's own camera, whose `fx fy cx cy` are pixels of a 640x480 image;
     any size of that aspect (4:3) will do. NaN is what the camera at hand does not see of that view:
     nothing is judged by it, and the model, which knows no word for it, is given the nearest reading
-    (no return there would double its error: `bench_sensors`). `min_m..max_m` is the sensing volume:
+    (no return there would double its error: `bench_cameras`). `min_m..max_m` is the sensing volume:
     nearer and farther readings reduce to 0.
     """
 
@@ -95,6 +102,11 @@ class DepthSensor(Sensor):
         mount.check()
         own = {f.name: getattr(self, f.name) for f in fields(DepthSensor)}
         return DepthCamera(**own, mount=mount)
+
+    def side_fields(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """CameraInfo of the model's own camera, 640x480."""
+        own = Intrinsics(640, 480, self.fx, self.fy, self.cx, self.cy)
+        return {info_topic(self.topic): (CAMERA_INFO, info_fields(own))}
 
     def decode(self, msg: Any, source: str) -> FloatArray:
         """Read a sensor_msgs/Image or CompressedImage (see `read_pixels`)."""

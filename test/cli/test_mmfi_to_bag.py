@@ -20,7 +20,7 @@ def test_a_synthetic_clip_becomes_a_bag(tree, tmp_path, capsys):
     arguments = [str(tree), "E01", "S01", "A02", str(out)]
     assert main([*arguments, "--rate", "5", "--storage", "sqlite3", "--start", "12.5"]) == 0
     said = capsys.readouterr()
-    counts = "3 /depth/image, 3 /ground_truth, 3 /lidar/points, 3 /wifi/csi"
+    counts = "3 /depth/camera_info, 3 /depth/image, 3 /ground_truth, 3 /lidar/points, 3 /wifi/csi"
     assert said.out == f"{out}: 0.4 s, {counts}; synthetic\n"
     assert said.err == ""
     with Bag([out]) as bag:

@@ -63,7 +63,8 @@ def test_sensors_offer_best_effort_and_ground_truth_is_reliable(clip, tmp_path):
     with Bag([tmp_path / "out"]) as bag:
         offered = {name: topic.reliability for name, topic in bag.topics.items()}
         assert bag.begin_ns == START_NS
-    assert offered == {**dict.fromkeys(TOPICS.values(), "best_effort"), TRUTH_TOPIC: "reliable"}
+    sensors = dict.fromkeys((*TOPICS.values(), "/depth/camera_info"), "best_effort")
+    assert offered == {**sensors, TRUTH_TOPIC: "reliable"}
 
 
 def test_frames_that_are_missing_or_damaged_are_left_out_and_told(clip, tmp_path):
@@ -73,6 +74,7 @@ def test_frames_that_are_missing_or_damaged_are_left_out_and_told(clip, tmp_path
     written = clip_to_bag(clip, tmp_path / "out")
     assert written.messages == {
         "/depth/image": 2,
+        "/depth/camera_info": 2,
         "/lidar/points": 2,
         "/wifi/csi": 3,
         TRUTH_TOPIC: 3,

@@ -10,7 +10,9 @@ from pta_ros.errors import ConfigError, DecodeError, NobodySeen
 from pta_ros.fusion.intake import DecoderFault, Intake
 from pta_ros.fusion.params import StreamParams
 from pta_ros.fusion.transforms import Transforms
-from pta_ros.sensors import CsiSensor, LidarSensor
+from pta_ros.sensors import CsiSensor, DepthSensor, LidarSensor
+from pta_ros.sensors.depth_device import DepthDevice
+from pta_ros.sensors.depth_map import image_fields
 from pta_ros.sensors.lidar_setup import LidarInstallation
 
 UPRIGHT = (0.0, 0.0, 0.0, 1.0)
@@ -154,6 +156,63 @@ def test_a_decoder_that_breaks_is_a_fault_with_its_cause():
     with pytest.raises(DecoderFault, match="ZeroDivisionError") as caught:
         Intake(Broken(), StreamParams(topic="wifi/csi")).frame(None, 1)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def image(frame="camera_optical"):
+    pixels = np.full((480, 848), 4000, np.uint16)
+    pixels[200:300, 300:600] = 2000
+    header = SimpleNamespace(stamp=SimpleNamespace(sec=7, nanosec=9), frame_id=frame)
+    return SimpleNamespace(header=header, **image_fields(pixels))
+
+
+def camera_info(fx=425.0):
+    roi = SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0)
+    return SimpleNamespace(
+        width=848, height=480, k=[fx, 0, 423.5, 0, fx, 239.5, 0, 0, 1], d=[0.0] * 5, roi=roi,
+        p=[0.0] * 12, binning_x=0, binning_y=0, distortion_model="plumb_bob",
+    )  # fmt: skip
+
+
+def test_a_camera_info_counts_from_when_it_comes_and_a_bad_one_changes_nothing():
+    asked = Intake(DepthSensor(), StreamParams(topic="cam/depth/image_raw"))
+    info = "cam/depth/camera_info"
+    assert asked.side_topics == {info: "sensor_msgs/msg/CameraInfo"}
+    assumed = asked.frame(image(), 1).array
+    assert "intrinsics assumed" in asked.remarks[0]
+    with pytest.raises(DecodeError, match="not calibrated"):
+        asked.take(info, camera_info(0.0))
+    assert "not calibrated" in asked.remarks[1]
+    np.testing.assert_array_equal(asked.frame(image(), 1).array, assumed)
+    asked.take(info, camera_info())
+    told = asked.frame(image(), 1).array
+    assert asked.remarks == ()
+    # 300 pixels across of 425 focal length are 80.5 cells of the model's camera, not 60.
+    assert [(row == 2).sum() for row in (told[48], assumed[48])] == [80, 60]
+    with pytest.raises(DecodeError, match="not calibrated"):
+        asked.take(info, camera_info(0.0))
+    np.testing.assert_array_equal(asked.frame(image(), 1).array, told)
+
+
+def test_a_reduced_image_is_in_the_models_camera_already():
+    device = DepthDevice(fx=425.0, rotation=90)
+    reduced = Intake(
+        DepthSensor(), StreamParams(topic="a", device=device), None, "a/reduced", reduced=True
+    )
+    assert reduced.side_topics == {}
+    array = np.full((96, 128), 3, np.float32)
+    header = SimpleNamespace(stamp=SimpleNamespace(sec=7, nanosec=9), frame_id="c_upright")
+    msg = SimpleNamespace(header=header, **image_fields(array))
+    np.testing.assert_array_equal(reduced.frame(msg, 1).array, array)
+    assert reduced.frame_id == "c_upright"
+
+
+def test_the_frame_of_a_reading_is_the_messages_or_where_it_was_moved(points):
+    asked = Intake(DepthSensor(), StreamParams(topic="a", device=DepthDevice(rotation=90)))
+    asked.frame(image(), 1)
+    assert asked.frame_id == "camera_optical_upright"
+    moved = intake(frame="model", extrinsic="0 0 0 0 0 0")
+    moved.frame(cloud(points), 1)
+    assert moved.frame_id == "model"
 
 
 def test_only_clouds_can_be_moved():

@@ -152,8 +152,8 @@ class Bench:
         return "\n".join(p.log.read_text(errors="replace")[-2000:] for p in self.processes)
 
     def status(self, name):
-        """The newest diagnostic status of "fusion: <name>", None before the first."""
-        return self.diagnostics[-1][1].get(f"fusion: {name}") if self.diagnostics else None
+        """The newest diagnostic status of "/fusion: <name>", None before the first."""
+        return self.diagnostics[-1][1].get(f"/fusion: {name}") if self.diagnostics else None
 
     def value(self, name, key):
         """One value of the newest status."""

@@ -92,4 +92,4 @@ def test_simulated_time_rules_and_may_jump_back(bench, untrained_model):
     assert 0 <= skeletons[-1].latency_ms < 5000
     now[0] = 500 * S
     bench.until(lambda: 500 <= newest_s() < 600, send=send)
-    assert {name.split(":")[0] for name in bench.diagnostics[-1][1]} == {"pose"}
+    assert {name.split(":")[0] for name in bench.diagnostics[-1][1]} == {"/pose"}

@@ -9,18 +9,19 @@ pytestmark = pytest.mark.ros
 
 from pta_ros.errors import DecodeError, PtaError  # noqa: E402
 from pta_ros.frames import StreamState, StreamStatus  # noqa: E402
+from pta_ros.nodes.failures import Failures  # noqa: E402
+from pta_ros.nodes.graph import Seen  # noqa: E402
 from pta_ros.nodes.health import (  # noqa: E402
     ERROR,
     OK,
     WARN,
-    Failures,
     Health,
     Identity,
     percentiles,
 )
 
 S = 1_000_000_000
-ACTIVE = Identity("fusion", "active", "m", "cpu")
+ACTIVE = Identity("/robot1/fusion", "active", "m", "cpu")
 LIVE = tuple(StreamStatus(m, StreamState.LIVE, 0.05, 10.0) for m in ("depth", "lidar", "csi"))
 
 
@@ -32,7 +33,8 @@ def changed(modality, state, reason=""):
 
 def report(who=ACTIVE, streams=LIVE, health=None, now_ns=S):
     array = (health or Health()).report(who, streams, now_ns)
-    return {status.name.removeprefix("fusion: "): status for status in array.status}
+    assert {status.hardware_id for status in array.status} == {"/robot1/fusion"}
+    return {status.name.removeprefix("/robot1/fusion: "): status for status in array.status}
 
 
 def test_all_live_is_ok():
@@ -114,7 +116,7 @@ def test_losses_on_the_way_are_named_and_forgiven():
 def test_losses_that_only_the_middleware_saw_count_too():
     health = Health()
     report(health=health)
-    health.loss.middleware["csi"] = 50
+    health.counts.middleware["csi"] = 50
     assert "lost on the way" in report(health=health, now_ns=2 * S)["csi"].message
 
 
@@ -123,6 +125,70 @@ def test_a_note_on_the_connection_shows_until_the_stream_lives():
     silent = report(streams=changed("csi", StreamState.MISSING, "nothing"), health=health)
     assert "incompatible QoS" in silent["csi"].message
     assert report(health=health)["csi"].level == OK
+
+
+def test_two_publishers_are_no_loss():
+    seen = Seen(2, "2 publishers of /depth/image: /a, /b; a driver started twice?")
+    health = Health(graph={"depth": seen})
+    for second, received, lost in ((1, 30, 0), (2, 48, 30)):
+        streams = (replace(LIVE[0], received=received, lost=lost), *LIVE[1:])
+        depth = report(streams=streams, health=health, now_ns=second * S)["depth"]
+        assert (depth.level, depth.message) == (WARN, seen.wrong)
+    assert {v.key: v.value for v in depth.values}["publishers"] == "2"
+
+
+def test_an_absent_topic_is_named_while_the_stream_is_not_live():
+    health = Health(graph={"csi": Seen(0, "", "no publisher on /wifi/csi; start its driver")})
+    silent = report(streams=changed("csi", StreamState.MISSING, "nothing"), health=health)
+    assert silent["csi"].message == "MISSING: nothing; no publisher on /wifi/csi; start its driver"
+    assert report(health=health)["csi"].level == OK
+
+
+def test_a_time_that_stands_still_is_an_error():
+    fusion = report(health=Health(time_fault="nobody publishes /clock: do"))["fusion"]
+    assert (fusion.level, fusion.message) == (ERROR, "nobody publishes /clock: do")
+
+
+def run(health, counts, seconds=6, **fixed):
+    """Reports once a second; `counts` grow by so much in each, of the depth stream."""
+    for second in range(1, seconds + 1):
+        health.meter.add(0, 10.0)
+        grown = {name: by * second for name, by in counts.items()}
+        streams = (replace(LIVE[0], **grown, **fixed), *LIVE[1:])
+        statuses = report(streams=streams, health=health, now_ns=second * S)
+    return statuses
+
+
+def test_frames_of_a_live_stream_that_are_restamped_or_refused_are_a_warning():
+    for count, why in (("restamped", "remark"), ("refused", "refusal")):
+        few = run(Health(), {"received": 100, "used": 90, count: 4}, **{why: "stamps are odd"})
+        assert few["depth"].level == OK
+        many = run(Health(), {"received": 100, "used": 90, count: 20}, **{why: "stamps are odd"})
+        assert many["depth"].level == WARN
+        assert many["depth"].message.startswith("20% of its ")
+        assert many["depth"].message.endswith("stamps are odd")
+    asked_for = run(Health(), {"received": 100, "used": 90, "restamped": 100})
+    assert asked_for["depth"].level == OK
+
+
+def test_a_live_stream_whose_frames_are_never_used_is_a_warning():
+    unused = run(Health(), {"received": 10}, behind_s=0.2)
+    assert unused["depth"].level == WARN
+    assert "set depth.stamp_policy to align" in unused["depth"].message
+    assert run(Health(), {"received": 10, "used": 1})["depth"].level == OK
+    assert run(Health(), {"received": 10}, seconds=3)["depth"].level == OK  # too early to say
+
+
+def test_live_streams_without_an_estimate_are_an_error():
+    health = Health()
+    assert report(health=health, now_ns=1 * S)["fusion"].level == OK
+    assert report(health=health, now_ns=3 * S)["fusion"].level == OK
+    stuck = report(health=health, now_ns=4 * S)["fusion"]
+    assert stuck.level == ERROR
+    assert "no estimate for 3.0 s though depth, lidar, csi are LIVE" in stuck.message
+    health.meter.add(0, 10.0)
+    assert report(health=health, now_ns=5 * S)["fusion"].level == OK
+    assert report(health=health, now_ns=1 * S)["fusion"].level == OK  # the clock went back
 
 
 def test_measures():

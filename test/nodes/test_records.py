@@ -34,14 +34,19 @@ def test_diagnostics_of_the_fusion_are_recorded_and_others_ignored():
         pairs = [KeyValue(key=k, value=str(v)) for k, v in values.items()]
         return DiagnosticStatus(name=name, level=level, message="said", values=pairs)
 
-    csi = status("fusion: csi", DiagnosticStatus.WARN, state="STALE", age_s="inf", received=4)
-    whole = status("fusion: fusion", DiagnosticStatus.ERROR, device="cpu")
-    record = records.diagnostics_record(DiagnosticArray(status=[whole, csi]), 11)
+    csi = status(
+        "/robot1/fusion: csi", DiagnosticStatus.WARN, state="STALE", age_s="inf", received=4
+    )
+    whole = status("/robot1/fusion: fusion", DiagnosticStatus.ERROR, device="cpu")
+    record = records.diagnostics_record(DiagnosticArray(status=[whole, csi]), 11, "/robot1")
     assert (record["level"], record["device"], record["received_ns"]) == (2, "cpu", 11)
+    assert record["node"] == "/robot1/fusion"
     assert set(record["streams"]) == {"csi"}
     assert record["streams"]["csi"]["state"] == "STALE"
     assert record["streams"]["csi"]["received"] == 4
     assert record["streams"]["csi"]["age_s"] is None
+    for elsewhere in ("/", "/robot2"):
+        assert records.diagnostics_record(DiagnosticArray(status=[whole]), 11, elsewhere) is None
     other = DiagnosticArray(status=[status("camera: driver", DiagnosticStatus.OK)])
     assert records.diagnostics_record(other, 11) is None
 

@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 pytest.importorskip("rosbags")
 
 from pta_ros.bags.bag import Bag, BagWriter
-from pta_ros.bags.messages import TRUE_POSE, reading, true_pose
+from pta_ros.bags.messages import TRUE_POSE, beside, reading, true_pose
 from pta_ros.clock import split_ns
 from pta_ros.datasets.mmfi import FOLDERS, MmfiTree
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan
@@ -38,6 +38,7 @@ class Clip:
         arrays = {"depth": SENSORS["depth"]().compact(depth), "lidar": points, "csi": csi}
         sensors = {m: SENSORS[m]() for m in arrays}
         found = {f"/{s.topic}": reading(s, arrays[m], stamp_ns) for m, s in sensors.items()}
+        found.update(beside(sensors["depth"], stamp_ns))
         truth = true_pose(self._clip.joints(1 + n % 2), stamp_ns, "synthetic")
         return {**found, TRUE_POSE[0]: truth}
 
