@@ -37,7 +37,7 @@ class Intake:
         reduced: bool = False,
     ) -> None:
         params.check(sensor.modality)
-        self.sensor = sensor if reduced else sensor.installed(params.device)
+        self.sensor = sensor.after_node() if reduced else sensor.installed(params.device)
         self.modality = sensor.modality
         self.topic = topic or params.source
         self.side_topics = self.sensor.side_topics(self.topic)

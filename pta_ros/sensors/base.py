@@ -60,6 +60,10 @@ class Sensor(ABC):
         """
         return self
 
+    def after_node(self) -> Sensor:
+        """This sensor for readings that a sensor node, which knows the installation, reduced."""
+        return self
+
     def side_topics(self, topic: str) -> dict[str, str]:
         """Topic -> type of what else it listens to, beside its own `topic` (a camera's intrinsics).
 

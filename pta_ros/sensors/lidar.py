@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -93,6 +94,11 @@ class LidarSensor(Sensor):
     def remark(self, msg: Any, source: str) -> str:
         """A row_step that its data contradict."""
         return read_layout(msg, source).remark
+
+    def after_node(self) -> LidarSensor:
+        """Without a region: the sensor node cut out the operator's, wherever that lies."""
+        everywhere = (-math.inf, math.inf)
+        return replace(self, x_m=everywhere, y_m=everywhere, z_m=everywhere)
 
     def installed(self, given: Group) -> LidarSensor:
         """With the region, the least points and the unit that the operator names."""

@@ -13,6 +13,7 @@ from pta_ros.fusion.transforms import Transforms
 from pta_ros.sensors import CsiSensor, DepthSensor, LidarSensor
 from pta_ros.sensors.depth_device import DepthDevice
 from pta_ros.sensors.depth_map import image_fields
+from pta_ros.sensors.lidar_setup import LidarInstallation
 
 UPRIGHT = (0.0, 0.0, 0.0, 1.0)
 
@@ -106,6 +107,17 @@ def test_the_given_extrinsic_wins_over_transforms(points):
     np.testing.assert_array_equal(
         asked.frame(cloud(points), 1).array, LidarSensor().process(cloud(points), "t")
     )
+
+
+def test_what_a_sensor_node_cut_out_is_not_cut_again(points):
+    away = points + np.float32((20, 0, 0))
+    near = intake(device=LidarInstallation(region="21 25 -2 2 -2 2"))
+    reduced = near.frame(cloud(away), 1).array
+    stream = StreamParams(topic="lidar/points")
+    after = Intake(LidarSensor(), stream, topic="lidar/points/reduced", reduced=True)
+    np.testing.assert_array_equal(after.frame(cloud(reduced), 1).array, reduced)
+    with pytest.raises(NobodySeen):
+        after.frame(cloud(reduced[:0]), 1)
 
 
 def test_a_wrong_row_step_is_read_and_remarked_upon_while_it_lasts(points):

@@ -45,6 +45,25 @@ def test_a_sensor_process_feeds_the_fusion_process(bench, untrained_model):
     assert [process.wait(NEVER_S) for process in (sensor, fusion)] == [0, 0]
 
 
+def test_a_sensor_process_hands_on_that_nobody_is_there(bench, untrained_model):
+    """The region and the pose are the sensor node's; the fusion node learns what it saw."""
+    bench.start("fusion_node", "-p", f"model:={untrained_model}", "-p", "composed:=false")
+    bench.start(
+        "sensor_node", "-p", "modality:=lidar", "-p", "frame:=model",
+        *("-p", "extrinsic:=10 0 0 0 0 0", "-p", "region:=12 14 -2 2 -2 2"),
+    )  # fmt: skip
+    bench.until(lambda: bench.states()["lidar"] == "LIVE", NEVER_S, ("lidar",))
+
+    def away():
+        msg = bench.message("lidar")
+        msg.width, msg.row_step, msg.data = 8, 96, msg.data[:96]
+        bench.publisher("lidar").publish(msg)
+
+    bench.until(lambda: bench.states()["lidar"] == "EMPTY", send=away)
+    assert bench.value("lidar", "corrupt") == "0"
+    bench.until(lambda: bench.states()["lidar"] == "LIVE", send=("lidar",))
+
+
 def test_simulated_time_rules_and_may_jump_back(bench, untrained_model):
     from builtin_interfaces.msg import Time
     from rosgraph_msgs.msg import Clock
