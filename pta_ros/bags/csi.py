@@ -66,7 +66,7 @@ def capture_to_bag(
         raise DatasetError(f"{path}: no packets of {form}: {told}")
     if start_s is None and form not in WORLD_TIME:
         start_s = START_S
-    shift_ns = 0 if start_s is None else round(start_s * 1e9) - first.time_ns
+    shift_ns, shape = 0 if start_s is None else round(start_s * 1e9) - first.time_ns, (0, 0, 0)
     counted = _Counted(chain([first], reading))
     with BagWriter(out, storage) as bag:
         bag.topic(topic, _TYPE, reliable=False)
@@ -78,9 +78,8 @@ def capture_to_bag(
                 continue
             bag.write(topic, stamp_ns, message(_TYPE, header=header(stamp_ns, frame_id), **fields))
             shape = (fields["antennas"], fields["subcarriers"], fields["packets"])
-            done.append((stamp_ns, shape))
-    seconds = (done[-1][0] - done[0][0]) / NS if done else 0.0
-    shape = done[-1][1] if done else (0, 0, 0)
+            done.append(stamp_ns)
+    seconds = (done[-1] - done[0]) / NS if done else 0.0
     return WrittenCsi(form, len(done), counted.count, shape, seconds, tuple(losses.texts()))
 
 

@@ -170,8 +170,7 @@ def bounds(seen: Iterable[Seen]) -> list[Bound]:
     return [
         at_most("another camera: reduced frame, median", 1e3 * far.away_m, 20.0, "mm", far.name),
         _worst("another camera: error / native camera's", whole, 1.15),
-        # What a camera does not show of the room costs something, however its gaps are filled.
-        _worst("the same, showing less than the model's view", narrow, 1.7),
+        _worst("the same, showing less than the model's view", narrow, 1.15),
         at_least("cameras judged by their poses", float(len(judged)), 0.3 * len(listed)),
     ]
 

@@ -25,6 +25,7 @@ from pta_ros.sensors.depth_map import (
     CELL,
     image_fields,
     nearest,
+    noisy,
     returns,
     shrunk,
     step_of,
@@ -195,13 +196,7 @@ class DepthSensor(Sensor):
 
     def add_noise(self, values: NDArray[Any], strength: float, rng: np.random.Generator) -> None:
         """Every return is off by `strength` metres (one sigma) and stays a return."""
-        whole = values.dtype.kind in "ui"
-        # One below the largest: that would be no return.
-        top = np.iinfo(values.dtype).max - 1 if whole else None
-        sigma, low, high = (strength * 1e3, 1, top) if whole else (strength, 1e-3, None)
-        noisy = values + rng.standard_normal(values.shape, np.float32) * np.float32(sigma)
-        noisy = np.clip(np.rint(noisy) if whole else noisy, low, high)
-        values[...] = np.where(values > 0, noisy, values)
+        values[...] = np.where(values > 0, noisy(values, strength, rng), values)
 
     def no_reading(self, values: NDArray[Any]) -> float:
         """No return: 0, or NaN in metres (ROS's REP 118)."""

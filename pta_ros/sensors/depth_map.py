@@ -166,3 +166,15 @@ def nearest(array: FloatArray, shape: tuple[int, int]) -> FloatArray:
     )
     resampled: FloatArray = array[np.ix_(rows, columns)]
     return resampled
+
+
+def noisy(pixels: NDArray[Any], sigma_m: float, rng: np.random.Generator) -> NDArray[Any]:
+    """Millimetres (whole numbers) or metres, each off by `sigma_m` (one sigma) and still a return.
+
+    The largest whole number would be no return.
+    """
+    whole = pixels.dtype.kind in "ui"
+    top = np.iinfo(pixels.dtype).max - 1 if whole else None
+    sigma, low, high = (sigma_m * 1e3, 1, top) if whole else (sigma_m, 1e-3, None)
+    moved = pixels + rng.standard_normal(pixels.shape, np.float32) * np.float32(sigma)
+    return np.clip(np.rint(moved) if whole else moved, low, high)

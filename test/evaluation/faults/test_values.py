@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pta_ros.errors import DecodeError
+from pta_ros.errors import DecodeError, NobodySeen
 from pta_ros.sensors import SENSORS
 
 FORMS = [
@@ -95,9 +95,10 @@ def test_lidar_dropout_keeps_a_share_as_it_was(kit, layout):
         assert len(points) == found.width
 
 
-def test_a_cloud_without_any_point_is_refused(kit):
-    with pytest.raises(DecodeError, match="0 points"):
-        kit.decoded("lidar", kit.damaged(kit.cloud(), "dropout", "lidar", strength=1.0))
+def test_in_a_cloud_without_any_point_nobody_is_seen(kit):
+    found = kit.decoded("lidar", kit.damaged(kit.cloud(), "dropout", "lidar", strength=1.0))
+    with pytest.raises(NobodySeen):
+        SENSORS["lidar"]().check(found, "topic")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
@@ -111,7 +112,7 @@ def test_nan_points_have_no_coordinates_and_keep_their_place(kit, layout):
 
 
 def test_nothing_but_nan_is_refused(kit):
-    with pytest.raises(DecodeError, match="none of 400 points is finite"):
+    with pytest.raises(DecodeError, match="none of 400 points is a return"):
         kit.decoded("lidar", kit.damaged(kit.cloud(), "nan", "lidar", strength=1.0))
 
 
