@@ -44,7 +44,7 @@ class Intake:
         #: The frame that the latest message's reading is in.
         self.frame_id = ""
         self._untold: dict[str, str] = {}
-        self._odd = ""  # what the latest message told wrongly
+        self._odd = ""  # what is odd of the latest message
         self.type = params.message_type(sensor.modality)
         self.needs_transforms = params.needs_transforms
         self._moves, self._frame = bool(params.frame), plain(params.frame)
@@ -57,7 +57,7 @@ class Intake:
         """The reduced reading of one message that came in at `now_ns`; raises DecodeError."""
         try:
             array = self.sensor.decode(msg, self.topic)
-            self._odd = self.sensor.remark(msg, self.topic)
+            self._odd = self.sensor.remark(msg, array, self.topic)
             if self._moves:
                 array = self._moved(array, msg)
             array = self.sensor.receive(array, self.topic)

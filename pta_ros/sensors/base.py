@@ -97,8 +97,8 @@ class Sensor(ABC):
         Raises DecodeError when the message contradicts itself or has an unknown encoding.
         """
 
-    def remark(self, msg: Any, source: str) -> str:
-        """What a message that `decode` reads tells wrongly all the same, in words; or nothing."""
+    def remark(self, msg: Any, array: FloatArray, source: str) -> str:
+        """What is odd of a message that `decode` read as `array` all the same, or nothing."""
         return ""
 
     @abstractmethod

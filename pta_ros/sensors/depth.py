@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
-from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.camera import (
     CAMERA_INFO,
     Intrinsics,
@@ -21,24 +19,27 @@ from pta_ros.sensors.camera import (
     read_info,
 )
 from pta_ros.sensors.depth_device import DepthDevice
+from pta_ros.sensors.depth_faults import DepthFaults
 from pta_ros.sensors.depth_map import (
     CELL,
     image_fields,
     nearest,
-    noisy,
     returns,
     shrunk,
     step_of,
     unit_hint,
 )
-from pta_ros.sensors.image import ENCODINGS, read_pixels, read_plain
+from pta_ros.sensors.image import read_pixels
 from pta_ros.sensors.resample import resampling
-from pta_ros.sensors.wire import changed, read, read_bytes
+from pta_ros.sensors.upside_down import upside_down
 from pta_ros.settings import Group
+
+#: Rows of an image that are looked at for its floor.
+_ROWS = 96
 
 
 @dataclass(frozen=True)
-class DepthSensor(Sensor):
+class DepthSensor(DepthFaults):
     """Physical array: float32 (480, 640) metres along the optical axis, 0 = no return.
 
     It is the view of the model's own camera, whose `fx fy cx cy` are pixels of a 640x480 image;
@@ -179,33 +180,6 @@ class DepthSensor(Sensor):
             expected = f"metres in 0..{self.plausible_m:g}{self._hint(array)}"
             raise DecodeError(source, reason, expected)
 
-    # -- injected faults, see Sensor ------------------------------------------------------------
-
-    own_faults: ClassVar[tuple[str, ...]] = ("noise", "dropout", "dead_rows", "wrong_encoding")
-    noise_text: ClassVar[str] = "sigma {v:g} m"
-
-    def editable(self, msg: Any, source: str) -> tuple[Any, tuple[NDArray[Any], ...]]:
-        """A copy and its pixels in their own unit; what is not plain becomes uint16 or float32."""
-        encoding = getattr(msg, "encoding", None)
-        if encoding not in ENCODINGS:
-            pixels = read_pixels(msg, source)
-            msg = SimpleNamespace(header=read(msg, "header", source), **self.fields(pixels))
-            encoding = msg.encoding
-        other = changed(msg, data=read_bytes(msg, "data", source).copy())
-        return other, (read_plain(other, ENCODINGS[encoding], source),)
-
-    def add_noise(self, values: NDArray[Any], strength: float, rng: np.random.Generator) -> None:
-        """Every return is off by `strength` metres (one sigma) and stays a return."""
-        values[...] = np.where(values > 0, noisy(values, strength, rng), values)
-
-    def no_reading(self, values: NDArray[Any]) -> float:
-        """No return: 0, or NaN in metres (ROS's REP 118)."""
-        return 0.0 if values.dtype.kind in "ui" else np.nan
-
-    def wrongly_declared(self, msg: Any, source: str) -> Any:
-        """A copy of a message that calls itself a colour image."""
-        return changed(msg, **{"encoding" if hasattr(msg, "encoding") else "format": "rgb8"})
-
 
 @dataclass(frozen=True)
 class DepthCamera(DepthSensor):
@@ -250,6 +224,17 @@ class DepthCamera(DepthSensor):
         way = resampling(camera, self.mount.rotation, own) if camera else None
         # Picked before they are converted: few pixels of a large image are looked at.
         return way.mark(returns(way(pixels), unit_m)) if way else returns(pixels, unit_m)
+
+    def remark(self, msg: Any, array: FloatArray, source: str) -> str:
+        """A floor at the top of the upright image."""
+        step = max(1, len(array) // _ROWS)
+        focal_px = self.fy / 480 * len(array) / step
+        if not upside_down(array[::step, :: 4 * step], focal_px):
+            return ""
+        return (
+            f"the floor is at the top of the image turned by {self.mount.rotation} degrees: upside "
+            f"down? set depth.rotation to {(self.mount.rotation + 180) % 360}"
+        )
 
     def _hint(self, metres: FloatArray) -> str:
         return unit_hint(metres, self.mount.scale_m, self.mount.float_scale_m)

@@ -91,7 +91,7 @@ class LidarSensor(Sensor):
         """Read the returns of a sensor_msgs/PointCloud2 of any size and layout."""
         return read_xyz(msg, source, self.scale_m)
 
-    def remark(self, msg: Any, source: str) -> str:
+    def remark(self, msg: Any, array: FloatArray, source: str) -> str:
         """A row_step that its data contradict."""
         return read_layout(msg, source).remark
 

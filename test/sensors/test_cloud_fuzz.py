@@ -68,7 +68,7 @@ def test_nothing_but_readings_and_decode_errors_within_four_times_the_message():
             before = tracemalloc.get_traced_memory()[0]
             try:
                 reduced = SENSOR.process(msg, "t")
-                SENSOR.remark(msg, "t")
+                SENSOR.remark(msg, reduced, "t")
                 assert reduced.shape == (512, 3)
                 assert np.isfinite(reduced).all()
                 outcomes["read"] += 1
