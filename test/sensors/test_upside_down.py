@@ -11,7 +11,7 @@ FOCAL_PX, ROWS, COLUMNS = 114.0, 96, 32
 
 
 def room(height_m, pitch_deg=0.0, wall_m=4.0, ceiling_m=None):
-    """Depth (m) of a floor, a wall and perhaps a ceiling, seen by a level camera or one looking down."""
+    """Depth (m) of a floor, a wall and perhaps a ceiling, from a camera pitched down."""
     v = (np.arange(ROWS) - (ROWS - 1) / 2)[:, None] / FOCAL_PX
     pitch = np.radians(pitch_deg)
     down, ahead = v * np.cos(pitch) + np.sin(pitch), np.cos(pitch) - v * np.sin(pitch)
