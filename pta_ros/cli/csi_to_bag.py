@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from shutil import rmtree
 
 from pta_ros.cli import run
+from pta_ros.errors import DatasetError
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -63,6 +65,12 @@ def _main(arguments: list[str] | None) -> int:
     )
     for text in written.lost:
         print(f"{options.capture}: {text}", file=sys.stderr)
+    if not written.messages:
+        rmtree(options.out)
+        raise DatasetError(
+            f"{options.capture}: {written.packets} packets make no message of {plan.packets} (half "
+            f"of them within {plan.gap_s:g} s of each other); use --packets and --gap"
+        )
     print(f"{options.out}: {written}")
     return 0
 

@@ -102,11 +102,20 @@ class RateMeter:
         if not stamps or stamp_ns > stamps[-1]:
             self._note_gap(stamp_ns, unusable)
         elif self.lost:
-            self.lost -= 1  # it was only late
+            self._found_again()
         insort(stamps, stamp_ns)
         window_ns = self._window_ns
         while stamps[0] < stamps[-1] - window_ns:
             stamps.pop(0)
+
+    def _found_again(self) -> None:
+        """A frame that counted as lost was only late; the gap that it left is no sign of a rate."""
+        self.lost -= 1
+        lately = [i for i, missing in enumerate(self._losses) if missing]
+        if lately:
+            self._losses[lately[-1]] -= 1
+        if lately and lately[-1] == len(self._losses) - 1 and self._gaps:
+            self._gaps.pop()
 
     def _note_gap(self, stamp_ns: int, unusable: int) -> None:
         gap = stamp_ns - self._stamps[-1] if self._stamps else 0
@@ -127,7 +136,7 @@ class RateMeter:
         alike = all(abs(gap / period - 1) <= _GAP_SLACK for gap in newest)
         if len(newest) < _CHANGE_RUN or not alike or abs(period / usual - 1) <= _GAP_SLACK:
             return
-        self.lost -= sum(self._losses)
+        self.lost = max(0, self.lost - sum(self._losses))
         self._losses.clear()
         self._gaps = deque(newest, self._gaps.maxlen)
 

@@ -55,7 +55,7 @@ def amplitudes(msg: Any, source: str) -> FloatArray:
 
 
 def regrid(array: FloatArray, msg: Any, count: int, mhz: int, source: str) -> FloatArray:
-    """A frame at a model's `count` tones of a channel `mhz` wide, by frequency.
+    """A frame at a model's `count` tones of a channel `mhz` wide, by distance from the centre.
 
     A frame of that count whose bandwidth is that (or is not told) is left as it is. Linear
     between tones; NaN farther from a measured tone than the receiver's tones are from each other.

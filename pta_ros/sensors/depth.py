@@ -36,6 +36,8 @@ from pta_ros.settings import Group
 
 #: Rows of an image that are looked at for its floor.
 _ROWS = 96
+#: Smaller images are no camera's.
+_LEAST_SIDE = 32
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,9 @@ class DepthCamera(DepthSensor):
         """The view of the model's camera; NaN is what this camera does not see of it."""
         pixels = read_pixels(msg, source)
         height, width = pixels.shape
+        if min(height, width) < _LEAST_SIDE:
+            expected = f"a depth image of at least {_LEAST_SIDE} pixels a side"
+            raise DecodeError(source, f"image of {width}x{height}", expected)
         own, units = self.camera, (self.mount.scale_m, self.mount.float_scale_m)
         unit_m = np.float32(units[pixels.dtype.kind == "f"])
         camera = self.mount.camera(self.told, own, (width, height), source)

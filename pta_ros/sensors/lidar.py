@@ -105,7 +105,10 @@ class LidarSensor(Sensor):
         if not isinstance(given, LidarInstallation):
             return self
         x_m, y_m, z_m = region(given.region) or (self.x_m, self.y_m, self.z_m)
-        least = given.min_points or self.min_points
+        least, lowest = given.min_points or self.min_points, self.centres if self.pad else 1
+        if not lowest <= least <= self.max_points:
+            expected = f"this model needs {lowest} to {self.max_points}"
+            raise ConfigError(f"lidar.min_points is {least}; {expected}")
         return replace(self, x_m=x_m, y_m=y_m, z_m=z_m, min_points=least, scale_m=given.scale_m)
 
     def fields(self, array: NDArray[Any]) -> dict[str, Any]:

@@ -113,3 +113,16 @@ def test_a_capture_without_packets_is_one_line(tmp_path, capsys):
     assert main([str(tmp_path / "a.csv"), str(tmp_path / "bag")]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert not (tmp_path / "bag").exists()
+
+
+def test_a_capture_that_makes_no_message_is_refused_and_leaves_nothing(write, tmp_path, capsys):
+    pytest.importorskip("rosbags")
+    from pta_ros.cli.csi_to_bag import main
+
+    csis = [np.full((1, 3, 114), 5 + 5j, np.complex64)] * 3
+    (tmp_path / "a.dat").write_bytes(write.atheros(csis, micros=10_000))
+    arguments = [str(tmp_path / "a.dat"), str(tmp_path / "bag")]
+    assert main(arguments) == 1
+    assert "use --packets" in capsys.readouterr().err
+    assert not (tmp_path / "bag").exists()
+    assert main([*arguments, "--packets", "3"]) == 0

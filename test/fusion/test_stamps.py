@@ -74,6 +74,13 @@ def test_frame_that_was_only_late_is_not_lost():
     assert meter.rate_hz(1100 * MS) == pytest.approx(10)
 
 
+def test_pairs_that_come_in_the_wrong_order_are_neither_loss_nor_another_rate():
+    swapped = [k + 1 if k % 2 == 0 else k - 1 for k in range(12, 36)]
+    meter = feed([100 * k for k in [*range(12), *swapped]])
+    assert meter.lost == 0
+    assert meter.period_ns == 100 * MS
+
+
 @pytest.mark.parametrize(("before", "after"), [(30, 15), (30, 10), (20, 5), (10, 3), (60, 30)])
 @pytest.mark.parametrize("jitter", [0.0, 0.25])
 def test_another_rate_is_no_loss(before, after, jitter):

@@ -188,3 +188,11 @@ def test_any_image_is_a_reading_or_a_decode_error_and_costs_little(image_message
         assert reduced.shape == (96, 128)
         assert np.isfinite(reduced).all()
     assert good < 5000  # noise is no image, mostly
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (31, 640), (480, 1)])
+def test_an_image_that_no_camera_sends_is_refused(shape, image_message):
+    with pytest.raises(DecodeError, match="at least 32 pixels"):
+        DepthSensor().installed(DepthDevice()).process(
+            image_message(np.full(shape, 2000, np.uint16)), "t"
+        )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -185,6 +187,13 @@ def test_an_operator_says_region_least_points_and_unit(cloud_message):
     assert distance.min(axis=1).max() < 1e-6
     with pytest.raises(DecodeError, match=r"lidar\.scale_m"):
         SENSOR.process(cloud_message(millimetres), "t")
+
+
+@pytest.mark.parametrize("least", [20_001, 31])
+def test_a_least_count_that_the_model_cannot_have_is_refused_by_its_name(least):
+    sensor = replace(SENSOR, pad=True, min_points=32) if least < 32 else SENSOR
+    with pytest.raises(ConfigError, match=rf"lidar\.min_points is {least}"):
+        sensor.installed(LidarInstallation(min_points=least))
 
 
 def test_without_an_operator_the_model_counts():
