@@ -23,7 +23,6 @@ T = TypeVar("T")
 #: A hidden setting is no parameter: no operator has a reason to turn it.
 LIVE, RECONFIGURE, START, HIDDEN = "live", "reconfigure", "start", "hidden"
 _DEEPEST = 20  # levels of names with dots; only an alias of YAML that leads back has more
-
 #: Types of settings in words.
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from pta_ros.evaluation.report.measure import Measured
     from pta_ros.fusion.engine import Engine
 
-SUITE = "suite"
-INTERRUPTED = 130
+SUITE, INTERRUPTED = "suite", 130
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Any
 
 import yaml
 
-from pta_ros.clock import NS
+from pta_ros.clock import NS, to_ns
 from pta_ros.doctor.trial import Bench, Trial, feeds, transport_of
 from pta_ros.doctor.watch import Watch
+from pta_ros.fusion.clocks import FAR_S, shared_ns
 from pta_ros.fusion.config import RAW
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.sensors.base import Sensor
@@ -24,20 +24,18 @@ _FAR_NS = NS // 4
 class Choice:
     """The topic for one sensor: `trial` None when there is none, `why` in words.
 
-    `values` are the parameters that differ from the defaults, by full name. `adrift`: its clock is
-    so far off that no setting helps.
+    `values` are the parameters that differ from the defaults, by full name.
     """
 
     modality: str
     trial: Trial | None
     why: str
     values: dict[str, Any] = field(default_factory=dict)
-    adrift: bool = False
 
     @property
     def delivers(self) -> bool:
         """Whether the sensor works with this choice."""
-        return self.trial is not None and self.trial.delivers and not self.adrift
+        return self.trial is not None and self.trial.delivers
 
 
 @dataclass(frozen=True)
@@ -89,15 +87,15 @@ def find(
         for watch in watches.values()
         for modality in feeds(watch, sensors)
     )
-    shared_ns = _shared_ns([trial.watch for trial in trials]) if recorded else 0
+    common_ns = _common_ns([trial.watch for trial in trials]) if recorded else 0
     others = tuple(
         (watch, advice)
         for watch in watches.values()
         if not feeds(watch, sensors) and (advice := _advice(watch, sensors))
     )
-    choices = tuple(_choice(m, trials, others, bench, shared_ns, sensors) for m in sensors)
+    choices = tuple(_choice(m, trials, others, common_ns, sensors) for m in sensors)
     links = tuple(_links(choices, transforms))
-    return Findings(trials, others, choices, links, shared_ns)
+    return Findings(trials, others, choices, links, common_ns)
 
 
 def _links(choices: tuple[Choice, ...], transforms: Transforms) -> Iterator[str]:
@@ -121,20 +119,17 @@ def wanted(kind: str, sensors: Mapping[str, Sensor]) -> bool:
     return bool(feeds(watch, sensors) or _advice(watch, sensors))
 
 
-def _shared_ns(watches: list[Watch]) -> int:
-    """The offset of the recorder's clock: all topics', where they agree; else 0."""
-    delays = [watch.delay_ns for watch in watches if watch.delay_ns is not None]
-    if len(delays) < 2 or max(delays) - min(delays) > _FAR_NS or abs(median(delays)) <= _FAR_NS:
-        return 0
-    return int(median(delays))
+def _common_ns(watches: list[Watch]) -> int:
+    """The offset of the recorder's clock: what most topics share, unless that is age."""
+    shared = shared_ns([watch.delay_ns for watch in watches if watch.delay_ns is not None])
+    return shared if abs(shared) > to_ns(FAR_S) else 0
 
 
 def _choice(
     modality: str,
     trials: tuple[Trial, ...],
     others: tuple[tuple[Watch, str], ...],
-    bench: Bench,
-    shared_ns: int,
+    common_ns: int,
     sensors: Mapping[str, Sensor],
 ) -> Choice:
     """The best topic of one sensor."""
@@ -145,12 +140,10 @@ def _choice(
         kind = sensors[modality].message_type
         return Choice(modality, None, "; ".join([f"no topic of type {kind}", *near]))
     best = max(own, key=_rank)
-    cure, why = _clock(best, bench, shared_ns), _why(best, own)
-    off_ns = offset_ns(best.watch, shared_ns)
+    cure, why = _clock(best, common_ns), _why(best, own)
+    off_ns = offset_ns(best.watch, common_ns)
     if abs(off_ns) > _FAR_NS and not best.watch.zero_stamps:
         why += f", its stamps are {off_ns / NS:+.3f} s from the clock"
-        why += "" if cure else " and no setting here cures that: have its driver use the host's"
-        return Choice(modality, best, why, best.values | cure, adrift=not cure)
     return Choice(modality, best, why, best.values | cure)
 
 
@@ -188,21 +181,15 @@ def _why(best: Trial, own: list[Trial]) -> str:
     return f"{name}: {', '.join(reasons)}"
 
 
-def offset_ns(watch: Watch, shared_ns: int) -> int:
+def offset_ns(watch: Watch, common_ns: int) -> int:
     """How far the topic's stamps lie behind the clock (ns), less what all topics share."""
-    return 0 if watch.delay_ns is None else watch.delay_ns - shared_ns
+    return 0 if watch.delay_ns is None else watch.delay_ns - common_ns
 
 
-def _clock(trial: Trial, bench: Bench, shared_ns: int) -> dict[str, Any]:
+def _clock(trial: Trial, common_ns: int) -> dict[str, Any]:
     """The setting that cures the stamps of a topic; empty when they need none."""
     modality, watch = trial.modality, trial.watch
     policy = f"{modality}.stamp_policy"
     if watch.count and watch.zero_stamps:
-        return {policy: "receive"} if bench.offered(policy, "receive") else {}
-    off_ns = offset_ns(watch, shared_ns)
-    if abs(off_ns) <= _FAR_NS:
-        return {}
-    if bench.offered(policy, "align"):
-        return {policy: "align"}
-    name, seconds = f"{modality}.offset_s", round(off_ns / NS, 3)
-    return {name: seconds} if bench.offered(name, seconds) else {}
+        return {policy: "receive"}
+    return {policy: "align"} if abs(offset_ns(watch, common_ns)) > _FAR_NS else {}

@@ -18,7 +18,9 @@ the last `_WINDOW_S` is the clocks' offset and the shortest way here. Four polic
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
+from statistics import median
 
 from pta_ros.clock import NS, to_ns
 from pta_ros.fusion.config import StreamConfig
@@ -166,3 +168,14 @@ def apart(modality: str, behind_ns: int, from_start: bool = False) -> str:
     way = "behind" if behind_ns > 0 else "ahead"
     guess = " (stamps since boot?)" if from_start else ""
     return f"its clock is {abs(behind_ns) / NS:.1f} s {way}{guess}: {remedy(modality)}"
+
+
+def shared_ns(offsets_ns: Collection[int]) -> int:
+    """The offset (ns) of the clock that most of several topics have; 0 of none.
+
+    Topics within `FAR_S` of each other have one clock. That of the most topics counts, of equally
+    many the one with the least offset.
+    """
+    groups = [[g for g in offsets_ns if abs(g - one) <= to_ns(FAR_S)] for one in offsets_ns]
+    chosen = min(groups, key=lambda group: (-len(group), abs(median(group))), default=[0])
+    return int(median(chosen))

@@ -8,7 +8,7 @@ States and their changes (ages and waits are by the clock that the caller passes
 - any -> CORRUPT at the first message that failed its check, and at the `freeze_frames`-th frame
   in a row whose content is bit for bit that of the frame before it (a real sensor has noise).
 - any -> EMPTY at a message in which the sensor sees nobody: it works, its message is dropped, and
-  it is LIVE again at the first good frame.
+  it is LIVE again at the first good frame, unless it was STALE or CORRUPT and has not recovered.
 - STALE or CORRUPT -> LIVE after `recover_frames` good frames in a row, without a wait longer than
   the stale limit between them.
 - CORRUPT or EMPTY -> STALE when no message at all came for the stale limit: the sensor is silent
@@ -64,6 +64,7 @@ class Stream:
         self._sensor_clock.forget()
         self._freeze.forget()
         self._good_run = self._unusable = 0
+        self._ailing = False  # since it was STALE or CORRUPT, until enough good frames came
         self._note = ""  # why the last message was of no use
 
     # -- messages in ------------------------------------------------------------------------
@@ -131,7 +132,7 @@ class Stream:
         self._corrupt += 1
         self._good_run = 0
         if self._enabled:
-            self._state = StreamState.CORRUPT
+            self._state, self._ailing = StreamState.CORRUPT, True
             self._note = reason
             self.buffer.clear()
 
@@ -147,9 +148,8 @@ class Stream:
             return
         self._newest_ns = frame.stamp_ns
         self._good_run += 1
-        ailing = self._state in (StreamState.STALE, StreamState.CORRUPT)
-        if not ailing or self._good_run >= self.config.recover_frames:
-            self._state = StreamState.LIVE
+        if not self._ailing or self._good_run >= self.config.recover_frames:
+            self._state, self._ailing = StreamState.LIVE, False
             self._note = ""
 
     # -- health -----------------------------------------------------------------------------
@@ -162,11 +162,11 @@ class Stream:
         if self._newest_ns is not None and now_ns - self._newest_ns > limit_ns:
             self._good_run = 0
             if self._state is StreamState.LIVE:
-                self._state = StreamState.STALE
+                self._state, self._ailing = StreamState.STALE, True
                 self.buffer.clear()
         heard_of = self._state in (StreamState.CORRUPT, StreamState.EMPTY)
         if heard_of and now_ns - self._heard_ns > limit_ns:
-            self._state = StreamState.STALE
+            self._state, self._ailing = StreamState.STALE, True
 
     def reset(self) -> None:
         """Start over, as after a jump of the clock; the counters stay."""

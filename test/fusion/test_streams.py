@@ -483,11 +483,12 @@ def test_a_sensor_that_sees_nobody_is_empty_until_the_first_good_frame():
     assert told.reason == "sees nobody: 3 of 14,800 points in the region (at least 16)"
     assert s.near(100, 210) is None  # it is absent, not waited for
     assert s.stream.newest_ns(at(210)) is None
-    s.fail(2000, NOBODY)
-    assert s.state(2100) is StreamState.EMPTY
+    for ms in range(300, 2200, 100):
+        s.fail(ms, NOBODY)
+        assert s.state(ms) is StreamState.EMPTY
     assert s.push(2200)
     assert s.state(2210) is StreamState.LIVE
-    assert counts(s.status(2210)) == (5, 0, 4, 0)
+    assert counts(s.status(2210)) == (23, 0, 22, 0)
     assert s.stream.buffer.waiting == 1
 
 
@@ -514,3 +515,18 @@ def test_a_sensor_that_is_off_stays_off_whatever_it_sees():
     s.fail(0, NOBODY)
     assert s.state(1) is StreamState.DISABLED
     assert counts(s.status(1)) == (1, 0, 1, 0)
+
+
+def test_an_empty_message_between_damaged_ones_is_no_recovery():
+    s = Driven(recover_frames=2)
+    s.push(0)
+    s.fail(100)
+    s.fail(200, NOBODY)
+    assert s.state(200) is StreamState.EMPTY
+    s.push(300)
+    assert s.state(300) is StreamState.EMPTY
+    s.push(400)
+    assert s.state(400) is StreamState.LIVE
+    s.fail(500, NOBODY)
+    s.push(600)
+    assert s.state(600) is StreamState.LIVE

@@ -10,7 +10,7 @@ from statistics import median
 from pta_ros.bags.bag import Bag
 from pta_ros.clock import NS, stamp_ns, to_ns
 from pta_ros.errors import DecodeError
-from pta_ros.fusion.clocks import FAR_S, apart, is_from_start
+from pta_ros.fusion.clocks import FAR_S, apart, is_from_start, shared_ns
 
 _LOOK_AT = 50
 
@@ -46,16 +46,12 @@ def _seen(bag: Bag, topic: str) -> Iterator[tuple[int, int]]:
 def shift_ns(offsets: Mapping[str, Offset], clock: str) -> int:
     """What to add to the recorder's times to get the clock of the stamps.
 
-    Topics within `FAR_S` of each other have one clock. That of the most topics counts, of equally
-    many the one nearest to the recorder's; less than `FAR_S` from it, that is age (`clock`
-    "auto"). With "stamps" it counts in any case, with "receipt" never.
+    It is the clock that most topics share; less than `FAR_S` from the recorder's, that is age
+    (`clock` "auto"). With "stamps" it counts in any case, with "receipt" never.
     """
-    gaps = [offset.ahead_ns for offset in offsets.values()]
-    if clock == "receipt" or not gaps:
+    if clock == "receipt":
         return 0
-    groups = [[g for g in gaps if abs(g - gap) <= to_ns(FAR_S)] for gap in gaps]
-    chosen = min(groups, key=lambda group: (-len(group), abs(median(group))))
-    shift = int(median(chosen))
+    shift = shared_ns([offset.ahead_ns for offset in offsets.values()])
     return shift if clock == "stamps" or abs(shift) > to_ns(FAR_S) else 0
 
 

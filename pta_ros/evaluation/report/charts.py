@@ -29,9 +29,8 @@ LOOKS = {
     "not judged": ("panel", ""),
     "true": ("page", ""),
 }
-#: A strip of the overview: its width, heights of the fault, the state below it, and the space.
-STRIP_WIDTH, _FAULT, _BAND, _BELOW = 520.0, 6.0, 9.0, 2.0
-_LEAST = 1.6  # a narrower bar could not be seen, and a short outage must be
+#: A strip of the overview: its width; heights of fault, state and space; the least width of a bar.
+STRIP_WIDTH, _FAULT, _BAND, _BELOW, _LEAST = 520.0, 6.0, 9.0, 2.0, 1.6
 
 
 @dataclass(frozen=True, eq=False)
