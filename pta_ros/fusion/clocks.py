@@ -79,7 +79,12 @@ class SensorClock:
         return f"stamps are {behind / NS:.2f} s old when they come; a slow link, or {told}"
 
     def place(self, raw_ns: int, now_ns: int) -> Placed:
-        """Where a message of this stamp that came in at `now_ns` belongs."""
+        """Where a message of this stamp that came in at `now_ns` belongs.
+
+        While the consumer's clock stands at zero nothing belongs anywhere.
+        """
+        if now_ns <= 0:
+            return Placed(raw_ns, "it is no time yet (use_sim_time without /clock?)")
         if raw_ns > 0 and raw_ns != self._raw_ns:  # a stamp again says nothing of the clock
             self._learn(raw_ns, now_ns)
         if self._config.stamp_policy == "receive":

@@ -26,13 +26,13 @@ class Failures:
     def remember(self, error: Exception | str) -> None:
         """Show this as the last error."""
         typed = isinstance(error, Exception) and not isinstance(error, PtaError)
+        self.failing = True  # first: who reads the text knows that it holds
         self.last = f"{type(error).__name__}: {error}" if typed else str(error)
-        self.failing = True
 
     def add(self, error: Exception) -> str:
         """Note one failed estimate; gives the text to log, empty soon after one like it."""
-        self.remember(error)
         self.count += 1
+        self.remember(error)
         self._in_a_row += 1
         from_data = isinstance(error, PtaError)
         self.fatal = not from_data and self._in_a_row >= _FATAL_IN_A_ROW

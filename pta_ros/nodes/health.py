@@ -90,6 +90,8 @@ class Health:
     def _fusion(
         self, who: Identity, streams: tuple[StreamStatus, ...], now_ns: int
     ) -> DiagnosticStatus:
+        # The worker may fail meanwhile: an error that is shown must be in the verdict, too.
+        last, count = self.failures.last, self.failures.count
         level, text = self._verdict(who, streams, now_ns)
         p50, p99 = percentiles(self.meter.latencies_ms())
         values = {
@@ -102,8 +104,8 @@ class Health:
             "latency_p50_ms": f"{p50:.1f}",
             "latency_p99_ms": f"{p99:.1f}",
             "memory_mb": f"{psutil.Process().memory_info().rss / 1e6:.1f}",
-            "errors": self.failures.count,
-            "last_error": self.failures.last,
+            "errors": count,
+            "last_error": last,
         }
         return _status(who.node, "fusion", level, text, values)
 

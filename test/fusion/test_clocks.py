@@ -223,3 +223,11 @@ def test_packets_are_placed_by_the_same_rule(name):
     wrong = status["wrong"]
     named = wrong.reason or wrong.remark
     assert ("stamp_policy to align, or receive" in named) == (name != "slow by 100 ppm")
+
+
+@pytest.mark.parametrize("policy", ["stamp", "receive", "align", "reject"])
+def test_before_time_begins_no_message_is_placed(policy):
+    clock = SensorClock("depth", StreamConfig(stamp_policy=policy))
+    assert "no time yet" in clock.place(T0, 0).why
+    assert (clock.behind_ns, clock.restamped) == (None, 0)
+    assert clock.place(T0, T0 + MS).why == ""
