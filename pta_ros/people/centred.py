@@ -30,7 +30,7 @@ _MOST_PIXELS = 160  # along one side of the part of the image that is looked at
 
 @dataclass(frozen=True, eq=False)
 class Centre:
-    """A person's centre (3,) in the level frame, and `axes` (3, 3): rows are x, y, z of its frame."""
+    """A person's centre (3,) in the level frame; rows of `axes` (3, 3) are x, y, z of its frame."""
 
     place: NDArray[np.float64]
     axes: NDArray[np.float64]
@@ -85,7 +85,7 @@ def depth_patch(reading: DepthReading, centre: Centre) -> Float32 | None:
     np.minimum.at(nearest, (row * PATCH + column)[near], points[near, 0])
     hit = np.isfinite(nearest)
     state = np.where(_in_image(reading, centre), np.float32(NOTHING), np.float32(OUTSIDE))
-    state.reshape(-1)[hit] = RETURN
+    state = np.where(hit.reshape(PATCH, PATCH), np.float32(RETURN), state)
     return np.stack([np.where(hit, nearest, 0).reshape(PATCH, PATCH), state])
 
 
@@ -135,6 +135,5 @@ def _in_image(reading: DepthReading, centre: Centre) -> NDArray[np.bool_]:
     plane = np.stack([np.zeros_like(up), left, up], axis=-1)
     with np.errstate(invalid="ignore"):
         u, v = np.moveaxis(reading.project(centre.to_level(plane)), -1, 0)
-        return (u > -0.5) & (u < reading.lens.width - 0.5) & (v > -0.5) & (
-            v < reading.lens.height - 0.5
-        )  # fmt: skip
+        across = (u > -0.5) & (u < reading.lens.width - 0.5)
+        return np.asarray(across & (v > -0.5) & (v < reading.lens.height - 0.5))

@@ -75,8 +75,8 @@ class LidarEncoder(lite.LidarEncoder):
     """(B, 512, 3) cloud in farthest-point order -> 17 tokens; see people.centred.lidar_cloud."""
 
     tokens = JOINTS
-    centres = 64
-    neighbours = 20
+    centres = 48
+    neighbours = 16
     middle = (0.0, 0.0, 0.0)
 
 
