@@ -54,6 +54,21 @@ def amplitudes(msg: Any, source: str) -> FloatArray:
     return array
 
 
+def check_antennas(array: FloatArray, expected: int, setting: str, source: str) -> None:
+    """Raise DecodeError unless a frame has a model's antennas; `setting` is theirs in training."""
+    count = len(array)
+    if count == expected:
+        return
+    reason = f"{count} antennas (antennas, subcarriers, packets = {array.shape})"
+    choose = f", or choose {expected} in the driver (csi_node: antennas)"
+    raise DecodeError(
+        source,
+        reason,
+        f"{expected}, as the model was trained with: train with sensors: {setting}: {count}"
+        f"{choose if count > expected else ''}",
+    )
+
+
 def regrid(array: FloatArray, msg: Any, count: int, mhz: int, source: str) -> FloatArray:
     """A frame at a model's `count` tones of a channel `mhz` wide, by distance from the centre.
 

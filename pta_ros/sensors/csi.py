@@ -15,6 +15,7 @@ from pta_ros.frames import FloatArray
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.channel import (
     amplitudes,
+    check_antennas,
     empty_tones,
     levelled,
     regrid,
@@ -91,14 +92,7 @@ class CsiSensor(Sensor):
         if phase.size not in (0, array.size):
             reason = f"{array.size} amplitudes and {phase.size} phases"
             raise DecodeError(source, reason, f"{array.size} phases or none")
-        if array.shape[0] != self.antennas:
-            raise DecodeError(
-                source,
-                f"{array.shape[0]} antennas (antennas, subcarriers, packets = {array.shape})",
-                f"{self.antennas}, as the model was trained with ({self.shape}): train with "
-                f"sensors: csi: antennas: {array.shape[0]}, or choose {self.antennas} in the "
-                "driver (csi_node: antennas)",
-            )
+        check_antennas(array, self.antennas, "csi: antennas", source)
         if array.shape[2] != self.packets:
             expected = f"{self.packets} in {self.shape}; csi_node: packets:={self.packets}"
             raise DecodeError(source, f"{array.shape[2]} packets a message", expected)
