@@ -125,7 +125,7 @@ _REFERENCE_HEIGHT = 1.71
 
 # Radii in metres of a person of the reference height: (lateral, along the bone, front-back) at
 # either end. The order is that of `_ends`.
-_RADII = np.array(
+RADII = np.array(
     [
         [[0.165, 0.09, 0.115], [0.140, 0.08, 0.100]],  # hips to waist
         [[0.140, 0.08, 0.100], [0.160, 0.07, 0.110]],  # waist to chest
@@ -165,24 +165,27 @@ _POINTS, _END, _FACES = _template()
 
 #: Triangles (F, 3) of every body's mesh: they never change.
 FACES: NDArray[np.uint32] = (
-    _FACES[None] + (np.arange(len(_RADII)) * len(_POINTS))[:, None, None].astype(np.uint32)
+    _FACES[None] + (np.arange(len(RADII)) * len(_POINTS))[:, None, None].astype(np.uint32)
 ).reshape(-1, 3)
 
 
-def vertices(subject: Subject, joints: Array) -> NDArray[np.float32]:
-    """Surface points (V, 3), in the frame and unit of `joints` (17, 3), metres."""
+def vertices(subject: Subject, joints: Array, shape: Array | float = 1.0) -> NDArray[np.float32]:
+    """Surface points (V, 3), in the frame and unit of `joints` (17, 3), metres.
+
+    `shape` holds factors of RADII: clothes and hair.
+    """
     start, stop, lateral = _ends(subject, joints)
     along = _unit(stop - start)
     front = _unit(np.cross(lateral, along))
     frame = np.stack([np.cross(along, front), along, front], axis=1)  # (P, 3 axes, 3)
-    radii = _RADII * (subject.girth * subject.height / _REFERENCE_HEIGHT)
+    radii = RADII * shape * (subject.girth * subject.height / _REFERENCE_HEIGHT)
     scale = radii[:, 0, None] * (1.0 - _END[:, None]) + radii[:, 1, None] * _END[:, None]
     centre = start[:, None] + _END[None, :, None] * (stop - start)[:, None]
     return (centre + (scale * _POINTS) @ frame).reshape(-1, 3).astype(np.float32)
 
 
 def _ends(subject: Subject, joints: Array) -> tuple[Array, Array, Array]:
-    """Start, end and lateral axis (P, 3) each of the parts listed in `_RADII`."""
+    """Start, end and lateral axis (P, 3) each of the parts listed in `RADII`."""
     j = joints
     across, shoulders = j[4] - j[1], j[11] - j[14]
     hands = [_unit(j[w] - j[e]) * subject.hand for e, w in ((12, 13), (15, 16))]
