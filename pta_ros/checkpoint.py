@@ -22,13 +22,16 @@ from torch import Tensor, nn
 
 from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.model.config import PTAConfig
+from pta_ros.model.finder import Finder
 from pta_ros.model.pta import PTA
+from pta_ros.people import birdseye
 from pta_ros.sensors import sensors_from_config, sensors_to_config
 from pta_ros.sensors.base import Sensor
 
 FORMAT = 1
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+FINDER = "finder.safetensors"
 #: Values of a reduced frame; the largest that an encoder takes has 560,000.
 LARGEST_FRAME = 10_000_000
 _TRAINED = "expected a model folder made by train_pta"
@@ -36,13 +39,17 @@ _TRAINED = "expected a model folder made by train_pta"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model in eval mode on the CPU, with all that is needed to feed it."""
+    """A model in eval mode on the CPU, with all that is needed to feed it.
+
+    `finder` finds the people whom a model of centred readings (encoders `centred`) looks at.
+    """
 
     model: PTA
     sensors: dict[str, Sensor]
     statistics: dict[str, Any]
     provenance: dict[str, Any]
     name: str
+    finder: Finder | None = None
 
 
 def save(
@@ -51,6 +58,7 @@ def save(
     sensors: dict[str, Sensor],
     statistics: dict[str, Any],
     provenance: dict[str, Any],
+    finder: Finder | None = None,
 ) -> None:
     """Write `model` and its context to `folder`, replacing what is there, weights first.
 
@@ -64,6 +72,8 @@ def save(
         "provenance": provenance,
     }
     save_tensors(folder / WEIGHTS, model.state_dict())
+    if finder is not None:
+        save_tensors(folder / FINDER, finder.state_dict())
     write_atomically(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
 
 
@@ -86,7 +96,14 @@ def load(folder: Path | str) -> Checkpoint:
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}; train the model again") from error
     load_into(model, load_tensors(weights), weights)
-    return Checkpoint(model.eval(), sensors, *context, name=name_of(folder))
+    finder = _load_finder(folder / FINDER) if declared.joint_tokens else None
+    return Checkpoint(model.eval(), sensors, *context, name=name_of(folder), finder=finder)
+
+
+def _load_finder(path: Path) -> Finder:
+    finder = Finder(birdseye.CHANNELS)
+    load_into(finder, load_tensors(path), path)
+    return finder.eval()
 
 
 def _check_frames(path: Path, declared: PTAConfig, sensors: dict[str, Sensor]) -> None:

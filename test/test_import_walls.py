@@ -18,6 +18,7 @@ ORDER = (
     "clock",
     "settings",
     "sensors",
+    "people",
     "model",
     "checkpoint",
     "imported",

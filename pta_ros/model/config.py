@@ -84,10 +84,20 @@ class PTAConfig(Group):
             raise ConfigError("gate is true without the task pose; the gate compares poses")
         if len(self.classes) > _MOST_CLASSES:
             raise ConfigError(f"{len(self.classes)} classes; expected at most {_MOST_CLASSES}")
+        if self.joint_tokens and (self.tokens != self.joints or self.tasks != ("pose",)):
+            raise ConfigError(
+                f"tokens is {self.tokens}, tasks are {list(self.tasks)} with encoders 'centred'; "
+                f"expected {self.joints}, one for each joint, and [pose]"
+            )
         if self.latent % 8:
             raise ConfigError(
                 f"latent is {self.latent}; expected a multiple of 8 (noise adapter's bottleneck)"
             )
+
+    @property
+    def joint_tokens(self) -> bool:
+        """Whether there is one token per joint, which the pose head reads each by itself."""
+        return self.encoders == "centred"
 
     def has(self, task: str) -> bool:
         """Whether the model has this task."""

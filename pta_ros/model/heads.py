@@ -73,6 +73,21 @@ class PoseHead(nn.Module):
         return self.position(pooled).unflatten(1, (-1, 3)), self.spread(pooled.detach())
 
 
+class JointHead(PoseHead):
+    """A pose head for features with one token per joint: each joint is read from its own token."""
+
+    def forward(self, fused: Tensor) -> tuple[Tensor, Tensor]:
+        """`fused` (B, J, D) -> joints (B, J, 3) metres, log of the per-axis deviation (B, J)."""
+        tokens = self.norm(self.mix(fused))
+        weight = self.position.weight.unflatten(0, (-1, 3))  # (J, 3, D)
+        joints = torch.einsum("bjd,jcd->bjc", tokens, weight) + self.position.bias.unflatten(
+            0, (-1, 3)
+        )
+        # Detached: the uncertainty's loss must not move the joints.
+        spread = (tokens.detach() * self.spread.weight).sum(dim=-1) + self.spread.bias
+        return joints, spread
+
+
 class ActivityHead(nn.Module):
     """Scores of the activity's classes: mean over tokens, LayerNorm, linear."""
 

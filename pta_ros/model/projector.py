@@ -10,17 +10,22 @@ from torch import Tensor, nn
 from pta_ros.errors import ConfigError
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
-from pta_ros.model.heads import ActivityHead, Answer, Calibration, PoseHead, PTAOutput
+from pta_ros.model.heads import ActivityHead, Answer, Calibration, JointHead, PoseHead, PTAOutput
 from pta_ros.model.layers import TokenConv, TokenNorm
 
 
 class Projector(nn.Module):
     """(B, L_m, C) -> (B, L, D): 1x1 convolution, batch norm, ReLU, linear over tokens, ReLU."""
 
-    def __init__(self, in_tokens: int, channels: int, tokens: int, dim: int) -> None:
+    def __init__(
+        self, in_tokens: int, channels: int, tokens: int, dim: int, joint_tokens: bool = False
+    ) -> None:
         super().__init__()
         self.channel = nn.Sequential(TokenConv(channels, dim), TokenNorm(dim), nn.ReLU())
         self.token = nn.Linear(in_tokens, tokens)
+        if joint_tokens:  # each begins as its own
+            nn.init.eye_(self.token.weight)
+            nn.init.zeros_(self.token.bias)
 
     def forward(self, encoded: Tensor) -> Tensor:
         """`encoded` (B, L_m, C) -> features (B, L, D)."""
@@ -44,12 +49,17 @@ class Projected(nn.Module):
         self.projectors = nn.ModuleDict(
             {
                 m: Projector(
-                    token_count(config.encoders, m), config.channels, config.tokens, config.dim
+                    token_count(config.encoders, m),
+                    config.channels,
+                    config.tokens,
+                    config.dim,
+                    config.joint_tokens,
                 )
                 for m in config.modalities
             }
         )
-        self.position = PositionalCode(config.dim) if "lidar" in config.modalities else None
+        positioned = "lidar" in config.modalities and not config.joint_tokens
+        self.position = PositionalCode(config.dim) if positioned else None
         self.calibration = Calibration(len(config.modalities), config.output_joints)
 
     def features(
@@ -98,7 +108,8 @@ def main_head(config: PTAConfig, mixers: int = 0) -> PoseHead | ActivityHead:
     `mixers`: blocks of a pose head.
     """
     if config.tasks[0] == "pose":
-        return PoseHead(config.dim, config.joints, config.tokens, mixers)
+        head = JointHead if config.joint_tokens else PoseHead
+        return head(config.dim, config.joints, config.tokens, mixers)
     return activity_head(config)
 
 

@@ -21,6 +21,21 @@ _RATE: dict[str, Any] = {"low": 1e-9, "high": 1.0}
 _SHARE: dict[str, Any] = {"low": 0.0, "high": 1.0}
 
 
+#: Of convolutions while they are trained; weights and losses stay float32.
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class FindConfig(Group):
+    """The search for people (encoders `centred`): AdamW, one cycle of the learning rate."""
+
+    epochs: int = param(10, **_COUNT)
+    batch: int = param(24, **_COUNT)
+    learning_rate: float = param(2e-3, **_RATE)
+    weight_decay: float = param(1e-3, **_SHARE)
+    precision: str = param("float32", choices=PRECISIONS)
+
+
 @dataclass(frozen=True)
 class PretrainConfig(Group):
     """One encoder as a single-modality model: AdamW, one cycle of the learning rate."""
@@ -29,6 +44,7 @@ class PretrainConfig(Group):
     batch: int = param(32, **_COUNT)
     learning_rate: float = param(2e-3, **_RATE)
     weight_decay: float = param(1e-4, **_SHARE)
+    precision: str = param("float32", choices=PRECISIONS)
 
 
 @dataclass(frozen=True)
@@ -132,6 +148,7 @@ class TrainConfig(Group):
     model: PTAConfig = field(default_factory=PTAConfig)
     sensors: dict[str, dict[str, Any]] = field(default_factory=dict)
     split: SplitConfig = field(default_factory=SplitConfig)
+    find: FindConfig = field(default_factory=FindConfig)
     pretrain: dict[str, PretrainConfig] = field(default_factory=dict)
     meta: MetaConfig = field(default_factory=MetaConfig)
     gate: GateConfig = field(default_factory=GateConfig)

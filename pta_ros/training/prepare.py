@@ -16,9 +16,11 @@ from torch import Tensor
 from pta_ros import __version__
 from pta_ros.datasets import open_tree
 from pta_ros.datasets.clips import made_with
+from pta_ros.datasets.people import PeopleSet, people_set
 from pta_ros.datasets.problems import problem_lines
 from pta_ros.datasets.reduced import ReducedSet, reduce_tree
 from pta_ros.datasets.splits import published_splits, repeat_split, subject_splits
+from pta_ros.datasets.wide import SCENES
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.imported.xfi import load_encoder, weights_sha256
 from pta_ros.model.pta import PTA
@@ -49,7 +51,8 @@ class Prepared:
 
     The splits are train, meta_val, val and test; for XRF55 test holds other repeats of the same
     subjects, and unseen the subjects who are in no other split. `imported` holds the SHA-256 of the
-    imported encoders' weights by modality; empty without them.
+    imported encoders' weights by modality; empty without them. `people_of` is the set in which
+    people are searched, of a wide tree.
     """
 
     data: ReducedSet
@@ -57,6 +60,7 @@ class Prepared:
     splits: dict[str, tuple[str, ...]]
     rows: dict[str, Tensor]
     imported: dict[str, str] = field(default_factory=dict)
+    people_of: PeopleSet | None = None
 
 
 def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> Prepared:
@@ -66,6 +70,8 @@ def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> P
     cannot be built: both first, as reducing may take hours. Raises DatasetError for a split, or a
     modality of it, without frames, and for classes without a name.
     """
+    if config.model.joint_tokens:
+        return _prepare_people(config, root, cache, watcher)
     imported = _imported_sha256(config)
     given = {m: config.sensors.get(m, {}) for m in config.model.modalities}
     sensors = sensors_from_config(given)
@@ -89,6 +95,32 @@ def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> P
             "expected a name for each action: add them, or leave model.classes out"
         )
     return Prepared(data, sensors, splits, rows, imported)
+
+
+def _prepare_people(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> Prepared:
+    """Of a wide tree, whose scenes are its splits: everybody who is seen, centred.
+
+    A share of the training clips is meta-validation.
+    """
+    data = people_set(root, cache, watcher.progress("centre people"))
+    people = data.people
+    rows = {}
+    splits: dict[str, tuple[str, ...]] = {name: (scene,) for name, scene in SCENES.items()}
+    clips = np.unique(people.subject[people.scene == SCENES["train"]])
+    held = np.random.default_rng(config.split.seed).permutation(clips)
+    held = held[: max(1, round(config.split.meta_val * len(held)))]
+    meta = (people.scene == SCENES["train"]) & np.isin(people.subject, held)
+    for name, scene in SCENES.items():
+        rows[name] = np.flatnonzero((people.scene == scene) & ~meta & people.usable)
+    rows["meta_val"] = np.flatnonzero(meta & people.usable)
+    splits["meta_val"] = tuple(f"E01/{clip}" for clip in sorted(held.tolist()))
+    for name, found in rows.items():
+        if not len(found):
+            raise DatasetError(f"{root}: nobody is seen in the clips for {name}")
+    sensors = sensors_from_config({m: {} for m in config.model.modalities})
+    return Prepared(
+        people, sensors, splits, {n: torch.from_numpy(r) for n, r in rows.items()}, people_of=data
+    )
 
 
 @torch.inference_mode()

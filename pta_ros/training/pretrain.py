@@ -16,6 +16,7 @@ from pta_ros.model.encoders import make_encoder, token_count
 from pta_ros.model.heads import Answer, PoseHead, answer
 from pta_ros.model.projector import Projector, main_head
 from pta_ros.training.augment import AUGMENT, unchanged
+from pta_ros.training.augment_centred import CENTRED
 from pta_ros.training.config import PretrainConfig, TrainConfig
 from pta_ros.training.losses import task_loss
 from pta_ros.training.resume import Figures, Stage, batches, finite, seed_everything
@@ -28,7 +29,9 @@ class SingleModality(nn.Module):
         super().__init__()
         self.encoder = make_encoder(config.encoders, modality, config.channels)
         tokens = token_count(config.encoders, modality)
-        self.projector = Projector(tokens, config.channels, config.tokens, config.dim)
+        self.projector = Projector(
+            tokens, config.channels, config.tokens, config.dim, config.joint_tokens
+        )
         self.head = main_head(config)
 
     def forward(self, x: Tensor) -> Answer:
@@ -54,6 +57,7 @@ def pretrain_stage(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
     train_rows, val_rows = rows_with(data, modality, train_rows, val_rows)
+    augment = (CENTRED if config.model.joint_tokens else AUGMENT).get(modality, unchanged)
 
     def epoch(number: int) -> Figures:
         model.train()
@@ -63,8 +67,10 @@ def pretrain_stage(
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * one_cycle(position)
             x, truth = inputs_and_truth(data, modality, rows)
-            x, joints = AUGMENT.get(modality, unchanged)(x, truth.joints)
-            loss = task_loss(config.task_loss, model(x), truth._replace(joints=joints))
+            x, joints = augment(x, truth.joints)
+            with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
+                result = Answer(*(part.float() for part in model(x)))
+            loss = task_loss(config.task_loss, result, truth._replace(joints=joints))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -15,20 +15,24 @@ from pta_ros import checkpoint
 from pta_ros.datasets.features import FeatureSet, cache_features
 from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.model.baselines import XFi
+from pta_ros.model.finder import Finder
 from pta_ros.model.pta import PTA
 from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.corrupt import corrupted_view, kinds
 from pta_ros.training.distributed import ALONE, Ranks
+from pta_ros.training.find import find_stage
 from pta_ros.training.gate import Corrupted
 from pta_ros.training.prepare import (
     Prepared,
     Watcher,
+    identity_of,
     prepare,
     provenance_of,
     statistics_of,
     train_encoders,
 )
 from pta_ros.training.pretrain import SingleModality
+from pta_ros.training.resume import run_stage
 from pta_ros.training.systems import UNGATED, Bench, add_activity, make_system
 
 GATED = "pta_gate"
@@ -47,9 +51,23 @@ def train(
     assert isinstance(system, PTA)
     if config.model.tasks[1:]:
         system = add_activity(system, config, bench)
+    finder = _finder(config, bench)
     if ranks.first:
         _write_settings(config, bench)
-        _save(folder / "model", system, bench, config, root, begun)
+        _save(folder / "model", system, bench, config, root, begun, finder)
+
+
+def _finder(config: TrainConfig, bench: Bench) -> Finder | None:
+    """The trained search for people; None where the data have one person in each frame."""
+    people = bench.ready.people_of
+    if people is None:
+        return None
+    stage = find_stage(config.find, config.seed, people, bench.watcher.progress("find people"))
+    identity = identity_of(bench.ready, [asdict(config.find), config.seed])
+    with bench.ranks.one_by_one():
+        run_stage(stage, bench.folder, identity, bench.watcher.epoch)
+    assert isinstance(stage.module, Finder)
+    return stage.module.eval()
 
 
 def train_systems(
@@ -85,11 +103,17 @@ def train_systems(
 
 
 def _save(
-    folder: Path, system: PTA, bench: Bench, config: TrainConfig, root: Path, begun: float
+    folder: Path,
+    system: PTA,
+    bench: Bench,
+    config: TrainConfig,
+    root: Path,
+    begun: float,
+    finder: Finder | None = None,
 ) -> None:
     checkpoint.save(
         folder, system, bench.ready.sensors, statistics_of(bench.ready),
-        provenance_of(config, root, bench.ready, time.monotonic() - begun),
+        provenance_of(config, root, bench.ready, time.monotonic() - begun), finder,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from pta_ros.errors import ConfigError
-from pta_ros.model.encoders import lite, xfi, xfi_lidar
+from pta_ros.model.encoders import centred, lite, xfi, xfi_lidar
 
 
 class Encoder(Protocol):
@@ -20,7 +20,9 @@ class Encoder(Protocol):
 
 
 #: Family -> modality -> encoder. `xfi`: the paper's, which load X-Fi's published weights by name.
+#: `centred`: of person-centred readings, a token for each joint.
 ENCODERS: dict[str, dict[str, type[nn.Module]]] = {
+    "centred": centred.ENCODERS,
     "lite": lite.ENCODERS,
     "xfi": {
         "depth": xfi.DepthEncoder,

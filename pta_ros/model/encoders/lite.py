@@ -77,6 +77,7 @@ class LidarEncoder(nn.Module):
     tokens = 32
     centres = 32
     neighbours = 16
+    middle = (3.0, 0.0, 0.0)  # metres: about where people are
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -93,7 +94,7 @@ class LidarEncoder(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """`points` (B, N, 3) -> tokens (B, 32, C)."""
-        points = points - points.new_tensor([3.0, 0.0, 0.0])
+        points = points - points.new_tensor(self.middle)
         centres = points[:, : self.centres]
         distance = torch.cdist(centres, points, compute_mode="donot_use_mm_for_euclid_dist")
         nearest = distance.topk(self.neighbours, largest=False, sorted=False).indices

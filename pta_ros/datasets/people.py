@@ -1,0 +1,216 @@
+"""A wide tree reduced once: the bird's-eye grid of every frame, and every person centred.
+
+Poses of sensors are never known exactly: each clip is tilted and raised by a little, and each
+centre is moved, as a search will miss it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from pta_ros.datasets.arrays import Layout, array_writer, read_arrays, read_or_make
+from pta_ros.datasets.reduced import Halves, ReducedSet
+from pta_ros.datasets.wide import SCENES, Clip, clips_of
+from pta_ros.people import birdseye, centred
+from pta_ros.people.centred import CLOUD_SHAPE, PATCH_SHAPE
+from pta_ros.people.readings import LidarReading, Readings
+
+FORMAT = 1
+#: Most people of a frame, and most filled voxels that are kept of one.
+MOST_PEOPLE, VOXELS = 4, 16_384
+#: Who shows fewer pixels or points than this to a sensor is hidden from it.
+VISIBLE = (150, 25)
+#: Deviations of a sensor's assumed tilt (degrees) and height (metres), and of a found centre.
+_TILT_DEG, _HEIGHT_M, _CENTRE_M = 2.5, 0.15, (0.05, 0.05, 0.06)
+
+
+@dataclass(frozen=True, eq=False)
+class PeopleSet:
+    """F frames to search people in, and the N people that are seen, centred.
+
+    `voxels` (F, VOXELS) indices, -1 for none, `values` likewise; `centres` (F, 4, 3) metres, NaN
+    for nobody; `visible` (F, 4, 2): to depth, to LiDAR; `frame_split` (F,) 0, 1, 2. `people` has a
+    row for each person and frame, joints in the centred frame; `sight` (N, 2, 17): joints that the
+    sensors see; `who` (N,): the person's number in the clip.
+    """
+
+    voxels: NDArray[np.int32]
+    values: NDArray[np.float16]
+    centres: NDArray[np.float32]
+    visible: NDArray[np.bool_]
+    frame_split: NDArray[np.uint8]
+    people: ReducedSet
+    sight: NDArray[np.bool_]
+    who: NDArray[np.uint8]
+
+    def frames_of(self, split: str) -> NDArray[np.int64]:
+        """Numbers of a split's frames."""
+        return np.flatnonzero(self.frame_split == list(SCENES).index(split))
+
+
+def people_set(
+    root: Path,
+    cache: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    jobs: int = 0,
+) -> PeopleSet:
+    """Reduce the wide tree at `root`, or read the result of an earlier call from `cache`.
+
+    Raises DatasetError when the tree is not there or not whole.
+    """
+    folders = [(split, f) for split in SCENES for f in clips_of(root, split)]
+    clips = [Clip.open(folder) for _, folder in folders]
+    splits = [list(SCENES).index(split) for split, _ in folders]
+    listed = [FORMAT, str(root.resolve()), [[c.folder.parent.name, *c.people.shape] for c in clips]]
+    fingerprint = hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
+    rows = sum(int(_rows(clip).sum()) for clip in clips)
+    layout = _layout(sum(len(c.people) for c in clips), rows)
+
+    def write(folder: Path) -> None:
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(jobs or os.cpu_count() or 1, mp_context=context)
+        try:
+            with array_writer(folder, layout) as append:
+                results = pool.map(_reduced, clips, splits, chunksize=8)
+                for done, arrays in enumerate(results, start=1):
+                    for name, part in arrays.items():
+                        append(name, part)
+                    progress(done, len(clips))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    read = partial(_read, layout=layout, fingerprint=fingerprint)
+    return read_or_make(cache / f"people-{fingerprint}", layout, read, write)
+
+
+def _rows(clip: Clip) -> NDArray[np.bool_]:
+    """Which people (T, P) some sensor sees."""
+    return np.asarray((clip.counts >= np.array(VISIBLE)[:, None]).any(axis=1))
+
+
+def _layout(frames: int, rows: int) -> Layout:
+    return {
+        "voxels": ("<i4", (frames, VOXELS)),
+        "values": ("<f2", (frames, VOXELS)),
+        "centres": ("<f4", (frames, MOST_PEOPLE, 3)),
+        "visible": ("|b1", (frames, MOST_PEOPLE, 2)),
+        "frame_split": ("|u1", (frames,)),
+        "depth": ("<f2", (rows, *PATCH_SHAPE)),
+        "lidar": ("<f2", (rows, *CLOUD_SHAPE)),
+        "present": ("|b1", (rows, 2)),
+        "joints": ("<f4", (rows, 17, 3)),
+        "sight": ("|b1", (rows, 2, 17)),
+        "names": ("<U6", (rows, 3)),
+        "number": ("<i4", (rows,)),
+        "who": ("|u1", (rows,)),
+    }
+
+
+def _reduced(clip: Clip, split: int) -> dict[str, NDArray[Any]]:
+    """The rows of one clip in every array of the layout."""
+    digest = hashlib.sha256(f"{split} {clip.folder.parent.name}".encode()).digest()
+    rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
+    tilt = _Tilt.draw(rng)
+    frames, people = len(clip.people), clip.people.shape[1]
+    rows = _rows(clip)
+    layout = _layout(frames, int(rows.sum()))
+    out = {name: np.zeros(shape, dtype) for name, (dtype, shape) in layout.items()}
+    out["voxels"][:], out["centres"][:], out["frame_split"][:] = -1, np.nan, split
+    row = 0
+    for number in range(frames):
+        readings = tilt.readings(clip.readings(number))
+        joints = tilt.points(clip.people[number].astype(np.float64))
+        index, values = birdseye.fill(readings)
+        kept = np.sort(rng.permutation(len(index))[:VOXELS])
+        out["voxels"][number, : len(kept)], out["values"][number, : len(kept)] = (
+            index[kept], values[kept])  # fmt: skip
+        out["centres"][number, :people] = centred.trunk(joints)
+        out["visible"][number, :people] = (clip.counts[number] >= np.array(VISIBLE)[:, None]).T
+        for who in np.flatnonzero(rows[number]):
+            _person(out, row, readings, joints[who], out["visible"][number, who], rng)
+            out["sight"][row] = clip.sight[number][:, who]
+            out["names"][row] = (clip.folder.parents[1].name, clip.folder.parent.name, "A01")
+            out["number"][row], out["who"][row] = number, who
+            row += 1
+    return out
+
+
+def _person(
+    out: dict[str, NDArray[Any]],
+    row: int,
+    readings: Readings,
+    joints: NDArray[np.float64],
+    visible: NDArray[np.bool_],
+    rng: np.random.Generator,
+) -> None:
+    missed = np.clip(rng.normal(0.0, _CENTRE_M), -0.15, 0.15)
+    centre = centred.centre_at(centred.trunk(joints) + missed, readings)
+    assert readings.depth is not None
+    assert readings.lidar is not None
+    patch = centred.depth_patch(readings.depth, centre) if visible[0] else None
+    cloud = centred.lidar_cloud(readings.lidar, centre) if visible[1] else None
+    for column, (name, reading) in enumerate({"depth": patch, "lidar": cloud}.items()):
+        if reading is not None:
+            out[name][row], out["present"][row, column] = reading, True
+    out["joints"][row] = centre.to_centred(joints)
+
+
+@dataclass(frozen=True, eq=False)
+class _Tilt:
+    """A small error of what is known of the robot: its sensors turned and raised together."""
+
+    turn: NDArray[np.float64]
+    up_m: float
+    pivot: NDArray[np.float64]
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> _Tilt:
+        angles = np.clip(rng.normal(0.0, _TILT_DEG, 2), -10, 10)
+        turn = Rotation.from_euler("xy", angles, degrees=True).as_matrix()
+        up = float(np.clip(rng.normal(0.0, _HEIGHT_M), -0.3, 0.3))
+        return cls(np.asarray(turn), up, np.array([0.0, 0.0, 1.0]))
+
+    def points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        moved = (points - self.pivot) @ self.turn.T + self.pivot
+        return np.asarray(moved + np.array([0.0, 0.0, self.up_m]))
+
+    def readings(self, readings: Readings) -> Readings:
+        depth, lidar = readings.depth, readings.lidar
+        assert depth is not None
+        assert lidar is not None
+        turned = replace(depth, rotation=self.turn @ depth.rotation, place=self.points(depth.place))
+        cloud = self.points(lidar.cloud).astype(np.float32)
+        return Readings(turned, LidarReading(cloud, self.points(lidar.place)))
+
+
+def _read(folder: Path, layout: Layout, fingerprint: str) -> PeopleSet:
+    arrays = read_arrays(folder, layout)
+    names, present = arrays["names"], arrays["present"]
+    people = ReducedSet(
+        inputs={m: Halves(arrays[m]) for m in ("depth", "lidar")},
+        present={m: np.array(present[:, i]) for i, m in enumerate(("depth", "lidar"))},
+        joints=arrays["joints"],
+        scene=names[:, 0],
+        subject=names[:, 1],
+        action=names[:, 2],
+        number=arrays["number"],
+        problems=(),
+        fingerprint=fingerprint,
+    )
+    return PeopleSet(
+        arrays["voxels"], arrays["values"], arrays["centres"], arrays["visible"],
+        arrays["frame_split"], people, arrays["sight"], arrays["who"],
+    )  # fmt: skip

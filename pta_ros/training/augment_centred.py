@@ -1,0 +1,99 @@
+"""Random changes of person-centred batches, as training/augment.py has them for whole frames.
+
+Joints (B, 17, 3) are in the centred frame: x along the ray, y left, z up, metres.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pta_ros.people.centred import HALF_M, NOTHING, OUTSIDE, PATCH, REACH_M, RETURN
+from pta_ros.training.augment import MIRROR, Pair
+
+_PIXEL_M = 2 * HALF_M / PATCH
+_MOST_PIXELS = 3  # that a patch is moved
+
+
+def depth(patches: Tensor, joints: Tensor) -> Pair:
+    """Mirror, move, hide a rectangle, cut the image off at one side, lose pixels, add noise."""
+    z, state = patches[:, 0], patches[:, 1]
+    count = len(z)
+    flip = torch.rand(count) < 0.5
+    z, state = (torch.where(flip[:, None, None], x.flip(2), x) for x in (z, state))
+    joints = _mirrored(joints, flip)
+    z, state, joints = _moved(z, state, joints)
+    found = state == RETURN
+    scale = 0.012 * torch.rand(count, 1, 1)
+    z = z + scale * torch.randn_like(z)
+    lost = torch.rand_like(z) < 0.15 * torch.rand(count, 1, 1).square()
+    lost |= _rectangle(count, 0.25)
+    state = torch.where(found & (lost | (z.abs() > REACH_M)), NOTHING, state)
+    state = torch.where(_cut(count), OUTSIDE, state)
+    return torch.stack([torch.where(state == RETURN, z, 0.0), state], dim=1), joints
+
+
+def lidar(clouds: Tensor, joints: Tensor) -> Pair:
+    """Mirror, turn, move, replace a random share of the points by others, add noise."""
+    count = len(clouds)
+    flip = torch.rand(count) < 0.5
+    mirrored = clouds * clouds.new_tensor([1.0, -1.0, 1.0])
+    clouds = torch.where(flip[:, None, None], mirrored, clouds)
+    joints = _mirrored(joints, flip)
+    angle = 0.2 * torch.randn(count)
+    c, s, o, i = angle.cos(), angle.sin(), torch.zeros(count), torch.ones(count)
+    turn = torch.stack([c, -s, o, s, c, o, o, o, i], dim=1).view(count, 3, 3)
+    shift = 0.04 * torch.randn(count, 1, 3)
+    clouds, joints = (x @ turn.transpose(1, 2) + shift for x in (clouds, joints))
+    other = torch.randint(clouds.shape[1], clouds.shape[:2])
+    kept = torch.arange(clouds.shape[1]).expand(other.shape)
+    lose = torch.rand(other.shape) < 0.8 * torch.rand(count, 1).square()
+    source = torch.where(lose, other, kept)
+    clouds = clouds.gather(1, source[..., None].expand(clouds.shape))
+    return clouds + 0.01 * torch.randn_like(clouds), joints
+
+
+def _mirrored(joints: Tensor, flip: Tensor) -> Tensor:
+    other = joints[:, MIRROR] * joints.new_tensor([1.0, -1.0, 1.0])
+    return torch.where(flip[:, None, None], other, joints)
+
+
+def _moved(z: Tensor, state: Tensor, joints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Each patch moved by whole pixels and in depth; what comes in is outside of the image."""
+    count = len(z)
+    step = torch.randint(-_MOST_PIXELS, _MOST_PIXELS + 1, (count, 2))  # down, right
+    ahead = 0.05 * torch.randn(count)
+    row = torch.arange(PATCH) - step[:, :1]
+    column = torch.arange(PATCH) - step[:, 1:]
+    inside = ((row >= 0) & (row < PATCH))[:, :, None] & ((column >= 0) & (column < PATCH))[:, None]
+    index = row.clamp(0, PATCH - 1)[:, :, None] * PATCH + column.clamp(0, PATCH - 1)[:, None]
+    z, state = (x.flatten(1).gather(1, index.flatten(1)).view_as(x) for x in (z, state))
+    moved = torch.stack([ahead, -step[:, 1] * _PIXEL_M, -step[:, 0] * _PIXEL_M], dim=1)
+    state = torch.where(inside, state, OUTSIDE)
+    return z + ahead[:, None, None], state, joints + moved[:, None]
+
+
+def _rectangle(count: int, share: float) -> Tensor:
+    """A random rectangle in `share` of the patches, (B, PATCH, PATCH) bool."""
+    sides = torch.rand(count, 2) / 3 * (torch.rand(count, 1) < share)
+    corner = torch.rand(count, 2) * (1 - sides)
+    place = torch.arange(PATCH) / PATCH
+    v, u = (
+        (place >= corner[:, i : i + 1]) & (place < (corner + sides)[:, i : i + 1]) for i in (0, 1)
+    )
+    return v[:, :, None] & u[:, None, :]
+
+
+def _cut(count: int) -> Tensor:
+    """What lies beyond a random line at one side, in a fifth of the patches."""
+    place = torch.arange(PATCH).expand(count, PATCH)
+    line = (PATCH * (0.45 + 0.55 * torch.rand(count, 1))).long()
+    beyond = (place >= line) & (torch.rand(count, 1) < 0.2)
+    side = torch.randint(4, (count, 1))
+    below = torch.where(side == 0, beyond, torch.zeros_like(beyond))
+    right = torch.where(side == 1, beyond, torch.where(side == 2, beyond.flip(1), False))
+    above = torch.where(side == 3, beyond.flip(1), False)
+    return (below | above)[:, :, None] | right[:, None, :]
+
+
+CENTRED = {"depth": depth, "lidar": lidar}
