@@ -84,8 +84,7 @@ def depth_patch(reading: DepthReading, centre: Centre) -> Float32 | None:
     nearest = np.full(PATCH * PATCH, np.inf, np.float32)
     np.minimum.at(nearest, (row * PATCH + column)[near], points[near, 0])
     hit = np.isfinite(nearest)
-    state = np.where(_in_image(reading, centre), np.float32(NOTHING), np.float32(OUTSIDE))
-    state = np.where(hit.reshape(PATCH, PATCH), np.float32(RETURN), state)
+    state = np.where(_in_image(reading, centre), NOTHING, OUTSIDE)
     return np.stack([np.where(hit, nearest, 0).reshape(PATCH, PATCH), state])
 
 
@@ -95,9 +94,8 @@ def lidar_cloud(reading: LidarReading, centre: Centre) -> Float32 | None:
     Of fewer than 512 points the whole sequence is repeated.
     """
     away = reading.cloud - centre.place.astype(np.float32)
-    near = (np.abs(away) < (RADIUS_M, RADIUS_M, TALL_M)).all(axis=1)
-    near[near] = np.square(away[near, :2]).sum(axis=1) < RADIUS_M**2
-    own = away[near] @ centre.axes.T.astype(np.float32)
+    own = away[(np.abs(away) < (RADIUS_M, RADIUS_M, TALL_M)).all(axis=1)]
+    own = own[np.square(own[:, :2]).sum(axis=1) < RADIUS_M**2] @ centre.axes.T.astype(np.float32)
     if len(own) < LEAST_POINTS:
         return None
     own = own[:: -(-len(own) // (4 * CLOUD))]
