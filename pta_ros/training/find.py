@@ -64,8 +64,11 @@ def find_stage(
 
 
 class Frames(NamedTuple):
-    """B frames: `voxels` (B, VOXELS): indices of filled ones, -1 for none; `values` in them; `centres`
-    (B, 4, 3) of people, metres, NaN for none; `visible` (B, 4, 2) to depth, to LiDAR."""
+    """B frames of a PeopleSet.
+
+    `voxels` (B, VOXELS): indices of filled ones, -1 for none, and `values` in them; `centres`
+    (B, 4, 3) of people, metres, NaN for none; `visible` (B, 4, 2) to depth, to LiDAR.
+    """
 
     voxels: Tensor
     values: Tensor
