@@ -179,6 +179,11 @@ class MmfiTree(Tree):
 
     def __init__(self, root: str | Path) -> None:
         made = made_with(Path(root)) or {}
+        if made.get("world") == "wide":
+            raise DatasetError(
+                f"{root}: a tree of the wide world; expected MM-Fi's cameras and one person: train "
+                "on it with config/people_lite.yaml"
+            )
         if made.get("format", SYNTHETIC_FORMAT) != SYNTHETIC_FORMAT:
             raise DatasetError(
                 f"{root}: a synthetic tree of format {made['format']!r}; expected "

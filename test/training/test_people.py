@@ -6,6 +6,7 @@ import torch
 
 from pta_ros.checkpoint import load
 from pta_ros.cli import make_mmfi, train_pta
+from pta_ros.datasets.mmfi import MmfiTree
 from pta_ros.datasets.people import VISIBLE, people_set
 from pta_ros.datasets.wide import Clip, clips_of
 from pta_ros.errors import CheckpointError, DatasetError
@@ -166,3 +167,8 @@ def test_a_run_gives_a_model_that_finds_people(tree, tmp_path, capsys):
 def test_a_tree_of_another_kind_is_named(synthetic_tree, tmp_path):
     with pytest.raises(DatasetError, match="make_mmfi --preset wide"):
         people_set(synthetic_tree, tmp_path)
+
+
+def test_a_wide_tree_is_no_mmfi_tree(tree):
+    with pytest.raises(DatasetError, match=r"wide world.*people_lite"):
+        MmfiTree(tree)
