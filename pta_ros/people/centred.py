@@ -85,7 +85,9 @@ def depth_patch(reading: DepthReading, centre: Centre) -> Float32 | None:
     np.minimum.at(nearest, (row * PATCH + column)[near], points[near, 0])
     hit = np.isfinite(nearest)
     state = np.where(_in_image(reading, centre), NOTHING, OUTSIDE)
-    return np.stack([np.where(hit, nearest, 0).reshape(PATCH, PATCH), state])
+    state[hit.reshape(PATCH, PATCH)] = RETURN
+    depth = np.where(hit, nearest, 0).reshape(PATCH, PATCH)
+    return np.stack([depth, state]).astype(np.float32)
 
 
 def lidar_cloud(reading: LidarReading, centre: Centre) -> Float32 | None:
