@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -38,6 +37,7 @@ def find_stage(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
     train = torch.from_numpy(data.frames_of("train"))
+    dtype = getattr(torch, settings.precision)
 
     def epoch(number: int) -> Figures:
         model.train()
@@ -47,8 +47,8 @@ def find_stage(
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * one_cycle(position)
             frames = changed(load(data, rows.numpy()))
-            with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
-                found = model(frames.grid())
+            with torch.autocast("cpu", dtype, enabled=dtype == torch.bfloat16):
+                found = model(frames.grid(dtype))
             loss = find_loss(found, frames.centres, frames.visible)
             optimizer.zero_grad()
             loss.backward()
@@ -75,12 +75,15 @@ class Frames(NamedTuple):
     centres: Tensor
     visible: Tensor
 
-    def grid(self) -> Tensor:
-        """The grids (B, CHANNELS, SIZE, SIZE); see birdseye.fill."""
-        shape = (birdseye.CHANNELS, birdseye.SIZE, birdseye.SIZE)
-        out = torch.zeros(len(self.voxels), math.prod(shape))
-        values = torch.where(self.voxels >= 0, self.values, 0.0)
-        return out.scatter_add_(1, self.voxels.clamp(min=0), values).view(-1, *shape)
+    def grid(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """The grids (B, CHANNELS, SIZE, SIZE), channels last in memory; see birdseye.fill."""
+        size, channels = birdseye.SIZE, birdseye.CHANNELS
+        frame, number = (self.voxels >= 0).nonzero(as_tuple=True)
+        voxel = self.voxels[frame, number]
+        place = (frame * size**2 + voxel % size**2) * channels + voxel // size**2
+        out = torch.zeros(len(self.voxels) * size**2 * channels, dtype=dtype)
+        out[place] = self.values[frame, number].to(dtype)
+        return out.view(-1, size, size, channels).permute(0, 3, 1, 2)
 
 
 def load(data: PeopleSet, rows: NDArray[np.int64]) -> Frames:
