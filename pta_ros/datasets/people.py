@@ -28,11 +28,14 @@ from pta_ros.people import birdseye, centred
 from pta_ros.people.centred import CLOUD_SHAPE, PATCH_SHAPE
 from pta_ros.people.readings import LidarReading, Readings
 
-FORMAT = 1
+FORMAT = 2
+NOBODY = 255
 #: Most people of a frame, and most filled voxels that are kept of one.
 MOST_PEOPLE, VOXELS = 4, 16_384
-#: Who shows fewer pixels or points than this to a sensor is hidden from it.
-VISIBLE = (150, 25)
+#: Who shows a sensor fewer joints, pixels or points than this is hidden from it.
+VISIBLE_JOINTS, _VISIBLE = 4, np.array([60, 15])
+#: No person's trunk is nearer to a place with nobody than this, metres; where such a place may be.
+_NOBODY_M, _NOBODY_UP_M = 0.45, (0.7, 1.4)
 #: Deviations of a sensor's assumed tilt (degrees) and height (metres), and of a found centre.
 _TILT_DEG, _HEIGHT_M, _CENTRE_M = 2.5, 0.15, (0.05, 0.05, 0.06)
 
@@ -43,8 +46,9 @@ class PeopleSet:
 
     `voxels` (F, VOXELS) indices, -1 for none, `values` likewise; `centres` (F, 4, 3) metres, NaN
     for nobody; `visible` (F, 4, 2): to depth, to LiDAR; `frame_split` (F,) 0, 1, 2. `people` has a
-    row for each person and frame, joints in the centred frame; `sight` (N, 2, 17): joints that the
-    sensors see; `who` (N,): the person's number in the clip.
+    row for each person and frame, joints in the centred frame, and one for a place in the frame
+    where things are but nobody: its joints are NaN. `sight` (N, 2, 17): joints that the sensors
+    see; `who` (N,): the person's number in the clip, NOBODY for none.
     """
 
     voxels: NDArray[np.int32]
@@ -76,7 +80,7 @@ def people_set(
     splits = [list(SCENES).index(split) for split, _ in folders]
     listed = [FORMAT, str(root.resolve()), [[c.folder.parent.name, *c.people.shape] for c in clips]]
     fingerprint = hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
-    rows = sum(int(_rows(clip).sum()) for clip in clips)
+    rows = sum(int(visible(clip).any(axis=2).sum()) + len(clip.people) for clip in clips)
     layout = _layout(sum(len(c.people) for c in clips), rows)
 
     def write(folder: Path) -> None:
@@ -96,9 +100,11 @@ def people_set(
     return read_or_make(cache / f"people-{fingerprint}", layout, read, write)
 
 
-def _rows(clip: Clip) -> NDArray[np.bool_]:
-    """Which people (T, P) some sensor sees."""
-    return np.asarray((clip.counts >= np.array(VISIBLE)[:, None]).any(axis=1))
+def visible(clip: Clip) -> NDArray[np.bool_]:
+    """Whom (T, P, 2) depth and LiDAR see well enough."""
+    enough = (clip.sight.sum(axis=3) >= VISIBLE_JOINTS) & (clip.counts >= _VISIBLE[:, None])
+    seen: NDArray[np.bool_] = np.moveaxis(np.asarray(enough), 1, 2)
+    return seen
 
 
 def _layout(frames: int, rows: int) -> Layout:
@@ -125,10 +131,13 @@ def _reduced(clip: Clip, split: int) -> dict[str, NDArray[Any]]:
     rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
     tilt = _Tilt.draw(rng)
     frames, people = len(clip.people), clip.people.shape[1]
-    rows = _rows(clip)
-    layout = _layout(frames, int(rows.sum()))
+    seen = visible(clip)
+    rows = np.asarray(seen.any(axis=2))
+    layout = _layout(frames, int(rows.sum()) + frames)
     out = {name: np.zeros(shape, dtype) for name, (dtype, shape) in layout.items()}
     out["voxels"][:], out["centres"][:], out["frame_split"][:] = -1, np.nan, split
+    out["names"][:] = (clip.folder.parents[1].name, clip.folder.parent.name, "A01")
+    out["joints"][:], out["who"][:] = np.nan, NOBODY
     row = 0
     for number in range(frames):
         readings = tilt.readings(clip.readings(number))
@@ -138,34 +147,55 @@ def _reduced(clip: Clip, split: int) -> dict[str, NDArray[Any]]:
         out["voxels"][number, : len(kept)], out["values"][number, : len(kept)] = (
             index[kept], values[kept])  # fmt: skip
         out["centres"][number, :people] = centred.trunk(joints)
-        out["visible"][number, :people] = (clip.counts[number] >= np.array(VISIBLE)[:, None]).T
+        out["visible"][number, :people] = seen[number]
         for who in np.flatnonzero(rows[number]):
-            _person(out, row, readings, joints[who], out["visible"][number, who], rng)
-            out["sight"][row] = clip.sight[number][:, who]
-            out["names"][row] = (clip.folder.parents[1].name, clip.folder.parent.name, "A01")
+            missed = np.clip(rng.normal(0.0, _CENTRE_M), -0.15, 0.15)
+            centre = centred.centre_at(centred.trunk(joints[who]) + missed, readings)
+            _look(out, row, readings, centre, seen[number, who])
+            out["joints"][row], out["sight"][row] = (
+                centre.to_centred(joints[who]), clip.sight[number][:, who])  # fmt: skip
             out["number"][row], out["who"][row] = number, who
             row += 1
+        if (place := _empty_place(readings, joints, rng)) is not None:
+            _look(out, row, readings, centred.centre_at(place, readings), np.ones(2, bool))
+        out["number"][row] = number
+        row += 1
     return out
 
 
-def _person(
+def _look(
     out: dict[str, NDArray[Any]],
     row: int,
     readings: Readings,
-    joints: NDArray[np.float64],
-    visible: NDArray[np.bool_],
-    rng: np.random.Generator,
+    centre: centred.Centre,
+    sees: NDArray[np.bool_],
 ) -> None:
-    missed = np.clip(rng.normal(0.0, _CENTRE_M), -0.15, 0.15)
-    centre = centred.centre_at(centred.trunk(joints) + missed, readings)
+    """Fill a row with what is around `centre`, of the sensors that see it."""
     assert readings.depth is not None
     assert readings.lidar is not None
-    patch = centred.depth_patch(readings.depth, centre) if visible[0] else None
-    cloud = centred.lidar_cloud(readings.lidar, centre) if visible[1] else None
+    patch = centred.depth_patch(readings.depth, centre) if sees[0] else None
+    cloud = centred.lidar_cloud(readings.lidar, centre) if sees[1] else None
     for column, (name, reading) in enumerate({"depth": patch, "lidar": cloud}.items()):
         if reading is not None:
             out[name][row], out["present"][row, column] = reading, True
-    out["joints"][row] = centre.to_centred(joints)
+
+
+def _empty_place(
+    readings: Readings, joints: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64] | None:
+    """A place (3,) at something that is nobody's trunk; None where there is nothing else."""
+    assert readings.lidar is not None
+    points = readings.lidar.cloud[:: max(1, len(readings.lidar.cloud) // 2000)]
+    points = points[(points[:, 2] > 0.3) & (points[:, 2] < 1.9) & (points[:, 0] > 0.6)]
+    if len(joints):
+        trunks = centred.trunk(joints)[:, :2]
+        away = np.linalg.norm(points[:, None, :2] - trunks, axis=2).min(axis=1)
+        points = points[away > _NOBODY_M]
+    points = points[np.hypot(points[:, 0], points[:, 1]) < 6.5]
+    if not len(points):
+        return None
+    x, y, _ = points[rng.integers(len(points))]
+    return np.array([x, y, rng.uniform(*_NOBODY_UP_M)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ class PTAOutput(NamedTuple):
     """Joints (B, J, 3) metres, log of the per-axis deviation (B, J), weights (B, M).
 
     The modalities' order is that of config.modalities. `logits` (B, K) are of the activity's
-    classes. Without the task pose J is 0, without the task activity K is.
+    classes. Without the task pose J is 0, without the task activity K is; but a model of centred
+    readings has one, of somebody's presence.
     """
 
     joints: Tensor
@@ -66,7 +67,7 @@ class PoseHead(nn.Module):
         self.position.weight.zero_()
         self.position.bias.copy_(mean_pose.flatten())
 
-    def forward(self, fused: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, fused: Tensor) -> tuple[Tensor, ...]:
         """`fused` (B, L, D) -> joints (B, J, 3) metres, log of the per-axis deviation (B, J)."""
         pooled = self.norm(self.mix(fused).mean(dim=1))
         # Detached: the uncertainty's loss must not move the joints.
@@ -74,10 +75,17 @@ class PoseHead(nn.Module):
 
 
 class JointHead(PoseHead):
-    """A pose head for features with one token per joint: each joint is read from its own token."""
+    """A pose head for features with one token per joint: each joint is read from its own token.
 
-    def forward(self, fused: Tensor) -> tuple[Tensor, Tensor]:
-        """`fused` (B, J, D) -> joints (B, J, 3) metres, log of the per-axis deviation (B, J)."""
+    It says, too, whether anybody is there at all.
+    """
+
+    def __init__(self, dim: int, joints: int, tokens: int = 0, mixers: int = 0) -> None:
+        super().__init__(dim, joints, tokens, mixers)
+        self.presence = nn.Linear(dim, 1)
+
+    def forward(self, fused: Tensor) -> tuple[Tensor, ...]:
+        """`fused` (B, J, D) -> joints and log_std as in PoseHead, logit (B, 1) of presence."""
         tokens = self.norm(self.mix(fused))
         weight = self.position.weight.unflatten(0, (-1, 3))  # (J, 3, D)
         joints = torch.einsum("bjd,jcd->bjc", tokens, weight) + self.position.bias.unflatten(
@@ -85,7 +93,7 @@ class JointHead(PoseHead):
         )
         # Detached: the uncertainty's loss must not move the joints.
         spread = (tokens.detach() * self.spread.weight).sum(dim=-1) + self.spread.bias
-        return joints, spread
+        return joints, spread, self.presence(tokens.mean(dim=1))
 
 
 class ActivityHead(nn.Module):
@@ -114,8 +122,8 @@ def answer(head: nn.Module, fused: Tensor) -> Answer:
     """Run a PoseHead or an ActivityHead, traced or not, on `fused` (B, L, D)."""
     result = head(fused)
     if isinstance(result, tuple):
-        joints, log_std = result
-        return Answer(joints, log_std, fused.new_zeros(len(fused), 0))
+        joints, log_std, *presence = result
+        return Answer(joints, log_std, *(presence or [fused.new_zeros(len(fused), 0)]))
     return Answer(fused.new_zeros(len(fused), 0, 3), fused.new_zeros(len(fused), 0), result)
 
 

@@ -28,6 +28,8 @@ def mean_joint_distance(estimate: Tensor, truth: Tensor) -> Tensor:
 TASK_LOSSES: dict[str, Loss] = {"mse": nn.functional.mse_loss, "mpjpe": mean_joint_distance}
 #: The activity's.
 CROSS_ENTROPY = "cross_entropy"
+#: Of the presence's cross entropy beside errors in metres.
+_PRESENCE = 0.05
 #: Names of the task losses of each task.
 LOSSES_OF: dict[str, tuple[str, ...]] = {
     "pose": tuple(TASK_LOSSES),
@@ -39,7 +41,18 @@ def task_error(name: str, result: Answer | PTAOutput, truth: Truth) -> Tensor:
     """The task loss `name` of a result of a head or a model."""
     if name == CROSS_ENTROPY:
         return nn.functional.cross_entropy(result.logits, truth.labels)
-    return TASK_LOSSES[name](result.joints, truth.joints)
+    if not result.logits.shape[1]:
+        return TASK_LOSSES[name](result.joints, truth.joints)
+    there = _there(truth)
+    sure = nn.functional.binary_cross_entropy_with_logits(result.logits[:, 0], there.float())
+    if not bool(there.any()):
+        return _PRESENCE * sure
+    return TASK_LOSSES[name](result.joints[there], truth.joints[there]) + _PRESENCE * sure
+
+
+def _there(truth: Truth) -> Tensor:
+    """Rows (B,) in which somebody is: a place with nobody has no joints, but NaN."""
+    return truth.joints.isfinite().flatten(1).all(dim=1)
 
 
 def task_loss(name: str, result: Answer | PTAOutput, truth: Truth) -> Tensor:
@@ -47,7 +60,14 @@ def task_loss(name: str, result: Answer | PTAOutput, truth: Truth) -> Tensor:
     task = task_error(name, result, truth)
     if name == CROSS_ENTROPY:
         return task
-    return task + 1e-3 * spread_loss(result.log_std, result.joints, truth.joints)
+    if not result.logits.shape[1]:
+        return task + 1e-3 * spread_loss(result.log_std, result.joints, truth.joints)
+    there = _there(truth)
+    if not bool(there.any()):
+        return task
+    return task + 1e-3 * spread_loss(
+        result.log_std[there], result.joints[there], truth.joints[there]
+    )
 
 
 def spread_loss(log_std: Tensor, estimate: Tensor, truth: Tensor) -> Tensor:

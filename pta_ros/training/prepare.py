@@ -28,7 +28,7 @@ from pta_ros.sensors import sensors_from_config
 from pta_ros.sensors.base import Sensor
 from pta_ros.training.config import SplitConfig, TrainConfig
 from pta_ros.training.losses import CROSS_ENTROPY
-from pta_ros.training.pretrain import SingleModality, pretrain_stage, rows_with
+from pta_ros.training.pretrain import SingleModality, mean_pose, pretrain_stage, rows_with
 from pta_ros.training.resume import Figures, read_stage, run_stage, seed_everything
 
 
@@ -100,7 +100,8 @@ def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> P
 def _prepare_people(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> Prepared:
     """Of a wide tree, whose scenes are its splits: everybody who is seen, centred.
 
-    A share of the training clips is meta-validation.
+    A share of the training clips is meta-validation. Places with nobody teach what nobody looks
+    like; they have no part in validation and test, which are of poses.
     """
     data = people_set(root, cache, watcher.progress("centre people"))
     people = data.people
@@ -110,8 +111,10 @@ def _prepare_people(config: TrainConfig, root: Path, cache: Path, watcher: Watch
     held = np.random.default_rng(config.split.seed).permutation(clips)
     held = held[: max(1, round(config.split.meta_val * len(held)))]
     meta = (people.scene == SCENES["train"]) & np.isin(people.subject, held)
+    somebody = np.isfinite(people.joints[:, 0, 0])
     for name, scene in SCENES.items():
-        rows[name] = np.flatnonzero((people.scene == scene) & ~meta & people.usable)
+        mine = (people.scene == scene) & ~meta & people.usable
+        rows[name] = np.flatnonzero(mine if name == "train" else mine & somebody)
     rows["meta_val"] = np.flatnonzero(meta & people.usable)
     splits["meta_val"] = tuple(f"E01/{clip}" for clip in sorted(held.tolist()))
     for name, found in rows.items():
@@ -230,7 +233,7 @@ def statistics_of(ready: Prepared) -> dict[str, Any]:
     if not ready.data.joints.shape[1]:
         return {"frames": len(ready.rows["train"])}
     train_joints = ready.data.joints[ready.rows["train"].numpy()]
-    return {"mean_pose_m": train_joints.mean(axis=0).tolist(), "frames": len(train_joints)}
+    return {"mean_pose_m": mean_pose(train_joints).tolist(), "frames": len(train_joints)}
 
 
 def provenance_of(

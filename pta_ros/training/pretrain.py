@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pta_ros.datasets.features import Truth
@@ -52,7 +54,7 @@ def pretrain_stage(
     seed_everything(config.seed, "pretrain", modality)
     model = SingleModality(config.sized("single"), modality)
     if isinstance(model.head, PoseHead):
-        model.head.start_at(torch.from_numpy(data.joints[train_rows.numpy()].mean(axis=0)))
+        model.head.start_at(torch.from_numpy(mean_pose(data.joints[train_rows.numpy()])))
     optimizer = torch.optim.AdamW(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
@@ -85,6 +87,11 @@ def pretrain_stage(
     )  # fmt: skip
 
 
+def mean_pose(joints: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean (17, 3) of joints (N, 17, 3), without the rows in which nobody is."""
+    return np.asarray(joints[np.isfinite(joints).all(axis=(1, 2))].mean(axis=0))
+
+
 @torch.inference_mode()
 def _validated(model: SingleModality, data: ReducedSet, modality: str, rows: Tensor) -> Figures:
     """The figures of a model on validation rows, each the mean over the rows."""
@@ -111,7 +118,7 @@ def rows_with(data: ReducedSet, modality: str, train: Tensor, val: Tensor) -> tu
 
 def _figure(result: Answer, truth: Truth) -> Figures:
     """Accuracy in percent, or MPJPE in millimetres, by name."""
-    if result.logits.shape[1]:
+    if not result.joints.shape[1]:
         right = result.logits.argmax(dim=1) == truth.labels
         return {"accuracy": 100 * float(right.float().mean())}
     return {"mpjpe_mm": 1000 * float((result.joints - truth.joints).norm(dim=-1).mean())}

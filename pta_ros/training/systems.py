@@ -24,7 +24,7 @@ from pta_ros.training.fit import Setup, calibrate, supervised_stage
 from pta_ros.training.gate import Corrupted, calibrate_gate, gate_stage
 from pta_ros.training.meta import meta_stage
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
-from pta_ros.training.pretrain import SingleModality
+from pta_ros.training.pretrain import SingleModality, mean_pose
 from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_everything
 
 
@@ -214,7 +214,8 @@ def _mutual(bench: Bench) -> MeanOfPredictions:
 def _start_head(head: nn.Module, bench: Bench) -> None:
     """A pose head begins at the mean pose."""
     if isinstance(head, PoseHead):
-        head.start_at(bench.clean.joints[bench.ready.rows["train"]].mean(dim=0))
+        joints = bench.clean.joints[bench.ready.rows["train"]]
+        head.start_at(torch.from_numpy(mean_pose(joints.numpy())))
 
 
 def _take_projections(model: Projected, bench: Bench) -> None:

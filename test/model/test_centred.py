@@ -57,7 +57,8 @@ def test_each_joint_is_read_from_its_own_token():
     torch.manual_seed(1)
     head = JointHead(8, 17).eval()
     fused = torch.randn(2, 17, 8)
-    joints, log_std = head(fused)
+    joints, log_std, presence = head(fused)
+    assert presence.shape == (2, 1)
     tokens = head.norm(fused)
     for joint in (0, 5, 16):
         weight, bias = (p[3 * joint : 3 * joint + 3] for p in head.position.parameters())

@@ -7,7 +7,7 @@ import torch
 from pta_ros.checkpoint import load
 from pta_ros.cli import make_mmfi, train_pta
 from pta_ros.datasets.mmfi import MmfiTree
-from pta_ros.datasets.people import VISIBLE, people_set
+from pta_ros.datasets.people import NOBODY, people_set, visible
 from pta_ros.datasets.wide import Clip, clips_of
 from pta_ros.errors import CheckpointError, DatasetError
 from pta_ros.fusion.people import PeopleEstimator
@@ -41,14 +41,19 @@ def data(tree, tmp_path_factory):
 
 
 def test_everybody_in_sight_has_a_row(tree, data):
-    seen = 0
-    for split in ("train", "val", "test"):
-        for folder in clips_of(tree, split):
-            counts = Clip.open(folder).counts
-            seen += (counts >= np.array(VISIBLE)[:, None]).any(axis=1).sum()
-    assert len(data.people) == seen > 0
-    assert np.abs(trunk(data.people.joints)).max() <= 0.151  # where the search may miss by
-    assert not (data.sight[:, 0].any(axis=1) & (data.people.joints[:, 0, 0] > 2)).any()
+    clips = [Clip.open(f) for split in ("train", "val", "test") for f in clips_of(tree, split)]
+    seen = sum(int(visible(clip).any(axis=2).sum()) for clip in clips)
+    somebody = data.who != NOBODY
+    assert somebody.sum() == seen > 0
+    assert np.abs(trunk(data.people.joints[somebody])).max() <= 0.151  # the search may miss by it
+    assert (data.sight[somebody].sum(axis=2).max(axis=1) >= 4).all()
+
+
+def test_every_frame_has_a_place_with_nobody(data):
+    nobody = data.who == NOBODY
+    assert nobody.sum() == len(data.voxels)
+    assert np.isnan(data.people.joints[nobody]).all()
+    assert data.people.usable[nobody].mean() > 0.5
 
 
 def test_a_frame_s_people_lie_on_filled_voxels(data):
