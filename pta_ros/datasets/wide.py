@@ -41,17 +41,17 @@ class Clip:
     def open(cls, folder: Path) -> Clip:
         """Read a clip's truth; raises DatasetError naming the file that cannot be used."""
         try:
-            arrays = [
+            people, sight, counts = (
                 np.load(folder / f"{name}.npy", allow_pickle=False)
                 for name in ("people", "sight", "counts")
-            ]
+            )
             about = yaml.safe_load((folder / "calibration.yaml").read_text())
             _lens(about), [_pose(about, m) for m in ("depth", "lidar")]
         except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
             raise DatasetError(
                 f"{folder}: {error!r}; expected a clip of make_mmfi --preset wide"
             ) from error
-        return cls(folder, *arrays, about)
+        return cls(folder, people, sight, counts, about)
 
     def readings(self, frame: int) -> Readings:
         """Both sensors at an instant (from 0), in the level frame; raises DecodeError."""
@@ -65,7 +65,10 @@ class Clip:
             raise DatasetError(f"{png}: unreadable; expected uint16 {lens.height} x {lens.width}")
         turn, place = _pose(self.about, "depth")
         depth = DepthReading(pixels * np.float32(0.001), lens, turn @ OPTICAL, place)
-        return Readings(depth, LidarReading.of(read_lidar(cloud), *_pose(self.about, "lidar")))
+        # A LiDAR right behind something may have no return at all.
+        nothing = cloud.is_file() and cloud.stat().st_size == 0
+        points = np.zeros((0, 3), np.float32) if nothing else read_lidar(cloud)
+        return Readings(depth, LidarReading.of(points, *_pose(self.about, "lidar")))
 
 
 def clips_of(root: Path, split: str) -> list[Path]:

@@ -141,7 +141,7 @@ def intake_of(
     topic: str = "",
     reduced: bool = False,
 ) -> Intake:
-    """The way in that a sensor's model needs; see `Intake`. A whole one comes from no sensor node."""
+    """The way in that a sensor's model needs; see `Intake`. No sensor node sends whole ones."""
     if isinstance(sensor, (WholeDepth, WholeLidar)):
         return LevelIntake(sensor, params, transforms, topic)
     return Intake(sensor, params, transforms, topic, reduced)

@@ -76,7 +76,7 @@ def _cells(
     place: NDArray[np.float64],
     among: NDArray[np.bool_] | np.bool_,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Flat voxels of the points (N,) from `place` that lie in the grid, and those points' numbers."""
+    """Flat voxels of the points (N,), from `place`, that lie in the grid; which points they are."""
     inside = among
     cells = []
     for metres, origin, low_m, size_m, count in (
@@ -94,9 +94,9 @@ def _cells(
 
 def cell_of(place: NDArray[np.float64]) -> NDArray[np.float64]:
     """Continuous cells (..., 2) of places (..., 2) x, y metres; a cell's centre is at a half."""
-    return np.asarray((place + (0.0, _LEFT_M)) / CELL_M)
+    return np.asarray((place + np.array([0.0, _LEFT_M])) / CELL_M)
 
 
 def place_of(cell: NDArray[np.float64]) -> NDArray[np.float64]:
     """Places (..., 2) x, y metres of continuous cells (..., 2)."""
-    return np.asarray(cell * CELL_M - (0.0, _LEFT_M))
+    return np.asarray(cell * CELL_M - np.array([0.0, _LEFT_M]))

@@ -30,7 +30,7 @@ _MOST_PIXELS = 160  # along one side of the part of the image that is looked at
 
 @dataclass(frozen=True, eq=False)
 class Centre:
-    """A person's centre (3,) in the level frame, and `axes` (3, 3): rows are x, y, z of its frame."""
+    """A person's centre (3,) in the level frame; rows of `axes` (3, 3) are x, y, z of its frame."""
 
     place: NDArray[np.float64]
     axes: NDArray[np.float64]
