@@ -20,7 +20,7 @@ from pta_ros.model.finder import Found, peaks
 from pta_ros.model.heads import PTAOutput
 from pta_ros.model.inference import BATCHES, fold_norms, trace_people
 from pta_ros.people import birdseye, centred
-from pta_ros.people.readings import Readings
+from pta_ros.people.readings import Float32, Readings
 from pta_ros.settings import Group, param
 from pta_ros.skeleton import NUM_JOINTS
 
@@ -98,7 +98,7 @@ class PeopleEstimator:
         return self.look(*self.find(birdseye.grid(readings)), readings)
 
     @torch.inference_mode()
-    def find(self, grid: birdseye.Float32) -> tuple[Array, list[float]]:
+    def find(self, grid: Float32) -> tuple[Array, list[float]]:
         """Candidates in the grid of birdseye: places (P, 3) in the level frame, probabilities."""
         found = self._finder(torch.from_numpy(grid)[None].to(self.device))
         found = Found(*(part.cpu() for part in found))  # traced, it is a plain tuple
@@ -108,9 +108,7 @@ class PeopleEstimator:
         return np.column_stack([places, peak.height.numpy()]), peak.probability.tolist()
 
     @torch.inference_mode()
-    def look(
-        self, places: Array, presence: list[float], readings: Readings
-    ) -> tuple[Person, ...]:
+    def look(self, places: Array, presence: list[float], readings: Readings) -> tuple[Person, ...]:
         """Those candidates of whom some sensor shows enough, each once."""
         centres, inputs, available, kept = self._centred(places, readings)
         if not centres:
@@ -193,8 +191,11 @@ class LivePeople:
         """Put a frame that is likely to be in the next sample into the grid; False: it is there."""
         if self.has(frame):
             return False
-        fill = {"depth": birdseye.fill_depth, "lidar": birdseye.fill_lidar}[frame.modality]
-        fill(frame.reading, self._slabs[frame.modality])
+        slabs = self._slabs[frame.modality]
+        if frame.modality == "depth":
+            birdseye.fill_depth(frame.reading, slabs)
+        else:
+            birdseye.fill_lidar(frame.reading, slabs)
         self._filled[frame.modality] = frame
         return True
 

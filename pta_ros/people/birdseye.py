@@ -62,7 +62,8 @@ def fill_depth(reading: DepthReading, out: Float32) -> None:
 
 def fill_lidar(reading: LidarReading, out: Float32) -> None:
     """Set the LiDAR's slabs (SLABS, SIZE, SIZE): half the log of one more than a voxel's points."""
-    index, _ = _cells(*reading.cloud.T, np.zeros(3), np.True_)
+    x_m, y_m, z_m = reading.cloud.T
+    index, _ = _cells(x_m, y_m, z_m, np.zeros(3), np.True_)
     count = np.bincount(index, minlength=out.size)
     filled = np.flatnonzero(count)
     out.fill(0.0)
