@@ -45,7 +45,7 @@ class FusionParams(Group):
     num_threads: int = param(1, "threads of the model on the CPU", low=1, high=64)
     precision: str = param(
         "float32",
-        "of encoders xfi; bfloat16 is faster, joints move by millimetres",
+        "of encoders xfi and people models; bfloat16 is faster, joints move by millimetres",
         choices=("float32", "bfloat16"),
     )
     refine: bool = param(True, "refine features by diffusion before the head", change=LIVE)

@@ -201,22 +201,23 @@ class LivePeople:
 
     def __call__(self, sample: Sample) -> Prediction:
         """Everybody at one instant, the nearest to the level frame's origin first."""
-        times = [perf_counter()]
+        begun = perf_counter()
+        candidates = self.find(sample)
+        found = perf_counter()
+        readings = Readings(**{m: frame.reading for m, frame in sample.frames.items()})
+        seen = self.people.look(*candidates, readings)
+        people = tuple(sorted(seen, key=lambda person: float(np.hypot(*person.centre[:2]))))
+        timings = {"encode": 1e3 * (found - begun), "model": 1e3 * (perf_counter() - found)}
+        return _prediction(people, tuple(sample.frames), timings)
+
+    def find(self, sample: Sample) -> tuple[Array, list[float]]:
+        """Candidates of a sample, as of PeopleEstimator.find."""
         for modality, slabs in self._slabs.items():
             if modality in sample.frames:
                 self.encode(sample.frames[modality])
             elif self._filled.pop(modality, None) is not None:
                 slabs.fill(0.0)
-        times.append(perf_counter())
-        candidates = self.people.find(self._grid)
-        times.append(perf_counter())
-        readings = Readings(**{m: frame.reading for m, frame in sample.frames.items()})
-        seen = self.people.look(*candidates, readings)
-        people = tuple(sorted(seen, key=lambda person: float(np.hypot(*person.centre[:2]))))
-        times.append(perf_counter())
-        spans = np.diff(times) * 1e3
-        timings = dict(zip(("encode", "find", "model"), spans.tolist(), strict=True))
-        return _prediction(people, tuple(sample.frames), timings)
+        return self.people.find(self._grid)
 
 
 def _prediction(
