@@ -39,12 +39,13 @@ def people_model(tmp_path_factory):
         for name, values in finder.named_parameters():
             if name != "out.bias" and ".1." not in name:  # norms stay as they are
                 values.zero_()
-        chest = slice(7, 10)  # slabs of 1.0 to 1.6 m
-        for first in (0, birdseye.SLABS):
-            finder.fine[0].weight[0, first + chest.start : first + chest.stop] = 0.3
+        # Slabs of 1.0 to 1.6 m; the LiDAR of the hall shows a body with many more counts. Weak
+        # enough for the probability never to be 1: of a plateau no cell is the peak.
+        finder.fine[0].weight[0, 7:10] = 0.3
+        finder.fine[0].weight[0, birdseye.SLABS + 7 : birdseye.SLABS + 10] = 0.06
         finder.last[0].weight[0, 0] = 1.0  # the sum over neighbours
-        finder.out.weight[0, 0] = 8.0
-        finder.out.bias.copy_(torch.tensor([-6.0, 0.0, 0.0, 1.1]))
+        finder.out.weight[0, 0] = 0.8
+        finder.out.bias.copy_(torch.tensor([-1.5, 0.0, 0.0, 1.1]))
     folder = tmp_path_factory.mktemp("models") / "people"
     sensors = {m: SENSORS[m]() for m in config.modalities}
     checkpoint.save(folder, PTA(config), sensors, {}, {"note": "for tests"}, finder)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -104,13 +105,11 @@ def bench_people(repeats: int = 50, threads: int = 2, precision: str = "float32"
     for _ in range(repeats + 2):
         frames, took = _timed(lambda: {m: intakes[m].frame(messages[m], 0) for m in intakes})
         ms[_DECODE].append(took)
-        ms[_FIND].append(_timed(lambda frames=frames: live.find(Sample(0, frames)))[1])
+        ms[_FIND].append(_timed(partial(live.find, Sample(0, frames)))[1])
         readings = Readings(**{m: frame.reading for m, frame in frames.items()})
         for count in COUNTS:
-            given = centres[:count], [1.0] * count, readings
-            found, took = _timed(lambda given=given: people.look(*given))
-            look_ms[count].append(took)
-    del found
+            look = partial(people.look, centres[:count], [1.0] * count, readings)
+            look_ms[count].append(_timed(look)[1])
     return PeopleTimes(
         {name: values[2:] for name, values in ms.items()},
         {count: values[2:] for count, values in look_ms.items()},
