@@ -30,6 +30,7 @@ TOOLS = (
     "bench_heads",
     "bench_cameras",
     "bench_clouds",
+    "bench_clocks",
     "bench_people",
     "mmfi_to_bag",
     "csi_to_bag",

@@ -63,7 +63,9 @@ def test_a_centre_turns_to_the_ray_and_back():
 @pytest.mark.parametrize("lens", LENSES, ids=lambda lens: f"{lens.width}x{lens.height}")
 def test_a_patch_is_metric_whatever_the_lens(lens):
     centre = centred.centre_at(np.array([2.425, 0.0, 1.1]), Readings(depth=wall(lens)))
-    depth, state = centred.depth_patch(wall(lens), centre)
+    patch = centred.depth_patch(wall(lens), centre)
+    assert patch.dtype == np.float32
+    depth, state = patch
     hit = state == centred.RETURN
     rows, columns = np.nonzero(hit)
     pixel = 2 * centred.HALF_M / centred.PATCH
