@@ -31,6 +31,7 @@ TOOLS = (
     "bench_cameras",
     "bench_clouds",
     "bench_clocks",
+    "bench_people",
     "mmfi_to_bag",
     "csi_to_bag",
     "make_xrf55_bag",

@@ -62,6 +62,17 @@ frames and backwards, too; `/tf` is not read). `extrinsic` wins over `/tf_static
 reason in the stream's status. Angles turn about the fixed axes, roll first, as those of
 `static_transform_publisher`. With `composed: false` these are parameters of the sensor_node.
 
+**A model that finds people** (encoders `centred`) answers in one level frame, `frame_id`
+(`base_link` when empty; x forward, y left, z up, the floor about z = 0), and looks for people 8 m
+ahead and 4 m to either side of its origin. Where each sensor stands in it is what
+`depth.extrinsic` and `lidar.extrinsic` say, of the body of the camera as of the LiDAR: x ahead, y
+left, z up, so that `0 0 1.2 0 15 0` is 1.2 m high and looks 15 degrees down. Empty, it is asked of
+`/tf_static`, by the `frame_id` of the messages (of a camera the optical frame, as REP 103 has it);
+where nothing is known it counts as level and 1.0 m high, and diagnostics say so. `depth.rotation`
+counts for the parameter and the assumption; transforms say themselves how the camera is held.
+`<modality>.frame` stays empty; `lidar.region`, `smoothing` and `gate` have no effect;
+`composed: false` is refused.
+
 ## sensor_node (node name `sensor`)
 
 {sensor}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,33 @@ class Frame:
     """One reduced sensor reading, ready for the model.
 
     `array` has the shape the modality's `reduce` gives; `stamp_ns` is the sensor's stamp and
-    `received_ns` the moment of arrival, both on the consumer's clock (ns since its epoch).
+    `received_ns` the moment of arrival, both on the consumer's clock (ns since its epoch). For a
+    model that finds people `array` is the whole reading, and `reading` is the same with the
+    sensor's lens and pose (people.readings); otherwise None.
     """
 
     modality: str
     stamp_ns: int
     array: FloatArray
     received_ns: int = 0
+    reading: Any = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """Somebody, in the level frame: probability of `presence`, `centre` (3,) of the trunk, `joints`
+    (17, 3), all metres; `deviation_m` (17,) per axis, one sigma; `weights` by modality."""
+
+    presence: float
+    centre: NDArray[np.float64]
+    joints: NDArray[np.float64]
+    deviation_m: NDArray[np.float64]
+    weights: dict[str, float]
+
+    def is_finite(self) -> bool:
+        """Whether every number is."""
+        numbers = (self.presence, self.centre, self.joints, self.deviation_m)
+        return all(bool(np.isfinite(n).all()) for n in numbers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +115,9 @@ class Estimate:
     modality (sums to 1); `stamps_ns` the stamp of each used frame; `timings_ms` per stage.
     `probabilities` (K,) are of the model's activities, adding up to 1. A model without the task
     pose tells no joints, (0, 3), one without activity no probabilities, (0,).
+
+    A model that finds people tells `people`, the nearest to the level frame's origin first, and as
+    `joints_m`, in that frame, those of the first: (0, 3) where nobody is. Of others it is None.
     """
 
     stamp_ns: int
@@ -104,3 +128,4 @@ class Estimate:
     streams: tuple[StreamStatus, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
     probabilities: FloatArray = field(default_factory=nothing)
+    people: tuple[Person, ...] | None = None

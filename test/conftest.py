@@ -1,5 +1,8 @@
-"""Shared: a small synthetic tree in MM-Fi's layout, written once per run."""
+"""Shared: a small synthetic tree in MM-Fi's layout, a model that finds people, their messages."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 from pta_ros.cli import make_mmfi
@@ -13,3 +16,71 @@ def synthetic_tree(tmp_path_factory):
     options = ["--subjects", "1-5", "--actions", "2,12", "--frames", "2", "--jobs", "1"]
     assert make_mmfi.main([str(root), "--preset", "tiny", "--seed", "3", *options]) == 0
     return root
+
+
+@pytest.fixture(scope="session")
+def people_model(tmp_path_factory):
+    """A folder: poses are of untrained weights; found is what stands 1 to 1.6 m high, by design."""
+    torch = pytest.importorskip("torch")
+    from pta_ros import checkpoint
+    from pta_ros.model.config import PTAConfig
+    from pta_ros.model.finder import Finder
+    from pta_ros.model.pta import PTA
+    from pta_ros.people import birdseye
+    from pta_ros.sensors import SENSORS
+
+    torch.manual_seed(5)
+    config = PTAConfig(
+        modalities=("depth", "lidar"), encoders="centred", channels=32, tokens=17, dim=32,
+        latent=16, gate=False,
+    )  # fmt: skip
+    finder = Finder(birdseye.CHANNELS).eval()
+    with torch.no_grad():
+        for name, values in finder.named_parameters():
+            if name != "out.bias" and ".1." not in name:  # norms stay as they are
+                values.zero_()
+        # Slabs of 1.0 to 1.6 m; the LiDAR of the hall shows a body with many more counts. Weak
+        # enough for the probability never to be 1: of a plateau no cell is the peak.
+        finder.fine[0].weight[0, 7:10] = 0.3
+        finder.fine[0].weight[0, birdseye.SLABS + 7 : birdseye.SLABS + 10] = 0.06
+        finder.last[0].weight[0, 0] = 1.0  # the sum over neighbours
+        finder.out.weight[0, 0] = 0.8
+        finder.out.bias.copy_(torch.tensor([-1.5, 0.0, 0.0, 1.1]))
+    folder = tmp_path_factory.mktemp("models") / "people"
+    sensors = {m: SENSORS[m]() for m in config.modalities}
+    checkpoint.save(folder, PTA(config), sensors, {}, {"note": "for tests"}, finder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hall_readings():
+    """What camera (uint16 mm) and LiDAR (N, 3) of simulate.wide.hall see of people at `places`."""
+    pytest.importorskip("open3d")
+    from pta_ros.simulate.wide.hall import hall
+
+    kept = {}
+
+    def readings(*places):
+        if places not in kept:
+            seen = hall(places).at(0.0, np.random.default_rng(4))
+            kept[places] = {"depth": seen.depth_mm, "lidar": seen.lidar_m}
+        return kept[places]
+
+    return readings
+
+
+@pytest.fixture(scope="session")
+def as_message():
+    """A message of plain objects from a sensor's fields, as any message class has them."""
+
+    def plain(value):
+        if isinstance(value, dict):
+            return SimpleNamespace(**{name: plain(one) for name, one in value.items()})
+        return [plain(one) for one in value] if isinstance(value, list) else value
+
+    def message(sensor, array, stamp_ns, frame_id):
+        sec, nanosec = divmod(stamp_ns, 10**9)
+        header = {"stamp": {"sec": sec, "nanosec": nanosec}, "frame_id": frame_id}
+        return plain({**sensor.fields(array), "header": header})
+
+    return message

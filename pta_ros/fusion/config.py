@@ -11,6 +11,7 @@ from pta_ros.settings import HIDDEN, LIVE, Group, param
 
 STAMP_POLICIES = ("stamp", "receive", "align", "reject")
 IMAGE, CLOUD = "sensor_msgs/msg/Image", "sensor_msgs/msg/PointCloud2"
+_UNMOVED = "only clouds can be moved into another frame"
 #: Message type of an image topic that is not raw.
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
 RAW = "raw"
@@ -61,7 +62,8 @@ class Source(Group):
     )
     extrinsic: str = param(
         "",
-        "the LiDAR's pose in `frame`: x y z (m) roll pitch yaw (degrees); empty asks /tf_static",
+        "the LiDAR's pose in `frame`: x y z (m) roll pitch yaw (degrees); empty asks /tf_static; "
+        "for a people model also the camera's, and both in frame_id",
         form=pose_form,
     )
     qos_depth: int = param(
@@ -96,11 +98,18 @@ class Source(Group):
         if kind != IMAGE and self.transport != RAW:
             reason = "only depth images come compressed"
             raise ConfigError(f"{modality}.transport is {self.transport!r}; {reason}: use {RAW}")
-        for name in ("frame", "extrinsic"):
+        for name, kinds in (("frame", (CLOUD,)), ("extrinsic", (CLOUD, IMAGE))):
             value = getattr(self, name)
-            if kind != CLOUD and value:
-                reason = "only clouds can be moved into another frame"
-                raise ConfigError(f"{modality}.{name} is {value!r}; {reason}: leave it empty")
+            if kind not in kinds and value:
+                raise ConfigError(f"{modality}.{name} is {value!r}; {_UNMOVED}: leave it empty")
+
+    def check_moves(self, modality: str) -> None:
+        """Raise ConfigError for a pose that a model for one person in a fixed place cannot use."""
+        if self.extrinsic and SENSORS[modality].message_type != CLOUD:
+            raise ConfigError(
+                f"{modality}.extrinsic is {self.extrinsic!r}; {_UNMOVED}, but for a model that "
+                "finds people: leave it empty"
+            )
         if self.extrinsic and not self.frame:
             raise ConfigError(
                 f"{modality}.extrinsic is {self.extrinsic!r}, but {modality}.frame is empty; "

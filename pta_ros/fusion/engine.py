@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -12,13 +13,16 @@ from pta_ros import checkpoint
 from pta_ros.errors import ConfigError
 from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.estimator import Estimator
+from pta_ros.fusion.level import LEVEL_FRAME
 from pta_ros.fusion.params import FusionParams
+from pta_ros.fusion.people import LivePeople, PeopleEstimator
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.smoothing import OneEuroFilter, SmoothingConfig
 from pta_ros.fusion.streams import Stream
 from pta_ros.fusion.windows import WindowedPipeline
 from pta_ros.home import model_folder
 from pta_ros.sensors.base import Sensor
+from pta_ros.sensors.whole import whole
 from pta_ros.sensors.window import WindowSensor
 
 
@@ -50,7 +54,8 @@ def _digest(loaded: checkpoint.Checkpoint) -> bytes:
     """Tells one model and its sensors from every other."""
     shapes = {m: sensor.shape for m, sensor in loaded.sensors.items()}
     digest = blake2b(f"{loaded.model.config} {shapes}".encode())
-    for name, tensor in loaded.model.state_dict().items():
+    tensors = loaded.model.state_dict() | (loaded.finder.state_dict() if loaded.finder else {})
+    for name, tensor in tensors.items():
         digest.update(name.encode() + tensor.numpy().tobytes())
     return digest.digest()
 
@@ -63,7 +68,7 @@ class Engine:
     device: str
     params: FusionParams
     streams: dict[str, StreamParams]
-    estimator: Estimator | None = None
+    estimator: Estimator | LivePeople | None = None
     smoother: OneEuroFilter | None = None
 
     @classmethod
@@ -76,24 +81,50 @@ class Engine:
             raise ConfigError(
                 f"model {loaded.name} needs {missing}; this node has {sorted(streams)}"
             )
-        return cls(loaded, device, params, {m: streams[m] for m in loaded.sensors})
+        engine = cls(loaded, device, params, {})
+        engine.configure(params, streams)
+        return engine
+
+    def configure(self, params: FusionParams, streams: Mapping[str, StreamParams]) -> None:
+        """Take these parameters, those of the model's own streams; raises ConfigError."""
+        own = {m: streams[m] for m in self.loaded.sensors}
+        if self.finds_people:
+            own = {m: _in_level(m, stream, params) for m, stream in own.items()}
+        else:
+            for modality, stream in own.items():
+                stream.check_moves(modality)
+        self.params, self.streams = params, own
+
+    @property
+    def finds_people(self) -> bool:
+        """Whether the model finds any number of people, anywhere."""
+        return self.loaded.finder is not None
+
+    @property
+    def level_frame(self) -> str:
+        """The frame that a model which finds people answers in; empty for one person's."""
+        return _level_frame(self.params) if self.finds_people else ""
 
     @property
     def sensors(self) -> dict[str, Sensor]:
-        """The sensors that the model was trained with."""
-        return self.loaded.sensors
+        """The sensors that the model was trained with, whole for one that finds people."""
+        if not self.finds_people:
+            return self.loaded.sensors
+        return {m: whole(sensor) for m, sensor in self.loaded.sensors.items()}
 
     def start(self) -> FusionPipeline:
         """Put a copy of the model on its device, warm it up and make a fresh pipeline."""
         torch.set_num_threads(self.params.num_threads)
+        params = self.params
+        graphs = _graphs(_digest(self.loaded), self.device, params.precision)
+        if self.finds_people:
+            people = PeopleEstimator(self.loaded, device=self.device, refine=params.refine)
+            people.quicken(params.precision, graphs)
+            self.estimator = LivePeople(people)
+            return self.pipeline()
         self.estimator = Estimator(
-            self.loaded.model,
-            self.device,
-            self.params.refine,
-            self.params.gate,
-            self.params.precision,
+            self.loaded.model, self.device, params.refine, params.gate, params.precision
         )
-        graphs = _graphs(_digest(self.loaded), self.device, self.params.precision)
         self.estimator.warm_up({m: sensor.shape for m, sensor in self.sensors.items()}, graphs)
         return self.pipeline()
 
@@ -105,6 +136,8 @@ class Engine:
         )
         self.smoother = OneEuroFilter(smoothing, self.params.smoothing)
         streams = {m: Stream(m, given) for m, given in self.streams.items()}
+        if self.finds_people:
+            return FusionPipeline(streams, self.estimator)
         windows = {m: s for m, s in self.sensors.items() if isinstance(s, WindowSensor)}
         if windows:
             return WindowedPipeline(streams, self.estimator, windows, self.params.windows())
@@ -118,3 +151,22 @@ class Engine:
         self.estimator = None
         if self.device != "cpu":
             torch.cuda.empty_cache()
+
+
+def _level_frame(params: FusionParams) -> str:
+    return params.frame_id or LEVEL_FRAME
+
+
+def _in_level(modality: str, stream: StreamParams, params: FusionParams) -> StreamParams:
+    """A stream whose readings are placed in the level frame; raises ConfigError."""
+    if not params.composed:
+        raise ConfigError(
+            "composed is false; sensor_nodes reduce what a model that finds people needs whole: "
+            "use true"
+        )
+    if stream.frame:
+        raise ConfigError(
+            f"{modality}.frame is {stream.frame!r}; a model that finds people knows one frame, "
+            f"frame_id ({_level_frame(params)}): leave it empty"
+        )
+    return replace(stream, frame=_level_frame(params))

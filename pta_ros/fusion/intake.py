@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pta_ros.clock import stamp_ns
 from pta_ros.errors import DecodeError
@@ -18,7 +18,7 @@ class DecoderFault(DecodeError):
 
 
 class Intake:
-    """One stream's way in.
+    """One stream's way in to a model for one person (LevelIntake: to one that finds people).
 
     `topic` is the topic that is read (the parameters' `source`, if not given), `type` the message
     type on it; `needs_transforms` says whether `transforms` must hold what /tf_static says, which
@@ -28,6 +28,9 @@ class Intake:
     cannot have.
     """
 
+    #: Whether it goes on without /tf_static where nobody can read it.
+    assumes: ClassVar[bool] = False
+
     def __init__(
         self,
         sensor: Sensor,
@@ -36,7 +39,7 @@ class Intake:
         topic: str = "",
         reduced: bool = False,
     ) -> None:
-        params.check(sensor.modality)
+        self._check(sensor.modality, params)
         self.sensor = sensor.after_node() if reduced else sensor.installed(params.device)
         self.modality = sensor.modality
         self.topic = topic or params.source
@@ -58,18 +61,27 @@ class Intake:
         try:
             array = self.sensor.decode(msg, self.topic)
             self._odd = self.sensor.remark(msg, array, self.topic)
-            if self._moves:
-                array = self._moved(array, msg)
-            array = self.sensor.receive(array, self.topic)
+            frame = self._received(array, msg, now_ns)
             self.frame_id = self._frame or self.sensor.frame_of(
                 str(getattr(msg.header, "frame_id", ""))
             )
-            return Frame(self.modality, stamp_ns(msg.header.stamp), array, now_ns)
+            return frame
         except DecodeError:
             raise
         except Exception as error:
             reason = f"the decoder failed: {type(error).__name__}: {error}"
             raise DecoderFault(self.topic, reason, "a message that it can read") from error
+
+    def _check(self, modality: str, params: StreamParams) -> None:
+        params.check(modality)
+        params.check_moves(modality)
+
+    def _received(self, array: FloatArray, msg: Any, now_ns: int) -> Frame:
+        """The frame of what a message held."""
+        if self._moves:
+            array = self._moved(array, msg)
+        array = self.sensor.receive(array, self.topic)
+        return Frame(self.modality, stamp_ns(msg.header.stamp), array, now_ns)
 
     def take(self, side: str, msg: Any) -> None:
         """What a message on one of the `side_topics` tells counts from now on.

@@ -45,7 +45,7 @@ class FusionParams(Group):
     num_threads: int = param(1, "threads of the model on the CPU", low=1, high=64)
     precision: str = param(
         "float32",
-        "of encoders xfi; bfloat16 is faster, joints move by millimetres",
+        "of encoders xfi and people models; bfloat16 is faster, joints move by millimetres",
         choices=("float32", "bfloat16"),
     )
     refine: bool = param(True, "refine features by diffusion before the head", change=LIVE)
@@ -74,7 +74,9 @@ class FusionParams(Group):
         WindowConfig.max_missing, "share of packets that may be missing", low=0.0, high=0.9
     )
     frame_id: str = param(
-        "", "frame of the published joints; empty takes the first sensor's, the depth image's"
+        "",
+        "frame of the published joints; empty takes the first sensor's, the depth image's; of a "
+        "people model the level frame that it answers in, where empty is base_link",
     )
     diagnostics_period_s: float = param(
         1.0, "period of /diagnostics; changes are sent at once", unit="s", low=0.1, high=10.0
@@ -199,6 +201,7 @@ def sensor_from(values: Mapping[str, Any]) -> tuple[SensorParams, StreamParams]:
     given["topic"] = own.topic or SENSORS[own.modality].topic
     stream = StreamParams(**given, device=_device(own.modality, values))
     stream.check(own.modality)
+    stream.check_moves(own.modality)
     return own, stream
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -11,13 +13,22 @@ from numpy.typing import NDArray
 
 from pta_ros import checkpoint
 from pta_ros.checkpoint import Checkpoint
-from pta_ros.errors import CheckpointError
-from pta_ros.model.finder import peaks
+from pta_ros.errors import CheckpointError, ConfigError
+from pta_ros.frames import Frame, Person, Sample
+from pta_ros.fusion.pipeline import Prediction
+from pta_ros.model.finder import Found, peaks
+from pta_ros.model.heads import PTAOutput
+from pta_ros.model.inference import BATCHES, fold_norms, trace_people
 from pta_ros.people import birdseye, centred
-from pta_ros.people.readings import Readings
+from pta_ros.people.readings import Float32, Readings
 from pta_ros.settings import Group, param
+from pta_ros.skeleton import NUM_JOINTS
+
+__all__ = ["LivePeople", "PeopleEstimator", "Person", "SearchConfig"]
 
 Array = NDArray[np.float64]
+
+_SHAPES = {"depth": centred.PATCH_SHAPE, "lidar": centred.CLOUD_SHAPE}
 
 
 @dataclass(frozen=True)
@@ -30,24 +41,17 @@ class SearchConfig(Group):
     most: int = param(8, low=1, high=100)
 
 
-@dataclass(frozen=True, eq=False)
-class Person:
-    """Somebody, in the level frame: probability of `presence`, `centre` (3,) of the trunk, `joints`
-    (17, 3), all metres; `deviation_m` (17,) per axis, one sigma; `weights` by modality."""
-
-    presence: float
-    centre: Array
-    joints: Array
-    deviation_m: Array
-    weights: dict[str, float]
-
-
 @dataclass(eq=False)
 class PeopleEstimator:
-    """A model of centred readings, ready to run. Nobody is an empty tuple."""
+    """A model of centred readings, ready to run on `device`. Nobody is an empty tuple.
+
+    `refine` selects refined or plain features; None leaves it to the model's configuration.
+    """
 
     source: Checkpoint
     search: SearchConfig = field(default_factory=SearchConfig)
+    device: str = "cpu"
+    refine: bool | None = None
 
     def __post_init__(self) -> None:
         if self.source.finder is None:
@@ -55,6 +59,14 @@ class PeopleEstimator:
                 f"{self.source.name}: a model for one person in a fixed place; expected one with "
                 "encoders 'centred', such as models/people_lite"
             )
+        try:
+            self._model = fold_norms(self.source.model).to(self.device)
+            self._finder: torch.nn.Module = fold_norms(self.source.finder).to(self.device)
+        except (RuntimeError, AssertionError) as error:
+            raise ConfigError(
+                f"device {self.device!r} cannot be used ({error}); expected cpu, or cuda on a "
+                "machine with a working GPU and a torch build for it"
+            ) from error
 
     @classmethod
     def load(cls, folder: Path | str, search: SearchConfig | None = None) -> PeopleEstimator:
@@ -62,39 +74,71 @@ class PeopleEstimator:
         return cls(checkpoint.load(folder), search or SearchConfig())
 
     @torch.inference_mode()
+    def quicken(self, precision: str = "float32", graphs: dict[str, bytes] | None = None) -> None:
+        """Trace all parts and run them, so that no estimate is slow; call it once.
+
+        `precision` and `graphs` as in model.inference.trace_people.
+        """
+        shapes = {m: _SHAPES[m] for m in self.modalities}
+        self._finder = trace_people(self._model, self._finder, shapes, precision, graphs)
+        grid = np.zeros((birdseye.CHANNELS, birdseye.SIZE, birdseye.SIZE), np.float32)
+        for count in chain.from_iterable((n,) * 3 for n in BATCHES):  # specialised in two runs
+            self.find(grid)
+            inputs = {m: torch.zeros(count, *shape) for m, shape in shapes.items()}
+            self._run(inputs, {m: torch.ones(count, dtype=torch.bool) for m in shapes})
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The model's, in their order."""
+        return tuple(self.source.model.config.modalities)
+
+    @torch.inference_mode()
     def __call__(self, readings: Readings) -> tuple[Person, ...]:
         """Everybody that the sensors show, likeliest first."""
-        places, presence = self._find(readings)
-        centres, inputs, available, kept = self._look(places, readings)
-        if not centres:
-            return ()
-        out = self.source.model(inputs, available)
-        modalities = self.source.model.config.modalities
-        people = []
-        for row, centre in enumerate(centres):
-            joints = centre.to_level(out.joints[row].numpy().astype(np.float64))
-            weights = dict(zip(modalities, out.weights[row].tolist(), strict=True))
-            deviation = np.exp(out.log_std[row].numpy().astype(np.float64))
-            people.append(
-                Person(presence[kept[row]], centred.trunk(joints), joints, deviation, weights)
-            )
-        return _each_once(people, self.search.apart_m)
+        return self.look(*self.find(birdseye.grid(readings)), readings)
 
-    def _find(self, readings: Readings) -> tuple[Array, list[float]]:
-        """Places (P, 3) in the level frame, and the probability of each."""
-        assert self.source.finder is not None
-        grid = torch.from_numpy(birdseye.dense(birdseye.fill(readings)))[None]
+    @torch.inference_mode()
+    def find(self, grid: Float32) -> tuple[Array, list[float]]:
+        """Candidates in the grid of birdseye: places (P, 3) in the level frame, probabilities."""
+        found = self._finder(torch.from_numpy(grid)[None].to(self.device))
+        found = Found(*(part.cpu() for part in found))  # traced, it is a plain tuple
         apart = self.search.apart_m / birdseye.CELL_M
-        found = self.source.finder(grid)
         peak = peaks(found, self.search.presence, self.search.most, apart)[0]
         places = birdseye.place_of(peak.cell.numpy().astype(np.float64))
         return np.column_stack([places, peak.height.numpy()]), peak.probability.tolist()
 
-    def _look(
+    @torch.inference_mode()
+    def look(self, places: Array, presence: list[float], readings: Readings) -> tuple[Person, ...]:
+        """Those candidates of whom some sensor shows enough, each once."""
+        centres, inputs, available, kept = self._centred(places, readings)
+        if not centres:
+            return ()
+        out = self._run(inputs, available)
+        joints_m, log_std, weights = (
+            part.float().cpu().numpy().astype(np.float64)
+            for part in (out.joints, out.log_std, out.weights)
+        )
+        people = []
+        for row, centre in enumerate(centres):
+            joints = centre.to_level(joints_m[row])
+            shares = dict(zip(self.modalities, weights[row].tolist(), strict=True))
+            deviation = np.exp(log_std[row])
+            people.append(
+                Person(presence[kept[row]], centred.trunk(joints), joints, deviation, shares)
+            )
+        return _each_once(people, self.search.apart_m)
+
+    def _run(
+        self, inputs: dict[str, torch.Tensor], available: dict[str, torch.Tensor]
+    ) -> PTAOutput:
+        given = {m: values.to(self.device) for m, values in inputs.items()}
+        output: PTAOutput = self._model(given, available, self.refine)
+        return output
+
+    def _centred(
         self, places: Array, readings: Readings
     ) -> tuple[list[centred.Centre], dict[str, torch.Tensor], dict[str, torch.Tensor], list[int]]:
         """Centred inputs of those candidates of whom some sensor shows enough."""
-        shapes = {"depth": centred.PATCH_SHAPE, "lidar": centred.CLOUD_SHAPE}
         centres, rows, kept = [], [], []
         for number, place in enumerate(places):
             centre = centred.centre_at(place, readings)
@@ -102,17 +146,97 @@ class PeopleEstimator:
                 "depth": readings.depth and centred.depth_patch(readings.depth, centre),
                 "lidar": readings.lidar and centred.lidar_cloud(readings.lidar, centre),
             }
-            if any(reading is not None for reading in row.values()):
+            if any(row[modality] is not None for modality in self.modalities):
                 centres.append(centre)
                 rows.append(row)
                 kept.append(number)
         inputs, available = {}, {}
-        for modality, shape in shapes.items():
-            own = [row[modality] for row in rows]
+        for modality in self.modalities:
+            shape, own = _SHAPES[modality], [row[modality] for row in rows]
             available[modality] = torch.tensor([reading is not None for reading in own])
             filled = [np.zeros(shape, np.float32) if r is None else r for r in own]
             inputs[modality] = torch.from_numpy(np.array(filled, np.float32).reshape(-1, *shape))
         return centres, inputs, available, kept
+
+
+class LivePeople:
+    """A PeopleEstimator as the estimator of a pipeline; frames hold readings (LevelIntake).
+
+    Every frame is put into the grid once, however many samples it is in.
+    """
+
+    def __init__(self, people: PeopleEstimator) -> None:
+        self.people = people
+        self._grid = np.zeros((birdseye.CHANNELS, birdseye.SIZE, birdseye.SIZE), np.float32)
+        self._slabs = {
+            "depth": self._grid[: birdseye.SLABS],
+            "lidar": self._grid[birdseye.SLABS :],
+        }
+        self._filled: dict[str, Frame] = {}
+
+    @property
+    def refine(self) -> bool | None:
+        """Refined or plain features; None leaves it to the model."""
+        return self.people.refine
+
+    @refine.setter
+    def refine(self, value: bool | None) -> None:
+        self.people.refine = value
+
+    def has(self, frame: Frame) -> bool:
+        """Whether this very frame is in the grid."""
+        return self._filled.get(frame.modality) is frame
+
+    def encode(self, frame: Frame) -> bool:
+        """Put a frame that is likely to be in the next sample into the grid; False: it is there."""
+        if self.has(frame):
+            return False
+        slabs = self._slabs[frame.modality]
+        if frame.modality == "depth":
+            birdseye.fill_depth(frame.reading, slabs)
+        else:
+            birdseye.fill_lidar(frame.reading, slabs)
+        self._filled[frame.modality] = frame
+        return True
+
+    def __call__(self, sample: Sample) -> Prediction:
+        """Everybody at one instant, the nearest to the level frame's origin first."""
+        begun = perf_counter()
+        candidates = self.find(sample)
+        found = perf_counter()
+        readings = Readings(**{m: frame.reading for m, frame in sample.frames.items()})
+        seen = self.people.look(*candidates, readings)
+        people = tuple(sorted(seen, key=lambda person: float(np.hypot(*person.centre[:2]))))
+        timings = {"encode": 1e3 * (found - begun), "model": 1e3 * (perf_counter() - found)}
+        return _prediction(people, tuple(sample.frames), timings)
+
+    def find(self, sample: Sample) -> tuple[Array, list[float]]:
+        """Candidates of a sample, as of PeopleEstimator.find."""
+        for modality, slabs in self._slabs.items():
+            if modality in sample.frames:
+                self.encode(sample.frames[modality])
+            elif self._filled.pop(modality, None) is not None:
+                slabs.fill(0.0)
+        return self.people.find(self._grid)
+
+
+def _prediction(
+    people: tuple[Person, ...], used: tuple[str, ...], timings_ms: dict[str, float]
+) -> Prediction:
+    """What a pipeline takes; the weights are the mean of the people's, without any equal ones."""
+    shares = {m: 1.0 / len(used) for m in used}
+    if people:
+        shares = {m: float(np.mean([p.weights[m] for p in people])) for m in used}
+    joints = people[0].joints if people else np.zeros((0, 3))
+    deviation = people[0].deviation_m if people else np.zeros(0)
+    assert len(joints) in (0, NUM_JOINTS)
+    return Prediction(
+        joints.astype(np.float32),
+        deviation.astype(np.float32),
+        shares,
+        timings_ms,
+        people=people,
+    )
 
 
 def _each_once(people: list[Person], apart_m: float) -> tuple[Person, ...]:

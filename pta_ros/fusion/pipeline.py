@@ -21,6 +21,7 @@ from pta_ros.frames import (
     Estimate,
     FloatArray,
     Frame,
+    Person,
     Sample,
     StreamState,
     StreamStatus,
@@ -41,6 +42,7 @@ class Prediction:
     weights: dict[str, float]
     timings_ms: dict[str, float] = field(default_factory=dict)
     probabilities: FloatArray = field(default_factory=nothing)
+    people: tuple[Person, ...] | None = None
 
     def is_sound(self) -> bool:
         """Whether shapes fit, something is told, and every number is finite."""
@@ -48,8 +50,9 @@ class Prediction:
         return (
             self.joints_m.shape in ((NUM_JOINTS, 3), (0, 3))
             and self.std_m.shape == self.joints_m.shape[:1]
-            and len(self.joints_m) + len(self.probabilities) > 0
+            and (len(self.joints_m) + len(self.probabilities) > 0 or self.people is not None)
             and all(bool(np.isfinite(array).all()) for array in numbers)
+            and all(person.is_finite() for person in self.people or ())
         )
 
 
@@ -206,6 +209,7 @@ class FusionPipeline:
             streams=streams,
             timings_ms=stages,
             probabilities=prediction.probabilities,
+            people=prediction.people,
         )
 
     def _tick(self, now_ns: int) -> None:

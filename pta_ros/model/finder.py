@@ -48,6 +48,7 @@ class Finder(nn.Module):
 
     def forward(self, grid: Tensor) -> Found:
         """`grid` (B, CHANNELS, SIZE, SIZE); see birdseye.fill."""
+        grid = grid.to(self.out.weight.dtype)
         fine = self.fine(grid.contiguous(memory_format=torch.channels_last))
         middle = self.middle(fine)
         up = nn.functional.interpolate(self.from_coarse(self.coarse(middle)), scale_factor=2.0)

@@ -19,6 +19,7 @@ from pta_ros.model.encoders.xfi_fast import FastLidarEncoder
 from pta_ros.model.encoders.xfi_lidar import LidarEncoder
 from pta_ros.model.heads import ActivityHead, PoseHead
 from pta_ros.model.pta import PTA
+from pta_ros.people.birdseye import CHANNELS, SIZE
 
 T = TypeVar("T", bound=nn.Module)
 
@@ -64,6 +65,67 @@ def trace_parts(
     model.head = cast(PoseHead, freeze(model.head, features[:batch], "head"))
     if model.activity is not None:
         model.activity = cast(ActivityHead, freeze(model.activity, features[:batch], "activity"))
+
+
+#: Batches that the encoders of a model that finds people are traced for, the largest first.
+BATCHES = (4, 2, 1)
+
+
+@torch.inference_mode()
+def trace_people(
+    model: PTA,
+    finder: nn.Module,
+    shapes: Mapping[str, tuple[int, ...]],
+    precision: str = "float32",
+    graphs: dict[str, bytes] | None = None,
+) -> nn.Module:
+    """The traced `finder`; the parts of `model` are replaced by traced graphs for any batch.
+
+    Both are in eval mode, their norms folded. `shapes` are those of the centred readings;
+    `precision` is that of the convolutions; `graphs` as in `trace_parts`.
+    """
+    freeze = _Freezer({} if graphs is None else graphs)
+    config, device, dtype = model.config, model.purify.logits.device, PRECISIONS[precision]
+    for modality, shape in shapes.items():
+        encoder = _of_precision(model.encoders[modality], dtype)
+        whole = nn.Sequential(encoder, model.projectors[modality]).eval()
+        model.encoders[modality] = _Batched(
+            {n: freeze(whole, torch.zeros(n, *shape, device=device), f"{modality} {n}")
+             for n in BATCHES}
+        )  # fmt: skip
+        model.projectors[modality] = nn.Identity()
+    features = torch.zeros(len(shapes), config.tokens, config.dim, device=device)
+    if not isinstance(model.aligner, nn.ModuleDict):
+        model.aligner = cast(Aligner, freeze(model.aligner, features, "align"))
+    model.head = cast(PoseHead, freeze(model.head, features[:1], "head"))
+    grid = torch.zeros(1, CHANNELS, SIZE, SIZE, device=device)
+    return freeze(_of_precision(finder, dtype), grid, "finder")
+
+
+def _of_precision(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """A module whose convolutions compute in `dtype` and see channels last; others stay as is."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.to(dtype)
+            layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
+    return module
+
+
+class _Batched(nn.Module):
+    """A module traced for some sizes of batches, of which any batch is put together."""
+
+    def __init__(self, traced: Mapping[int, nn.Module]) -> None:
+        super().__init__()
+        self._traced = nn.ModuleDict({str(size): traced[size] for size in traced})
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`x` (B, ...), B of any size but 0."""
+        parts, at = [], 0
+        while at < len(x):
+            size = next(n for n in BATCHES if n <= len(x) - at)
+            parts.append(self._traced[str(size)](x[at : at + size]))
+            at += size
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 class _Float32(nn.Module):

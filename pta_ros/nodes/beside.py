@@ -27,7 +27,12 @@ def listen_beside(
     """The subscriptions; `remark` is told the topic and what is wrong with a message on it."""
     opened = []
     if intake.needs_transforms:
-        opened.append(listen_static(node, transforms, lambda text: remark(TF_STATIC, text)))
+        try:
+            opened.append(listen_static(node, transforms, lambda text: remark(TF_STATIC, text)))
+        except ConfigError as error:
+            if not intake.assumes:
+                raise
+            remark(TF_STATIC, str(error))
     for topic, kind in intake.side_topics.items():
 
         def on_message(msg: Any, topic: str = topic) -> None:

@@ -15,10 +15,8 @@ if __name__ == "__main__":  # before ROS is imported, so that its absence is one
 import time
 from typing import Any
 
-from pta_msgs.msg import Activity, Skeleton
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
-from visualization_msgs.msg import MarkerArray
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Estimate, Frame, StreamStatus
@@ -26,7 +24,7 @@ from pta_ros.fusion.params import FusionParams, fusion_from, fusion_specs
 from pta_ros.nodes.base import STEADY, Parameters, answer_invalid_requests, logged, named_early
 from pta_ros.nodes.composed import composed_options
 from pta_ros.nodes.health import Identity, Watch
-from pta_ros.nodes.messages import to_activity, to_markers, to_skeleton
+from pta_ros.nodes.outlet import Publishers
 from pta_ros.nodes.sensor_node import REDUCED, SensorNode, sensor_qos
 from pta_ros.nodes.worker import Meter, Worker
 from pta_ros.sensors import SENSORS, sensor_sets, sensors_of
@@ -51,9 +49,7 @@ class FusionNode(LifecycleNode):
         self._given = Parameters(
             self, fusion_specs(sensors), lambda: self._engine is not None, self._on_change
         )
-        self._skeletons = self.create_lifecycle_publisher(Skeleton, "skeleton", 5)
-        self._activities = self.create_lifecycle_publisher(Activity, "activity", 5)
-        self._markers = self.create_lifecycle_publisher(MarkerArray, "skeleton_markers", 5)
+        self._publishers = Publishers(self, self._now_ns)
         self.watch = Watch(self, self._statuses, self._identity, self.sensor_nodes)
         self._health = self.watch.health
         self.create_timer(_TICK_S, self._tick, clock=STEADY)
@@ -102,8 +98,9 @@ class FusionNode(LifecycleNode):
         """Warm up, start the worker, subscribe."""
         engine = self._engine
         params, streams = fusion_from(self._given.values())
-        engine.params, engine.streams = params, {m: streams[m] for m in engine.sensors}
+        engine.configure(params, streams)
         pipeline, wait_s = engine.start(), params.max_wait_s
+        self._health.people = None
         self._worker = Worker(pipeline, self._now_ns, self, wait_s, engine.estimator)
         self._health.meter = Meter()
         result = super().on_activate(state)
@@ -196,26 +193,17 @@ class FusionNode(LifecycleNode):
 
     def publish(self, estimate: Estimate) -> None:
         """Publish one estimate."""
-        loaded, names = self._engine.loaded, (self._frame_id(), self._engine.loaded.name)
-        if len(estimate.probabilities):
-            msg = to_activity(estimate, loaded.model.config.classes, *names)
-            self._send(self._activities, msg, estimate)
-        if len(estimate.joints_m):
-            msg = to_skeleton(estimate, *names)
-            self._send(self._skeletons, msg, estimate)
-            if self._markers.get_subscription_count():
-                self._markers.publish(to_markers(msg))
-        self._health.meter.add(time.monotonic_ns(), msg.latency_ms)
+        latency_ms = self._publishers.publish(estimate, self._engine.loaded, self._frame_id())
+        people = estimate.people
+        self._health.people = None if people is None else len(people)
+        self._health.meter.add(time.monotonic_ns(), latency_ms)
         self._health.failures.clear()
 
     def _frame_id(self) -> str:
-        """The frame of the joints: as set, or that of the set's first sensor."""
+        """The frame of the joints: as set, the level one, or that of the set's first sensor."""
         first, node = next(iter(self.sensor_nodes.items()))
-        return self._engine.params.frame_id or node.frame_id or SENSORS[first].frame_id
-
-    def _send(self, publisher: Any, msg: Any, estimate: Estimate) -> None:
-        msg.latency_ms = (self._now_ns() - estimate.stamp_ns) / 1e6
-        publisher.publish(msg)
+        asked = self._engine.level_frame or self._engine.params.frame_id
+        return asked or node.frame_id or SENSORS[first].frame_id
 
     def failed(self, error: Exception) -> None:
         """Count and report an estimate that could not be made or published."""

@@ -4,7 +4,7 @@ Names are "<node>: <modality>" and "<node>: fusion", with the node's full name, 
 hardware id, too. Values of a stream: state, age_s, rate_hz, weight, behind_s, stale_limit_s,
 publishers, received, used, dropped, corrupt, lost, restamped, refused, reason, remarks. Values of
 the fusion: state, live, model, device, estimates, rate_hz, latency_p50_ms, latency_p99_ms,
-memory_mb, errors, last_error.
+memory_mb, errors, last_error, people (how many are seen; empty where no model counts them).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pta_ros.nodes.base import Throttle
 from pta_ros.nodes.failures import Failures
 from pta_ros.nodes.graph import UNSEEN, Seen, time_fault
 from pta_ros.nodes.messages import to_header
-from pta_ros.nodes.remarks import QUIET, Counts, remarks
+from pta_ros.nodes.remarks import QUIET, Counts, remarks, seen_in_words
 from pta_ros.nodes.sensor_node import SensorNode
 from pta_ros.nodes.worker import Meter
 
@@ -62,6 +62,8 @@ class Health:
     remarks: dict[str, str] = field(default_factory=dict)
     graph: dict[str, Seen] = field(default_factory=dict)
     time_fault: str = ""
+    #: How many people the last estimate told; None of a model for one person.
+    people: int | None = None
     #: Estimates up to the last report, and since when there was none though streams are LIVE.
     _told: int = 0
     _since_ns: int = 0
@@ -94,9 +96,10 @@ class Health:
         last, count = self.failures.last, self.failures.count
         level, text = self._verdict(who, streams, now_ns)
         p50, p99 = percentiles(self.meter.latencies_ms())
+        live = ",".join(s.modality for s in streams if s.state is StreamState.LIVE)
         values = {
             "state": who.state,
-            "live": ",".join(s.modality for s in streams if s.state is StreamState.LIVE),
+            "live": live,
             "model": who.model,
             "device": who.device,
             "estimates": self.meter.count,
@@ -106,6 +109,7 @@ class Health:
             "memory_mb": f"{psutil.Process().memory_info().rss / 1e6:.1f}",
             "errors": count,
             "last_error": last,
+            "people": "" if self.people is None or not live else self.people,
         }
         return _status(who.node, "fusion", level, text, values)
 
@@ -135,8 +139,9 @@ class Health:
             return ERROR, f"{told}: the model hangs or is too slow here; see the log, and `device`"
         if absent:
             text = f"{len(live)} of {len(streams)} streams live ({absent})"
+            text += seen_in_words(self.people)
             return (WARN, f"{text}; each one's status says why") if unusable else (OK, text)
-        return OK, "all streams live"
+        return OK, f"all streams live{seen_in_words(self.people)}"
 
     def _waited_ns(self, live: bool, now_ns: int) -> int:
         """For how long there was no estimate though a stream was LIVE."""

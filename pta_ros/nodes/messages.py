@@ -10,19 +10,15 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Point
-from pta_msgs.msg import Activity, ModalityState, Skeleton
-from std_msgs.msg import ColorRGBA, Header
-from visualization_msgs.msg import Marker, MarkerArray
+from pta_msgs.msg import Activity, ModalityState, People, Person, Skeleton
+from std_msgs.msg import Header
 
 from pta_ros.clock import NS
 from pta_ros.frames import Estimate, StreamStatus
 from pta_ros.sensors import DepthSensor
 from pta_ros.sensors.base import Sensor
-from pta_ros.skeleton import BONES, skeleton_fields
+from pta_ros.skeleton import skeleton_fields
 
-_SURE_M, _UNSURE_M = 0.03, 0.15  # standard deviations that show as green and as red
-_LIFETIME_NS = 500_000_000  # a skeleton that is no longer estimated disappears
 #: What array.array calls the types that numpy calls otherwise.
 _CODES = {"l": "q", "L": "Q"}
 
@@ -101,8 +97,7 @@ def to_modality_state(status: StreamStatus, used_stamp_ns: int = 0) -> ModalityS
 
 def to_skeleton(estimate: Estimate, frame_id: str, model: str) -> Skeleton:
     """One estimate; `latency_ms` is left for the publisher to fill at the last moment."""
-    used = estimate.stamps_ns
-    states = [to_modality_state(s, used.get(s.modality, 0)) for s in estimate.streams]
+    states = _states(estimate)
     fields = skeleton_fields(estimate.joints_m, estimate.std_m, model, states)
     header = to_header(estimate.stamp_ns, frame_id)
     return to_message("pta_msgs/msg/Skeleton", fields, header)
@@ -116,40 +111,41 @@ def true_skeleton(joints_m: np.ndarray) -> Skeleton:
 
 def to_activity(estimate: Estimate, classes: Sequence[str], frame_id: str, model: str) -> Activity:
     """One estimate's activity; `latency_ms` is left for the publisher."""
-    best, used = int(estimate.probabilities.argmax()), estimate.stamps_ns
+    best = int(estimate.probabilities.argmax())
     return Activity(
         header=to_header(estimate.stamp_ns, frame_id),
         label=classes[best],
         class_id=best,
         confidence=float(estimate.probabilities[best]),
         probabilities=buffer(estimate.probabilities.astype(np.float32, copy=False)),
-        modalities=[to_modality_state(s, used.get(s.modality, 0)) for s in estimate.streams],
+        modalities=_states(estimate),
         model=model,
     )
 
 
-def colour(std_m: float) -> ColorRGBA:
-    """Green for a sure joint, red for an unsure one."""
-    share = min(max((std_m - _SURE_M) / (_UNSURE_M - _SURE_M), 0.0), 1.0)
-    return ColorRGBA(r=share, g=1.0 - share, b=0.2, a=1.0)
+def to_people(estimate: Estimate, frame_id: str, model: str) -> People:
+    """The people of one estimate; `latency_ms` is left for the publisher (see `set_latency`)."""
+    header = to_header(estimate.stamp_ns, frame_id)
+    people = []
+    for index, person in enumerate(estimate.people or ()):
+        states = _states(estimate, person.weights)
+        fields = skeleton_fields(person.joints, person.deviation_m, model, states)
+        skeleton = to_message("pta_msgs/msg/Skeleton", fields, header)
+        people.append(Person(index=index, presence=float(person.presence), skeleton=skeleton))
+    return People(header=header, people=people, modalities=_states(estimate), model=model)
 
 
-def _marker(skeleton: Skeleton, kind: int, name: str, scale_m: float) -> Marker:
-    marker = Marker(header=skeleton.header, ns=name, id=0, type=kind, action=Marker.ADD)
-    marker.pose.orientation.w = 1.0
-    marker.scale.x = marker.scale.y = marker.scale.z = scale_m
-    marker.lifetime.nanosec = _LIFETIME_NS
-    marker.color.a = 1.0
-    return marker
+def set_latency(msg: Any, latency_ms: float) -> None:
+    """Write the latency into an estimate's message, and into each of its people's."""
+    msg.latency_ms = latency_ms
+    for person in getattr(msg, "people", ()):
+        person.skeleton.latency_ms = latency_ms
 
 
-def to_markers(skeleton: Skeleton) -> MarkerArray:
-    """The markers of one skeleton message, coloured by each joint's standard deviation."""
-    colours = [colour(std) for std in skeleton.std_dev]
-    joints = _marker(skeleton, Marker.SPHERE_LIST, "joints", 0.06)
-    joints.points, joints.colors = list(skeleton.positions), colours
-    bones = _marker(skeleton, Marker.LINE_LIST, "bones", 0.025)
-    ends: list[int] = [joint for bone in BONES for joint in bone]
-    bones.points = [Point(x=p.x, y=p.y, z=p.z) for p in (skeleton.positions[j] for j in ends)]
-    bones.colors = [colours[j] for j in ends]
-    return MarkerArray(markers=[joints, bones])
+def _states(estimate: Estimate, weights: Mapping[str, float] | None = None) -> list[ModalityState]:
+    """The streams' states, with one person's own `weights` where they are given."""
+    states = [to_modality_state(s, estimate.stamps_ns.get(s.modality, 0)) for s in estimate.streams]
+    if weights is not None:
+        for state in states:
+            state.weight = float(weights.get(state.modality, 0.0))
+    return states

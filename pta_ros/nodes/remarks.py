@@ -86,6 +86,14 @@ def remarks(status: StreamStatus, recent: Recent, seen: Seen = UNSEEN, note: str
     return [text for text in found if text]
 
 
+def seen_in_words(people: int | None) -> str:
+    """How many people the last estimate told; empty of a model that counts none."""
+    if people is None:
+        return ""
+    said = {0: "nobody is seen", 1: "one person"}
+    return f": {said.get(people, f'{people} people')}"
+
+
 def _loss(recent: Recent) -> str:
     if recent.lost_share <= _SHARE:
         return ""

@@ -25,7 +25,8 @@ from rclpy.qos import QoSProfile
 
 from pta_ros.errors import ConfigError, DecodeError, NobodySeen
 from pta_ros.frames import Frame
-from pta_ros.fusion.intake import DecoderFault, Intake
+from pta_ros.fusion.intake import DecoderFault
+from pta_ros.fusion.level import intake_of
 from pta_ros.fusion.params import SensorParams, StreamParams, sensor_from, sensor_specs
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.home import model_folder
@@ -69,7 +70,7 @@ class SensorNode(Node):
         Readings go to `sink` from now on.
         """
         transforms, self._remarked = Transforms(), ""
-        self._intake, self._sink = Intake(sensor, params, transforms, topic, bool(topic)), sink
+        self._intake, self._sink = intake_of(sensor, params, transforms, topic, bool(topic)), sink
         sink.remark(self._intake.modality, "")
         self._opened += listen_beside(self, self._intake, transforms, self._warn_beside)
         self._opened.append(self._subscribe(qos))

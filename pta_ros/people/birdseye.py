@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pta_ros.people.readings import Float32, Readings
+from pta_ros.people.readings import DepthReading, Float32, LidarReading, Readings
 
 CELL_M = 0.05
 #: Cells along x (from 0) and y (from -4 m): 8 by 8 metres.
@@ -22,22 +22,10 @@ Sparse = tuple[NDArray[np.int32], NDArray[np.float16]]
 
 
 def fill(readings: Readings) -> Sparse:
-    """The filled voxels: flat indices into (CHANNELS, SIZE, SIZE), ascending, and their values.
-
-    Depth: the surface seen in the voxel over the area of its face, so that every lens and distance
-    give the same; LiDAR: half the log of one more than its points. Absent sensors fill nothing.
-    """
-    parts: list[Sparse] = []
-    if readings.depth is not None:
-        points, area = readings.depth.points()
-        parts.append(_voxels(points, area / np.float32(_FACE), 0))
-    if readings.lidar is not None:
-        cloud = readings.lidar.cloud
-        index, count = _voxels(cloud, np.ones(len(cloud), np.float32), SLABS)
-        parts.append((index, (0.5 * np.log1p(count.astype(np.float32))).astype(np.float16)))
-    if not parts:
-        return np.zeros(0, np.int32), np.zeros(0, np.float16)
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+    """The filled voxels: flat indices into (CHANNELS, SIZE, SIZE), ascending, and their values."""
+    values = grid(readings).reshape(-1)
+    filled = np.flatnonzero(values).astype(np.int32)
+    return filled, values[filled].astype(np.float16)
 
 
 def dense(sparse: Sparse) -> Float32:
@@ -47,19 +35,62 @@ def dense(sparse: Sparse) -> Float32:
     return out.reshape(CHANNELS, SIZE, SIZE)
 
 
-def _voxels(points: Float32, weight: Float32, first: int) -> Sparse:
-    cell = np.float32(1 / CELL_M)
-    x = (points[:, 0] * cell).astype(np.int32)
-    y = np.floor((points[:, 1] + np.float32(_LEFT_M)) * cell).astype(np.int32)
-    z = np.floor((points[:, 2] - np.float32(_LOWEST_M)) * np.float32(1 / SLAB_M)).astype(np.int32)
-    inside = (points[:, 0] >= 0) & (x < SIZE) & (y >= 0) & (y < SIZE) & (z >= 0) & (z < SLABS)
-    index = ((z * SIZE + x) * SIZE + y)[inside]
-    sums = np.bincount(index, weight[inside], SLABS * SIZE * SIZE)
-    filled = np.flatnonzero(sums).astype(np.int32)
-    value = sums[filled]
-    if first == 0:
-        value = np.minimum(value, _MOST)
-    return filled + np.int32(first * SIZE * SIZE), value.astype(np.float16)
+def grid(readings: Readings) -> Float32:
+    """The grid (CHANNELS, SIZE, SIZE) itself; absent sensors fill nothing."""
+    out = np.zeros((CHANNELS, SIZE, SIZE), np.float32)
+    if readings.depth is not None:
+        fill_depth(readings.depth, out[:SLABS])
+    if readings.lidar is not None:
+        fill_lidar(readings.lidar, out[SLABS:])
+    return out
+
+
+def fill_depth(reading: DepthReading, out: Float32) -> None:
+    """Set the camera's slabs (SLABS, SIZE, SIZE): the surface seen in a voxel over the area of its
+    face, so that every lens and distance give the same."""
+    step = reading.step
+    z = np.ascontiguousarray(reading.depth[::step, ::step])
+    x_m, y_m, z_m = ((z * ray).reshape(-1) for ray in reading.rays(step))
+    z = z.reshape(-1)
+    index, kept = _cells(x_m, y_m, z_m, reading.place, z > 0)
+    z = z[kept]
+    lens = reading.lens
+    area = z * z * np.float32(step * step / (lens.fx * lens.fy * _FACE))
+    sums = np.bincount(index, area, out.size)
+    np.minimum(sums.reshape(out.shape), _MOST, out=out, casting="same_kind")
+
+
+def fill_lidar(reading: LidarReading, out: Float32) -> None:
+    """Set the LiDAR's slabs (SLABS, SIZE, SIZE): half the log of one more than a voxel's points."""
+    x_m, y_m, z_m = reading.cloud.T
+    index, _ = _cells(x_m, y_m, z_m, np.zeros(3), np.True_)
+    count = np.bincount(index, minlength=out.size)
+    filled = np.flatnonzero(count)
+    out.fill(0.0)
+    out.reshape(-1)[filled] = np.float32(0.5) * np.log1p(count[filled].astype(np.float32))
+
+
+def _cells(
+    x_m: Float32,
+    y_m: Float32,
+    z_m: Float32,
+    place: NDArray[np.float64],
+    among: NDArray[np.bool_] | np.bool_,
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Flat voxels of the points (N,), from `place`, that lie in the grid; which points they are."""
+    inside = among
+    cells = []
+    for metres, origin, low_m, size_m, count in (
+        (x_m, place[0], 0.0, CELL_M, SIZE),
+        (y_m, place[1], -_LEFT_M, CELL_M, SIZE),
+        (z_m, place[2], _LOWEST_M, SLAB_M, SLABS),
+    ):
+        cell = (metres + np.float32(origin - low_m)) * np.float32(1 / size_m)
+        inside = inside & (cell >= 0) & (cell < count)
+        cells.append(cell)
+    kept = np.flatnonzero(inside)
+    x, y, z = (cell[kept].astype(np.int32) for cell in cells)
+    return ((z * SIZE + x) * SIZE + y).astype(np.intp), kept
 
 
 def cell_of(place: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ import fpsample
 import numpy as np
 from numpy.typing import NDArray
 
-from pta_ros.people.readings import DepthReading, Float32, LidarReading, Readings, rays_of
+from pta_ros.people.readings import DepthReading, Float32, LidarReading, Readings
 
 #: The depth patch: pixels and metres across, metres of depth on either side of the centre.
 PATCH, HALF_M, REACH_M = 96, 1.1, 1.2
@@ -70,24 +70,24 @@ def depth_patch(reading: DepthReading, centre: Centre) -> Float32 | None:
     if window is None:
         return None
     depth = reading.depth[window]
-    found = depth > 0
-    local = rays_of(reading.lens)[window][found] * depth[found][:, None]
-    turn = (centre.axes @ reading.rotation).astype(np.float32)
+    found = np.flatnonzero(depth > 0)
+    z = depth.reshape(-1)[found]
+    local = [ray[window].reshape(-1)[found] * z for ray in reading.rays()]
     shift = (centre.axes @ (reading.place - centre.place)).astype(np.float32)
-    points = local @ turn.T + shift
-    scale = np.float32(PATCH / (2 * HALF_M))
-    column = ((np.float32(HALF_M) - points[:, 1]) * scale).astype(np.int32)
-    row = ((np.float32(HALF_M) - points[:, 2]) * scale).astype(np.int32)
-    near = (np.abs(points) < (REACH_M, HALF_M, HALF_M)).all(axis=1)
-    if int(near.sum()) < LEAST_PIXELS:
+    x, y = centre.axes[:2, :2].astype(np.float32) @ local[:2] + shift[:2, None]
+    up = local[2] + shift[2]
+    near = np.flatnonzero((np.abs(x) < REACH_M) & (np.abs(y) < HALF_M) & (np.abs(up) < HALF_M))
+    if len(near) < LEAST_PIXELS:
         return None
+    scale = np.float32(PATCH / (2 * HALF_M))
+    column = ((np.float32(HALF_M) - y[near]) * scale).astype(np.intp)
+    row = ((np.float32(HALF_M) - up[near]) * scale).astype(np.intp)
     nearest = np.full(PATCH * PATCH, np.inf, np.float32)
-    np.minimum.at(nearest, (row * PATCH + column)[near], points[near, 0])
+    np.minimum.at(nearest, row * PATCH + column, x[near])
     hit = np.isfinite(nearest)
-    state = np.where(_in_image(reading, centre), NOTHING, OUTSIDE)
-    state[hit.reshape(PATCH, PATCH)] = RETURN
-    depth = np.where(hit, nearest, 0).reshape(PATCH, PATCH)
-    return np.stack([depth, state]).astype(np.float32)
+    state = np.where(_in_image(reading, centre), np.float32(NOTHING), np.float32(OUTSIDE))
+    state.reshape(-1)[hit] = RETURN
+    return np.stack([np.where(hit, nearest, 0).reshape(PATCH, PATCH), state])
 
 
 def lidar_cloud(reading: LidarReading, centre: Centre) -> Float32 | None:
@@ -95,9 +95,15 @@ def lidar_cloud(reading: LidarReading, centre: Centre) -> Float32 | None:
 
     Of fewer than 512 points the whole sequence is repeated.
     """
-    away = reading.cloud - centre.place.astype(np.float32)
-    own = away[(np.abs(away) < (RADIUS_M, RADIUS_M, TALL_M)).all(axis=1)]
-    own = own[np.square(own[:, :2]).sum(axis=1) < RADIUS_M**2] @ centre.axes.T.astype(np.float32)
+    x, y, up = reading.cloud.T
+    place = centre.place.astype(np.float32)
+    # Axis by axis, each of what is left: most points are far from anybody.
+    near = np.flatnonzero(np.abs(x - place[0]) < RADIUS_M)
+    near = near[np.abs(y[near] - place[1]) < RADIUS_M]
+    near = near[np.abs(up[near] - place[2]) < TALL_M]
+    away = np.stack([x[near], y[near], up[near]], axis=1) - place
+    away = away[np.square(away[:, :2]).sum(axis=1) < RADIUS_M**2]
+    own = away @ centre.axes.T.astype(np.float32)
     if len(own) < LEAST_POINTS:
         return None
     own = own[:: -(-len(own) // (4 * CLOUD))]
@@ -130,10 +136,16 @@ def _window(reading: DepthReading, centre: Centre) -> tuple[slice, slice] | None
 
 def _in_image(reading: DepthReading, centre: Centre) -> NDArray[np.bool_]:
     """Which pixels of the patch (96, 96), at the centre's depth, the image shows."""
-    steps = HALF_M * (1 - 2 * (np.arange(PATCH) + 0.5) / PATCH)
-    up, left = np.meshgrid(steps, steps, indexing="ij")
-    plane = np.stack([np.zeros_like(up), left, up], axis=-1)
-    with np.errstate(invalid="ignore"):
-        u, v = np.moveaxis(reading.project(centre.to_level(plane)), -1, 0)
-        across = (u > -0.5) & (u < reading.lens.width - 0.5)
-        return np.asarray(across & (v > -0.5) & (v < reading.lens.height - 0.5))
+    steps = (HALF_M * (1 - 2 * (np.arange(PATCH) + 0.5) / PATCH)).astype(np.float32)
+    middle = (centre.place - reading.place) @ reading.rotation
+    left, up = centre.axes[1:] @ reading.rotation
+    x, y, z = (
+        np.float32(m) + np.float32(a) * steps + np.float32(b) * steps[:, None]
+        for m, a, b in zip(middle, left, up, strict=True)
+    )
+    lens = reading.lens
+    u, v = lens.fx * x + (lens.cx + 0.5) * z, lens.fy * y + (lens.cy + 0.5) * z  # times depth
+    inside: NDArray[np.bool_] = (
+        (z > 0.05) & (u > 0) & (u < lens.width * z) & (v > 0) & (v < lens.height * z)
+    )
+    return inside

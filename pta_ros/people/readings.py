@@ -31,18 +31,17 @@ class DepthReading:
     rotation: NDArray[np.float64]
     place: NDArray[np.float64]
 
-    def points(self) -> tuple[Float32, Float32]:
-        """Points (N, 3) in the level frame, of every n-th pixel, and the area (N,) of each, m²."""
-        step = max(1, int(np.ceil(np.sqrt(self.depth.size / _MOST_POINTS))))
-        depth, rays = self.depth[::step, ::step], rays_of(self.lens)[::step, ::step]
-        found = depth > 0
-        z = depth[found]
-        area = z * z * np.float32(step * step / (self.lens.fx * self.lens.fy))
-        return self.to_level(rays[found] * z[:, None]), area
+    @property
+    def step(self) -> int:
+        """Every so many rows and columns are looked at by the search."""
+        return max(1, int(np.ceil(np.sqrt(self.depth.size / _MOST_POINTS))))
 
-    def to_level(self, local: Float32) -> Float32:
-        """Points (N, 3) of the optical frame in the level frame."""
-        return local @ self.rotation.T.astype(np.float32) + self.place.astype(np.float32)
+    def rays(self, step: int = 1) -> Float32:
+        """Directions (3, H, W) of every n-th pixel in the level frame, one along the optical axis.
+
+        A point is its depth times the direction, and `place`.
+        """
+        return _level_rays(self.lens, self.rotation.tobytes(), step)
 
     def project(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Pixels (..., 2) (u, v) of points (..., 3) of the level frame; NaN behind the camera."""
@@ -66,7 +65,9 @@ class LidarReading:
         cls, points: Float32, rotation: NDArray[np.float64], place: NDArray[np.float64]
     ) -> LidarReading:
         """A scan in the LiDAR's own frame, whose pose in the level frame is given."""
-        return cls(points @ rotation.T.astype(np.float32) + place.astype(np.float32), place)
+        # The coordinates stay three rows in memory, as they are decoded.
+        rows = rotation.astype(np.float32) @ points.T + place.astype(np.float32)[:, None]
+        return cls(rows.T, place)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,5 +89,14 @@ def rays_of(lens: Intrinsics) -> Float32:
         bent = cv2.undistortPoints(pixels, matrix, np.array(lens.distortion))
         x, y = bent.reshape(lens.height, lens.width, 2).transpose(2, 0, 1)
     out = np.stack([x, y, np.ones_like(x)], axis=-1).astype(np.float32)
+    out.flags.writeable = False
+    return out
+
+
+@lru_cache(maxsize=16)
+def _level_rays(lens: Intrinsics, rotation: bytes, step: int) -> Float32:
+    turn = np.frombuffer(rotation, np.float64).reshape(3, 3).astype(np.float32)
+    rays = rays_of(lens)[::step, ::step]
+    out = np.ascontiguousarray(np.moveaxis(rays @ turn.T, -1, 0))
     out.flags.writeable = False
     return out

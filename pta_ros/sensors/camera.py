@@ -55,6 +55,20 @@ class Intrinsics:
             cy=(self.cy + 0.5) * y - 0.5,
         )
 
+    def every(self, step: int) -> Intrinsics:
+        """The same camera of whose image every `step`-th row and column is kept, from the first."""
+        if step == 1:
+            return self
+        return replace(
+            self,
+            width=-(-self.width // step),
+            height=-(-self.height // step),
+            fx=self.fx / step,
+            fy=self.fy / step,
+            cx=self.cx / step,
+            cy=self.cy / step,
+        )
+
     def fits(self, width: int, height: int) -> bool:
         """Whether an image of this size can be its own, perhaps resampled (1 % for odd pixels)."""
         return abs(width * self.height - height * self.width) <= 0.01 * width * self.height

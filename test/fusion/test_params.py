@@ -62,7 +62,6 @@ def test_names_of_streams_and_their_topics():
         ("depth.frame", "model", "depth.frame is 'model'; only clouds"),
         ("csi.extrinsic", "0 0 0 0 0 0", "csi.extrinsic is '0 0 0 0 0 0'; only clouds"),
         ("lidar.extrinsic", "1 2 3", "extrinsic is '1 2 3'; expected six numbers"),
-        ("lidar.extrinsic", "0 0 0 0 0 0", "lidar.frame is empty; name the frame"),
         ("lidar.extrinsic", 0.0, "expected a text"),
     ],
 )
@@ -70,6 +69,17 @@ def test_wrong_values_are_refused_by_name(name, value, said):
     with pytest.raises(ConfigError) as caught:
         fusion_from({**DEFAULTS, name: value})
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("modality", "said"),
+    [("lidar", "lidar.frame is empty; name the frame"), ("depth", "only clouds can be moved")],
+)
+def test_a_pose_without_a_frame_is_for_models_that_find_people(modality, said):
+    pose = "0 0 1 0 0 0"
+    streams = fusion_from({**DEFAULTS, f"{modality}.extrinsic": pose})[1]
+    with pytest.raises(ConfigError, match=said):
+        streams[modality].check_moves(modality)
 
 
 def test_values_reach_the_streams():
@@ -111,6 +121,8 @@ def test_a_sensor_nodes_stream_is_checked_like_the_fusion_nodes():
     assert stream("lidar", **pose) == expected
     with pytest.raises(ConfigError, match="only clouds"):
         stream("csi", frame="model")
+    with pytest.raises(ConfigError, match=r"lidar\.frame is empty"):
+        stream("lidar", extrinsic="0 0 1 0 0 0")
 
 
 def test_every_setting_of_a_stream_is_a_parameter():

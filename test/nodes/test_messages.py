@@ -11,7 +11,7 @@ pytestmark = pytest.mark.ros
 from pta_ros.clock import stamp_ns  # noqa: E402
 from pta_ros.frames import Estimate, StreamState, StreamStatus  # noqa: E402
 from pta_ros.nodes import messages, records  # noqa: E402
-from pta_ros.nodes.messages import colour, to_markers  # noqa: E402
+from pta_ros.nodes.markers import colour, to_markers  # noqa: E402
 from pta_ros.sensors import SENSORS, sensors_of  # noqa: E402
 from pta_ros.simulate.rf import RfRecording  # noqa: E402
 from pta_ros.skeleton import BONES, JOINT_NAMES  # noqa: E402

@@ -16,7 +16,7 @@ from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.replay.replay import Observer, Replay
 from pta_ros.evaluation.replay.truth import Activities, truth_of
 from pta_ros.fusion.engine import Engine
-from pta_ros.fusion.intake import Intake
+from pta_ros.fusion.level import intake_of
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.sensors import type_advice
 from pta_ros.sensors.window import WindowSensor
@@ -64,7 +64,7 @@ def find_source(
     `truth` None looks for the default topic, and an empty one goes without. Raises ConfigError for
     a topic that is not in the bag or has another type, DatasetError when no sensor's is.
     """
-    intakes = {m: Intake(engine.sensors[m], params) for m, params in engine.streams.items()}
+    intakes = {m: intake_of(engine.sensors[m], params) for m, params in engine.streams.items()}
     named = {m: changed(engine.streams[m], topic=topic).source for m, topic in given.items()}
     wanted = {m: (intake.topic, intake.type, named.get(m)) for m, intake in intakes.items()}
     if truth != "":
@@ -115,7 +115,7 @@ def replay(
     """
     transforms = Transforms()
     intakes = {
-        modality: Intake(engine.sensors[modality], engine.streams[modality], transforms, topic)
+        modality: intake_of(engine.sensors[modality], engine.streams[modality], transforms, topic)
         for topic, modality in source.topics.items()
         if modality
     }

@@ -1,0 +1,154 @@
+"""A model that finds people, through the real decode of messages: nobody, one, two, nobody."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from pta_ros.errors import ConfigError, DecodeError  # noqa: E402
+from pta_ros.frames import StreamState  # noqa: E402
+from pta_ros.fusion.engine import Engine  # noqa: E402
+from pta_ros.fusion.level import intake_of  # noqa: E402
+from pta_ros.fusion.params import FusionParams, StreamParams  # noqa: E402
+from pta_ros.people.readings import Readings  # noqa: E402
+
+PLACES = ((2.5, 0.4), (3.2, -0.9))
+STEP_NS = 100_000_000
+POSES = {"depth": "0 0 1.0 0 0 0", "lidar": "0 0 1.3 0 0 0"}
+STREAMS = {
+    m: StreamParams(topic=f"{m}/t", extrinsic=pose, recover_frames=1) for m, pose in POSES.items()
+}
+
+
+@pytest.fixture(scope="module")
+def engine(people_model):
+    engine = Engine.load(FusionParams(model=str(people_model), device="cpu"), STREAMS)
+    engine.start()
+    return engine
+
+
+class Live:
+    """A fresh pipeline of the engine, and time that goes on with what is sent."""
+
+    def __init__(self, engine, as_message):
+        self.pipeline, self.as_message = engine.pipeline(), as_message
+        self.intakes = {m: intake_of(engine.sensors[m], engine.streams[m]) for m in engine.sensors}
+        self.now_ns = 10**12
+        self.rng = np.random.default_rng(1)
+
+    def see(self, readings):
+        """Everything once through decode, check, placing, streams and model; gives the estimate."""
+        self.now_ns += STEP_NS
+        for modality, array in readings.items():
+            intake = self.intakes[modality]
+            # A real sensor has noise: the same bits again would be a frozen one.
+            noise = self.rng.integers(0, 2, array.shape) if modality == "depth" else (
+                self.rng.normal(0, 0.002, array.shape))  # fmt: skip
+            changed = (
+                np.where(array > 0, array + noise, 0) if modality == "depth" else array + noise
+            )
+            msg = self.as_message(intake.sensor, changed.astype(array.dtype), self.now_ns, "sensor")
+            try:
+                self.pipeline.push(intake.frame(msg, self.now_ns), self.now_ns)
+            except DecodeError as error:
+                self.pipeline.reject(modality, error, self.now_ns)
+        return self.pipeline.step(self.now_ns)
+
+    def states(self):
+        return {s.modality: s.state for s in self.pipeline.statuses(self.now_ns)}
+
+
+@pytest.fixture
+def live(engine, as_message):
+    return Live(engine, as_message)
+
+
+def test_the_engine_knows_what_kind_it_is(engine):
+    assert engine.finds_people
+    assert engine.level_frame == "base_link"
+    assert {stream.frame for stream in engine.streams.values()} == {"base_link"}
+    named = FusionParams(model=engine.params.model, frame_id="base_footprint")
+    engine.configure(named, STREAMS)
+    assert {stream.frame for stream in engine.streams.values()} == {"base_footprint"}
+    engine.configure(FusionParams(model=engine.params.model), STREAMS)
+
+
+def test_nobody_somebody_and_nobody_again(live, hall_readings):
+    for _ in range(3):
+        nobody = live.see(hall_readings())
+        assert nobody.people == ()
+        assert nobody.joints_m.shape == (0, 3)
+        assert nobody.weights == {"depth": 0.5, "lidar": 0.5}
+        assert set(live.states().values()) == {StreamState.LIVE}
+    both = live.see(hall_readings(*PLACES))
+    assert len(both.people) == 2
+    found = [person.centre[:2] for person in both.people]
+    np.testing.assert_allclose(found, PLACES, atol=0.5)  # the poses are of untrained weights
+    np.testing.assert_allclose(both.joints_m, both.people[0].joints, atol=1e-5)
+    assert sum(both.weights.values()) == pytest.approx(1.0)
+    assert live.see(hall_readings()).people == ()
+    assert set(live.states().values()) == {StreamState.LIVE}
+
+
+@pytest.mark.parametrize("lost", ["depth", "lidar"])
+def test_one_sensor_alone_finds_and_what_the_other_saw_is_forgotten(live, hall_readings, lost):
+    assert len(live.see(hall_readings(*PLACES)).people) == 2
+    left = {m: array for m, array in hall_readings().items() if m != lost}
+    for _ in range(5):
+        estimate = live.see(left)
+    assert live.states()[lost] is StreamState.STALE
+    assert estimate.people == ()
+    assert set(estimate.weights) == set(left)
+    one = {m: array for m, array in hall_readings(PLACES[0]).items() if m != lost}
+    (person,) = live.see(one).people
+    assert person.weights[lost] == 0
+
+
+def test_a_covered_camera_is_corrupt_and_nobody_is_not(live, hall_readings):
+    live.see(hall_readings())
+    covered = live.see(hall_readings() | {"depth": np.zeros((480, 640), np.uint16)})
+    assert live.states() == {"depth": StreamState.CORRUPT, "lidar": StreamState.LIVE}
+    assert covered.people == ()
+    assert covered.weights == {"lidar": 1.0}
+
+
+def test_a_frame_is_put_into_the_grid_once(engine, live, hall_readings):
+    estimator = engine.estimator
+    live.see(hall_readings(PLACES[0]))
+    grid = estimator._grid.copy()
+    assert grid.any()
+    frames = {m: frame for m, frame in estimator._filled.items()}
+    assert set(frames) == {"depth", "lidar"}
+    assert all(estimator.has(frame) and not estimator.encode(frame) for frame in frames.values())
+    readings = Readings(**{m: frame.reading for m, frame in frames.items()})
+    from pta_ros.people import birdseye
+
+    np.testing.assert_array_equal(birdseye.grid(readings), grid)
+
+
+def test_traced_and_plain_agree_for_any_number(people_model, live, hall_readings, engine):
+    from pta_ros.fusion.people import PeopleEstimator
+
+    live.see(hall_readings(*PLACES))
+    frames = engine.estimator._filled
+    readings = Readings(**{m: frame.reading for m, frame in frames.items()})
+    plain, traced = PeopleEstimator.load(people_model), engine.estimator.people
+    for count in (1, 2, 3, 5):
+        places = np.array([(*PLACES[n % 2], 1.0 + 0.01 * n) for n in range(count)])
+        inputs = plain._centred(places, readings)[1:3]
+        with torch.inference_mode():
+            one, other = plain._run(*inputs), traced._run(*inputs)
+        torch.testing.assert_close(one.joints, other.joints, atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(one.weights, other.weights)
+
+
+@pytest.mark.parametrize(
+    ("params", "streams", "text"),
+    [
+        ({"composed": False}, STREAMS, "composed is false"),
+        ({}, STREAMS | {"lidar": StreamParams(topic="l", frame="map")}, "lidar.frame is 'map'"),
+    ],
+)
+def test_what_cannot_be_is_refused(people_model, params, streams, text):
+    with pytest.raises(ConfigError, match=text):
+        Engine.load(FusionParams(model=str(people_model), device="cpu", **params), streams)

@@ -1,0 +1,83 @@
+"""What a node says of people: the list, markers, and words in diagnostics."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("pta_msgs")
+pytestmark = pytest.mark.ros
+
+from pta_ros.frames import Estimate, Person, StreamState, StreamStatus  # noqa: E402
+from pta_ros.nodes.health import ERROR, OK, WARN, Health, Identity  # noqa: E402
+from pta_ros.nodes.markers import people_markers  # noqa: E402
+from pta_ros.nodes.messages import set_latency, to_people  # noqa: E402
+
+LIVE = tuple(StreamStatus(m, StreamState.LIVE, 0.01, 10.0, weight=0.5) for m in ("depth", "lidar"))
+ACTIVE = Identity("/fusion", "active", "m", "cpu")
+
+
+def person(x, **weights):
+    joints = np.full((17, 3), x) + np.arange(17)[:, None]
+    return Person(0.9, joints[0], joints, np.full(17, 0.05), weights)
+
+
+def message(*people):
+    return to_people(
+        Estimate(5, np.zeros((0, 3)), np.zeros(0), {}, {"depth": 5}, LIVE, people=people),
+        "base_link", "some model",
+    )  # fmt: skip
+
+
+def test_everybody_has_a_pose_and_weights_of_their_own():
+    msg = message(person(1.0, depth=1.0, lidar=0.0), person(2.0, depth=0.25, lidar=0.75))
+    set_latency(msg, 12.0)
+    assert (msg.header.frame_id, msg.model, msg.latency_ms) == ("base_link", "some model", 12.0)
+    assert [m.weight for m in msg.modalities] == [0.5, 0.5]
+    first, second = msg.people
+    assert (first.index, second.index) == (0, 1)
+    assert first.presence == pytest.approx(0.9)
+    assert [m.weight for m in second.skeleton.modalities] == [0.25, 0.75]
+    assert second.skeleton.header == msg.header
+    assert second.skeleton.latency_ms == 12.0
+    assert second.skeleton.positions[1].x == 3.0
+    assert len(second.skeleton.std_dev) == 17
+
+
+def test_nobody_is_a_message_too():
+    msg = message()
+    assert list(msg.people) == []
+    assert [m.modality for m in msg.modalities] == ["depth", "lidar"]
+
+
+def test_markers_differ_by_index_and_those_who_are_gone_are_deleted():
+    two = people_markers(message(person(1.0), person(2.0))).markers
+    assert [(m.ns, m.id, m.action) for m in two] == [
+        ("joints", 0, 0), ("bones", 0, 0), ("joints", 1, 0), ("bones", 1, 0)
+    ]  # fmt: skip
+    assert two[0].colors[0] != two[2].colors[0]
+    one = people_markers(message(person(1.0)), before=2).markers
+    assert [(m.ns, m.id, m.action) for m in one[2:]] == [("joints", 1, 2), ("bones", 1, 2)]
+    assert len(people_markers(message(), before=1).markers) == 2
+
+
+@pytest.mark.parametrize(
+    ("people", "said"), [(0, "nobody is seen"), (1, "one person"), (3, "3 people"), (None, "live")]
+)
+def test_diagnostics_tell_how_many(people, said):
+    fusion = Health(people=people).report(ACTIVE, LIVE, 1).status[0]
+    values = {v.key: v.value for v in fusion.values}
+    assert fusion.level == OK
+    assert fusion.message.endswith(said)
+    assert values["people"] == ("" if people is None else str(people))
+
+
+def test_nobody_and_broken_are_told_apart():
+    stale = StreamStatus("lidar", StreamState.STALE, 1.0, 0.0, reason="silent")
+    fusion = Health(people=0).report(ACTIVE, (LIVE[0], stale), 1).status[0]
+    assert fusion.level == WARN
+    assert "lidar STALE" in fusion.message
+    assert "nobody is seen" in fusion.message
+    broken = Health(people=0).report(ACTIVE, (stale,), 1).status[0]
+    assert broken.level == ERROR
+    assert "nobody" not in broken.message
+    assert {v.key: v.value for v in broken.values}["people"] == ""
