@@ -26,6 +26,7 @@ TOOLS = (
     "import_xfi",
     "evaluate_pta",
     "evaluate_bag",
+    "evaluate_frames",
     "bench_bag",
     "bench_heads",
     "bench_cameras",

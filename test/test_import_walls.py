@@ -35,6 +35,7 @@ ORDER = (
     "evaluation/replay",
     "evaluation/report",
     "evaluation/compare",
+    "evaluation/frames",
     "demo",
     "bench",
     "cli",
