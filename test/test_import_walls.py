@@ -59,6 +59,7 @@ TORCH_HOMES = (
     "checkpoint.py",
     "imported/",
     "fusion/estimator.py",
+    "fusion/people.py",
     "fusion/engine.py",  # the live model's device, threads and memory
     "datasets/features.py",  # the cache of encoder features
     "metrics/",
@@ -186,7 +187,11 @@ def test_a_breach_is_seen(path, source):
     [
         ("cli/train_pta.py", "def main():\n    import torch"),
         ("nodes/messages.py", "from pta_msgs.msg import Skeleton\nfrom pta_ros import checkpoint"),
-        ("fusion/estimator.py", "import torch\nfrom pta_ros.model.pta import PTA"),
+        (
+            "fusion/estimator.py",
+            "fusion/people.py",
+            "import torch\nfrom pta_ros.model.pta import PTA",
+        ),
         ("bags/bag.py", "from rosbags.highlevel import AnyReader"),
         ("cli/make_mmfi.py", "from pta_ros import __version__\nimport numpy"),
     ],

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from pta_ros.datasets.arrays import Layout, array_writer, read_arrays, read_or_make
-from pta_ros.datasets.reduced import ReducedSet
+from pta_ros.datasets.reduced import Halves, ReducedSet
 from pta_ros.datasets.wide import SCENES, Clip, clips_of
 from pta_ros.people import birdseye, centred
 from pta_ros.people.centred import CLOUD_SHAPE, PATCH_SHAPE
@@ -35,16 +35,6 @@ MOST_PEOPLE, VOXELS = 4, 16_384
 VISIBLE = (150, 25)
 #: Deviations of a sensor's assumed tilt (degrees) and height (metres), and of a found centre.
 _TILT_DEG, _HEIGHT_M, _CENTRE_M = 2.5, 0.15, (0.05, 0.05, 0.06)
-
-
-class Halves:
-    """Rows of a float16 array as float32."""
-
-    def __init__(self, array: NDArray[np.float16]) -> None:
-        self._array, self.shape = array, array.shape
-
-    def __getitem__(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        return self._array[rows].astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +98,7 @@ def people_set(
 
 def _rows(clip: Clip) -> NDArray[np.bool_]:
     """Which people (T, P) some sensor sees."""
-    seen: NDArray[np.bool_] = (clip.counts >= np.array(VISIBLE)[:, None]).any(axis=1)
-    return seen
+    return np.asarray((clip.counts >= np.array(VISIBLE)[:, None]).any(axis=1))
 
 
 def _layout(frames: int, rows: int) -> Layout:
@@ -169,7 +158,8 @@ def _person(
 ) -> None:
     missed = np.clip(rng.normal(0.0, _CENTRE_M), -0.15, 0.15)
     centre = centred.centre_at(centred.trunk(joints) + missed, readings)
-    assert readings.depth is not None and readings.lidar is not None
+    assert readings.depth is not None
+    assert readings.lidar is not None
     patch = centred.depth_patch(readings.depth, centre) if visible[0] else None
     cloud = centred.lidar_cloud(readings.lidar, centre) if visible[1] else None
     for column, (name, reading) in enumerate({"depth": patch, "lidar": cloud}.items()):
@@ -195,11 +185,12 @@ class _Tilt:
 
     def points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         moved = (points - self.pivot) @ self.turn.T + self.pivot
-        return np.asarray(moved + (0.0, 0.0, self.up_m))
+        return np.asarray(moved + np.array([0.0, 0.0, self.up_m]))
 
     def readings(self, readings: Readings) -> Readings:
         depth, lidar = readings.depth, readings.lidar
-        assert depth is not None and lidar is not None
+        assert depth is not None
+        assert lidar is not None
         turned = replace(depth, rotation=self.turn @ depth.rotation, place=self.points(depth.place))
         cloud = self.points(lidar.cloud).astype(np.float32)
         return Readings(turned, LidarReading(cloud, self.points(lidar.place)))
@@ -209,7 +200,7 @@ def _read(folder: Path, layout: Layout, fingerprint: str) -> PeopleSet:
     arrays = read_arrays(folder, layout)
     names, present = arrays["names"], arrays["present"]
     people = ReducedSet(
-        inputs={m: Halves(arrays[m]) for m in ("depth", "lidar")},  # type: ignore[arg-type]
+        inputs={m: Halves(arrays[m]) for m in ("depth", "lidar")},
         present={m: np.array(present[:, i]) for i, m in enumerate(("depth", "lidar"))},
         joints=arrays["joints"],
         scene=names[:, 0],
@@ -220,6 +211,6 @@ def _read(folder: Path, layout: Layout, fingerprint: str) -> PeopleSet:
         fingerprint=fingerprint,
     )
     return PeopleSet(
-        *(arrays[n] for n in ("voxels", "values", "centres", "visible", "frame_split")),
-        people, arrays["sight"], arrays["who"],
+        arrays["voxels"], arrays["values"], arrays["centres"], arrays["visible"],
+        arrays["frame_split"], people, arrays["sight"], arrays["who"],
     )  # fmt: skip

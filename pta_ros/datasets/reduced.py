@@ -60,6 +60,16 @@ class FramesOfTree:
         return frames
 
 
+class Halves:
+    """Rows of a float16 array as float32."""
+
+    def __init__(self, array: NDArray[np.float16]) -> None:
+        self._array, self.shape = array, array.shape
+
+    def __getitem__(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        return self._array[rows].astype(np.float32)
+
+
 @dataclass(frozen=True, eq=False)
 class ReducedSet:
     """N frames: inputs (N, *shape) and presence (N,) by modality, joints (N, 17, 3) metres.
@@ -70,7 +80,7 @@ class ReducedSet:
     large frames are read from the tree each time.
     """
 
-    inputs: Mapping[str, NDArray[np.float32] | FramesOfTree]
+    inputs: Mapping[str, NDArray[np.float32] | FramesOfTree | Halves]
     present: dict[str, NDArray[np.bool_]]
     joints: NDArray[np.float32]
     scene: NDArray[np.str_]

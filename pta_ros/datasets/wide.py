@@ -41,17 +41,17 @@ class Clip:
     def open(cls, folder: Path) -> Clip:
         """Read a clip's truth; raises DatasetError naming the file that cannot be used."""
         try:
-            arrays = [
+            people, sight, counts = (
                 np.load(folder / f"{name}.npy", allow_pickle=False)
                 for name in ("people", "sight", "counts")
-            ]
+            )
             about = yaml.safe_load((folder / "calibration.yaml").read_text())
             _lens(about), [_pose(about, m) for m in ("depth", "lidar")]
         except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
             raise DatasetError(
                 f"{folder}: {error!r}; expected a clip of make_mmfi --preset wide"
             ) from error
-        return cls(folder, *arrays, about)
+        return cls(folder, people, sight, counts, about)
 
     def readings(self, frame: int) -> Readings:
         """Both sensors at an instant (from 0), in the level frame; raises DecodeError."""

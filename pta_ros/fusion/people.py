@@ -103,7 +103,9 @@ class PeopleEstimator:
                 "lidar": readings.lidar and centred.lidar_cloud(readings.lidar, centre),
             }
             if any(reading is not None for reading in row.values()):
-                centres.append(centre), rows.append(row), kept.append(number)
+                centres.append(centre)
+                rows.append(row)
+                kept.append(number)
         inputs, available = {}, {}
         for modality, shape in shapes.items():
             own = [row[modality] for row in rows]

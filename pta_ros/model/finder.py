@@ -18,9 +18,12 @@ STRIDE = 2
 
 
 class Found(NamedTuple):
-    """Maps of half the grid's size: `logit` (B, H, W) that a person's centre is in the cell; `offset`
-    (B, 2, H, W) of the centre from the middle of the cell, in cells of the grid; `height` (B, H, W)
-    of the centre in the level frame, metres."""
+    """Maps of half the grid's size.
+
+    `logit` (B, H, W) that a person's centre is in the cell; `offset` (B, 2, H, W) of the centre
+    from the middle of the cell, in cells of the grid; `height` (B, H, W) of the centre in the level
+    frame, metres.
+    """
 
     logit: Tensor
     offset: Tensor
@@ -32,18 +35,16 @@ class Finder(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.fine = _stage(channels, 32)
-        self.middle = nn.Sequential(_stage(32, 64), Residual(64))
-        self.coarse = nn.Sequential(_stage(64, 96), Residual(96), Residual(96))
-        self.from_coarse = nn.Conv2d(96, 64, 1)
-        self.join = Residual(64)
-        self.from_middle = nn.Conv2d(64, 32, 1)
-        self.last = Residual(32)
-        self.out = nn.Conv2d(32, 4, 1)
-        nn.init.constant_(self.out.bias, 0.0)
-        with torch.no_grad():
-            self.out.bias[0] = -5.0  # people are rare
-            self.out.bias[3] = 1.1
+        self.fine = _conv(channels, 24, stride=2)
+        self.middle = nn.Sequential(_conv(24, 48, stride=2), Residual(48))
+        self.coarse = nn.Sequential(_conv(48, 96, stride=2), Residual(96))
+        self.from_coarse = nn.Conv2d(96, 48, 1)
+        self.join = _conv(48, 48)
+        self.from_middle = nn.Conv2d(48, 24, 1)
+        self.last = _conv(24, 24)
+        self.out = nn.Conv2d(24, 4, 1)
+        bias = torch.tensor([-5.0, 0.0, 0.0, 1.1])  # people are rare; a trunk's usual height
+        self.out.bias = nn.Parameter(bias)
 
     def forward(self, grid: Tensor) -> Found:
         """`grid` (B, CHANNELS, SIZE, SIZE); see birdseye.fill."""
@@ -56,13 +57,13 @@ class Finder(nn.Module):
         return Found(out[:, 0], out[:, 1:3], out[:, 3])
 
 
-def _stage(inside: int, outside: int) -> nn.Sequential:
-    conv = nn.Conv2d(inside, outside, 3, stride=2, padding=1, bias=False)
+def _conv(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
+    conv = nn.Conv2d(inside, outside, 3, stride, padding=1, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outside), nn.ReLU())
 
 
 class Peak(NamedTuple):
-    """Candidates of one frame: probability (P,), cell of the grid (P, 2) continuous, height (P,)."""
+    """Candidates of a frame: probability (P,), cell of the grid (P, 2), continuous; height (P,)."""
 
     probability: Tensor
     cell: Tensor
@@ -90,6 +91,8 @@ def peaks(found: Found, least: float, most: int, apart: float) -> list[Peak]:
                 kept.append(i)
         chosen = torch.tensor(kept[:most], dtype=torch.long)
         out.append(
-            Peak(value[: len(index)][chosen], cell[chosen], found.height[frame, row, column][chosen])
+            Peak(
+                value[: len(index)][chosen], cell[chosen], found.height[frame, row, column][chosen]
+            )
         )
     return out

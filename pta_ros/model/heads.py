@@ -80,7 +80,9 @@ class JointHead(PoseHead):
         """`fused` (B, J, D) -> joints (B, J, 3) metres, log of the per-axis deviation (B, J)."""
         tokens = self.norm(self.mix(fused))
         weight = self.position.weight.unflatten(0, (-1, 3))  # (J, 3, D)
-        joints = torch.einsum("bjd,jcd->bjc", tokens, weight) + self.position.bias.unflatten(0, (-1, 3))
+        joints = torch.einsum("bjd,jcd->bjc", tokens, weight) + self.position.bias.unflatten(
+            0, (-1, 3)
+        )
         # Detached: the uncertainty's loss must not move the joints.
         spread = (tokens.detach() * self.spread.weight).sum(dim=-1) + self.spread.bias
         return joints, spread

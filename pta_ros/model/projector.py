@@ -49,7 +49,10 @@ class Projected(nn.Module):
         self.projectors = nn.ModuleDict(
             {
                 m: Projector(
-                    token_count(config.encoders, m), config.channels, config.tokens, config.dim,
+                    token_count(config.encoders, m),
+                    config.channels,
+                    config.tokens,
+                    config.dim,
                     config.joint_tokens,
                 )
                 for m in config.modalities

@@ -64,9 +64,9 @@ def _voxels(points: Float32, weight: Float32, first: int) -> Sparse:
 
 def cell_of(place: NDArray[np.float64]) -> NDArray[np.float64]:
     """Continuous cells (..., 2) of places (..., 2) x, y metres; a cell's centre is at a half."""
-    return np.asarray((place + (0.0, _LEFT_M)) / CELL_M)
+    return np.asarray((place + np.array([0.0, _LEFT_M])) / CELL_M)
 
 
 def place_of(cell: NDArray[np.float64]) -> NDArray[np.float64]:
     """Places (..., 2) x, y metres of continuous cells (..., 2)."""
-    return np.asarray(cell * CELL_M - (0.0, _LEFT_M))
+    return np.asarray(cell * CELL_M - np.array([0.0, _LEFT_M]))

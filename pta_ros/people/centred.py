@@ -30,7 +30,7 @@ _MOST_PIXELS = 160  # along one side of the part of the image that is looked at
 
 @dataclass(frozen=True, eq=False)
 class Centre:
-    """A person's centre (3,) in the level frame, and `axes` (3, 3): rows are x, y, z of its frame."""
+    """A person's centre (3,) in the level frame; rows of `axes` (3, 3) are x, y, z of its frame."""
 
     place: NDArray[np.float64]
     axes: NDArray[np.float64]
@@ -84,8 +84,7 @@ def depth_patch(reading: DepthReading, centre: Centre) -> Float32 | None:
     nearest = np.full(PATCH * PATCH, np.inf, np.float32)
     np.minimum.at(nearest, (row * PATCH + column)[near], points[near, 0])
     hit = np.isfinite(nearest)
-    state = np.where(_in_image(reading, centre), np.float32(NOTHING), np.float32(OUTSIDE))
-    state.reshape(-1)[hit] = RETURN
+    state = np.where(_in_image(reading, centre), NOTHING, OUTSIDE)
     return np.stack([np.where(hit, nearest, 0).reshape(PATCH, PATCH), state])
 
 
@@ -95,9 +94,8 @@ def lidar_cloud(reading: LidarReading, centre: Centre) -> Float32 | None:
     Of fewer than 512 points the whole sequence is repeated.
     """
     away = reading.cloud - centre.place.astype(np.float32)
-    near = (np.abs(away) < (RADIUS_M, RADIUS_M, TALL_M)).all(axis=1)
-    near[near] = np.square(away[near, :2]).sum(axis=1) < RADIUS_M**2
-    own = away[near] @ centre.axes.T.astype(np.float32)
+    own = away[(np.abs(away) < (RADIUS_M, RADIUS_M, TALL_M)).all(axis=1)]
+    own = own[np.square(own[:, :2]).sum(axis=1) < RADIUS_M**2] @ centre.axes.T.astype(np.float32)
     if len(own) < LEAST_POINTS:
         return None
     own = own[:: -(-len(own) // (4 * CLOUD))]
@@ -135,6 +133,5 @@ def _in_image(reading: DepthReading, centre: Centre) -> NDArray[np.bool_]:
     plane = np.stack([np.zeros_like(up), left, up], axis=-1)
     with np.errstate(invalid="ignore"):
         u, v = np.moveaxis(reading.project(centre.to_level(plane)), -1, 0)
-        return (u > -0.5) & (u < reading.lens.width - 0.5) & (v > -0.5) & (
-            v < reading.lens.height - 0.5
-        )  # fmt: skip
+        across = (u > -0.5) & (u < reading.lens.width - 0.5)
+        return np.asarray(across & (v > -0.5) & (v < reading.lens.height - 0.5))

@@ -45,7 +45,7 @@ class DepthReading:
         return local @ self.rotation.T.astype(np.float32) + self.place.astype(np.float32)
 
     def project(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Pixels (..., 2) as (u, v) of points (..., 3) of the level frame; NaN behind the camera."""
+        """Pixels (..., 2) (u, v) of points (..., 3) of the level frame; NaN behind the camera."""
         local = (points - self.place) @ self.rotation
         z = np.where(local[..., 2] > 0.05, local[..., 2], np.nan)
         pixels = local[..., :2] / z[..., None]

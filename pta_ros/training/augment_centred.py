@@ -78,7 +78,9 @@ def _rectangle(count: int, share: float) -> Tensor:
     sides = torch.rand(count, 2) / 3 * (torch.rand(count, 1) < share)
     corner = torch.rand(count, 2) * (1 - sides)
     place = torch.arange(PATCH) / PATCH
-    v, u = ((place >= corner[:, i : i + 1]) & (place < (corner + sides)[:, i : i + 1]) for i in (0, 1))
+    v, u = (
+        (place >= corner[:, i : i + 1]) & (place < (corner + sides)[:, i : i + 1]) for i in (0, 1)
+    )
     return v[:, :, None] & u[:, None, :]
 
 

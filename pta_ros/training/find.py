@@ -165,7 +165,9 @@ def validated(model: nn.Module, data: PeopleSet, split: str = "val") -> Figures:
     for rows in torch.from_numpy(data.frames_of(split)).split(64):
         grid, centres, visible = load(data, rows.numpy())
         apart = 0.3 / birdseye.CELL_M
-        for own, seen, peak in zip(centres, visible, peaks(model(grid), _LEAST, 8, apart), strict=True):
+        for own, seen, peak in zip(
+            centres, visible, peaks(model(grid), _LEAST, 8, apart), strict=True
+        ):
             people = own[seen.any(dim=1)].numpy()
             places = birdseye.place_of(peak.cell.numpy())
             if not len(people):

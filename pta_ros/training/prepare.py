@@ -103,7 +103,8 @@ def _prepare_people(config: TrainConfig, root: Path, cache: Path, watcher: Watch
     """
     data = people_set(root, cache, watcher.progress("centre people"))
     people = data.people
-    rows, splits = {}, {name: (scene,) for name, scene in SCENES.items()}
+    rows = {}
+    splits: dict[str, tuple[str, ...]] = {name: (scene,) for name, scene in SCENES.items()}
     clips = np.unique(people.subject[people.scene == SCENES["train"]])
     held = np.random.default_rng(config.split.seed).permutation(clips)
     held = held[: max(1, round(config.split.meta_val * len(held)))]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pta_ros.model.encoders import lite
+from pta_ros.model.encoders.lite import LidarEncoder as LiteLidarEncoder
 from pta_ros.model.encoders.lite import Residual
 
 JOINTS = 17
@@ -71,12 +71,12 @@ def _stage(inside: int, outside: int) -> nn.Sequential:
     return nn.Sequential(conv, nn.BatchNorm2d(outside), nn.ReLU())
 
 
-class LidarEncoder(lite.LidarEncoder):
+class LidarEncoder(LiteLidarEncoder):
     """(B, 512, 3) cloud in farthest-point order -> 17 tokens; see people.centred.lidar_cloud."""
 
     tokens = JOINTS
-    centres = 64
-    neighbours = 20
+    centres = 48
+    neighbours = 16
     middle = (0.0, 0.0, 0.0)
 
 

@@ -118,11 +118,8 @@ def _edges(depth: Float32, width: int) -> NDArray[np.bool_]:
     near = np.where(np.isfinite(depth), depth, 50.0)
     limit = 0.06 + 0.04 * np.minimum(near, 20.0)
     edge = np.zeros(depth.shape, bool)
-    for axis in (0, 1):
-        jump = np.abs(np.diff(near, axis=axis)) > (limit[1:] if axis == 0 else limit[:, 1:])
+    for image, bound, out in ((near, limit, edge), (near.T, limit.T, edge.T)):
+        jump = np.abs(np.diff(image, axis=0)) > bound[1:]
         for shift in range(width + 1):
-            if axis == 0:
-                edge[shift : shift + len(jump)] |= jump[: len(edge) - shift]
-            else:
-                edge[:, shift : shift + jump.shape[1]] |= jump[:, : edge.shape[1] - shift]
+            out[shift : shift + len(jump)] |= jump[: len(out) - shift]
     return edge

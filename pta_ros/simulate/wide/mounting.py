@@ -56,7 +56,9 @@ def draw_mounting(rng: Rng, test: bool) -> Mounting:
     x, y, z = rng.uniform([-0.25, -0.25, -0.1], [0.15, 0.25, 0.5])
     above = float(np.clip(height + z, 0.2, 2.3))
     tilt, roll, yaw = rng.normal(0.0, [2.0, 1.0, 3.0])
-    return Mounting(camera, Mount((float(x), float(y), above), (float(roll), float(tilt), float(yaw))))
+    return Mounting(
+        camera, Mount((float(x), float(y), above), (float(roll), float(tilt), float(yaw)))
+    )
 
 
 def _height(rng: Rng, test: bool) -> float:

@@ -1,4 +1,4 @@
-"""People of the wide world: any heading, any place; walking, sitting, reaching, at the 27 actions."""
+"""People of the wide world: any heading and place; walking, sitting, reaching, the 27 actions."""
 
 from __future__ import annotations
 

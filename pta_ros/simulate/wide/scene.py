@@ -68,15 +68,13 @@ class Scene:
         points, owner = self._scan(world, rng)
         numbers = np.arange(len(joints))[:, None]
         counts = np.stack([(who.reshape(-1) == numbers).sum(1), (owner == numbers).sum(1)])
-        sight = np.stack(
-            [self._in_depth(joints, depth, who), self._in_scan(joints, points, owner)]
-        )
+        sight = np.stack([self._in_depth(joints, depth, who), self._in_scan(joints, points, owner)])
         seen = np.where(who >= 0, depth, np.float32(np.inf)) if self.bare else depth
         pixels = cameras.noisy(seen, self.camera, self._dark(joints, depth, who), rng)
         return Seen(pixels, points, joints, sight, counts)
 
     def _world(self, joints: Array, rng: Rng) -> o3d.t.geometry.RaycastingScene:
-        """People first, so that a geometry's number is a person's; then what they carry; the room."""
+        """People first, so that a geometry's number is a person's; then things; then the room."""
         world = o3d.t.geometry.RaycastingScene(nthreads=1)
         for person, pose in zip(self.people, joints, strict=True):
             _add(world, person.surface(pose, rng), FACES)
@@ -102,7 +100,9 @@ class Scene:
             if person.dark_m:
                 own = who == number
                 top = pose[10] + 0.4 * (pose[10] - pose[9])
-                local = (top - np.asarray(self.mounting.camera.place)) @ self.mounting.camera.optical
+                local = (
+                    top - np.asarray(self.mounting.camera.place)
+                ) @ self.mounting.camera.optical
                 points = cameras.rays(self.lens)[own] * depth[own][:, None]
                 out[own] = np.linalg.norm(points - local, axis=1) < person.dark_m
         return out
@@ -113,15 +113,15 @@ class Scene:
         """Points (N, 3) in the LiDAR's own frame, and the person each lies on, -1 for none."""
         mount, model = self.mounting.lidar, self.lidar
         own = model.directions(rng).astype(np.float32)
-        ranges, who = _cast(world, np.asarray(mount.place), own @ mount.rotation.T.astype(np.float32))
+        ranges, who = _cast(
+            world, np.asarray(mount.place), own @ mount.rotation.T.astype(np.float32)
+        )
         kept = (ranges < model.far_m) & (ranges > 0.2) & (rng.random(len(ranges)) > 0.02)
         noise = model.noise_m * rng.standard_normal(len(ranges), np.float32)
         points = own[kept] * (ranges + noise)[kept, None]
         return points, np.where(who < len(self.people), who, -1)[kept]
 
-    def _in_depth(
-        self, joints: Array, depth: Float32, who: NDArray[np.int64]
-    ) -> NDArray[np.bool_]:
+    def _in_depth(self, joints: Array, depth: Float32, who: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which joints (P, 17) have their own person's skin in front of them in the image."""
         mount, lens = self.mounting.camera, self.lens
         local = (joints - np.asarray(mount.place)) @ mount.optical

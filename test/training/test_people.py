@@ -1,0 +1,151 @@
+"""The wide tree reduced, its augmentations, and a whole run of the model of several people."""
+
+import numpy as np
+import pytest
+import torch
+
+from pta_ros.checkpoint import load
+from pta_ros.cli import make_mmfi, train_pta
+from pta_ros.datasets.people import VISIBLE, people_set
+from pta_ros.datasets.wide import Clip, clips_of
+from pta_ros.errors import CheckpointError, DatasetError
+from pta_ros.fusion.people import PeopleEstimator
+from pta_ros.model.finder import Found
+from pta_ros.people import birdseye
+from pta_ros.people.centred import NOTHING, OUTSIDE, PATCH, RETURN, trunk
+from pta_ros.training import augment_centred
+from pta_ros.training.find import find_loss
+from pta_ros.training.find import load as load_frames
+
+CONFIG = """
+model: {modalities: [depth, lidar], encoders: centred, tokens: 17, dim: 32, latent: 16, mixers: 1}
+split: {meta_val: 0.4}
+find: {epochs: 1, batch: 4}
+pretrain: {depth: {epochs: 1, batch: 8}, lidar: {epochs: 1, batch: 8}}
+meta: {epochs: 1, batch: 8}
+"""
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    root = tmp_path_factory.mktemp("wide") / "tree"
+    options = ["--preset", "wide", "--scenes", "5,4,4", "--frames", "2", "--jobs", "1"]
+    assert make_mmfi.main([str(root), *options]) == 0
+    return root
+
+
+@pytest.fixture(scope="module")
+def data(tree, tmp_path_factory):
+    return people_set(tree, tmp_path_factory.mktemp("cache"), jobs=1)
+
+
+def test_everybody_in_sight_has_a_row(tree, data):
+    seen = 0
+    for split in ("train", "val", "test"):
+        for folder in clips_of(tree, split):
+            counts = Clip.open(folder).counts
+            seen += (counts >= np.array(VISIBLE)[:, None]).any(axis=1).sum()
+    assert len(data.people) == seen > 0
+    assert np.abs(trunk(data.people.joints)).max() <= 0.151  # where the search may miss by
+    assert not (data.sight[:, 0].any(axis=1) & (data.people.joints[:, 0, 0] > 2)).any()
+
+
+def test_a_frame_s_people_lie_on_filled_voxels(data):
+    rows = np.arange(len(data.voxels))
+    grid, centres, visible = load_frames(data, rows)
+    flat = grid.sum(dim=1)
+    for own, people, seen in zip(flat, centres, visible, strict=True):
+        for person in people[seen.any(dim=1)].numpy():
+            cell = birdseye.cell_of(person[:2].astype(np.float64)).astype(int)
+            if (cell >= 6).all() and (cell < birdseye.SIZE - 6).all():
+                around = own[cell[0] - 6 : cell[0] + 7, cell[1] - 6 : cell[1] + 7]
+                assert float(around.sum()) > 0
+
+
+def patch_at(row, column, depth=0.2):
+    patch = torch.zeros(1, 2, PATCH, PATCH)
+    patch[:, 1] = NOTHING
+    patch[0, 1, row - 1 : row + 2, column - 1 : column + 2] = RETURN
+    patch[0, 0, row - 1 : row + 2, column - 1 : column + 2] = depth
+    return patch
+
+
+def test_a_patch_and_its_joints_are_moved_alike():
+    torch.manual_seed(0)
+    followed = 0
+    for _ in range(40):
+        joint = torch.tensor([0.2, 0.3, -0.2])
+        row, column = (round(float((1.1 - v) / 2.2 * PATCH - 0.5)) for v in (joint[2], joint[1]))
+        moved, joints = augment_centred.depth(patch_at(row, column), joint.expand(1, 17, 3))
+        z, state = moved[0]
+        hit = (state == RETURN).nonzero()
+        assert set(state.unique().tolist()) <= {OUTSIDE, NOTHING, RETURN}
+        assert not z[state != RETURN].any()
+        if len(hit) >= 7:  # neither hidden nor cut off
+            followed += 1
+            place = 1.1 - (hit.float().mean(dim=0) + 0.5) / PATCH * 2.2
+            assert float(place[0]) == pytest.approx(float(joints[0, 0, 2]), abs=0.03)
+            assert float(place[1]) == pytest.approx(float(joints[0, 0, 1]), abs=0.03)
+            seen = float(z[state == RETURN].mean())
+            assert seen == pytest.approx(float(joints[0, 0, 0]), abs=0.02)
+    assert followed > 15
+
+
+def test_a_cloud_and_its_joints_are_moved_alike():
+    torch.manual_seed(0)
+    joints = torch.randn(6, 17, 3) * 0.3
+    clouds = joints[:, :1].expand(6, 512, 3)
+    moved, after = augment_centred.lidar(clouds, joints)
+    torch.testing.assert_close(moved.mean(dim=1), after[:, 0], atol=0.01, rtol=0)
+
+
+def test_the_search_s_loss_is_least_at_the_truth():
+    centres = torch.full((1, 4, 3), torch.nan)
+    centres[0, 0] = torch.tensor([2.03, -0.52, 1.2])
+    visible = torch.zeros(1, 4, 2, dtype=torch.bool)
+    visible[0, 0, 0] = True
+    size = birdseye.SIZE // 2
+    row, column = (int(v // 2) for v in birdseye.cell_of(centres[0, 0, :2].double().numpy()))
+
+    def loss(at=(row, column), height=1.2):
+        logit = torch.full((1, size, size), -8.0)
+        logit[0, at[0], at[1]] = 8.0
+        middle = (torch.arange(size) + 0.5) * 2
+        cell = birdseye.cell_of(centres[0, 0, :2].double().numpy())
+        offset = torch.stack(torch.broadcast_tensors(
+            float(cell[0]) - middle[:, None], float(cell[1]) - middle[None]
+        ))[None]  # fmt: skip
+        return float(
+            find_loss(Found(logit, offset, torch.full_like(logit, height)), centres, visible)
+        )
+
+    best = loss()
+    assert best < 0.1
+    assert loss(at=(row + 6, column)) > best + 1
+    assert loss(height=1.5) > best + 0.2
+
+
+def test_a_run_gives_a_model_that_finds_people(tree, tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    arguments = [
+        str(tree),
+        "--config",
+        str(tmp_path / "config.yaml"),
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    assert train_pta.main(arguments) == 0
+    estimate = PeopleEstimator.load(tmp_path / "run" / "model")
+    readings = Clip.open(clips_of(tree, "test")[0]).readings(0)
+    for person in estimate(readings):
+        assert person.joints.shape == (17, 3)
+        assert np.isfinite(person.deviation_m).all()
+        assert sum(person.weights.values()) == pytest.approx(1)
+    (tmp_path / "run" / "model" / "finder.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="finder"):
+        load(tmp_path / "run" / "model")
+
+
+def test_a_tree_of_another_kind_is_named(synthetic_tree, tmp_path):
+    with pytest.raises(DatasetError, match="make_mmfi --preset wide"):
+        people_set(synthetic_tree, tmp_path)
