@@ -22,6 +22,9 @@ class DecodeError(PtaError):
         self.reason = reason
         self.expected = expected
 
+    def __reduce__(self) -> tuple[type[DecodeError], tuple[str, str, str]]:
+        return type(self), (self.source, self.reason, self.expected)  # to cross processes
+
 
 class NobodySeen(DecodeError):
     """A reading of a sensor that works, in which nobody is: the sensor is EMPTY, not CORRUPT."""

@@ -189,7 +189,6 @@ def test_a_breach_is_seen(path, source):
         ("nodes/messages.py", "from pta_msgs.msg import Skeleton\nfrom pta_ros import checkpoint"),
         (
             "fusion/estimator.py",
-            "fusion/people.py",
             "import torch\nfrom pta_ros.model.pta import PTA",
         ),
         ("bags/bag.py", "from rosbags.highlevel import AnyReader"),

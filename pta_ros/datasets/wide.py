@@ -65,7 +65,10 @@ class Clip:
             raise DatasetError(f"{png}: unreadable; expected uint16 {lens.height} x {lens.width}")
         turn, place = _pose(self.about, "depth")
         depth = DepthReading(pixels * np.float32(0.001), lens, turn @ OPTICAL, place)
-        return Readings(depth, LidarReading.of(read_lidar(cloud), *_pose(self.about, "lidar")))
+        # A LiDAR right behind something may have no return at all.
+        nothing = cloud.is_file() and cloud.stat().st_size == 0
+        points = np.zeros((0, 3), np.float32) if nothing else read_lidar(cloud)
+        return Readings(depth, LidarReading.of(points, *_pose(self.about, "lidar")))
 
 
 def clips_of(root: Path, split: str) -> list[Path]:
