@@ -27,6 +27,7 @@ TOOLS = (
     "evaluate_pta",
     "evaluate_bag",
     "evaluate_frames",
+    "evaluate_geometry",
     "bench_bag",
     "bench_heads",
     "bench_cameras",

@@ -36,6 +36,7 @@ ORDER = (
     "evaluation/report",
     "evaluation/compare",
     "evaluation/frames",
+    "evaluation/geometry",
     "demo",
     "bench",
     "cli",

@@ -44,10 +44,14 @@ class Person:
 
 @dataclass(eq=False)
 class PeopleEstimator:
-    """A model of centred readings, ready to run. Nobody is an empty tuple."""
+    """A model of centred readings, ready to run. Nobody is an empty tuple.
+
+    `refine`: on refined features, or on plain ones; None: as the model is configured.
+    """
 
     source: Checkpoint
     search: SearchConfig = field(default_factory=SearchConfig)
+    refine: bool | None = None
 
     def __post_init__(self) -> None:
         if self.source.finder is None:
@@ -68,7 +72,7 @@ class PeopleEstimator:
         centres, inputs, available, kept = self._look(places, readings)
         if not centres:
             return ()
-        out = self.source.model(inputs, available)
+        out = self.source.model(inputs, available, self.refine)
         modalities = self.source.model.config.modalities
         people = []
         for row, centre in enumerate(centres):
