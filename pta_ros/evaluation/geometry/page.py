@@ -37,6 +37,9 @@ whom a sensor of the set sees anything has at least {joints} joints in sight and
 or more from the next; beside it how many frames these are.
 """
 
+#: Attributes of a device, and the set of sensors that goes without it: no column there.
+_UNTOUCHED = {"camera": "LiDAR", "background": "LiDAR", "LiDAR": "depth"}
+
 
 @dataclass(frozen=True)
 class Context:
@@ -60,6 +63,8 @@ def tables(people: Sequence[PersonRow], frames: Sequence[FrameRow]) -> dict[str,
         out["presence"][sensors] = figures.of_presence(own, kept)
         out["rooms"][sensors] = figures.of_rooms(own)
         for attribute in figures.ATTRIBUTES:
+            if _UNTOUCHED.get(attribute) == sensors:
+                continue
             groups = figures.of_attribute(own, attribute)
             out["attributes"].setdefault(attribute, {})[sensors] = groups
     return out

@@ -1,4 +1,4 @@
-"""Frames of the wide world, which knows the truth, and an untrained model that finds somebody."""
+"""Frames of the wide world, which knows the truth."""
 
 import json
 
@@ -9,16 +9,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("open3d")
 
-import torch
-
-from pta_ros import checkpoint
 from pta_ros.fusion.people import Person
-from pta_ros.model.config import PTAConfig
-from pta_ros.model.finder import Finder
-from pta_ros.model.pta import PTA
-from pta_ros.people import birdseye
 from pta_ros.people.centred import trunk
-from pta_ros.sensors import SENSORS
 from pta_ros.simulate.wide.scene import draw_scene
 from pta_ros.skeleton import JOINT_NAMES
 
@@ -79,23 +71,3 @@ def rendered():
         if len(found) == 4:
             return found
     raise AssertionError("too few scenes with somebody in sight")
-
-
-@pytest.fixture(scope="session")
-def untrained(tmp_path_factory):
-    """A model folder with random weights whose search takes every hill for a person."""
-    torch.manual_seed(0)
-    config = PTAConfig(
-        modalities=("depth", "lidar"),
-        encoders="centred",
-        channels=128,
-        tokens=17,
-        dim=32,
-        latent=16,
-    )
-    finder = Finder(birdseye.CHANNELS)
-    finder.out.bias.data[0] = 4.0
-    sensors = {m: SENSORS[m]() for m in config.modalities}
-    folder = tmp_path_factory.mktemp("people") / "untrained"
-    checkpoint.save(folder, PTA(config), sensors, {}, {}, finder)
-    return folder
