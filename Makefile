@@ -52,6 +52,7 @@ ifneq ($(TASK),activity)
 	@$(ENV) bench_heads
 	@$(ENV) bench_cameras
 	@$(ENV) bench_clouds
+	@$(ENV) bench_clocks
 	@$(ENV) bench_bag $(REPLAY)
 endif
 

@@ -32,6 +32,7 @@ TOOLS = (
     "bench_heads",
     "bench_cameras",
     "bench_clouds",
+    "bench_clocks",
     "mmfi_to_bag",
     "csi_to_bag",
     "make_xrf55_bag",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -58,6 +59,8 @@ def capture_to_bag(
     """
     if start_s is not None and not 0 < start_s < 2**31:
         raise ConfigError(f"start {start_s}: expected Unix seconds, above 0 and below 2^31")
+    if not re.fullmatch(r"(/[A-Za-z_][A-Za-z0-9_]*)+", topic):
+        raise ConfigError(f"topic {topic!r}: expected a full name, as in /wifi/csi")
     form, losses = find_format(path, form), Losses()
     reading = packets(path, losses, form)
     first = next(reading, None)
@@ -68,7 +71,7 @@ def capture_to_bag(
         start_s = START_S
     shift_ns, shape = 0 if start_s is None else round(start_s * 1e9) - first.time_ns, (0, 0, 0)
     counted = _Counted(chain([first], reading))
-    with BagWriter(out, storage) as bag:
+    with BagWriter(out, storage, whole=True) as bag:
         bag.topic(topic, _TYPE, reliable=False)
         done = []
         for time_ns, fields in _bursts(counted, Bursts(plan, losses)):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, Literal
 
 from rosbags.interfaces import Connection
@@ -21,6 +25,8 @@ COMPRESSIONS = {
     "message": CompressionMode.MESSAGE,
 }
 
+#: What the storages raise where the disk is full or gone.
+_FULL = (OSError, sqlite3.Error)
 #: Version of the recording's metadata that rosbag2 of ROS 2 Iron and newer reads.
 _VERSION: Literal[9] = 9
 #: For definitions that are not ours to hash.
@@ -30,16 +36,19 @@ _NO_HASH = "RIHS01_" + "0" * 64
 class BagWriter:
     """A new recording in the folder `path`; a context manager, complete once it is left.
 
-    `storage` is one of STORAGES, `compression` one of COMPRESSIONS. Raises DatasetError.
+    `storage` is one of STORAGES, `compression` one of COMPRESSIONS. With `whole` an error or an
+    interrupt leaves nothing of it. Raises DatasetError, also where the disk is full.
     """
 
-    def __init__(self, path: Path, storage: str = "mcap", compression: str = "") -> None:
+    def __init__(
+        self, path: Path, storage: str = "mcap", compression: str = "", whole: bool = False
+    ) -> None:
         if storage not in STORAGES or compression not in COMPRESSIONS:
             given = f"storage {storage!r} and compression {compression!r}"
             raise DatasetError(f"{given}; expected {list(STORAGES)} and {list(COMPRESSIONS)}")
         if storage != "mcap" and compression == "zstd":
             raise DatasetError("compression 'zstd' is for mcap; use 'file' or 'message'")
-        self.path = path
+        self.path, self._whole = path, whole
         self._storage = STORAGES[storage]
         self._compression = COMPRESSIONS[compression]
         self._topics: dict[str, Connection] = {}
@@ -53,8 +62,27 @@ class BagWriter:
             raise DatasetError(f"{self.path}: cannot write a bag there: {error}") from error
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._writer.__exit__(*error)
+    def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
+        try:
+            # The error that is under way says more than that the rest cannot be written either.
+            with self._told(), suppress(*(_FULL if kind else ())):
+                self._writer.__exit__(kind, *error)
+        except DatasetError as failed:
+            kind = type(failed)
+            raise
+        finally:
+            if kind and self._whole:
+                rmtree(self.path, ignore_errors=True)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What the system refuses while the bag is written, as an error of one line."""
+        try:
+            yield
+        except _FULL as error:
+            reason = getattr(error, "strerror", None) or error
+            expected = "expected a place to write with room for the bag"
+            raise DatasetError(f"{self.path}: {reason}; {expected}") from error
 
     def topic(
         self,
@@ -94,4 +122,5 @@ class BagWriter:
             self.topic(topic, type_name)
         if (had := self._topics[topic].msgtype) != type_name:
             raise DatasetError(f"{topic}: {type_name} on a topic of {had}")
-        self._writer.write(self._topics[topic], time_ns, data)
+        with self._told():
+            self._writer.write(self._topics[topic], time_ns, data)

@@ -53,11 +53,17 @@ def packets(path: Path, losses: Losses, name: str = "auto") -> Iterator[CsiPacke
     Raises as `find_format` does.
     """
     module = FORMATS[find_format(path, name)]
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        view = memoryview(data)
-        reading = module.read(view, losses)
-        try:
-            yield from reading
-        finally:
-            reading.close()
-            view.release()
+    # Unmapped when its last view is gone: an interrupt may leave some behind for a while.
+    reading = module.read(memoryview(_mapped(path)), losses)
+    try:
+        yield from reading
+    finally:
+        reading.close()
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    try:
+        with path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: {error}; expected a capture file on a disk") from error

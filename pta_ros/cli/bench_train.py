@@ -60,6 +60,7 @@ def _main(arguments: list[str] | None) -> int:
 def _frames(config: TrainConfig, options: argparse.Namespace) -> tuple[ReducedSet, str]:
     """Reduced frames, and in words where they are from."""
     from pta_ros.bench.step import random_frames
+    from pta_ros.datasets.clips import made_with
     from pta_ros.datasets.mmfi import MmfiTree
     from pta_ros.datasets.reduced import reduce_tree
     from pta_ros.sensors import sensors_from_config
@@ -70,7 +71,7 @@ def _frames(config: TrainConfig, options: argparse.Namespace) -> tuple[ReducedSe
     cache = options.cache or options.data / ".cache"
     with told_of_cache(cache):
         data = reduce_tree(MmfiTree(options.data), sensors, cache, on_problem=config.on_problem)
-    kind = " (synthetic)" if (options.data / "SYNTHETIC.json").exists() else ""
+    kind = " (synthetic)" if made_with(options.data) else ""
     return data, f"{options.data}{kind}"
 
 

@@ -59,6 +59,7 @@ def _evaluate(options: argparse.Namespace, cache: Path) -> dict[str, Any]:
     """Evaluate one model, print its tables and return its figures."""
     from pta_ros import checkpoint
     from pta_ros.datasets import open_tree
+    from pta_ros.datasets.clips import made_with
     from pta_ros.datasets.problems import problem_lines
     from pta_ros.datasets.reduced import reduce_tree
     from pta_ros.evaluation.compare import one_model
@@ -68,7 +69,7 @@ def _evaluate(options: argparse.Namespace, cache: Path) -> dict[str, Any]:
     data = reduce_tree(tree, loaded.sensors, cache, progress=_progress)
     for line in problem_lines(data.problems):
         print(line, file=sys.stderr)
-    synthetic = (options.data / "SYNTHETIC.json").exists()
+    synthetic = made_with(options.data) is not None
     if loaded.model.config.has("pose"):
         people = one_model.choose_subjects(options.subjects, loaded.provenance, data)
         here = "here (synthetic data)" if synthetic else "here"

@@ -35,10 +35,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
+    from pta_ros.datasets.clips import made_with
     from pta_ros.datasets.mmfi_bag import START_NS, clip_to_bag, find_clip
 
     clip = find_clip(options.root, options.scene, options.subject, options.action)
-    synthetic = (options.root / "SYNTHETIC.json").exists()
+    synthetic = made_with(options.root) is not None
     start_ns = START_NS if options.start is None else _nanoseconds(options.start)
     label = "synthetic" if synthetic else "MM-Fi"
     written = clip_to_bag(clip, options.out, options.rate, options.storage, start_ns, label)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from pta_ros.cli import run
+from pta_ros.datasets.clips import MARKER
 from pta_ros.errors import ConfigError, DatasetError
-from pta_ros.simulate.tree import MARKER, Plan, write_tree
+from pta_ros.simulate.tree import Plan, write_tree
 
 
 def tree_parser(tool: str, description: str, presets: Iterable[str]) -> argparse.ArgumentParser:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pta_ros.errors import DatasetError
 from pta_ros.frames import FloatArray
+
+#: In the root of a synthetic tree: what it was made with.
+MARKER = "SYNTHETIC.json"
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,20 @@ class Tree:
     def missing_clips(self) -> tuple[str, ...]:
         """Names of the clips that a complete tree would have; empty where that is unknown."""
         return ()
+
+
+def made_with(root: Path) -> dict[str, Any] | None:
+    """What a synthetic tree was made with; None for real data. Raises DatasetError."""
+    marker = root / MARKER
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{marker}: {error}; expected what the tree was made with") from error
+    if not isinstance(found, dict):
+        raise DatasetError(f"{marker}: {found!r}; expected what the tree was made with, by name")
+    return found
 
 
 def file_stamp(path: Path) -> str:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import scipy.io
 
-from pta_ros.datasets.clips import ClipFiles, Tree, file_stamp
+from pta_ros.datasets.clips import ClipFiles, Tree, file_stamp, made_with
 from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.frames import FloatArray
 from pta_ros.sensors.channel import from_db
@@ -26,6 +26,8 @@ from pta_ros.skeleton import NUM_JOINTS
 FOLDERS = {"depth": ("depth", "png"), "lidar": ("lidar", "bin"), "csi": ("wifi-csi", "mat")}
 DEPTH_SHAPE = (480, 640)
 CSI_SHAPE = (3, 114, 10)
+#: Of synthetic trees: 1 had CSI that is not in dB, as MM-Fi's is.
+SYNTHETIC_FORMAT = 2
 #: The chunk that ends every complete PNG; some versions of OpenCV pad a cut image, silently.
 _PNG_END = b"IEND\xaeB`\x82"
 #: Names of the activities A01, A02 and so on.
@@ -176,6 +178,17 @@ class MmfiTree(Tree):
     clips: tuple[Clip, ...]
 
     def __init__(self, root: str | Path) -> None:
+        made = made_with(Path(root)) or {}
+        if made.get("world") == "wide":
+            raise DatasetError(
+                f"{root}: a tree of the wide world; expected MM-Fi's cameras and one person: train "
+                "on it with config/people_lite.yaml"
+            )
+        if made.get("format", SYNTHETIC_FORMAT) != SYNTHETIC_FORMAT:
+            raise DatasetError(
+                f"{root}: a synthetic tree of format {made['format']!r}; expected "
+                f"{SYNTHETIC_FORMAT}, whose CSI is in dB: make it again (make_mmfi)"
+            )
         people = [s for scene in _folders(Path(root), "E") for s in _folders(scene, "S")]
         clips = tuple(
             Clip(person.parent.name, person.name, action.name, action)

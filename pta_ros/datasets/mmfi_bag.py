@@ -61,7 +61,7 @@ def clip_to_bag(
         raise DatasetError(f"{clip.path}: no frames; expected depth/, lidar/ or wifi-csi/ in it")
     left_out: list[str] = []
     written: Counter[str] = Counter()
-    with BagWriter(out, storage) as bag:
+    with BagWriter(out, storage, whole=True) as bag:
         for kind in map(SENSORS.__getitem__, FOLDERS):
             bag.topic(f"/{kind.topic}", kind.message_type, reliable=False)
             for topic, (type_name, _) in kind().side_fields().items():

@@ -10,20 +10,30 @@ from pta_ros.clock import NS
 from pta_ros.doctor.findings import Findings, offset_ns
 from pta_ros.doctor.trial import Trial
 from pta_ros.doctor.watch import Watch, described
+from pta_ros.errors import ConfigError
 
 _LABEL = 11
+_NOTHING = "no topic could feed a sensor, so there are no parameters to set"
 
 
 def tell(found: Findings, file: Path | None) -> int:
     """Print the table and the parameter file, and write this to `file`; gives the exit code.
 
-    0 when every sensor delivers, 1 otherwise.
+    0 when every sensor delivers, 1 otherwise. Where no topic could feed any sensor there is nothing
+    to write. Raises ConfigError for a file that cannot be written.
     """
     text = found.parameters()
-    sys.stdout.write(f"{table(found)}\n\n{text}")
+    if not any(choice.trial for choice in found.choices):
+        text = f"{_NOTHING}{f': {file} is not written' if file else ''}\n"
+        file = None
+    sys.stdout.write(f"{table(found).strip()}\n\n{text}")
     if file:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            expected = "expected a file to write the parameters to"
+            raise ConfigError(f"{file}: {error.strerror}; {expected}") from error
     return 0 if found.delivers else 1
 
 

@@ -11,54 +11,19 @@ from pta_ros.nodes import entry
 if __name__ == "__main__":  # before ROS is imported, so that its absence is one line
     entry.start("csi_node")
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pta_ros.captures.bursts import Bursts, Plan, antenna_numbers
-from pta_ros.captures.files import FORMATS
 from pta_ros.captures.live import Live, Played, SerialLine, Udp
-from pta_ros.captures.nexmon import PORT
 from pta_ros.captures.packet import Losses
+from pta_ros.captures.params import CsiParams
 from pta_ros.errors import ConfigError
 from pta_ros.nodes.base import STEADY, ProgramNode, check_topic, keep_last
 from pta_ros.nodes.messages import message_class, to_header, to_message
-from pta_ros.settings import START, param
 
 _TYPE = "pta_msgs/msg/CsiFrame"
 _PERIOD_S, _REPORT_S = 0.005, 5.0
-
-
-@dataclass(frozen=True)
-class CsiParams:
-    """The node's parameters."""
-
-    source: str = param(
-        "udp", "where packets come from", choices=("file", "udp", "serial"), change=START
-    )
-    file: str = param("", "the capture file (source: file)", change=START)
-    format: str = param("auto", "of the file", choices=("auto", *FORMATS), change=START)
-    loop: bool = param(False, "begin the file again at its end", change=START)
-    port: int = param(PORT, "UDP port of Nexmon (source: udp)", low=1, high=65535, change=START)
-    device: str = param("/dev/ttyUSB0", "the ESP32's line (source: serial)", change=START)
-    baud: int = param(921600, "its speed", unit="baud", low=9600, high=4_000_000, change=START)
-    topic: str = param("wifi/csi", "where frames are published", change=START)
-    frame_id: str = param("wifi_frame", "the receiver's", change=START)
-    packets: int = param(10, "packets of a frame", low=1, high=1000, change=START)
-    gap_s: float = param(
-        0.5, "a longer pause ends a burst: half of it or more is sent, NaN for the rest", unit="s",
-        low=0.001, high=60.0, change=START,
-    )  # fmt: skip
-    antennas: str = param("", "which antennas, in the model's order: 0,1,2; all", change=START)
-    streams: bool = param(False, "every stream of the sender, not the first alone", change=START)
-    sender: str = param("", "MAC address of the one sender that counts; all", change=START)
-    center_hz: float = param(
-        0.0, "centre of the channel where the capture does not say it", unit="Hz", low=0.0,
-        high=1e11, change=START,
-    )  # fmt: skip
-    bandwidth_hz: float = param(
-        0.0, "its width, likewise", unit="Hz", low=0.0, high=1e9, change=START
-    )
 
 
 class CsiNode(ProgramNode):

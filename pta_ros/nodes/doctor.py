@@ -37,6 +37,8 @@ from pta_ros.nodes.messages import message_class
 from pta_ros.sensors.camera import CAMERA_INFO
 
 _LOOK_S = 0.25
+#: How long to listen, at least and at most.
+_LEAST_S, _MOST_S = 1.0, 3600.0
 #: A large cloud must not keep the others waiting: the newest few are enough.
 _DEPTH = 5
 
@@ -56,6 +58,9 @@ class Doctor(Node):
     def __init__(self, arguments: Sequence[str] | None = None) -> None:
         given = remove_ros_args(sys.argv)[1:] if arguments is None else arguments
         self.options = parse(given)
+        if not _LEAST_S <= self.options.seconds <= _MOST_S:
+            expected = f"expected {_LEAST_S:g} to {_MOST_S:g}"
+            raise ConfigError(f"--seconds {self.options.seconds:g}; {expected}")
         super().__init__("doctor")
         self.exit_code: int | None = None
         self.sensors = load(model_folder(self.options.model)).sensors

@@ -30,6 +30,8 @@ PROGRAMS = {
     "doctor": "Doctor",
 }
 
+#: Those that are started for an answer: without it they have failed.
+_ANSWERS = ("doctor",)
 #: Longest turn of the executor: a signal is noticed after it.
 _TURN_S = 0.1
 
@@ -74,24 +76,25 @@ class Stop:
             raise KeyboardInterrupt
 
 
-def run(build: Callable[[], Program]) -> int:
+def run(build: Callable[[], Program], interrupted: int = 0) -> int:
     """Spin what `build` makes until SIGINT, SIGTERM or its own end; gives the exit status.
 
-    `build` imports what needs ROS, messages or torch itself.
+    `build` imports what needs ROS, messages or torch itself. `interrupted` is the exit status of a
+    program that was asked to stop: a failure only for one that should have come to an end.
     """
     stop = Stop()
     try:
-        return _run(build, stop)
+        return _run(build, stop, interrupted)
     except ImportError as error:
         sys.stderr.write(f"{remedy(error)}\n")
     except PtaError as error:
         sys.stderr.write(f"{error}\n")
     except KeyboardInterrupt:
-        return 0  # asked to stop while starting
+        return interrupted  # asked to stop while starting
     return 1
 
 
-def _run(build: Callable[[], Program], stop: Stop) -> int:
+def _run(build: Callable[[], Program], stop: Stop, interrupted: int) -> int:
     import rclpy
     from rclpy._rclpy_pybind11 import RCLError
     from rclpy.executors import SingleThreadedExecutor
@@ -112,6 +115,8 @@ def _run(build: Callable[[], Program], stop: Stop) -> int:
     finally:
         stop.spinning = True  # what comes now is not to be interrupted
         _end(program)
+    if program.exit_code is None and stop.asked:
+        return interrupted
     return program.exit_code or 0
 
 
@@ -148,7 +153,7 @@ def start(name: str) -> NoReturn:
         program: Program = getattr(import_module(f"pta_ros.nodes.{name}"), PROGRAMS[name])()
         return program
 
-    sys.exit(run(build))
+    sys.exit(run(build, 130 if name in _ANSWERS else 0))
 
 
 #: The console scripts.

@@ -161,10 +161,7 @@ class RecorderNode(ProgramNode):
         if received_ns and not self._simulated:
             now_ns = received_ns
         self._began_ns = self._began_ns or time.monotonic_ns()
-        try:
-            self._writer.write_raw(topic, kind, now_ns, data)
-        except OSError as error:
-            raise DatasetError(f"{self.params.bag}: cannot be written: {error}") from error
+        self._writer.write_raw(topic, kind, now_ns, data)
         self._tallies[topic].written += 1
 
     def tally(self, topic: str) -> Tally:
@@ -177,8 +174,8 @@ class RecorderNode(ProgramNode):
         """Complete the bag and say what is in it."""
         try:
             self._writer.__exit__(None, None, None)
-        except OSError as error:
-            self.get_logger().error(f"{self.params.bag}: cannot be completed: {error}")
+        except DatasetError as error:
+            self.get_logger().error(f"not completed: {error}")
             self.exit_code = 1
         counts = ", ".join(f"{topic} {tally}" for topic, tally in self._tallies.items())
         total = sum(tally.written for tally in self._tallies.values())

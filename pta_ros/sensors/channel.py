@@ -54,6 +54,21 @@ def amplitudes(msg: Any, source: str) -> FloatArray:
     return array
 
 
+def check_antennas(array: FloatArray, expected: int, setting: str, source: str) -> None:
+    """Raise DecodeError unless a frame has a model's antennas; `setting` is theirs in training."""
+    count = len(array)
+    if count == expected:
+        return
+    reason = f"{count} antennas (antennas, subcarriers, packets = {array.shape})"
+    choose = f", or choose {expected} in the driver (csi_node: antennas)"
+    raise DecodeError(
+        source,
+        reason,
+        f"{expected}, as the model was trained with: train with sensors: {setting}: {count}"
+        f"{choose if count > expected else ''}",
+    )
+
+
 def regrid(array: FloatArray, msg: Any, count: int, mhz: int, source: str) -> FloatArray:
     """A frame at a model's `count` tones of a channel `mhz` wide, by distance from the centre.
 
@@ -122,19 +137,17 @@ def levelled(array: FloatArray, most: float) -> FloatArray:
     An antenna whose packets' means step by more than `most` (deviation of the steps over the square
     root of 2, against the mean) has each packet brought to its mean; the others stay as they are.
     """
+    if array.shape[2] < 3:
+        return array
     known = np.isfinite(array)
-    count = known.sum(axis=1)
-    gain = np.where(known, array, 0).sum(axis=1, dtype=np.float64) / np.maximum(count, 1)
-    had = (count > 0) & (gain > 0)
-    gain = np.where(had, gain, np.nan)
-    heard = had.any(axis=1)
-    mean = np.ones(len(array))
-    mean[heard] = np.nanmean(gain[heard], axis=1)
-    spread = np.zeros(len(array))
-    if array.shape[2] > 2 and heard.any():
-        steps = np.diff(np.where(had, gain, mean[:, None])[heard], axis=1)
-        spread[heard] = steps.std(axis=1) / np.sqrt(2) / mean[heard]
-    stepping = spread > most
+    heard = np.where(known, array, 0).sum(axis=1, dtype=np.float64)
+    gain = heard / np.maximum(known.sum(axis=1), 1)
+    had = gain > 0
+    count = had.sum(axis=1)
+    mean = np.where(had, gain, 0).sum(axis=1) / np.maximum(count, 1)
+    mean[count == 0] = 1
+    steps = np.diff(np.where(had, gain, mean[:, None]), axis=1)
+    stepping = steps.std(axis=1) / np.sqrt(2) / mean > most
     if not stepping.any():
         return array
     factor = np.where(had & stepping[:, None], mean[:, None] / np.where(had, gain, 1.0), 1.0)
@@ -170,6 +183,8 @@ def what_lacks(array: FloatArray) -> tuple[str, str]:
 def empty_tones(array: FloatArray) -> NDArray[np.bool_]:
     """Tones of a frame without gaps whose level is that of a receiver that hears nothing there."""
     level = array.mean(axis=(0, 2), dtype=np.float64)
+    if level.min() >= _EMPTY * level.max():  # as a rule; a quantile takes longer
+        return np.zeros(len(level), bool)
     empty: NDArray[np.bool_] = level < _EMPTY * float(np.quantile(level, 0.9))
     return empty
 

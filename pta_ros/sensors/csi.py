@@ -15,6 +15,7 @@ from pta_ros.frames import FloatArray
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.channel import (
     amplitudes,
+    check_antennas,
     empty_tones,
     levelled,
     regrid,
@@ -91,14 +92,7 @@ class CsiSensor(Sensor):
         if phase.size not in (0, array.size):
             reason = f"{array.size} amplitudes and {phase.size} phases"
             raise DecodeError(source, reason, f"{array.size} phases or none")
-        if array.shape[0] != self.antennas:
-            raise DecodeError(
-                source,
-                f"{array.shape[0]} antennas (antennas, subcarriers, packets = {array.shape})",
-                f"{self.antennas}, as the model was trained with ({self.shape}): train with "
-                f"sensors: csi: antennas: {array.shape[0]}, or choose {self.antennas} in the "
-                "driver (csi_node: antennas)",
-            )
+        check_antennas(array, self.antennas, "csi: antennas", source)
         if array.shape[2] != self.packets:
             expected = f"{self.packets} in {self.shape}; csi_node: packets:={self.packets}"
             raise DecodeError(source, f"{array.shape[2]} packets a message", expected)
@@ -118,8 +112,7 @@ class CsiSensor(Sensor):
         """Reject wrong shapes, frames beyond repair, absurd amplitudes, and noise."""
         if array.shape != self.shape:
             raise DecodeError(source, f"CSI of shape {array.shape}", str(self.shape))
-        finite = np.isfinite(array)
-        lost = 1 - np.count_nonzero(finite) / array.size
+        lost = 1 - np.count_nonzero(np.isfinite(array)) / array.size
         if lost > self.max_repaired:
             what, remedy = what_lacks(array)
             reason = f"{lost:.1%} of the amplitudes are NaN or infinite"
@@ -131,7 +124,7 @@ class CsiSensor(Sensor):
             )
         repaired = repair(array)
         low, high = float(repaired.min()), float(repaired.max())
-        negative = np.count_nonzero(repaired < 0) / array.size
+        negative = np.count_nonzero(repaired < 0) / array.size if low < 0 else 0.0
         if max(-low, high) > self.max_amplitude or negative > self.max_negative:
             reason = f"amplitudes from {low:.4g} to {high:.4g}, {negative:.1%} of them negative"
             expected = f"0 to {self.max_amplitude:g}; decibels need unit = 1 (DB) in the message"
@@ -139,7 +132,7 @@ class CsiSensor(Sensor):
         if high - low <= 0:
             raise DecodeError(source, f"all amplitudes are {low:.4g}", "a channel that varies")
         empty = empty_tones(repaired)
-        if empty.mean() > self.max_repaired:
+        if np.count_nonzero(empty) > self.max_repaired * empty.size:
             reason = f"{empty.sum()} of {len(empty)} tones ({spans(empty)}) hold nothing"
             raise DecodeError(
                 source,

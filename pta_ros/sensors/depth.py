@@ -25,6 +25,7 @@ from pta_ros.sensors.depth_map import (
     image_fields,
     nearest,
     returns,
+    share_within,
     shrunk,
     step_of,
     unit_hint,
@@ -135,7 +136,7 @@ class DepthSensor(DepthFaults):
             raise DecodeError(source, "infinite depth", "metres, 0 where nothing returned")
         if low < 0 or high > self.plausible_m:
             self._check_plausible(seen, low, high, source)
-        valid = np.count_nonzero((seen >= self.min_m) & (seen <= self.max_m)) / seen.size
+        valid = share_within(seen, self.min_m, self.max_m, self.min_valid)
         if valid < self.min_valid:
             reason = f"only {valid:.1%} of the pixels lie in {self.min_m}..{self.max_m} m"
             expected = f"at least {self.min_valid:.0%}{self._hint(seen)}"

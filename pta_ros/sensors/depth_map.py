@@ -33,8 +33,8 @@ def to_metres(pixels: NDArray[Any], unit_m: np.float32 | None = None) -> FloatAr
     """
     metres: FloatArray
     if pixels.dtype.kind in "ui":
-        unit_m = MM_TO_M if unit_m is None else unit_m
-        metres = np.multiply(pixels, unit_m, dtype=np.float32)
+        metres = pixels.astype(np.float32)
+        metres *= MM_TO_M if unit_m is None else unit_m
         return metres
     with np.errstate(over="ignore", invalid="ignore"):
         metres = pixels.astype(np.float32, copy=False)
@@ -94,6 +94,15 @@ def unit_hint(metres: FloatArray, unit_m: float = 0.001, float_unit_m: float = 1
     return f" (half of the returns beyond {median:.3g} m: try depth.{name} {' or '.join(likely)})"
 
 
+def share_within(metres: FloatArray, low: float, high: float, enough: float) -> float:
+    """The share of values in low..high; less than that, but `enough`, where a few rows show it."""
+    for part in (metres[::8], metres):
+        share = np.count_nonzero((part >= low) & (part <= high)) / metres.size
+        if share >= enough:
+            break
+    return share
+
+
 def step_of(metres: FloatArray) -> float:
     """Return the median difference (m) of horizontal neighbours, on every eighth row and column.
 
@@ -103,7 +112,7 @@ def step_of(metres: FloatArray) -> float:
     both = (left > 0) & (right > 0)
     if np.count_nonzero(both) < _MIN_PAIRS:
         return 0.0
-    return float(np.median(np.abs(left[both] - right[both])))
+    return float(np.median(np.abs(left - right)[both]))
 
 
 def shrunk(native: FloatArray, cell: int, min_m: float, max_m: float) -> FloatArray:
@@ -121,20 +130,18 @@ def shrunk(native: FloatArray, cell: int, min_m: float, max_m: float) -> FloatAr
 
 def vote(native: FloatArray, min_m: float, max_m: float) -> FloatArray:
     """Each 5x5 cell's lower median of five of its pixels within the range; 0 without any."""
-    votes = []
-    for row, column in _VOTERS:
-        pixels = native[row::CELL, column::CELL]
-        inside = (pixels >= min_m) & (pixels <= max_m)
-        votes.append(np.where(inside, pixels, np.float32(np.inf)))
+    votes = [np.ascontiguousarray(native[row::CELL, column::CELL]) for row, column in _VOTERS]
+    for pixels in votes:
+        np.copyto(pixels, np.float32(np.inf), where=~((pixels >= min_m) & (pixels <= max_m)))
     for low, high in _SORT_FIVE:
         a, b = votes[low], votes[high]
         votes[low], votes[high] = np.minimum(a, b), np.maximum(a, b)
     # Sorted, absentees last: five votes -> third, three or four -> second, fewer -> first.
-    fewer = np.where(votes[2] < np.inf, votes[1], votes[0])
-    median = np.where(votes[4] < np.inf, votes[2], fewer)
-    median[median == np.inf] = 0
-    reduced: FloatArray = median.astype(np.float32, copy=False)
-    return reduced
+    median = votes[0]
+    np.copyto(median, votes[1], where=votes[2] < np.inf)
+    np.copyto(median, votes[2], where=votes[4] < np.inf)
+    np.copyto(median, np.float32(0), where=median == np.inf)
+    return median
 
 
 def extended(reduced: FloatArray, unseen: NDArray[np.bool_]) -> FloatArray:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray
-from pta_ros.sensors.channel import amplitudes, bandwidth_mhz, regrid
+from pta_ros.sensors.channel import amplitudes, bandwidth_mhz, check_antennas, regrid
 from pta_ros.sensors.csi import coherence_of
 from pta_ros.sensors.window import WindowSensor, divides, held, pool, reject_values
 
@@ -67,13 +67,7 @@ class WifiSensor(WindowSensor):
     def decode(self, msg: Any, source: str) -> FloatArray:
         """Read a pta_msgs/CsiFrame whose antennas are the links: (packets in it, 270)."""
         array = amplitudes(msg, source)
-        if len(array) != self.links:
-            raise DecodeError(
-                source,
-                f"{len(array)} antennas (antennas, subcarriers, packets = {array.shape})",
-                f"{self.links} links, as the model was trained with: train with sensors: wifi: "
-                f"links: {len(array)}, or choose {self.links} in the driver (csi_node: antennas)",
-            )
+        check_antennas(array, self.links, "wifi: links", source)
         # The bandwidth of XRF55's receivers is not published: the sender's is taken as the model's.
         array = regrid(array, msg, self.subcarriers, bandwidth_mhz(msg), source)
         return np.ascontiguousarray(array.reshape(-1, array.shape[2]).T)

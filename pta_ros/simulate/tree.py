@@ -20,9 +20,9 @@ from typing import Any, Protocol
 
 import cv2
 
+from pta_ros.datasets.clips import MARKER
 from pta_ros.errors import DatasetError
 
-MARKER = "SYNTHETIC.json"
 PARTIAL = ".partial-"
 
 

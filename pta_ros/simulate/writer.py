@@ -11,13 +11,12 @@ import cv2
 import numpy as np
 import scipy.io
 
-from pta_ros.datasets.mmfi import FOLDERS
+from pta_ros.datasets.mmfi import FOLDERS, SYNTHETIC_FORMAT
 from pta_ros.errors import DatasetError
 from pta_ros.sensors.channel import to_db
 from pta_ros.simulate.recording import Recording, SimFrame, scene_of
 from pta_ros.simulate.tree import PARTIAL
 
-FORMAT_VERSION = 2  # CSI in dB, as in MM-Fi
 FULL_FRAMES = 297  # of a clip of the real data set
 RATE_HZ = 10.0
 
@@ -36,7 +35,7 @@ class TreePlan:
     def settings(self) -> dict[str, object]:
         """What every clip of one tree has in common."""
         common = {"seed": self.seed, "frames": self.frames, "step": self.step}
-        return {"format": FORMAT_VERSION, **common, "rate_hz": RATE_HZ}
+        return {"format": SYNTHETIC_FORMAT, **common, "rate_hz": RATE_HZ}
 
     def parts(self) -> Iterator[tuple[int, ...]]:
         """Every (subject, action), subject by subject."""

@@ -56,7 +56,7 @@ def session_to_bag(plan: SessionPlan, out: Path, storage: str = "mcap") -> Writt
     session = RfSession(plan.seed, plan.subject, plan.scene, plan.activity_s)
     written: Counter[str] = Counter()
     try:
-        with BagWriter(out, storage) as bag:
+        with BagWriter(out, storage, whole=True) as bag:
             for kind in map(SENSORS.__getitem__, PACKETS):
                 bag.topic(f"/{kind.topic}", kind.message_type, reliable=False)
             bag.topic(*TRUE_ACTIVITY)

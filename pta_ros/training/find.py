@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pta_ros.datasets.people import PeopleSet
@@ -43,10 +46,10 @@ def find_stage(
             position = (number + i / len(plan)) / settings.epochs
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * one_cycle(position)
-            batch = _changed(*load(data, rows.numpy()))
+            frames = changed(load(data, rows.numpy()))
             with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
-                found = model(batch[0])
-            loss = find_loss(found, *batch[1:])
+                found = model(frames.grid())
+            loss = find_loss(found, frames.centres, frames.visible)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -60,49 +63,58 @@ def find_stage(
     )  # fmt: skip
 
 
-def load(data: PeopleSet, rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-    """Grids (B, CHANNELS, SIZE, SIZE), centres (B, 4, 3) and visible (B, 4, 2) of some frames."""
-    size = birdseye.SIZE
-    index = torch.from_numpy(data.voxels[rows].astype(np.int64))
-    values = torch.from_numpy(data.values[rows].astype(np.float32))
-    grid = torch.zeros(len(rows), birdseye.CHANNELS * size * size)
-    grid.scatter_add_(1, index.clamp(min=0), values * (index >= 0))
-    shape = (len(rows), birdseye.CHANNELS, size, size)
-    centres = torch.from_numpy(data.centres[rows])
-    return grid.view(shape), centres, torch.from_numpy(data.visible[rows])
+class Frames(NamedTuple):
+    """B frames of a PeopleSet.
+
+    `voxels` (B, VOXELS): indices of filled ones, -1 for none, and `values` in them; `centres`
+    (B, 4, 3) of people, metres, NaN for none; `visible` (B, 4, 2) to depth, to LiDAR.
+    """
+
+    voxels: Tensor
+    values: Tensor
+    centres: Tensor
+    visible: Tensor
+
+    def grid(self) -> Tensor:
+        """The grids (B, CHANNELS, SIZE, SIZE); see birdseye.fill."""
+        shape = (birdseye.CHANNELS, birdseye.SIZE, birdseye.SIZE)
+        out = torch.zeros(len(self.voxels), math.prod(shape))
+        values = torch.where(self.voxels >= 0, self.values, 0.0)
+        return out.scatter_add_(1, self.voxels.clamp(min=0), values).view(-1, *shape)
 
 
-def _changed(grid: Tensor, centres: Tensor, visible: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mirror; leave out a sensor; move by whole slabs and cells; lose voxels."""
-    count, slabs = len(grid), birdseye.SLABS
-    grid, centres, visible = grid.clone(), centres.clone(), visible.clone()
-    flip = torch.rand(count) < 0.5
-    grid[flip] = grid[flip].flip(3)
-    centres[flip, :, 1] *= -1
-    absent = torch.randint(0, 4, (count,))  # 0: depth, 1: LiDAR, else none
-    for sensor in (0, 1):
-        out = absent == sensor
-        grid[out, sensor * slabs : (sensor + 1) * slabs] = 0
-        visible[out, :, sensor] = False
-    grid *= torch.rand_like(grid) > 0.3 * torch.rand(count, 1, 1, 1)
-    grid *= 1 + 0.3 * torch.randn(count, 1, 1, 1).clamp(-2, 2)
-    for row in range(count):
-        up, ahead, left = (int(torch.randint(-n, n + 1, ())) for n in (1, 12, 12))
-        parts = grid[row].view(2, slabs, *grid.shape[2:])
-        grid[row] = _rolled(parts, up, ahead, left).reshape(grid[row].shape)
-        moved = [ahead * birdseye.CELL_M, left * birdseye.CELL_M, up * birdseye.SLAB_M]
-        centres[row] += centres.new_tensor(moved)
-    return grid, centres, visible
+def load(data: PeopleSet, rows: NDArray[np.int64]) -> Frames:
+    """Some frames of the set."""
+    return Frames(
+        torch.from_numpy(data.voxels[rows].astype(np.int64)),
+        torch.from_numpy(data.values[rows].astype(np.float32)),
+        torch.from_numpy(data.centres[rows]),
+        torch.from_numpy(data.visible[rows]),
+    )
 
 
-def _rolled(parts: Tensor, *steps: int) -> Tensor:
-    """Moved along the last three axes; what comes in from outside is empty."""
-    for axis, step in enumerate(steps, start=1):
-        parts = parts.roll(step, axis)
-        edge = slice(0, step) if step > 0 else slice(parts.shape[axis] + step, None)
-        if step:
-            parts.movedim(axis, 0)[edge] = 0
-    return parts
+def changed(frames: Frames) -> Frames:
+    """Mirror; leave out a sensor; move by whole slabs and cells; lose voxels and brightness."""
+    index, values, centres, visible = (part.clone() for part in frames)
+    count, size, slabs = len(index), birdseye.SIZE, birdseye.SLABS
+    kept = index >= 0
+    y, x, channel = index % size, index // size % size, index // size**2
+    sensor, z = channel // slabs, channel % slabs
+    flip = torch.rand(count, 1) < 0.5
+    y = torch.where(flip, size - 1 - y, y)
+    centres[..., 1] *= torch.where(flip, -1.0, 1.0)
+    absent = torch.randint(0, 4, (count, 1))  # 0: depth, 1: LiDAR, else none
+    kept &= sensor != absent
+    visible &= torch.arange(2) != absent[..., None]
+    kept &= torch.rand(index.shape) > 0.3 * torch.rand(count, 1)
+    values *= 1 + 0.3 * torch.randn(count, 1).clamp(-2, 2)
+    limits, cell = (1, 12, 12), (birdseye.SLAB_M, birdseye.CELL_M, birdseye.CELL_M)
+    up, ahead, left = (torch.randint(-n, n + 1, (count, 1)) for n in limits)
+    z, x, y = z + up, x + ahead, y + left
+    kept &= (z >= 0) & (z < slabs) & (x >= 0) & (x < size) & (y >= 0) & (y < size)
+    centres += torch.stack([ahead * cell[1], left * cell[2], up * cell[0]], dim=2)
+    index = ((sensor * slabs + z) * size + x) * size + y
+    return Frames(torch.where(kept, index, -1), values, centres, visible)
 
 
 def find_loss(found: Found, centres: Tensor, visible: Tensor) -> Tensor:
@@ -163,11 +175,9 @@ def validated(model: nn.Module, data: PeopleSet, split: str = "val") -> Figures:
     there = found_people = empty = made_up = 0
     errors: list[float] = []
     for rows in torch.from_numpy(data.frames_of(split)).split(64):
-        grid, centres, visible = load(data, rows.numpy())
-        apart = 0.3 / birdseye.CELL_M
-        for own, seen, peak in zip(
-            centres, visible, peaks(model(grid), _LEAST, 8, apart), strict=True
-        ):
+        frames = load(data, rows.numpy())
+        peaked = peaks(model(frames.grid()), _LEAST, 8, _NEAR_M / birdseye.CELL_M)
+        for own, seen, peak in zip(frames.centres, frames.visible, peaked, strict=True):
             people = own[seen.any(dim=1)].numpy()
             places = birdseye.place_of(peak.cell.numpy())
             if not len(people):

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pta_ros import __version__
 from pta_ros.datasets import open_tree
+from pta_ros.datasets.clips import made_with
 from pta_ros.datasets.people import PeopleSet, people_set
 from pta_ros.datasets.problems import problem_lines
 from pta_ros.datasets.reduced import ReducedSet, reduce_tree
@@ -236,11 +237,10 @@ def provenance_of(
     config: TrainConfig, root: Path, ready: Prepared, seconds: float
 ) -> dict[str, Any]:
     """Where weights come from: versions, data (synthetic or not), settings, splits."""
-    marker = root / "SYNTHETIC.json"
     return {
         "pta_ros": __version__,
         "torch": torch.__version__,
-        "synthetic": json.loads(marker.read_text()) if marker.exists() else False,
+        "synthetic": made_with(root) or False,
         "training": config.to_dict(),
         "splits": ready.splits,
         "rows": {name: len(rows) for name, rows in ready.rows.items()},

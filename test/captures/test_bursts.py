@@ -1,5 +1,8 @@
 """Packets become frames by count and by time; captures become bags."""
 
+import os
+import subprocess
+
 import numpy as np
 import pytest
 
@@ -126,3 +129,45 @@ def test_a_capture_that_makes_no_message_is_refused_and_leaves_nothing(write, tm
     assert "use --packets" in capsys.readouterr().err
     assert not (tmp_path / "bag").exists()
     assert main([*arguments, "--packets", "3"]) == 0
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk_is_one_line_and_leaves_nothing(write, tmp_path, capsys, storage):
+    pytest.importorskip("rosbags")
+    from pta_ros.cli.csi_to_bag import main
+
+    csis = [np.full((1, 3, 114), 5 + 5j, np.complex64)] * 400
+    (tmp_path / "a.dat").write_bytes(write.atheros(csis, micros=10_000))
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(small)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount here")
+    try:
+        arguments = [str(tmp_path / "a.dat"), str(small / "bag"), "--storage", storage]
+        assert main(arguments) == 1
+        assert list(small.iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"error: {small}/bag: ")
+    assert said.endswith("; expected a place to write with room for the bag")
+
+
+def test_what_ends_early_leaves_nothing_and_what_was_there_stays(write, tmp_path, capsys):
+    pytest.importorskip("rosbags")
+    from pta_ros.cli.csi_to_bag import main
+
+    csis = [np.full((1, 3, 114), 5 + 5j, np.complex64)] * 20
+    (tmp_path / "a.dat").write_bytes(write.atheros(csis, micros=10_000))
+    arguments = [str(tmp_path / "a.dat"), str(tmp_path / "bag")]
+    for options in (["--antennas", "9"], ["--topic", "wifi csi"]):
+        assert main([*arguments, *options]) == 1
+        assert not (tmp_path / "bag").exists()
+    assert len(capsys.readouterr().err.splitlines()) == 2
+    assert main(arguments) == 0
+    before = sorted(path.stat().st_size for path in (tmp_path / "bag").iterdir())
+    assert main(arguments) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert sorted(path.stat().st_size for path in (tmp_path / "bag").iterdir()) == before

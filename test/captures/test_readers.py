@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pta_ros.captures import atheros, esp32, intel, nexmon, picoscenes
-from pta_ros.captures.files import FORMATS, find_format
+from pta_ros.captures.files import FORMATS, find_format, packets
 from pta_ros.captures.packet import Clock32, Losses
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.sensors.tones import layout
@@ -126,3 +126,13 @@ def test_an_esp32_that_begins_at_the_centre_is_put_in_order(write):
     np.testing.assert_array_equal(packet.csi[carried], csi[carried])
     assert carried.sum() == 52
     assert packet.center_hz == 2.437e9
+
+
+def test_an_interrupt_in_a_reader_comes_out_as_it_is(write, tmp_path):
+    class Interrupted(Losses):
+        def add(self, *_):
+            raise KeyboardInterrupt
+
+    (tmp_path / "a.dat").write_bytes(write.intel([write.channel(1, 1, 3, 30)] * 4)[:-9])
+    with pytest.raises(KeyboardInterrupt):
+        list(packets(tmp_path / "a.dat", Interrupted()))

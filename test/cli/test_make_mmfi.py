@@ -11,8 +11,8 @@ import pytest
 from pta_ros.cli import trees
 from pta_ros.cli.make_mmfi import PRESETS, main
 from pta_ros.cli.trees import parse_numbers
+from pta_ros.datasets.clips import MARKER
 from pta_ros.errors import ConfigError
-from pta_ros.simulate.tree import MARKER
 
 SMALL = ["--subjects", "1", "--actions", "2", "--frames", "1", "--jobs", "1"]
 

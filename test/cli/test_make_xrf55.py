@@ -3,7 +3,7 @@ import json
 import pytest
 
 from pta_ros.cli.make_xrf55 import PRESETS, main
-from pta_ros.simulate.tree import MARKER
+from pta_ros.datasets.clips import MARKER
 
 SMALL = ["--subjects", "1", "--actions", "2", "--jobs", "1"]
 

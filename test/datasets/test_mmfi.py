@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,20 @@ def test_a_folder_without_clips_says_what_was_expected(tmp_path):
     (tmp_path / "S01").mkdir()
     with pytest.raises(DatasetError, match="E01/S01/A01"):
         MmfiTree(tmp_path)
+
+
+def test_a_synthetic_tree_of_the_first_format_is_refused_and_todays_is_read(root):
+    made = root / "SYNTHETIC.json"
+    for right in ({"format": 2}, {"world": "wide", "wide_format": 1}):
+        made.write_text(json.dumps({"synthetic": True, **right}))
+        assert MmfiTree(root).clips
+    made.write_text('{"synthetic": true, "format": 1, "seed": 0}')
+    with pytest.raises(DatasetError, match=r"format 1; expected 2, .* dB: make it again"):
+        MmfiTree(root)
+
+
+@pytest.mark.parametrize("text", ["{", "[2]", "\udcff"])
+def test_a_marker_that_says_nothing_is_named(root, text):
+    (root / "SYNTHETIC.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(DatasetError, match=r"SYNTHETIC\.json.*expected what the tree"):
+        MmfiTree(root)

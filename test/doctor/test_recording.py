@@ -158,3 +158,25 @@ def test_what_is_no_recording_is_one_line_and_two(tmp_path, capsys, kind):
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert str(path) in said.err
+
+
+def test_where_nothing_is_found_no_file_is_written(record, tmp_path, capsys):
+    from pta_ros.bags.messages import message
+
+    def text(n, now):
+        return message("std_msgs/msg/String", data="hello")
+
+    file = tmp_path / "robot.yaml"
+    assert evaluate_bag.main([str(record({"/chat": text})), "--doctor", "--yaml", str(file)]) == 1
+    said = capsys.readouterr().out
+    assert said.splitlines()[-1].startswith("no topic could feed a sensor")
+    assert "ros__parameters" not in said
+    assert not file.exists()
+
+
+def test_a_file_that_cannot_be_written_is_one_line(whole, tmp_path, capsys):
+    assert evaluate_bag.main([str(whole), "--doctor", "--yaml", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert (
+        said == f"error: {tmp_path}: Is a directory; expected a file to write the parameters to\n"
+    )

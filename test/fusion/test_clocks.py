@@ -5,97 +5,26 @@ import math
 import numpy as np
 import pytest
 
+from pta_ros.bench.clocks import BACK_S, CLOCKS, NAMES, SETTLE_S, T0, Run, told
 from pta_ros.clock import NS
 from pta_ros.frames import Frame, StreamState
 from pta_ros.fusion.clocks import SensorClock
 from pta_ros.fusion.config import StreamConfig, WindowConfig
-from pta_ros.fusion.pipeline import FusionPipeline, Prediction
 from pta_ros.fusion.streams import Stream
 from pta_ros.fusion.windows import WindowedPipeline
 from pta_ros.sensors import RfidSensor
 
 MS = 1_000_000
-T0 = 1_795_813_717_000_000_000
-NAMES = ("depth", "lidar", "csi")
-STEP_S, END_S = 0.1, 30.0
-
-#: What the wrong clock shows at `t` seconds, in seconds after T0.
-FAULTS = {
-    "right": lambda t: t,
-    "since boot": lambda t: t + 12.3 - T0 / NS,
-    "behind": lambda t: t - 2.0,
-    "ahead": lambda t: t + 2.0,
-    "slow by 100 ppm": lambda t: t - 3600 * 100e-6 - t * 100e-6,
-    "fast by 100 ppm": lambda t: t + 3600 * 100e-6 + t * 100e-6,
-    "slow by 200 ppm": lambda t: t - 1.0 - t * 200e-6,
-    "zero": lambda t: -T0 / NS,
-    "jumps ahead": lambda t: t + (5.0 if t > 12 else 0.0),
-    "jumps back": lambda t: t - (5.0 if t > 12 else 0.0),
-    "jumps ahead and back": lambda t: t + (3600.0 if 8 < t < 16 else 0.0),
-    "jumps back and ahead": lambda t: t - (0.7 if 8 < t < 16 else 0.0),
-    "one wild stamp": lambda t: t + (50.0 if 12.0 <= t < 12.1 else 0.0),
-}
-#: Times when a jump is settled: one back looks like messages that were held up, at first.
-UNSETTLED = {
-    "jumps back": [(12.0, 12.9)],
-    "jumps ahead and back": [(16.0, 16.9)],
-    "jumps back and ahead": [(8.0, 8.9)],
-}
-
-
-def told(sample):
-    return Prediction(
-        np.zeros((17, 3), np.float32),
-        np.ones(17, np.float32),
-        dict.fromkeys(sample.frames, 1 / len(sample.frames)),
-    )
-
-
-class Run:
-    """Three sensors at 10 Hz, `bad` with a clock of its own; what was true of its frames."""
-
-    def __init__(self, policy, clock, bad="lidar", jitter_s=0.03, way_s=0.0, end_s=END_S):
-        config = {name: StreamConfig() for name in NAMES}
-        config[bad] = StreamConfig(stamp_policy=policy)
-        self.pipeline = FusionPipeline({m: Stream(m, c) for m, c in config.items()}, told)
-        self.bad, self.errors_s, self.live, self.remarks = bad, {}, {}, {}
-        rng = np.random.default_rng(3)
-        events = []
-        for k in range(round(end_s / STEP_S)):
-            for n, name in enumerate(NAMES):
-                t = k * STEP_S + 0.003 * n
-                events.append((t + way_s + jitter_s * rng.random(), t, name))
-        for serial, (now, t, name) in enumerate(sorted(events)):
-            self._message(now, t, name, clock if name == bad else FAULTS["right"], serial)
-
-    def _message(self, now, t, name, clock, serial):
-        now_ns = T0 + round(now * NS)
-        stamp = T0 + round(clock(t) * NS) if clock(t) > -T0 / NS else 0
-        frame = Frame(name, stamp, np.array([serial], np.float32), now_ns)
-        self.pipeline.push(frame, now_ns)
-        if name != self.bad:
-            return
-        stream = self.pipeline.streams[name]
-        self.live[t] = stream.status(now_ns).state is StreamState.LIVE
-        self.remarks[t] = stream.status(now_ns).remark
-        newest = stream.newest_ns(now_ns)
-        if newest is not None:
-            self.errors_s[t] = (newest - T0) / NS - t
-        self.end_ns = now_ns
-
-    def status(self, name=None):
-        statuses = self.pipeline.statuses(self.end_ns)
-        return next(s for s in statuses if s.modality == (name or self.bad))
 
 
 def settled(name, t):
-    return not any(begin <= t < end for begin, end in UNSETTLED.get(name, []))
+    return not BACK_S.get(name, math.inf) <= t < BACK_S.get(name, math.inf) + SETTLE_S
 
 
 @pytest.mark.parametrize("bad", NAMES)
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", CLOCKS)
 def test_align_keeps_every_clock_live_and_in_sync(name, bad):
-    run = Run("align", FAULTS[name], bad)
+    run = Run("align", CLOCKS[name], bad)
     assert all(run.live[t] for t in run.live if settled(name, t))
     errors = [abs(e) for t, e in run.errors_s.items() if settled(name, t)]
     assert len(errors) > 280
@@ -106,13 +35,13 @@ def test_align_keeps_every_clock_live_and_in_sync(name, bad):
 @pytest.mark.parametrize("way_s", [0.0, 0.01, 0.02])
 def test_align_knows_ways_of_up_to_twenty_milliseconds(way_s):
     for name in ("since boot", "behind", "ahead"):
-        run = Run("align", FAULTS[name], way_s=way_s, jitter_s=0.01)
+        run = Run("align", CLOCKS[name], way_s=way_s, jitter_s=0.01)
         assert max(map(abs, run.errors_s.values())) <= 0.020
 
 
 def test_align_leaves_a_sensor_in_sync_as_it_is():
-    aligned = Run("align", FAULTS["right"], jitter_s=0.01)
-    plain = Run("stamp", FAULTS["right"], jitter_s=0.01)
+    aligned = Run("align", CLOCKS["right"], jitter_s=0.01)
+    plain = Run("stamp", CLOCKS["right"], jitter_s=0.01)
     assert aligned.errors_s == plain.errors_s
     assert aligned.status() == plain.status()
     assert aligned.status().restamped == 0
@@ -120,35 +49,35 @@ def test_align_leaves_a_sensor_in_sync_as_it_is():
 
 @pytest.mark.parametrize("name", ["since boot", "behind", "ahead", "zero", "jumps back"])
 def test_a_wrong_clock_names_the_settings_that_cure_it(name):
-    run = Run("stamp", FAULTS[name])
+    run = Run("stamp", CLOCKS[name])
     status = run.status()
     said = status.reason or status.remark
     assert "set lidar.stamp_policy to align, or receive" in said
     assert (status.state is StreamState.LIVE) == (name in ("ahead", "zero"))
     for policy in ("align", "receive"):
-        cured = Run(policy, FAULTS[name]).status()
+        cured = Run(policy, CLOCKS[name]).status()
         assert (cured.state, cured.reason, cured.remark) == (StreamState.LIVE, "", "")
         assert cured.restamped > 150
 
 
 def test_the_offset_is_told_in_words_and_as_a_number():
-    boot = Run("stamp", FAULTS["since boot"]).status()
+    boot = Run("stamp", CLOCKS["since boot"]).status()
     assert boot.reason == (
         "its clock is 1795813704.7 s behind (stamps since boot?): "
         "set lidar.stamp_policy to align, or receive"
     )
     assert boot.behind_s == pytest.approx(T0 / NS - 12.3, abs=0.01)
-    ahead = Run("stamp", FAULTS["ahead"]).status()
+    ahead = Run("stamp", CLOCKS["ahead"]).status()
     assert ahead.behind_s == pytest.approx(-2.0, abs=0.005)
     assert ahead.remark.startswith("stamps lie 1.9")
-    assert math.isnan(Run("stamp", FAULTS["zero"]).status().behind_s)
+    assert math.isnan(Run("stamp", CLOCKS["zero"]).status().behind_s)
     slow = Run("stamp", lambda t: t - 0.5).status()
     assert slow.reason.startswith("stamps are 0.50 s old when they come; a slow link, or its clock")
 
 
 def test_reject_refuses_what_stamp_restamps():
     for name, why in (("ahead", "in the future"), ("zero", "stamps are zero")):
-        kept, refused = Run("stamp", FAULTS[name]).status(), Run("reject", FAULTS[name]).status()
+        kept, refused = Run("stamp", CLOCKS[name]).status(), Run("reject", CLOCKS[name]).status()
         assert (kept.state, kept.restamped) == (StreamState.LIVE, kept.received)
         assert (refused.state, refused.restamped) == (StreamState.MISSING, 0)
         assert refused.dropped == refused.received
@@ -163,7 +92,7 @@ def test_receive_takes_the_time_of_receipt_always():
 
 
 def test_a_remark_goes_when_the_stamps_are_right_again():
-    run = Run("stamp", FAULTS["jumps ahead and back"])
+    run = Run("stamp", CLOCKS["jumps ahead and back"])
     assert run.status().remark == ""
     assert any(run.remarks[t] for t in run.remarks if 8 < t < 16)
     assert 60 < run.status().restamped < 100
@@ -205,13 +134,13 @@ def test_packets_are_placed_by_the_same_rule(name):
     }
     streams = {m: Stream(m, c) for m, c in config.items()}
     sensors = dict.fromkeys(streams, sensor)
-    pipeline = WindowedPipeline(streams, lambda s: told(s), sensors, WindowConfig())
+    pipeline = WindowedPipeline(streams, told, sensors, WindowConfig())
     rng, used = np.random.default_rng(0), []
     for k in range(200):
         t = k / 10 + 0.05
         now_ns = T0 + round((t + 0.01 * rng.random()) * NS)
         for m in streams:
-            stamp = t if m == "good" else FAULTS[name](t)
+            stamp = t if m == "good" else CLOCKS[name](t)
             array = rng.normal(0, 1, (1, 3)).astype(np.float32)
             pipeline.push(Frame(m, T0 + round(stamp * NS), array), now_ns)
         if pipeline.pending(now_ns) and (estimate := pipeline.step(now_ns)):

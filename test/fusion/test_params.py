@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pta_ros.captures.params import CsiParams
 from pta_ros.errors import ConfigError
 from pta_ros.fusion.config import StreamConfig, StreamParams
 from pta_ros.fusion.params import (
@@ -30,7 +31,7 @@ DEFAULTS = {spec.name: spec.default for spec in fusion_specs()}
 
 
 def test_every_default_is_legal_and_every_number_has_a_range():
-    for spec in (*fusion_specs(), *specs(SensorParams)):
+    for spec in (*fusion_specs(), *specs(SensorParams), *specs(CsiParams)):
         assert spec.problem(spec.default) == ""
         assert spec.description
         if type(spec.default) in (int, float):
@@ -142,8 +143,9 @@ def test_shipped_yaml_is_the_defaults(params_doc, sensor_set):
 def test_documented_table_is_the_dataclasses(params_doc):
     text = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
     assert text == params_doc.as_markdown(), "run python docs/params_doc.py"
-    for spec in (*specs(FusionParams), *specs(StreamParams), *specs(SensorParams)):
-        assert f"| `{spec.name}` |" in text
+    for group in (FusionParams, StreamParams, SensorParams, CsiParams):
+        for spec in specs(group):
+            assert f"| `{spec.name}` |" in text
 
 
 def test_a_sets_defaults_follow_from_its_sensors():

@@ -81,3 +81,12 @@ def test_a_live_robot(robot, executor, tmp_path, capsys):
     given = yaml.safe_load(file.read_text())["/**/fusion"]["ros__parameters"]
     assert {m: values["topic"] for m, values in given.items()} == robot
     assert read_params(file)[1]["csi"].source == robot["csi"]
+
+
+@pytest.mark.parametrize("seconds", ["-1", "0", "nan", "1e9"])
+def test_a_time_that_cannot_be_is_refused(ros, seconds):
+    from pta_ros.errors import ConfigError
+    from pta_ros.nodes.doctor import Doctor
+
+    with pytest.raises(ConfigError, match=r"--seconds .*expected 1 to 3600"):
+        Doctor(["--seconds", seconds])

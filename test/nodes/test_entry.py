@@ -95,13 +95,15 @@ class Program:
     def _on_timer(self):
         {timer}
 
-sys.exit(entry.run(Program))
+sys.exit(entry.run(Program, {interrupted}))
 """
 
 
-def start(init="pass", timer="pass"):
+def start(init="pass", timer="pass", interrupted=0):
     pytest.importorskip("rclpy")
-    return run_python(textwrap.dedent(PROGRAM).format(init=init, timer=timer))
+    return run_python(
+        textwrap.dedent(PROGRAM).format(init=init, timer=timer, interrupted=interrupted)
+    )
 
 
 def run_python(code):
@@ -112,13 +114,14 @@ def run_python(code):
 
 
 @pytest.mark.ros
+@pytest.mark.parametrize("code", [0, 130])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_with_success(number):
-    process = start(timer="print('spins', flush=True)")
+def test_a_signal_ends_it_with_the_status_for_it(number, code):
+    process = start(timer="print('spins', flush=True)", interrupted=code)
     assert process.stdout.readline() == "spins\n"
     process.send_signal(number)
     out, err = process.communicate(timeout=NEVER_S)
-    assert (process.returncode, err) == (0, "")
+    assert (process.returncode, err) == (code, "")
     assert out.endswith("closed\n")
 
 

@@ -64,8 +64,11 @@ def test_a_broken_message_is_right_or_a_decode_error(data, csi_message, channel)
 
 
 def test_decode_refuses_another_antenna_count(csi_message, channel):
-    with pytest.raises(DecodeError, match=r"\(2, 114, 10\).*\(3, 114, 10\)"):
+    with pytest.raises(DecodeError, match=r"2 antennas.*\(2, 114, 10\).*expected 3.*antennas: 2$"):
         SENSOR.decode(csi_message(channel[:2]), "wifi/csi")
+    four = np.concatenate([channel, channel[:1]])
+    with pytest.raises(DecodeError, match=r"4 antennas.*antennas: 4, or choose 3 .*csi_node"):
+        SENSOR.decode(csi_message(four), "wifi/csi")
 
 
 @settings(max_examples=50)

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import scipy.io
 
+from pta_ros.datasets.clips import MARKER
 from pta_ros.errors import DatasetError
 from pta_ros.simulate.recording import Recording
-from pta_ros.simulate.tree import MARKER, prepare, write_tree
+from pta_ros.simulate.tree import prepare, write_tree
 from pta_ros.simulate.writer import TreePlan, spread_step, write_clip
 
 PLAN = TreePlan(seed=5, subjects=(11,), actions=(3,), frames=2, step=7)

@@ -6,6 +6,7 @@ import torch
 
 from pta_ros.checkpoint import load
 from pta_ros.cli import make_mmfi, train_pta
+from pta_ros.datasets.mmfi import MmfiTree
 from pta_ros.datasets.people import VISIBLE, people_set
 from pta_ros.datasets.wide import Clip, clips_of
 from pta_ros.errors import CheckpointError, DatasetError
@@ -13,7 +14,7 @@ from pta_ros.fusion.people import PeopleEstimator
 from pta_ros.model.finder import Found
 from pta_ros.people import birdseye
 from pta_ros.people.centred import NOTHING, OUTSIDE, PATCH, RETURN, trunk
-from pta_ros.training import augment_centred
+from pta_ros.training import augment_centred, find
 from pta_ros.training.find import find_loss
 from pta_ros.training.find import load as load_frames
 
@@ -52,14 +53,31 @@ def test_everybody_in_sight_has_a_row(tree, data):
 
 def test_a_frame_s_people_lie_on_filled_voxels(data):
     rows = np.arange(len(data.voxels))
-    grid, centres, visible = load_frames(data, rows)
-    flat = grid.sum(dim=1)
-    for own, people, seen in zip(flat, centres, visible, strict=True):
+    frames = load_frames(data, rows)
+    flat = frames.grid().sum(dim=1)
+    for own, people, seen in zip(flat, frames.centres, frames.visible, strict=True):
         for person in people[seen.any(dim=1)].numpy():
             cell = birdseye.cell_of(person[:2].astype(np.float64)).astype(int)
             if (cell >= 6).all() and (cell < birdseye.SIZE - 6).all():
                 around = own[cell[0] - 6 : cell[0] + 7, cell[1] - 6 : cell[1] + 7]
                 assert float(around.sum()) > 0
+
+
+def test_changed_frames_keep_their_people_on_their_voxels(data):
+    torch.manual_seed(0)
+    frames = load_frames(data, np.repeat(np.arange(len(data.voxels)), 3))
+    other = find.changed(frames)
+    assert (other.grid() != frames.grid()).any()
+    checked = 0
+    flat = other.grid().sum(dim=1)
+    for own, people, seen in zip(flat, other.centres, other.visible, strict=True):
+        for person in people[seen.any(dim=1)].numpy():
+            cell = birdseye.cell_of(person[:2].astype(np.float64)).astype(int)
+            if (cell >= 6).all() and (cell < birdseye.SIZE - 6).all():
+                checked += 1
+                around = own[cell[0] - 6 : cell[0] + 7, cell[1] - 6 : cell[1] + 7]
+                assert float(around.sum()) > 0
+    assert checked
 
 
 def patch_at(row, column, depth=0.2):
@@ -149,3 +167,8 @@ def test_a_run_gives_a_model_that_finds_people(tree, tmp_path, capsys):
 def test_a_tree_of_another_kind_is_named(synthetic_tree, tmp_path):
     with pytest.raises(DatasetError, match="make_mmfi --preset wide"):
         people_set(synthetic_tree, tmp_path)
+
+
+def test_a_wide_tree_is_no_mmfi_tree(tree):
+    with pytest.raises(DatasetError, match=r"wide world.*people_lite"):
+        MmfiTree(tree)

@@ -305,8 +305,8 @@ def limit_kept(replays: Sequence[Measured]) -> str:
 def numbers_note(replays: Sequence[Measured]) -> str:
     """What the columns of all numbers mean, as far as they are there."""
     note = "Messages: lost on the way (estimated from gaps), corrupt (failed their checks), dropped"
-    note += " (late, double, superseded), restamped (another stamp than their own: stamp_policy)."
-    note += " Latency: all stages of an estimate."
+    note += " (late, double, superseded, nobody in them), restamped (another stamp than their own:"
+    note += " stamp_policy). Latency: all stages of an estimate."
     limited = next((seen for seen in replays if seen.kept is not None), None)
     if limited:
         points = limited.gain_points is not None

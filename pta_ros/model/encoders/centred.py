@@ -28,7 +28,7 @@ class DepthEncoder(nn.Module):
         super().__init__()
         self.fine = nn.Sequential(_stage(5, 32), _stage(32, _FINE), Residual(_FINE))
         self.middle = nn.Sequential(_stage(_FINE, 128), Residual(128), Residual(128))
-        self.coarse = nn.Sequential(_stage(128, 192), Residual(192), Residual(192))
+        self.coarse = nn.Sequential(_stage(128, 192), Residual(192))
         self.from_middle = nn.Conv2d(128, _FINE, 1)
         self.from_coarse = nn.Conv2d(192, _FINE, 1)
         self.merge = nn.Sequential(

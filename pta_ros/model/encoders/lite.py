@@ -101,7 +101,7 @@ class LidarEncoder(nn.Module):
         batch = torch.arange(len(points), device=points.device)[:, None, None]
         group = points[batch, nearest]  # (B, centres, neighbours, 3)
         own = centres[:, :, None].expand_as(group)
-        local = self.local(torch.cat([(group - own) * 5.0, own], dim=-1)).amax(dim=2)
+        local = self.local(torch.cat([(group - own) * 5.0, own], dim=-1)).max(dim=2).values
         context = self.attend(local)
         queries = self.queries.expand(len(points), -1, -1)
         tokens: Tensor = self.norm(self.pool(queries, context, context, need_weights=False)[0])
