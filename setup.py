@@ -26,6 +26,8 @@ TOOLS = (
     "import_xfi",
     "evaluate_pta",
     "evaluate_bag",
+    "evaluate_frames",
+    "evaluate_geometry",
     "bench_bag",
     "bench_heads",
     "bench_cameras",

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pta_ros.errors import ConfigError
 
-#: The default model of each set of sensors (the fusion node's parameter `sensor_set`).
-DEFAULT_MODELS = {"mmfi": "mmfi_lite", "xrf55": "xrf55_lite"}
+#: The default model of each set of sensors (the fusion node's parameter `sensor_set`), and of
+#: people anywhere.
+DEFAULT_MODELS = {"mmfi": "mmfi_lite", "xrf55": "xrf55_lite", "people": "people_lite"}
 #: Packages that every node and tool needs: rosdep has no key for the first two.
 _NEEDED = ("fpsample", "safetensors", "cv2", "numpy", "scipy", "yaml")
 _MESSAGES = ("pta", "sensor", "std", "geometry", "diagnostic", "visualization", "rosgraph")

@@ -35,6 +35,8 @@ ORDER = (
     "evaluation/replay",
     "evaluation/report",
     "evaluation/compare",
+    "evaluation/frames",
+    "evaluation/geometry",
     "demo",
     "bench",
     "cli",

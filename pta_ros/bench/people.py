@@ -91,7 +91,7 @@ def bench_people(repeats: int = 50, threads: int = 2, precision: str = "float32"
     if repeats < 1:
         raise ConfigError(f"{repeats} repeats; expected 1 or more")
     torch.set_num_threads(threads)
-    people = PeopleEstimator(_untrained(), SearchConfig(apart_m=0.05))
+    people = PeopleEstimator(_untrained(), SearchConfig(apart_m=0.05, presence=0.0))
     people.quicken(precision)
     live, intakes = LivePeople(people), _intakes()
     seen = hall(_PLACES, draw_room(np.random.default_rng(5))).at(0.0, np.random.default_rng(1))
@@ -108,7 +108,7 @@ def bench_people(repeats: int = 50, threads: int = 2, precision: str = "float32"
         ms[_FIND].append(_timed(partial(live.find, Sample(0, frames)))[1])
         readings = Readings(**{m: frame.reading for m, frame in frames.items()})
         for count in COUNTS:
-            look = partial(people.look, centres[:count], [1.0] * count, readings)
+            look = partial(people.look, centres[:count], readings)
             look_ms[count].append(_timed(look)[1])
     return PeopleTimes(
         {name: values[2:] for name, values in ms.items()},

@@ -33,9 +33,14 @@ _SHAPES = {"depth": centred.PATCH_SHAPE, "lidar": centred.CLOUD_SHAPE}
 
 @dataclass(frozen=True)
 class SearchConfig(Group):
-    """Who counts as found: `presence` is the least probability, `apart_m` the least distance of two
-    people, `most` how many are looked at, the likeliest first."""
+    """Who counts as found.
 
+    The grid's candidates of at least the probability `candidate`, at most the `most` likeliest, are
+    looked at; `presence` is the least probability after the look; `apart_m` is the least distance
+    of two people.
+    """
+
+    candidate: float = param(0.15, low=0.0, high=1.0)
     presence: float = param(0.5, low=0.0, high=1.0)
     apart_m: float = param(0.3, low=0.05, high=5.0)
     most: int = param(8, low=1, high=100)
@@ -95,36 +100,39 @@ class PeopleEstimator:
     @torch.inference_mode()
     def __call__(self, readings: Readings) -> tuple[Person, ...]:
         """Everybody that the sensors show, likeliest first."""
-        return self.look(*self.find(birdseye.grid(readings)), readings)
+        return self.look(self.find(birdseye.grid(readings)), readings)
 
     @torch.inference_mode()
-    def find(self, grid: Float32) -> tuple[Array, list[float]]:
-        """Candidates in the grid of birdseye: places (P, 3) in the level frame, probabilities."""
+    def find(self, grid: Float32) -> Array:
+        """Candidates in the grid of birdseye: places (P, 3) in the level frame."""
         found = self._finder(torch.from_numpy(grid)[None].to(self.device))
         found = Found(*(part.cpu() for part in found))  # traced, it is a plain tuple
         apart = self.search.apart_m / birdseye.CELL_M
-        peak = peaks(found, self.search.presence, self.search.most, apart)[0]
+        peak = peaks(found, self.search.candidate, self.search.most, apart)[0]
         places = birdseye.place_of(peak.cell.numpy().astype(np.float64))
-        return np.column_stack([places, peak.height.numpy()]), peak.probability.tolist()
+        return np.column_stack([places, peak.height.numpy()])
 
     @torch.inference_mode()
-    def look(self, places: Array, presence: list[float], readings: Readings) -> tuple[Person, ...]:
-        """Those candidates of whom some sensor shows enough, each once."""
-        centres, inputs, available, kept = self._centred(places, readings)
+    def look(self, places: Array, readings: Readings) -> tuple[Person, ...]:
+        """Who of the candidates at `places` (P, 3) is there, each once, likeliest first."""
+        centres, inputs, available = self._centred(places, readings)
         if not centres:
             return ()
         out = self._run(inputs, available)
-        joints_m, log_std, weights = (
+        joints_m, log_std, weights, presence = (
             part.float().cpu().numpy().astype(np.float64)
-            for part in (out.joints, out.log_std, out.weights)
+            for part in (out.joints, out.log_std, out.weights, out.logits[:, 0].sigmoid())
         )
         people = []
-        for row, centre in enumerate(centres):
+        for row in np.argsort(-presence, kind="stable"):
+            if presence[row] < self.search.presence:
+                break
+            centre = centres[row]
             joints = centre.to_level(joints_m[row])
             shares = dict(zip(self.modalities, weights[row].tolist(), strict=True))
             deviation = np.exp(log_std[row])
             people.append(
-                Person(presence[kept[row]], centred.trunk(joints), joints, deviation, shares)
+                Person(float(presence[row]), centred.trunk(joints), joints, deviation, shares)
             )
         return _each_once(people, self.search.apart_m)
 
@@ -137,10 +145,10 @@ class PeopleEstimator:
 
     def _centred(
         self, places: Array, readings: Readings
-    ) -> tuple[list[centred.Centre], dict[str, torch.Tensor], dict[str, torch.Tensor], list[int]]:
+    ) -> tuple[list[centred.Centre], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         """Centred inputs of those candidates of whom some sensor shows enough."""
-        centres, rows, kept = [], [], []
-        for number, place in enumerate(places):
+        centres, rows = [], []
+        for place in places:
             centre = centred.centre_at(place, readings)
             row = {
                 "depth": readings.depth and centred.depth_patch(readings.depth, centre),
@@ -149,14 +157,13 @@ class PeopleEstimator:
             if any(row[modality] is not None for modality in self.modalities):
                 centres.append(centre)
                 rows.append(row)
-                kept.append(number)
         inputs, available = {}, {}
         for modality in self.modalities:
             shape, own = _SHAPES[modality], [row[modality] for row in rows]
             available[modality] = torch.tensor([reading is not None for reading in own])
             filled = [np.zeros(shape, np.float32) if r is None else r for r in own]
             inputs[modality] = torch.from_numpy(np.array(filled, np.float32).reshape(-1, *shape))
-        return centres, inputs, available, kept
+        return centres, inputs, available
 
 
 class LivePeople:
@@ -202,15 +209,15 @@ class LivePeople:
     def __call__(self, sample: Sample) -> Prediction:
         """Everybody at one instant, the nearest to the level frame's origin first."""
         begun = perf_counter()
-        candidates = self.find(sample)
+        places = self.find(sample)
         found = perf_counter()
         readings = Readings(**{m: frame.reading for m, frame in sample.frames.items()})
-        seen = self.people.look(*candidates, readings)
+        seen = self.people.look(places, readings)
         people = tuple(sorted(seen, key=lambda person: float(np.hypot(*person.centre[:2]))))
         timings = {"encode": 1e3 * (found - begun), "model": 1e3 * (perf_counter() - found)}
         return _prediction(people, tuple(sample.frames), timings)
 
-    def find(self, sample: Sample) -> tuple[Array, list[float]]:
+    def find(self, sample: Sample) -> Array:
         """Candidates of a sample, as of PeopleEstimator.find."""
         for modality, slabs in self._slabs.items():
             if modality in sample.frames:

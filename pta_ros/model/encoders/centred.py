@@ -54,15 +54,15 @@ class DepthEncoder(nn.Module):
         up = nn.functional.interpolate(self.from_coarse(coarse), scale_factor=2.0)
         up = nn.functional.interpolate(up + self.from_middle(middle), scale_factor=2.0)
         features = self.merge(fine + up)
-        # From here on in full precision: a place in the patch has more digits than bfloat16.
+        # A place in the patch has more digits than bfloat16: full precision from here on.
         where = self.look(features).float().flatten(2).softmax(dim=-1)  # (B, 17, 576)
-        features = features.float()
+        tokens = where @ features.float().flatten(2).transpose(1, 2)  # (B, 17, _FINE)
         seen = nn.functional.avg_pool2d(torch.cat([depth, found], dim=1), 4).flatten(2)
         spots = nn.functional.avg_pool2d(self.grid[None], 4).flatten(2).expand(x.shape[0], -1, -1)
-        values = torch.cat([features.flatten(2), spots.to(features), seen.to(features)], dim=1)
-        tokens = where @ values.transpose(1, 2)  # (B, 17, _FINE + 4)
-        mass = tokens[..., -1:].clamp(min=0.05)
-        tokens = torch.cat([tokens[..., :-2], tokens[..., -2:-1] / mass, tokens[..., -1:]], dim=-1)
+        spot = (where[:, :, None] * torch.cat([spots, seen], dim=1)[:, None]).sum(dim=-1)
+        mass = spot[..., 3:].clamp(min=0.05)
+        spot = torch.cat([spot[..., :2], spot[..., 2:3] / mass, spot[..., 3:]], dim=-1)
+        tokens = torch.cat([tokens.float(), spot], dim=-1)
         whole = self.whole(coarse.mean(dim=(2, 3)).float())[:, None].expand(-1, JOINTS, -1)
         out: Tensor = self.token(torch.cat([tokens, whole], dim=-1))
         return out

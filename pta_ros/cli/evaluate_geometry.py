@@ -1,0 +1,66 @@
+"""`evaluate_geometry`: where a model of people holds, on the wide world's synthetic test split."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from pta_ros.cli import check_tree, run, write_json
+from pta_ros.errors import ConfigError
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser("evaluate_geometry", description=__doc__)
+    parser.add_argument(
+        "data", type=Path, nargs="?", default=Path("data/wide"),
+        help="tree of make_mmfi --preset wide (default: data/wide)",
+    )  # fmt: skip
+    parser.add_argument("--model", default="", help="model folder (default: models/people_lite)")
+    parser.add_argument("--scenes", type=int, metavar="N", help="only the first N test scenes")
+    parser.add_argument("--docs", type=Path, metavar="FOLDER", help="write FOLDER/geometry.md")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
+    return parser.parse_args(arguments)
+
+
+def _main(arguments: list[str] | None) -> int:
+    options = parse(arguments)
+    check_tree(options.data)
+    if options.scenes is not None and options.scenes < 1:
+        raise ConfigError(f"--scenes {options.scenes}: expected 1 or more")
+    from pta_ros.evaluation.geometry.collect import collect
+    from pta_ros.evaluation.geometry.page import Context, page, tables
+    from pta_ros.fusion.people import PeopleEstimator
+    from pta_ros.home import model_folder
+
+    estimator = PeopleEstimator.load(model_folder(options.model, "people"))
+    people, frames = collect(options.data, estimator, options.scenes, _progress)
+    found = tables(people, frames)
+    given = sys.argv[1:] if arguments is None else arguments
+    scenes = len({frame.setting.scene for frame in frames})
+    context = Context(shlex.join(["evaluate_geometry", *given]), estimator.source.name, scenes)
+    text = page(found, context)
+    print(text)
+    write_json(options.json, found)
+    if options.docs:
+        options.docs.mkdir(parents=True, exist_ok=True)
+        (options.docs / "geometry.md").write_text(text, encoding="utf-8")
+        print(f"written: {options.docs / 'geometry.md'}")
+    return 0
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stderr.isatty() or done % 50 == 0:
+        end = "\r" if sys.stderr.isatty() and done < total else "\n"
+        print(f"{done}/{total} scenes", end=end, file=sys.stderr, flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Console script; returns the exit code."""
+    return run(lambda: _main(arguments))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

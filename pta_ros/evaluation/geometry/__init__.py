@@ -1,0 +1,1 @@
+"""Where a model of people holds: its error over lens, height, pitch, distance, heading and more."""

@@ -1,0 +1,125 @@
+"""Rows from a wide tree, their figures against what was put in, and the page of one command."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("open3d")
+
+from pta_ros import checkpoint
+from pta_ros.cli import evaluate_geometry, make_mmfi
+from pta_ros.datasets.wide import Clip, clips_of
+from pta_ros.evaluation.geometry import figures
+from pta_ros.evaluation.geometry.collect import SENSORS, collect, match
+from pta_ros.evaluation.geometry.page import Context, page, tables
+from pta_ros.fusion.people import PeopleEstimator, Person
+from pta_ros.people.centred import trunk
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    root = tmp_path_factory.mktemp("wide") / "tree"
+    options = ["--preset", "wide", "--scenes", "0,0,8", "--frames", "1", "--jobs", "1"]
+    assert make_mmfi.main([str(root), *options]) == 0
+    return root
+
+
+def person(joints, deviation=0.05):
+    return Person(0.9, trunk(joints), joints, np.full(17, deviation), {})
+
+
+class Oracle(PeopleEstimator):
+    """Says where everybody is, 30 mm too far left, and somebody where nobody is when plain."""
+
+    def __call__(self, readings):
+        sensor = readings.depth or readings.lidar
+        people = self.known[tuple(sensor.place)]
+        near = [person(joints + np.array([0.0, 0.03, 0.0])) for joints in people]
+        ghost = person(np.full((17, 3), 7.5))
+        return tuple(near) if self.refine else (*near, ghost)
+
+
+@pytest.fixture(scope="module")
+def rows(tree, untrained):
+    Oracle.known = {}
+    for folder in clips_of(tree, "test"):
+        clip = Clip.open(folder)
+        readings = clip.readings(0)
+        for one in (readings.depth, readings.lidar):
+            Oracle.known[tuple(one.place)] = clip.people[0].astype(float)
+    oracle = Oracle(checkpoint.load(untrained))
+    return collect(tree, oracle, None, lambda done, total: None)
+
+
+def test_every_visible_person_has_a_row_for_each_set_and_way(tree, rows):
+    people, frames = rows
+    assert len(frames) == 8 * len(SENSORS) * 2
+    counts = [Clip.open(folder).counts[0] for folder in clips_of(tree, "test")]
+    seen = sum(int((c[0] >= 150).sum()) for c in counts)
+    assert sum(row.sensors == "depth" and row.refined for row in people) == seen > 3
+    assert {row.setting.people for row in people} >= {1}
+
+
+def test_errors_coverage_and_presence_are_what_was_put_in(rows):
+    people, frames = rows
+    found = tables(people, frames)
+    for sensors in SENSORS:
+        one = found["overall"][sensors]["refined"]
+        assert one["found"] == 1.0
+        assert one["in_sight_mm"] == pytest.approx(30.0, abs=0.01)
+        assert one["all_coverage_1"] == 1.0
+        presence = found["presence"][sensors]
+        assert presence["false_per_other_frame"] == 0.0
+        assert all(presence[f"right_of_{n}"] in (1.0, None) for n in range(4))
+    plain = [frame for frame in frames if not frame.refined]
+    assert figures.of_presence([], plain)["false_per_other_frame"] == 1.0
+
+
+def test_groups_of_an_attribute_make_up_the_whole(rows):
+    people = [row for row in rows[0] if row.refined and row.sensors == "depth + LiDAR"]
+    for attribute in figures.ATTRIBUTES:
+        groups = figures.of_attribute(people, attribute)
+        assert sum(one["people"] for one in groups.values()) == len(people)
+
+
+def test_who_is_not_found_has_no_error():
+    assert figures.of_people([]) == {"people": 0, "found": None}
+    nobody = match(np.zeros((1, 17, 3)), (person(np.full((17, 3), 0.25)),))
+    assert nobody == {}  # 0.35 m away
+    truth = np.stack([np.zeros((17, 3)), np.full((17, 3), 0.2)])
+    pairs = match(truth, (person(truth[1]), person(truth[0])))
+    assert pairs[0].centre[0] == 0.0
+    assert pairs[1].centre[0] == pytest.approx(0.2)
+
+
+def test_bins_have_names_and_open_ends():
+    assert list(figures.between((0.0, 1.0, 2.0, 9.0), "m")) == [
+        "below 1 m", "1 to 2 m", "above 2 m"
+    ]  # fmt: skip
+
+
+def test_the_page_has_a_table_for_each_attribute(rows):
+    text = page(tables(*rows), Context("evaluate_geometry x", "people_lite", 8))
+    for attribute in figures.ATTRIBUTES:
+        assert f"## By {attribute}\n" in text
+    assert "synthetic: 8 scenes" in text
+    assert "nan" not in text
+
+
+def test_the_command_writes_page_and_figures(tree, untrained, tmp_path, capsys):
+    options = ["--model", str(untrained), "--scenes", "2", "--docs", str(tmp_path / "docs")]
+    file = tmp_path / "g.json"
+    assert evaluate_geometry.main([str(tree), *options, "--json", str(file)]) == 0
+    text = (tmp_path / "docs" / "geometry.md").read_text()
+    assert text in capsys.readouterr().out
+    assert set(json.loads(file.read_text())["overall"]) == set(SENSORS)
+
+
+def test_no_test_split_and_no_scenes_are_one_line(tree, untrained, tmp_path, capsys):
+    (tmp_path / "E01").mkdir()
+    assert evaluate_geometry.main([str(tmp_path), "--model", str(untrained)]) == 1
+    assert "no clips for test" in capsys.readouterr().err
+    assert evaluate_geometry.main([str(tree), "--scenes", "0"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
