@@ -44,11 +44,14 @@ def people_model(tmp_path_factory):
         finder.fine[0].weight[0, 7:10] = 0.3
         finder.fine[0].weight[0, birdseye.SLABS + 7 : birdseye.SLABS + 10] = 0.06
         finder.last[0].weight[0, 0] = 1.0  # the sum over neighbours
-        finder.out.weight[0, 0] = 0.8
-        finder.out.bias.copy_(torch.tensor([-1.5, 0.0, 0.0, 1.1]))
+        finder.out.weight[0, 0] = 3.2
+        finder.out.bias.copy_(torch.tensor([-14.0, 0.0, 0.0, 1.1]))
     folder = tmp_path_factory.mktemp("models") / "people"
     sensors = {m: SENSORS[m]() for m in config.modalities}
-    checkpoint.save(folder, PTA(config), sensors, {}, {"note": "for tests"}, finder)
+    model = PTA(config)
+    model.head.start_at(torch.zeros(17, 3))  # everybody is where the search says
+    torch.nn.init.constant_(model.head.presence.bias, 9.0)  # it believes every candidate
+    checkpoint.save(folder, model, sensors, {}, {"note": "for tests"}, finder)
     return folder
 
 

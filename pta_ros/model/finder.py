@@ -76,12 +76,13 @@ def peaks(found: Found, least: float, most: int, apart: float) -> list[Peak]:
 
     Of two that are nearer than `apart` (cells of the grid) the better one stays.
     """
-    heat = found.logit.sigmoid()
+    heat = found.logit  # probabilities near 1 would be equal
     top = nn.functional.max_pool2d(heat[:, None], 3, 1, 1)[:, 0]
-    candidates = torch.where(heat == top, heat, torch.zeros_like(heat))
+    candidates = torch.where(heat == top, heat, -torch.inf)
     out = []
     for frame, own in enumerate(candidates):
-        value, index = own.flatten().topk(min(4 * most, own.numel()))
+        logit, index = own.flatten().topk(min(4 * most, own.numel()))
+        value = logit.sigmoid()
         index = index[value >= least]
         row, column = index // own.shape[1], index % own.shape[1]
         offset = found.offset[frame, :, row, column].T
