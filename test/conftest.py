@@ -34,8 +34,10 @@ def people_model(tmp_path_factory):
         modalities=("depth", "lidar"), encoders="centred", channels=32, tokens=17, dim=32,
         latent=16, gate=False,
     )  # fmt: skip
-    finder = Finder(birdseye.CHANNELS).eval()
+    finder, model = Finder(birdseye.CHANNELS).eval(), PTA(config)
     with torch.no_grad():
+        model.head.position.weight.mul_(0.1)  # poses near the centre
+        model.head.position.bias.zero_()
         for name, values in finder.named_parameters():
             if name != "out.bias" and ".1." not in name:  # norms stay as they are
                 values.zero_()
@@ -48,7 +50,7 @@ def people_model(tmp_path_factory):
         finder.out.bias.copy_(torch.tensor([-1.5, 0.0, 0.0, 1.1]))
     folder = tmp_path_factory.mktemp("models") / "people"
     sensors = {m: SENSORS[m]() for m in config.modalities}
-    checkpoint.save(folder, PTA(config), sensors, {}, {"note": "for tests"}, finder)
+    checkpoint.save(folder, model, sensors, {}, {"note": "for tests"}, finder)
     return folder
 
 
