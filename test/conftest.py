@@ -34,13 +34,15 @@ def people_model(tmp_path_factory):
         modalities=("depth", "lidar"), encoders="centred", channels=32, tokens=17, dim=32,
         latent=16, gate=False,
     )  # fmt: skip
-    finder = Finder(birdseye.CHANNELS).eval()
+    finder, model = Finder(birdseye.CHANNELS).eval(), PTA(config)
     with torch.no_grad():
+        model.head.position.weight.mul_(0.1)  # poses near the centre
+        model.head.position.bias.zero_()
+        model.head.presence.bias.fill_(9.0)  # it believes every candidate
         for name, values in finder.named_parameters():
             if name != "out.bias" and ".1." not in name:  # norms stay as they are
                 values.zero_()
-        # Slabs of 1.0 to 1.6 m; the LiDAR of the hall shows a body with many more counts. Weak
-        # enough for the probability never to be 1: of a plateau no cell is the peak.
+        # Slabs of 1.0 to 1.6 m; the LiDAR of the hall shows a body with many more counts.
         finder.fine[0].weight[0, 7:10] = 0.3
         finder.fine[0].weight[0, birdseye.SLABS + 7 : birdseye.SLABS + 10] = 0.06
         finder.last[0].weight[0, 0] = 1.0  # the sum over neighbours
@@ -48,9 +50,6 @@ def people_model(tmp_path_factory):
         finder.out.bias.copy_(torch.tensor([-14.0, 0.0, 0.0, 1.1]))
     folder = tmp_path_factory.mktemp("models") / "people"
     sensors = {m: SENSORS[m]() for m in config.modalities}
-    model = PTA(config)
-    model.head.start_at(torch.zeros(17, 3))  # everybody is where the search says
-    torch.nn.init.constant_(model.head.presence.bias, 9.0)  # it believes every candidate
     checkpoint.save(folder, model, sensors, {}, {"note": "for tests"}, finder)
     return folder
 

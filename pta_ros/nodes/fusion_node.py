@@ -49,7 +49,7 @@ class FusionNode(LifecycleNode):
         self._given = Parameters(
             self, fusion_specs(sensors), lambda: self._engine is not None, self._on_change
         )
-        self._publishers = Publishers(self, self._now_ns)
+        self._outlet = Publishers(self, self._now_ns)
         self.watch = Watch(self, self._statuses, self._identity, self.sensor_nodes)
         self._health = self.watch.health
         self.create_timer(_TICK_S, self._tick, clock=STEADY)
@@ -193,7 +193,7 @@ class FusionNode(LifecycleNode):
 
     def publish(self, estimate: Estimate) -> None:
         """Publish one estimate."""
-        latency_ms = self._publishers.publish(estimate, self._engine.loaded, self._frame_id())
+        latency_ms = self._outlet.publish(estimate, self._engine.loaded, self._frame_id())
         people = estimate.people
         self._health.people = None if people is None else len(people)
         self._health.meter.add(time.monotonic_ns(), latency_ms)

@@ -83,7 +83,7 @@ def test_nobody_somebody_and_nobody_again(live, hall_readings):
     both = live.see(hall_readings(*PLACES))
     assert len(both.people) == 2
     found = [person.centre[:2] for person in both.people]
-    np.testing.assert_allclose(found, PLACES, atol=0.5)  # the poses are of untrained weights
+    np.testing.assert_allclose(found, PLACES, atol=0.3)  # the poses are of untrained weights
     np.testing.assert_allclose(both.joints_m, both.people[0].joints, atol=1e-5)
     assert sum(both.weights.values()) == pytest.approx(1.0)
     assert live.see(hall_readings()).people == ()
@@ -100,8 +100,9 @@ def test_one_sensor_alone_finds_and_what_the_other_saw_is_forgotten(live, hall_r
     assert estimate.people == ()
     assert set(estimate.weights) == set(left)
     one = {m: array for m, array in hall_readings(PLACES[0]).items() if m != lost}
-    (person,) = live.see(one).people
-    assert person.weights[lost] == 0
+    found = live.see(one).people
+    assert min(np.hypot(*(person.centre[:2] - PLACES[0])) for person in found) < 0.3
+    assert {person.weights[lost] for person in found} == {0.0}
 
 
 def test_a_covered_camera_is_corrupt_and_nobody_is_not(live, hall_readings):
