@@ -142,3 +142,13 @@ def _made(folder: Path, read: Callable[[Path], Result], write: Callable[[Path], 
 
 def _bytes(dtype: str, shape: tuple[int, ...]) -> int:
     return int(np.dtype(dtype).itemsize * np.prod(shape, dtype=np.int64))
+
+
+class Halves:
+    """Rows of a float16 array as float32."""
+
+    def __init__(self, array: NDArray[np.float16]) -> None:
+        self._array, self.shape = array, array.shape
+
+    def __getitem__(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        return self._array[rows].astype(np.float32)

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from pta_ros.datasets.arrays import Layout, array_writer, read_arrays, read_or_make
-from pta_ros.datasets.reduced import Halves, ReducedSet
+from pta_ros.datasets.arrays import Halves, Layout, array_writer, read_arrays, read_or_make
+from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.datasets.wide import SCENES, Clip, clips_of
 from pta_ros.people import birdseye, centred
 from pta_ros.people.centred import CLOUD_SHAPE, PATCH_SHAPE

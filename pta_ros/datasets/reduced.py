@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pta_ros.datasets.arrays import Layout, array_writer, read_arrays, read_or_make
+from pta_ros.datasets.arrays import Halves, Layout, array_writer, read_arrays, read_or_make
 from pta_ros.datasets.clips import ClipFiles, Tree
 from pta_ros.datasets.problems import Problem, check_policy, stop_if_fatal, survey
 from pta_ros.errors import DatasetError, DecodeError
@@ -58,16 +58,6 @@ class FramesOfTree:
                 assert array is not None
                 frame[:] = self._sensor.prepare(array, str(clip.file(self._modality, number)))
         return frames
-
-
-class Halves:
-    """Rows of a float16 array as float32."""
-
-    def __init__(self, array: NDArray[np.float16]) -> None:
-        self._array, self.shape = array, array.shape
-
-    def __getitem__(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        return self._array[rows].astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

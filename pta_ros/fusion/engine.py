@@ -14,8 +14,9 @@ from pta_ros.errors import ConfigError
 from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.estimator import Estimator
 from pta_ros.fusion.level import LEVEL_FRAME
+from pta_ros.fusion.live_people import LivePeople
 from pta_ros.fusion.params import FusionParams
-from pta_ros.fusion.people import LivePeople, PeopleEstimator
+from pta_ros.fusion.people import PeopleEstimator
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.smoothing import OneEuroFilter, SmoothingConfig
 from pta_ros.fusion.streams import Stream

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import torch
@@ -14,17 +13,15 @@ from numpy.typing import NDArray
 from pta_ros import checkpoint
 from pta_ros.checkpoint import Checkpoint
 from pta_ros.errors import CheckpointError, ConfigError
-from pta_ros.frames import Frame, Person, Sample
-from pta_ros.fusion.pipeline import Prediction
+from pta_ros.frames import Person
 from pta_ros.model.finder import Found, peaks
 from pta_ros.model.heads import PTAOutput
 from pta_ros.model.inference import BATCHES, fold_norms, trace_people
 from pta_ros.people import birdseye, centred
 from pta_ros.people.readings import Float32, Readings
 from pta_ros.settings import Group, param
-from pta_ros.skeleton import NUM_JOINTS
 
-__all__ = ["LivePeople", "PeopleEstimator", "Person", "SearchConfig"]
+__all__ = ["PeopleEstimator", "Person", "SearchConfig"]
 
 Array = NDArray[np.float64]
 
@@ -164,86 +161,6 @@ class PeopleEstimator:
             filled = [np.zeros(shape, np.float32) if r is None else r for r in own]
             inputs[modality] = torch.from_numpy(np.array(filled, np.float32).reshape(-1, *shape))
         return centres, inputs, available
-
-
-class LivePeople:
-    """A PeopleEstimator as the estimator of a pipeline; frames hold readings (LevelIntake).
-
-    Every frame is put into the grid once, however many samples it is in.
-    """
-
-    def __init__(self, people: PeopleEstimator) -> None:
-        self.people = people
-        self._grid = np.zeros((birdseye.CHANNELS, birdseye.SIZE, birdseye.SIZE), np.float32)
-        self._slabs = {
-            "depth": self._grid[: birdseye.SLABS],
-            "lidar": self._grid[birdseye.SLABS :],
-        }
-        self._filled: dict[str, Frame] = {}
-
-    @property
-    def refine(self) -> bool | None:
-        """Refined or plain features; None leaves it to the model."""
-        return self.people.refine
-
-    @refine.setter
-    def refine(self, value: bool | None) -> None:
-        self.people.refine = value
-
-    def has(self, frame: Frame) -> bool:
-        """Whether this very frame is in the grid."""
-        return self._filled.get(frame.modality) is frame
-
-    def encode(self, frame: Frame) -> bool:
-        """Put a frame that is likely to be in the next sample into the grid; False: it is there."""
-        if self.has(frame):
-            return False
-        slabs = self._slabs[frame.modality]
-        if frame.modality == "depth":
-            birdseye.fill_depth(frame.reading, slabs)
-        else:
-            birdseye.fill_lidar(frame.reading, slabs)
-        self._filled[frame.modality] = frame
-        return True
-
-    def __call__(self, sample: Sample) -> Prediction:
-        """Everybody at one instant, the nearest to the level frame's origin first."""
-        begun = perf_counter()
-        places = self.find(sample)
-        found = perf_counter()
-        readings = Readings(**{m: frame.reading for m, frame in sample.frames.items()})
-        seen = self.people.look(places, readings)
-        people = tuple(sorted(seen, key=lambda person: float(np.hypot(*person.centre[:2]))))
-        timings = {"encode": 1e3 * (found - begun), "model": 1e3 * (perf_counter() - found)}
-        return _prediction(people, tuple(sample.frames), timings)
-
-    def find(self, sample: Sample) -> Array:
-        """Candidates of a sample, as of PeopleEstimator.find."""
-        for modality, slabs in self._slabs.items():
-            if modality in sample.frames:
-                self.encode(sample.frames[modality])
-            elif self._filled.pop(modality, None) is not None:
-                slabs.fill(0.0)
-        return self.people.find(self._grid)
-
-
-def _prediction(
-    people: tuple[Person, ...], used: tuple[str, ...], timings_ms: dict[str, float]
-) -> Prediction:
-    """What a pipeline takes; the weights are the mean of the people's, without any equal ones."""
-    shares = {m: 1.0 / len(used) for m in used}
-    if people:
-        shares = {m: float(np.mean([p.weights[m] for p in people])) for m in used}
-    joints = people[0].joints if people else np.zeros((0, 3))
-    deviation = people[0].deviation_m if people else np.zeros(0)
-    assert len(joints) in (0, NUM_JOINTS)
-    return Prediction(
-        joints.astype(np.float32),
-        deviation.astype(np.float32),
-        shares,
-        timings_ms,
-        people=people,
-    )
 
 
 def _each_once(people: list[Person], apart_m: float) -> tuple[Person, ...]:

@@ -28,15 +28,8 @@ def fill(readings: Readings) -> Sparse:
     return filled, values[filled].astype(np.float16)
 
 
-def dense(sparse: Sparse) -> Float32:
-    """The grid (CHANNELS, SIZE, SIZE); 0 is a voxel in which nothing was seen."""
-    out = np.zeros(CHANNELS * SIZE * SIZE, np.float32)
-    out[sparse[0]] = sparse[1]
-    return out.reshape(CHANNELS, SIZE, SIZE)
-
-
 def grid(readings: Readings) -> Float32:
-    """The grid (CHANNELS, SIZE, SIZE) itself; absent sensors fill nothing."""
+    """The grid (CHANNELS, SIZE, SIZE); 0: nothing was seen there, or by an absent sensor."""
     out = np.zeros((CHANNELS, SIZE, SIZE), np.float32)
     if readings.depth is not None:
         fill_depth(readings.depth, out[:SLABS])

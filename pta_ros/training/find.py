@@ -172,12 +172,12 @@ def _targets(
 
 
 @torch.inference_mode()
-def validated(model: nn.Module, data: PeopleSet, split: str = "val") -> Figures:
+def validated(model: nn.Module, data: PeopleSet) -> Figures:
     """Shares of visible people found and of empty frames with somebody; centre's error in mm."""
     model.eval()
     there = found_people = empty = made_up = 0
     errors: list[float] = []
-    for rows in torch.from_numpy(data.frames_of(split)).split(64):
+    for rows in torch.from_numpy(data.frames_of("val")).split(64):
         frames = load(data, rows.numpy())
         peaked = peaks(model(frames.grid()), _LEAST, 8, _NEAR_M / birdseye.CELL_M)
         for own, seen, peak in zip(frames.centres, frames.visible, peaked, strict=True):

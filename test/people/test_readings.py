@@ -25,7 +25,7 @@ def wall(lens, distance=2.525, height=1.0, half=0.4):
 
 @pytest.mark.parametrize("lens", LENSES, ids=lambda lens: f"{lens.width}x{lens.height}")
 def test_every_lens_fills_the_same_voxels_alike(lens):
-    grid = birdseye.dense(birdseye.fill(Readings(depth=wall(lens))))
+    grid = birdseye.grid(Readings(depth=wall(lens)))
     filled = grid[: birdseye.SLABS].sum(axis=0)
     rows, columns = np.nonzero(filled)
     assert set(rows) == {50}  # 2.525 m
@@ -44,7 +44,7 @@ def test_points_of_a_lidar_count_in_their_own_slabs():
     assert len(index) == 1  # the others lie outside
     assert value[0] == pytest.approx(0.5 * np.log(8), rel=1e-3)
     assert index[0] // birdseye.SIZE**2 == birdseye.SLABS + 4
-    assert not birdseye.dense(birdseye.fill(Readings())).any()
+    assert not birdseye.grid(Readings()).any()
 
 
 def test_places_and_cells_are_inverse():

@@ -3,9 +3,11 @@ import pytest
 import torch
 from scipy.stats import pearsonr
 
+from pta_ros.datasets.features import Truth
 from pta_ros.model.align import Aligner
 from pta_ros.model.config import DISTILLATIONS, DiffusionConfig
-from pta_ros.training.losses import TASK_LOSSES, alignment, dist_loss, spread_loss
+from pta_ros.model.heads import Answer
+from pta_ros.training.losses import TASK_LOSSES, alignment, dist_loss, spread_loss, task_loss
 
 
 def aligner(**options):
@@ -124,3 +126,13 @@ def test_the_diffusion_loss_is_the_error_of_the_predicted_noise(monkeypatch):
     monkeypatch.setattr(model.predictor, "forward", solve)
     terms = alignment(model, teacher, code, torch.tensor([0, 1]))
     assert float(terms.diffusion.detach()) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_place_with_nobody_teaches_presence_alone():
+    joints, log_std = (torch.zeros(2, 17, 3, requires_grad=True), torch.zeros(2, 17))
+    truth = Truth(torch.stack([torch.ones(17, 3), torch.full((17, 3), torch.nan)]), torch.zeros(2))
+    right, wrong = (Answer(joints, log_std, torch.tensor([[s], [-s]])) for s in (6.0, -6.0))
+    assert task_loss("mpjpe", right, truth) < task_loss("mpjpe", wrong, truth)
+    task_loss("mpjpe", right, truth).backward()
+    assert joints.grad[0].abs().sum() > 0
+    assert not joints.grad[1].any()

@@ -10,7 +10,7 @@ from pta_ros.datasets.mmfi import MmfiTree
 from pta_ros.datasets.people import NOBODY, people_set, visible
 from pta_ros.datasets.wide import Clip, clips_of
 from pta_ros.errors import CheckpointError, DatasetError
-from pta_ros.fusion.people import PeopleEstimator
+from pta_ros.fusion.people import PeopleEstimator, SearchConfig
 from pta_ros.model.finder import Found
 from pta_ros.people import birdseye
 from pta_ros.people.centred import NOTHING, OUTSIDE, PATCH, RETURN, trunk
@@ -163,9 +163,12 @@ def test_a_run_gives_a_model_that_finds_people(tree, tmp_path, capsys):
     kept = (tmp_path / "run" / "find.state.safetensors").stat().st_mtime_ns
     assert train_pta.main(arguments) == 0
     assert (tmp_path / "run" / "find.state.safetensors").stat().st_mtime_ns == kept
-    estimate = PeopleEstimator.load(tmp_path / "run" / "model")
+    everything = SearchConfig(candidate=0.0, presence=0.0)
+    estimate = PeopleEstimator.load(tmp_path / "run" / "model", everything)
     readings = Clip.open(clips_of(tree, "test")[0]).readings(0)
-    for person in estimate(readings):
+    people = estimate(readings)
+    assert people
+    for person in people:
         assert person.joints.shape == (17, 3)
         assert np.isfinite(person.deviation_m).all()
         assert sum(person.weights.values()) == pytest.approx(1)
