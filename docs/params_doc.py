@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from pta_ros.captures.params import CsiParams
-from pta_ros.fusion.config import StreamParams
-from pta_ros.fusion.params import SensorParams, fusion_specs, topics_of
+from pta_ros.fusion.config import SearchConfig, StreamParams
+from pta_ros.fusion.params import PEOPLE, SensorParams, fusion_specs, topics_of
 from pta_ros.sensors import SENSORS, sensor_sets
 from pta_ros.settings import Spec, specs
 
@@ -73,6 +73,8 @@ counts for the parameter and the assumption; transforms say themselves how the c
 `<modality>.frame` stays empty; `lidar.region`, `smoothing` and `gate` have no effect;
 `composed: false` is refused.
 
+{search}
+
 ## sensor_node (node name `sensor`)
 
 {sensor}
@@ -117,6 +119,7 @@ def as_markdown() -> str:
     return _DOC.format(
         fusion=as_table(own),
         stream=as_table(streams),
+        search=as_table(specs(SearchConfig, PEOPLE)),
         own="\n\n".join(filter(None, map(_own_table, SENSORS))),
         sensor=as_table(specs(SensorParams)),
         csi_node=as_table(specs(CsiParams)),

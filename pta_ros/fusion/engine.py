@@ -119,7 +119,7 @@ class Engine:
         params = self.params
         graphs = _graphs(_digest(self.loaded), self.device, params.precision)
         if self.finds_people:
-            people = PeopleEstimator(self.loaded, device=self.device, refine=params.refine)
+            people = PeopleEstimator(self.loaded, params.search, self.device, params.refine)
             people.quicken(params.precision, graphs)
             self.estimator = LivePeople(people)
             return self.pipeline()
