@@ -130,7 +130,8 @@ def _bounds(replays: Iterable[Measured]) -> list[Bound]:
     found = []
     for seen in replays:
         if seen.gain_points is not None:
-            name = f"{seen.name}: accuracy less that without the sensor"
+            figure = seen.window.name if seen.window else "accuracy"
+            name = f"{seen.name}: {figure} less that without the sensor"
             found.append(at_least(name, seen.gain_points, -LIMIT_POINTS, "points"))
         elif seen.ratio is not None:
             name = f"{seen.name}: error over that without the sensor"

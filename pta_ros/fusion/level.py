@@ -57,6 +57,8 @@ class LevelIntake(Intake):
         super().__init__(sensor, params, transforms, topic)
         self._own = _own_axes(sensor, getattr(params.device, "rotation", 0))
         self._poses: dict[str, Pose] = {}
+        #: The frame that the latest message came in.
+        self.source = ""
         self._posed = ""  # what is to be said of the latest message's pose
 
     def _check(self, modality: str, params: StreamParams) -> None:
@@ -69,7 +71,8 @@ class LevelIntake(Intake):
 
     def _received(self, array: FloatArray, msg: Any, now_ns: int) -> Frame:
         kept = self.sensor.receive(array, self.topic)
-        pose = self.pose(str(getattr(msg.header, "frame_id", "")))
+        self.source = plain(str(getattr(msg.header, "frame_id", "")))
+        pose = self.pose(self.source)
         self._posed = pose.remark
         turn, place = pose.matrix[:3, :3], pose.matrix[:3, 3]
         reading: DepthReading | LidarReading
