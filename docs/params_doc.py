@@ -71,7 +71,8 @@ left, z up, so that `0 0 1.2 0 15 0` is 1.2 m high and looks 15 degrees down. Em
 where nothing is known it counts as level and 1.0 m high, and diagnostics say so. `depth.rotation`
 counts for the parameter and the assumption; transforms say themselves how the camera is held.
 `<modality>.frame` stays empty; `lidar.region`, `smoothing` and `gate` have no effect;
-`composed: false` is refused.
+`composed: false` is refused: a sensor_node reduces its readings, and such a model needs them whole;
+`/tf_static` and `extrinsic` are read in the fusion process.
 
 {search}
 

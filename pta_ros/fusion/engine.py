@@ -23,7 +23,6 @@ from pta_ros.fusion.streams import Stream
 from pta_ros.fusion.windows import WindowedPipeline
 from pta_ros.home import model_folder
 from pta_ros.sensors.base import Sensor
-from pta_ros.sensors.whole import whole
 from pta_ros.sensors.window import WindowSensor
 
 
@@ -109,9 +108,7 @@ class Engine:
     @property
     def sensors(self) -> dict[str, Sensor]:
         """The sensors that the model was trained with, whole for one that finds people."""
-        if not self.finds_people:
-            return self.loaded.sensors
-        return {m: whole(sensor) for m, sensor in self.loaded.sensors.items()}
+        return self.loaded.live_sensors
 
     def start(self) -> FusionPipeline:
         """Put a copy of the model on its device, warm it up and make a fresh pipeline."""
