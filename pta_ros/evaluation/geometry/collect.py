@@ -46,11 +46,16 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class PersonRow:
-    """A person whom the sensors see. `error_mm` (17,), NaN where not found; `ratio` (17, 3):
-    coordinates' errors over their deviation; `sight` (17,): joints that a sensor sees;
-    `facing_deg`: 0 looks away from the sensor, 180 at it."""
+    """A person whom the sensors see: number `who` of the clip's frame `number`.
+
+    `error_mm` (17,), NaN where not found; `ratio` (17, 3): coordinates' errors over their
+    deviation; `sight` (17,): joints that a sensor sees; `facing_deg`: 0 looks away from the
+    sensor, 180 at it.
+    """
 
     setting: Setting
+    number: int
+    who: int
     sensors: str
     refined: bool
     distance_m: float
@@ -111,7 +116,14 @@ def _rows(
             found = estimator(given)
             pairs = match(truth, found)
             rows = [
-                _person(setting, sensors, refined, truth[who], sight[who], eye, pairs.get(who))
+                _person(
+                    setting,
+                    (number, who, sensors, refined),
+                    truth[who],
+                    sight[who],
+                    eye,
+                    pairs.get(who),
+                )
                 for who in np.flatnonzero(seen).tolist()
             ]
             false = len(found) - len(pairs)
@@ -150,7 +162,7 @@ def _expected(truth: Array, sight: NDArray[np.bool_], seen: NDArray[np.integer])
 
 
 def _person(
-    setting: Setting, sensors: str, refined: bool, truth: Array, sight: NDArray[np.bool_],
+    setting: Setting, about: tuple[int, int, str, bool], truth: Array, sight: NDArray[np.bool_],
     eye: Array, found: Person | None,
 ) -> PersonRow:  # fmt: skip
     ray = (trunk(truth) - eye)[:2]
@@ -163,6 +175,4 @@ def _person(
         away = found.joints - truth
         error = 1000.0 * np.linalg.norm(away, axis=1)
         ratio = np.abs(away) / found.deviation_m[:, None]
-    return PersonRow(
-        setting, sensors, refined, distance, facing, found is not None, error, ratio, sight
-    )
+    return PersonRow(setting, *about, distance, facing, found is not None, error, ratio, sight)
