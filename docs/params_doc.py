@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from pta_ros.captures.params import CsiParams
-from pta_ros.fusion.config import StreamParams
-from pta_ros.fusion.params import SensorParams, fusion_specs, topics_of
+from pta_ros.fusion.config import SearchConfig, StreamParams
+from pta_ros.fusion.params import PEOPLE, SensorParams, fusion_specs, topics_of
 from pta_ros.sensors import SENSORS, sensor_sets
 from pta_ros.settings import Spec, specs
 
@@ -71,7 +71,10 @@ left, z up, so that `0 0 1.2 0 15 0` is 1.2 m high and looks 15 degrees down. Em
 where nothing is known it counts as level and 1.0 m high, and diagnostics say so. `depth.rotation`
 counts for the parameter and the assumption; transforms say themselves how the camera is held.
 `<modality>.frame` stays empty; `lidar.region`, `smoothing` and `gate` have no effect;
-`composed: false` is refused.
+`composed: false` is refused: a sensor_node reduces its readings, and such a model needs them whole;
+`/tf_static` and `extrinsic` are read in the fusion process.
+
+{search}
 
 ## sensor_node (node name `sensor`)
 
@@ -117,6 +120,7 @@ def as_markdown() -> str:
     return _DOC.format(
         fusion=as_table(own),
         stream=as_table(streams),
+        search=as_table(specs(SearchConfig, PEOPLE)),
         own="\n\n".join(filter(None, map(_own_table, SENSORS))),
         sensor=as_table(specs(SensorParams)),
         csi_node=as_table(specs(CsiParams)),

@@ -1,6 +1,7 @@
 """What both launch files start: the fusion node, and around it sensors, a person, RViz, a page."""
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
@@ -33,7 +34,8 @@ OWN = {
         ("simulate", "false", "also start a simulated person (synthetic data)"),
     ),
 }
-#: What a sensor's own process does in the fusion node's place, and what that keeps instead.
+#: What a sensor's own process does in the fusion node's place, and what that keeps instead; so it
+#: does with the settings of its device (a sensor's `installation`).
 _MOVED = {"transport": "raw", "frame": "", "extrinsic": ""}
 
 
@@ -89,8 +91,9 @@ def start(context, sensor_set):
             ending = "/reduced" if not composed else "" if transport == "raw" else f"/{transport}"
             moved.append((before + ending, topic + ending))
         if not composed:
-            own = {n: from_file[f"{m}.{n}"] for n in _MOVED if from_file.get(f"{m}.{n}")}
-            fusion.update({f"{m}.{n}": _MOVED[n] for n in own})
+            left = {**_MOVED, **{f.name: f.default for f in fields(kind.installation)}}
+            own = {n: from_file[f"{m}.{n}"] for n in left if from_file.get(f"{m}.{n}")}
+            fusion.update({f"{m}.{n}": left[n] for n in own})
             own["model"] = from_file.get("model", "")
             own.update(common, modality=m, topic=topic or before)
             nodes.append(_node("sensor_node", f"{m}_sensor", [own]))

@@ -27,6 +27,7 @@ from pta_ros.model.pta import PTA
 from pta_ros.people import birdseye
 from pta_ros.sensors import sensors_from_config, sensors_to_config
 from pta_ros.sensors.base import Sensor
+from pta_ros.sensors.whole import all_whole
 
 FORMAT = 1
 WEIGHTS = "model.safetensors"
@@ -50,6 +51,11 @@ class Checkpoint:
     provenance: dict[str, Any]
     name: str
     finder: Finder | None = None
+
+    @property
+    def live_sensors(self) -> dict[str, Sensor]:
+        """The sensors as live messages are read: whole for a model that finds people."""
+        return self.sensors if self.finder is None else all_whole(self.sensors)
 
 
 def save(

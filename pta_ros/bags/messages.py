@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from pta_ros.frames import FloatArray
 from pta_ros.sensors import DepthSensor, Sensor
 from pta_ros.skeleton import skeleton_fields
 
-#: Topic and type of a pose's and of an activity's ground truth.
+#: Topic and type of a pose's, of people's and of an activity's ground truth.
 TRUE_POSE = ("/ground_truth", "pta_msgs/msg/Skeleton")
+TRUE_PEOPLE = ("/truth/people", "pta_msgs/msg/People")
 TRUE_ACTIVITY = ("/ground_truth_activity", "pta_msgs/msg/Activity")
 
 
@@ -37,6 +39,37 @@ def true_pose(joints_m: FloatArray, stamp_ns: int, origin: str) -> Any:
     """Joints (17, 3), metres in the camera's frame, as ground truth; `origin` says where from."""
     fields = skeleton_fields(joints_m, np.zeros(len(joints_m)), f"ground truth ({origin})")
     return message(TRUE_POSE[1], header=header(stamp_ns, DepthSensor.frame_id), **fields)
+
+
+def true_people(
+    people_m: FloatArray, stamp_ns: int, frame_id: str, origin: str = "synthetic"
+) -> Any:
+    """Joints (P, 17, 3) of everybody, metres in a level frame, as ground truth."""
+    head, model = header(stamp_ns, frame_id), f"ground truth ({origin})"
+    people = []
+    for index, joints in enumerate(people_m):
+        fields = skeleton_fields(joints, np.zeros(len(joints)), model)
+        people.append({"index": index, "presence": 1.0, "skeleton": {"header": head, **fields}})
+    return message(TRUE_PEOPLE[1], header=head, people=people, model=model)
+
+
+def transforms(
+    parent: str, links: Mapping[str, tuple[Sequence[float], Sequence[float]]], stamp_ns: int
+) -> Any:
+    """A tf2_msgs/TFMessage: child -> its translation (m) and quaternion (x, y, z, w)."""
+    head = header(stamp_ns, parent)
+    listed = [
+        {
+            "header": head,
+            "child_frame_id": child,
+            "transform": {
+                "translation": dict(zip("xyz", moved, strict=True)),
+                "rotation": dict(zip("xyzw", turned, strict=True)),
+            },
+        }
+        for child, (moved, turned) in links.items()
+    ]
+    return message("tf2_msgs/msg/TFMessage", transforms=listed)
 
 
 def true_activity(class_id: int, stamp_ns: int, origin: str) -> Any:

@@ -101,7 +101,7 @@ def _doctor(options: argparse.Namespace) -> int:
     from pta_ros.home import model_folder
 
     try:
-        found = examine(options.bag, load(model_folder(options.model)).sensors)
+        found = examine(options.bag, load(model_folder(options.model)).live_sensors)
         return tell(found, options.yaml)
     except (PtaError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -130,7 +130,8 @@ def _bounds(replays: Iterable[Measured]) -> list[Bound]:
     found = []
     for seen in replays:
         if seen.gain_points is not None:
-            name = f"{seen.name}: accuracy less that without the sensor"
+            figure = seen.window.name if seen.window else "accuracy"
+            name = f"{seen.name}: {figure} less that without the sensor"
             found.append(at_least(name, seen.gain_points, -LIMIT_POINTS, "points"))
         elif seen.ratio is not None:
             name = f"{seen.name}: error over that without the sensor"
@@ -140,6 +141,11 @@ def _bounds(replays: Iterable[Measured]) -> list[Bound]:
 
 def _check_watching(options: argparse.Namespace, engine: Engine) -> None:
     """Raise ConfigError when the replay cannot be drawn for the viewer."""
+    if options.rrd and engine.finds_people:
+        raise ConfigError(
+            f"--rrd {options.rrd}: of a model that finds people only the live view shows anything "
+            "(view_node); go without, report.html has the time lines"
+        )
     if options.rrd and engine.params.sensor_set != "mmfi":
         raise ConfigError(
             f"--rrd {options.rrd}: the viewer shows depth, lidar and csi, the model has "

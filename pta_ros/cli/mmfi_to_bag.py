@@ -1,4 +1,4 @@
-"""`mmfi_to_bag ROOT SCENE SUBJECT ACTION OUT`: one MM-Fi clip as a bag on the live topics."""
+"""`mmfi_to_bag ROOT SCENE SUBJECT ACTION OUT`: one clip, also a wide one, as a bag of topics."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ if TYPE_CHECKING:
 
 #: How many of the frames that were left out are named; the others are counted.
 _NAMED = 10
+RATE_HZ = 10.0
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser("mmfi_to_bag", description=__doc__)
-    parser.add_argument("root", type=Path, help="root of an MM-Fi tree")
+    parser.add_argument("root", type=Path, help="root of a tree in MM-Fi's layout")
     parser.add_argument("scene", help="E01 ...")
     parser.add_argument("subject", help="S01 ...")
     parser.add_argument("action", help="A01 ...")
     parser.add_argument("out", type=Path, help="new folder for the bag")
-    parser.add_argument("--rate", type=float, default=10.0, metavar="HZ", help="frames per second")
+    parser.add_argument(
+        "--rate", type=float, metavar="HZ", help="frames per second (10; of a wide tree its own, 2)"
+    )
     parser.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap")
     parser.add_argument(
         "--start", type=float, metavar="S", help="time of frame 1, Unix seconds (1600000000)"
@@ -37,12 +40,21 @@ def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
     from pta_ros.datasets.clips import made_with
     from pta_ros.datasets.mmfi_bag import START_NS, clip_to_bag, find_clip
+    from pta_ros.datasets.wide_bag import find_wide_clip, is_wide, step_s, wide_to_bag
 
-    clip = find_clip(options.root, options.scene, options.subject, options.action)
     synthetic = made_with(options.root) is not None
     start_ns = START_NS if options.start is None else _nanoseconds(options.start)
-    label = "synthetic" if synthetic else "MM-Fi"
-    written = clip_to_bag(clip, options.out, options.rate, options.storage, start_ns, label)
+    named = (options.root, options.scene, options.subject, options.action)
+    if is_wide(options.root):
+        rate_hz = 1.0 / step_s(options.root) if options.rate is None else options.rate
+        wide = find_wide_clip(*named)
+        written = wide_to_bag(wide, options.out, rate_hz, options.storage, start_ns)
+    else:
+        rate_hz = RATE_HZ if options.rate is None else options.rate
+        label = "synthetic" if synthetic else "MM-Fi"
+        written = clip_to_bag(
+            find_clip(*named), options.out, rate_hz, options.storage, start_ns, label
+        )
     _tell(written, options.out, synthetic)
     return 0
 

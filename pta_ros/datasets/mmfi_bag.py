@@ -27,6 +27,12 @@ class Written:
     left_out: tuple[str, ...]
 
 
+def check_times(rate_hz: float, start_ns: int) -> None:
+    """Raise ConfigError for a rate or a begin that no bag can have."""
+    if not 0 < rate_hz <= MAX_RATE_HZ or start_ns < 0:
+        raise ConfigError(f"rate {rate_hz} Hz, start {start_ns} ns; expected 0..{MAX_RATE_HZ:g}, 0")
+
+
 def find_clip(root: Path, scene: str, subject: str, action: str) -> Clip:
     """The clip ROOT/SCENE/SUBJECT/ACTION; DatasetError with those that there are."""
     tree = MmfiTree(root)
@@ -53,8 +59,7 @@ def clip_to_bag(
     A frame that the clip lacks or that cannot be read is left out. `label` says in the ground
     truth's messages where it is from. Raises DatasetError and ConfigError.
     """
-    if not 0 < rate_hz <= MAX_RATE_HZ or start_ns < 0:
-        raise ConfigError(f"rate {rate_hz} Hz, start {start_ns} ns; expected 0..{MAX_RATE_HZ:g}, 0")
+    check_times(rate_hz, start_ns)
     beyond = clip.frames_without_truth
     numbers = sorted((*clip.frame_numbers, *beyond))
     if not numbers:

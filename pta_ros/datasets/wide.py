@@ -53,22 +53,39 @@ class Clip:
             ) from error
         return cls(folder, people, sight, counts, about)
 
-    def readings(self, frame: int) -> Readings:
-        """Both sensors at an instant (from 0), in the level frame; raises DecodeError."""
+    @property
+    def lens(self) -> Intrinsics:
+        """The camera's."""
+        return _lens(self.about)
+
+    def pose(self, modality: str) -> tuple[Array, Array]:
+        """Rotation (3, 3) and place (3,) of a sensor's body in the level frame."""
+        return _pose(self.about, modality)
+
+    def arrays(self, frame: int) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
+        """Depth (H, W) in mm and points (N, 3) in the LiDAR's own frame, metres, of an instant.
+
+        Raises DatasetError and DecodeError naming the file that cannot be read.
+        """
         png, cloud = (
             self.folder / FOLDERS[m][0] / f"frame{frame + 1:03d}.{FOLDERS[m][1]}"
             for m in ("depth", "lidar")
         )
         pixels = cv2.imread(str(png), cv2.IMREAD_UNCHANGED)
-        lens = _lens(self.about)
+        lens = self.lens
         if pixels is None or pixels.dtype != np.uint16 or pixels.shape != (lens.height, lens.width):
             raise DatasetError(f"{png}: unreadable; expected uint16 {lens.height} x {lens.width}")
-        turn, place = _pose(self.about, "depth")
-        depth = DepthReading(pixels * np.float32(0.001), lens, turn @ OPTICAL, place)
         # A LiDAR right behind something may have no return at all.
         nothing = cloud.is_file() and cloud.stat().st_size == 0
         points = np.zeros((0, 3), np.float32) if nothing else read_lidar(cloud)
-        return Readings(depth, LidarReading.of(points, *_pose(self.about, "lidar")))
+        return np.asarray(pixels, np.uint16), points
+
+    def readings(self, frame: int) -> Readings:
+        """Both sensors at an instant (from 0), in the level frame; raises as `arrays`."""
+        pixels, points = self.arrays(frame)
+        turn, place = self.pose("depth")
+        depth = DepthReading(pixels * np.float32(0.001), self.lens, turn @ OPTICAL, place)
+        return Readings(depth, LidarReading.of(points, *self.pose("lidar")))
 
 
 def clips_of(root: Path, split: str) -> list[Path]:

@@ -18,6 +18,7 @@ from pta_ros.sensors.base import Sensor
 
 #: Stamps so far from the time of receipt cost a stream its place: its clock needs a setting.
 _FAR_NS = NS // 4
+_PEOPLE = "pta_msgs/msg/People"
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ def _links(choices: tuple[Choice, ...], transforms: Transforms) -> Iterator[str]
 
 
 def _advice(watch: Watch, sensors: Mapping[str, Sensor]) -> str:
+    if watch.type == _PEOPLE:
+        return "people that a fusion node found, or the truth: no sensor, and nothing to set"
     found = (sensor.other_types.get(watch.type, "") for sensor in sensors.values())
     return next(filter(None, found), "")
 

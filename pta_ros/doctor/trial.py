@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pta_ros.doctor.watch import Watch
 from pta_ros.errors import ConfigError, DecodeError, NobodySeen
-from pta_ros.fusion.config import COMPRESSED, IMAGE, RAW
+from pta_ros.fusion.config import COMPRESSED, IMAGE, RAW, StreamParams
 from pta_ros.fusion.intake import Intake
+from pta_ros.fusion.level import LEVEL_FRAME, LevelIntake, intake_of
 from pta_ros.fusion.params import fusion_from, fusion_specs
 from pta_ros.fusion.refusals import Refusals, Refused
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.camera import CAMERA_INFO
+from pta_ros.sensors.whole import WholeDepth, WholeLidar
 
 TRANSPORTS = ("compressed", "compressedDepth")
 #: Units that drivers use, tried where the usual one is refused: setting -> values.
@@ -123,7 +125,7 @@ class Bench:
         refusals = Refusals()
         try:
             params = fusion_from(self._defaults | values)[1][modality]
-            intake = Intake(self._sensors[modality], params, self._transforms, watch.name)
+            intake = self._intake(modality, params, watch.name)
         except ConfigError as error:
             refusals.add(error)
             return Trial(modality, watch, values, len(watch.samples), refused=refusals.most())
@@ -140,9 +142,24 @@ class Bench:
             except DecodeError as error:
                 refusals.add(error)
         counts = len(watch.samples), passed, nobody
+        posed = values | self._pose(intake, watch.frame_id)
         return Trial(
-            modality, watch, values, *counts, refusals.most(), intake.remarks, info, sides
+            modality, watch, posed, *counts, refusals.most(), intake.remarks, info, sides
         )  # fmt: skip
+
+    def _intake(self, modality: str, params: StreamParams, topic: str) -> Intake:
+        """The way in that the model needs: for one that finds people into a level frame."""
+        sensor = self._sensors[modality]
+        if isinstance(sensor, (WholeDepth, WholeLidar)):
+            params = replace(params, frame=LEVEL_FRAME)
+        return intake_of(sensor, params, self._transforms, topic)
+
+    def _pose(self, intake: Intake, frame_id: str) -> dict[str, Any]:
+        """The parameter that says where the sensor stands, where /tf_static knows."""
+        if not isinstance(intake, LevelIntake):
+            return {}
+        name, pose = f"{intake.modality}.extrinsic", intake.extrinsic(frame_id)
+        return {name: pose} if pose and self.offered(name, pose) else {}
 
     def _teach(self, intake: Intake, sides: tuple[str, ...]) -> tuple[str, Any] | None:
         """Hand the CameraInfo beside it to a camera; gives its topic and message."""

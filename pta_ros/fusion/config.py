@@ -1,4 +1,4 @@
-"""Settings of streams and windows: where messages come from and when they are to be trusted."""
+"""Settings of streams, windows and the search: where messages come from, what is to be trusted."""
 
 from __future__ import annotations
 
@@ -144,3 +144,15 @@ class WindowConfig:
                 f"window hop_s {self.hop_s}, grace_s {self.grace_s}, max_missing "
                 f"{self.max_missing}; expected 0 <= grace_s < hop_s and a share below 1"
             )
+
+
+@dataclass(frozen=True)
+class SearchConfig(Group):
+    """Whom a model that finds people counts as found; parameters `people.<name>`."""
+
+    candidate: float = param(
+        0.15, "least probability of a place in the grid that is looked at", low=0.0, high=1.0
+    )
+    presence: float = param(0.5, "least probability of a person after the look", low=0.0, high=1.0)
+    apart_m: float = param(0.3, "least distance of two people", unit="m", low=0.05, high=5.0)
+    most: int = param(8, "places that are looked at, the likeliest first", low=1, high=100)

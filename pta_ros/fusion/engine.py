@@ -24,7 +24,6 @@ from pta_ros.fusion.streams import Stream
 from pta_ros.fusion.windows import WindowedPipeline
 from pta_ros.home import model_folder
 from pta_ros.sensors.base import Sensor
-from pta_ros.sensors.whole import whole
 from pta_ros.sensors.window import WindowSensor
 
 _CPU_INFO = Path("/proc/cpuinfo")
@@ -129,9 +128,7 @@ class Engine:
     @property
     def sensors(self) -> dict[str, Sensor]:
         """The sensors that the model was trained with, whole for one that finds people."""
-        if not self.finds_people:
-            return self.loaded.sensors
-        return {m: whole(sensor) for m, sensor in self.loaded.sensors.items()}
+        return self.loaded.live_sensors
 
     def start(self) -> FusionPipeline:
         """Put a copy of the model on its device, warm it up and make a fresh pipeline."""
@@ -140,7 +137,7 @@ class Engine:
         precision = resolve_precision(params.precision, self.device, self.finds_people)
         graphs = _graphs(_digest(self.loaded), self.device, precision)
         if self.finds_people:
-            people = PeopleEstimator(self.loaded, device=self.device, refine=params.refine)
+            people = PeopleEstimator(self.loaded, params.search, self.device, params.refine)
             people.quicken(precision, graphs)
             self.estimator = LivePeople(people)
             return self.pipeline()

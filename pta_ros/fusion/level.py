@@ -16,7 +16,7 @@ from pta_ros.clock import stamp_ns
 from pta_ros.frames import FloatArray, Frame
 from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.intake import Intake
-from pta_ros.fusion.transforms import Matrix, Transforms, plain
+from pta_ros.fusion.transforms import Matrix, Transforms, plain, to_pose
 from pta_ros.people.readings import OPTICAL, DepthReading, LidarReading
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.whole import WholeDepth, WholeLidar
@@ -35,6 +35,7 @@ class Pose:
 
     matrix: Matrix
     remark: str = ""
+    assumed: bool = False
 
 
 class LevelIntake(Intake):
@@ -57,6 +58,8 @@ class LevelIntake(Intake):
         super().__init__(sensor, params, transforms, topic)
         self._own = _own_axes(sensor, getattr(params.device, "rotation", 0))
         self._poses: dict[str, Pose] = {}
+        #: The frame that the latest message came in.
+        self.source = ""
         self._posed = ""  # what is to be said of the latest message's pose
 
     def _check(self, modality: str, params: StreamParams) -> None:
@@ -69,7 +72,8 @@ class LevelIntake(Intake):
 
     def _received(self, array: FloatArray, msg: Any, now_ns: int) -> Frame:
         kept = self.sensor.receive(array, self.topic)
-        pose = self.pose(str(getattr(msg.header, "frame_id", "")))
+        self.source = plain(str(getattr(msg.header, "frame_id", "")))
+        pose = self.pose(self.source)
         self._posed = pose.remark
         turn, place = pose.matrix[:3, :3], pose.matrix[:3, 3]
         reading: DepthReading | LidarReading
@@ -90,6 +94,11 @@ class LevelIntake(Intake):
             self._poses[frame_id] = self._place(plain(frame_id))
         return self._poses[frame_id]
 
+    def extrinsic(self, frame_id: str) -> str:
+        """The sensor's pose as the parameter of this name; empty where it is only assumed."""
+        pose = self.pose(frame_id)
+        return "" if pose.assumed else to_pose(pose.matrix @ np.linalg.inv(self._own))
+
     def _place(self, source: str) -> Pose:
         camera = isinstance(self.sensor, WholeDepth)
         if self._given is not None:
@@ -109,6 +118,7 @@ class LevelIntake(Intake):
             f"pose assumed: level, looking ahead, {ASSUMED_M:.1f} m above the floor ({why}); set "
             f"{self.modality}.extrinsic, or publish /tf_static from {source or 'its frame'} to "
             f"{self._frame}",
+            assumed=True,
         )
 
     def _judged(self, matrix: Matrix, said_by: str) -> Pose:

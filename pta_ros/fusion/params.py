@@ -7,12 +7,12 @@ node; `docs/params_doc.py` writes config/*_live.yaml and docs/parameters.md from
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pta_ros.errors import ConfigError, did_you_mean
-from pta_ros.fusion.config import Source, StreamParams, WindowConfig
+from pta_ros.fusion.config import SearchConfig, Source, StreamParams, WindowConfig
 from pta_ros.fusion.smoothing import SmoothingConfig
 from pta_ros.sensors import SENSORS, WindowSensor, sensor_sets, sensors_of
 from pta_ros.settings import (
@@ -26,6 +26,8 @@ from pta_ros.settings import (
     specs,
 )
 
+#: Before the names of the search's parameters, as a modality is before its stream's.
+PEOPLE = "people."
 #: Defaults of a stream of windows: one comes at every hop, none repeats.
 _WINDOWED = {"stale_after_s": 0.8, "recover_frames": 1, "qos_depth": 20}
 
@@ -88,6 +90,8 @@ class FusionParams(Group):
     autostart: bool = param(
         True, "configure and activate unasked; a failure ends the process", change=START
     )
+    #: Of a model that finds people.
+    search: SearchConfig = field(default_factory=SearchConfig)
 
     def windows(self) -> WindowConfig:
         """The settings of windows; raises ConfigError when they contradict each other."""
@@ -126,7 +130,7 @@ def sensor_set_of(modalities: Collection[str]) -> str:
 
 
 def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
-    """Every parameter of the fusion node, its own first, then `<modality>.<name>`."""
+    """Every parameter of the fusion node: its own, `people.<name>`, then `<modality>.<name>`."""
     sensors = sensors_of(sensor_set)
     streams = [
         specs(
@@ -138,12 +142,15 @@ def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
         + specs(kind.installation, f"{modality}.")
         for modality, kind in sensors.items()
     ]
-    return specs(FusionParams, sensor_set=sensor_set) + sum(streams, ())
+    own = specs(FusionParams, sensor_set=sensor_set) + specs(SearchConfig, PEOPLE)
+    return own + sum(streams, ())
 
 
 def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, StreamParams]]:
     """Build the groups from parameter values by name; raises ConfigError naming what is wrong."""
     own = build(FusionParams, {s.name: values[s.name] for s in specs(FusionParams)})
+    search = {s.name: values[PEOPLE + s.name] for s in specs(SearchConfig)}
+    own = replace(own, search=build(SearchConfig, search, PEOPLE.rstrip(".")))
     names = [spec.name for spec in specs(StreamParams)]
     sensors = sensors_of(own.sensor_set)
     streams = {}

@@ -14,33 +14,18 @@ from pta_ros import checkpoint
 from pta_ros.checkpoint import Checkpoint
 from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.frames import Person
+from pta_ros.fusion.config import SearchConfig
 from pta_ros.model.finder import Found, peaks
 from pta_ros.model.heads import PTAOutput
 from pta_ros.model.inference import BATCHES, fold_norms, trace_people
 from pta_ros.people import birdseye, centred
 from pta_ros.people.readings import Float32, Readings
-from pta_ros.settings import Group, param
 
 __all__ = ["PeopleEstimator", "Person", "SearchConfig"]
 
 Array = NDArray[np.float64]
 
 _SHAPES = {"depth": centred.PATCH_SHAPE, "lidar": centred.CLOUD_SHAPE}
-
-
-@dataclass(frozen=True)
-class SearchConfig(Group):
-    """Who counts as found.
-
-    The grid's candidates of at least the probability `candidate`, at most the `most` likeliest, are
-    looked at; `presence` is the least probability after the look; `apart_m` is the least distance
-    of two people.
-    """
-
-    candidate: float = param(0.15, low=0.0, high=1.0)
-    presence: float = param(0.5, low=0.0, high=1.0)
-    apart_m: float = param(0.3, low=0.05, high=5.0)
-    most: int = param(8, low=1, high=100)
 
 
 @dataclass(eq=False)

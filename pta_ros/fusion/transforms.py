@@ -9,6 +9,7 @@ squared length is more than 0.01 from 1 is refused, a smaller error is normalise
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -128,6 +129,15 @@ def from_pose(text: str) -> Matrix:
     matrix[:3, :3] = Rotation.from_euler("xyz", numbers[3:], degrees=True).as_matrix()
     matrix[:3, 3] = numbers[:3]
     return matrix
+
+
+def to_pose(matrix: Matrix) -> str:
+    """The pose of a transform as `from_pose` reads it, to a tenth of a millimetre and 0.01°."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # straight up or down many angles say the same
+        turned = Rotation.from_matrix(matrix[:3, :3]).as_euler("xyz", degrees=True)
+    moved = [round(float(x), 4) + 0.0 for x in matrix[:3, 3]]  # no minus zero
+    return " ".join(f"{x:g}" for x in (*moved, *(round(float(x), 2) + 0.0 for x in turned)))
 
 
 def _numbers(pose: str) -> list[float] | None:

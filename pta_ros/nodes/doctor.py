@@ -63,7 +63,7 @@ class Doctor(Node):
             raise ConfigError(f"--seconds {self.options.seconds:g}; {expected}")
         super().__init__("doctor")
         self.exit_code: int | None = None
-        self.sensors = load(model_folder(self.options.model)).sensors
+        self.sensors = load(model_folder(self.options.model)).live_sensors
         self.watches: dict[str, Watch] = {}
         self.sides: dict[str, Watch] = {}
         self.transforms = Transforms()

@@ -37,7 +37,8 @@ _RECORDED = 100
 
 #: What is recorded unless others are asked for: the fusion's input, its output and the truth.
 DEFAULT = (
-    *topics_of("mmfi").values(), info_topic(DepthSensor.topic), "skeleton", "ground_truth",
+    *topics_of("mmfi").values(), info_topic(DepthSensor.topic), "skeleton", "people",
+    "ground_truth", "truth/people",
     TF_STATIC, "/diagnostics",
 )  # fmt: skip
 

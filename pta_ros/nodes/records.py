@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pta_ros.clock import stamp_ns
 from pta_ros.errors import DecodeError
-from pta_ros.frames import Estimate, FloatArray, StreamState, StreamStatus
+from pta_ros.frames import Estimate, FloatArray, Person, StreamState, StreamStatus
+from pta_ros.people.centred import trunk
 from pta_ros.skeleton import NUM_JOINTS
 
 _COUNTERS = ("received", "used", "dropped", "corrupt", "lost")
@@ -115,10 +117,30 @@ def to_estimate(msg: Any, topic: str) -> Estimate:
     std_m = np.asarray(msg.std_dev, np.float32)
     if std_m.shape != (NUM_JOINTS,) or not np.isfinite(std_m).all():
         raise DecodeError(topic, f"{len(std_m)} deviations", f"{NUM_JOINTS} finite numbers")
+    return _estimate(msg, to_joints(msg, topic), std_m)
+
+
+def to_crowd(msg: Any, topic: str) -> Estimate:
+    """A People as the estimate it was made from, everybody in the level frame."""
+    people = []
+    for one in msg.people:
+        found = to_estimate(one.skeleton, topic)
+        joints, deviation = found.joints_m.astype(np.float64), found.std_m.astype(np.float64)
+        person = Person(float(one.presence), trunk(joints), joints, deviation, found.weights)
+        people.append(person)
+    first = people[0] if people else None
+    joints_m = np.zeros((0, 3)) if first is None else first.joints
+    std_m = np.zeros(0) if first is None else first.deviation_m
+    estimate = _estimate(msg, joints_m.astype(np.float32), std_m.astype(np.float32))
+    return replace(estimate, people=tuple(people))
+
+
+def _estimate(msg: Any, joints_m: FloatArray, std_m: FloatArray) -> Estimate:
+    """What a Skeleton and a People have alike."""
     used = [state for state in msg.modalities if state.weight > 0]
     return Estimate(
         stamp_ns=stamp_ns(msg.header.stamp),
-        joints_m=to_joints(msg, topic),
+        joints_m=joints_m,
         std_m=std_m,
         weights={state.modality: float(state.weight) for state in used},
         stamps_ns={state.modality: stamp_ns(state.stamp) for state in used},

@@ -1,4 +1,4 @@
-"""Shows the live fusion as a page in a browser: sensors, skeleton, truth, states, weights, latency.
+"""Shows the live fusion in a browser: sensors, skeleton or people, truth, states, weights, latency.
 
 It only listens, and decodes for itself what the fusion node decodes. Times on the page are the
 stamps; a stamp far from this machine's clock is replaced by the time of receipt.
@@ -11,6 +11,7 @@ from pta_ros.nodes import entry
 if __name__ == "__main__":  # before ROS is imported, so that its absence is one line
     entry.start("view_node")
 
+import math
 import time
 import webbrowser
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from pta_msgs.msg import Skeleton
+from pta_msgs.msg import People, Skeleton
 from rclpy.node import Node
 
 from pta_ros.clock import stamp_ns
@@ -28,14 +29,16 @@ from pta_ros.fusion.config import RAW
 from pta_ros.fusion.params import FusionParams, read_params
 from pta_ros.fusion.transforms import pose_form
 from pta_ros.nodes.base import STEADY, ProgramNode
+from pta_ros.nodes.camera_place import CameraPlace
 from pta_ros.nodes.composed import composed_options
-from pta_ros.nodes.records import to_estimate, to_joints, to_statuses
+from pta_ros.nodes.records import to_crowd, to_estimate, to_joints, to_statuses
 from pta_ros.nodes.sensor_node import REDUCED, SensorNode, sensor_qos
 from pta_ros.sensors import SENSORS
 from pta_ros.sensors.lidar import POSE
 from pta_ros.settings import START, param
 from pta_ros.view.live import LiveScene
 from pta_ros.view.page import Page
+from pta_ros.view.people import in_camera
 
 _DEPTH = 10
 _LOOK_S = 0.25
@@ -85,8 +88,11 @@ class ViewNode(ProgramNode):
             )
         self._shown_at: dict[str, float] = {}
         self._estimated_at = time.monotonic()
+        self._people_at = -math.inf
+        self._camera = CameraPlace(self, streams)
         self.scene = self._open_scene(tuple(streams))
         self.create_subscription(Skeleton, "skeleton", self._on_skeleton, _DEPTH)
+        self.create_subscription(People, "people", self._on_people, _DEPTH)
         self.create_subscription(Skeleton, "ground_truth", self._on_truth, _DEPTH)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, _DEPTH)
         self.sensor_nodes = [self._listen(m, stream) for m, stream in streams.items()]
@@ -95,7 +101,7 @@ class ViewNode(ProgramNode):
     def _open_scene(self, modalities: tuple[str, ...]) -> LiveScene:
         p = self.params
         page = Page(p.address, p.web_port, p.data_port, p.memory_mb)
-        scene = LiveScene(page, modalities, "live fusion", p.lidar_pose)
+        scene = LiveScene(page, modalities, "live fusion", self._camera.seen_lidar(p.lidar_pose))
         self.get_logger().info(f"live view: {page.url}")
         if p.open_browser and not webbrowser.open(page.url):
             self.get_logger().warning("no browser could be opened here")
@@ -107,19 +113,23 @@ class ViewNode(ProgramNode):
         if not self.params.composed:  # the sensor node has unpacked and moved its readings
             topic = stream.topic + REDUCED
             stream = replace(stream, transport=RAW, frame="", extrinsic="")
+        if not stream.frame:  # without it, it is the pose in the level frame of a people model
+            stream = replace(stream, extrinsic="")
         qos = sensor_qos(1, stream.qos_reliability)
         node.open(SENSORS[modality](), stream, qos, self, topic)
         return node
 
     # -- what the sensor nodes say ------------------------------------------------------------
 
-    def push(self, frame: Frame, _msg: Any) -> None:
+    def push(self, frame: Frame, msg: Any) -> None:
         """Show a reading, unless one was shown just now."""
         now = time.monotonic()
         # A little less than the period, or a sensor of just this rate loses every other frame.
         if now - self._shown_at.get(frame.modality, 0.0) < 0.9 / self.params.max_rate_hz:
             return
         self._shown_at[frame.modality] = now
+        if frame.modality == "depth":
+            self._camera.frame_id = str(msg.header.frame_id)
         self.scene.frame(frame, self._now_ns())
 
     def reject(self, modality: str, error: DecodeError, _msg: Any, _now_ns: int) -> None:
@@ -138,7 +148,21 @@ class ViewNode(ProgramNode):
 
     # -- what the fusion node says ------------------------------------------------------------
 
+    def _on_people(self, msg: People) -> None:
+        self._people_at = time.monotonic()
+        try:
+            estimate = to_crowd(msg, "people")
+        except (DecodeError, ValueError) as error:
+            self.warn("people", str(error))
+            return
+        camera = self._camera.pose(msg.header.frame_id)
+        people = in_camera(estimate.people or (), camera)
+        self._estimated_at = time.monotonic()
+        self.scene.estimate(replace(estimate, people=people), self._now_ns())
+
     def _on_skeleton(self, msg: Skeleton) -> None:
+        if time.monotonic() - self._people_at < _SILENCE_S:
+            return  # it is the nearest of the people
         try:
             estimate = to_estimate(msg, "skeleton")
         except (DecodeError, ValueError) as error:

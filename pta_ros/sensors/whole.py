@@ -7,6 +7,7 @@ is as good as any other: it is never NobodySeen.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -38,6 +39,11 @@ def whole(sensor: Sensor) -> WholeDepth | WholeLidar:
     if isinstance(sensor, LidarSensor):
         return WholeLidar(**{f.name: getattr(sensor, f.name) for f in fields(LidarSensor)})
     raise ConfigError(f"{sensor.modality}: no model finds people by it; expected depth or lidar")
+
+
+def all_whole(sensors: Mapping[str, Sensor]) -> dict[str, Sensor]:
+    """The sensors of a model that finds people."""
+    return {modality: whole(sensor) for modality, sensor in sensors.items()}
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ APPLICATION = "pta_ros"
 WORLD, CAMERA = "world", "world/camera"
 ESTIMATE, TRUTH = "world/estimate", "world/truth"
 WEIGHTS, ERROR, TIMES, STATES, REASONS = "weights", "error", "times", "states", "reasons"
+#: Who is there, in words.
+PEOPLE = "people"
 
 #: Where the pictures of each kind lie (see Sensor.picture).
 _FOLDERS = {"image": f"{CAMERA}/", "points": f"{WORLD}/", "lines": ""}
@@ -34,6 +36,11 @@ LIMB_COLOURS: dict[str, Colour] = {
     "left_arm": (90, 215, 235),
     "right_arm": (245, 100, 170),
 }
+#: Of the people by number; of Okabe and Ito, as the markers for RViz.
+PEOPLE_COLOURS: tuple[Colour, ...] = (
+    (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0),
+    (204, 121, 167),
+)  # fmt: skip
 TRUTH_COLOUR: Colour = (225, 225, 225)
 ERROR_COLOUR: Colour = (235, 90, 80)
 STATE_COLOURS: dict[StreamState, Colour] = {
@@ -117,15 +124,15 @@ def drawn(modality: str, reading: FloatArray) -> rr.AsComponents:
 
 
 def blueprint(
-    modalities: Sequence[str], truth: bool, window_s: float | None = None
+    modalities: Sequence[str], truth: bool, window_s: float | None = None, people: bool = False
 ) -> rrb.Blueprint:
-    """The layout for these modalities; `truth`: with a plot of the error.
+    """The layout for these modalities; `truth`: with a plot of the error; `people`: who is there.
 
     The plots show the last `window_s` seconds, all of the time without it.
     """
     return rrb.Blueprint(
         rrb.Horizontal(
-            rrb.Vertical(_scene(modalities), _streams(), row_shares=[5, 2]),
+            rrb.Vertical(_scene(modalities), _streams(people), row_shares=[5, 2]),
             rrb.Vertical(*_sensors(modalities), *_plots(truth, _window(window_s))),
             column_shares=[3, 2],
         ),
@@ -148,12 +155,14 @@ def _scene(modalities: Sequence[str]) -> rrb.Spatial3DView:
     )
 
 
-def _streams() -> rrb.Horizontal:
+def _streams(people: bool) -> rrb.Horizontal:
     columns = rrb.TextLogColumns(text_log_columns=["Body"])
+    who = [rrb.TextDocumentView(origin=PEOPLE, name="who is there")] if people else []
     return rrb.Horizontal(
+        *who,
         rrb.StateTimelineView(origin=STATES, name="state of every stream"),
         rrb.TextLogView(origin=REASONS, name="changes and their reasons", columns=columns),
-        column_shares=[1, 1],
+        column_shares=[1] * (2 + len(who)),
     )
 
 

@@ -19,13 +19,12 @@ from pta_ros.sensors.lidar import POSE
 from pta_ros.skeleton import BONES, LIMBS, NUM_JOINTS
 from pta_ros.view import layout
 from pta_ros.view.pairs import Pairs
+from pta_ros.view.people import LARGEST_M, SMALLEST_M, Crowd
 
 #: Of a live scene: what the plots show, and how often a state that lasts is logged again.
 WINDOW_S, REPEAT_NS = 30.0, 2_000_000_000
 
 _BONE_M, _TRUTH_M = 0.012, 0.006
-#: A joint is drawn as large as its standard deviation, within these bounds (m).
-_SMALLEST_M, _LARGEST_M = 0.015, 0.15
 
 _LIMB_OF = {joint: limb for limb, joints in LIMBS.items() for joint in joints}
 _JOINT_COLOURS = [layout.LIMB_COLOURS[_LIMB_OF[joint]] for joint in range(NUM_JOINTS)]
@@ -53,7 +52,8 @@ class Scene:
         self._repeat_ns = REPEAT_NS if live else None
         self._states: dict[str, tuple[StreamState, int]] = {}
         self._pairs = Pairs()
-        self._compared = False
+        self._compared = self._many = False
+        self._crowd = Crowd(self._log)
         self._shown_ns: dict[str, int] = {}  # newest stamp of every entity that may be cleared
         self._judged_ns = 0
         self._image_shape: tuple[int, ...] = ()
@@ -61,7 +61,7 @@ class Scene:
         stream.set_log_time_enabled(False)
         stream.set_log_tick_enabled(False)
         stream.send_recording_name(title)
-        self._send_layout(truth=False)
+        self._send_layout()
         self._log_constants(lidar_pose)
 
     def frame(self, frame: Frame) -> None:
@@ -79,21 +79,34 @@ class Scene:
         self._log(layout.entity(frame.modality), layout.drawn(frame.modality, frame.array))
 
     def estimate(self, estimate: Estimate) -> None:
-        """Show an estimate: skeleton, weights, time per stage; the error once the truth is near."""
+        """Show an estimate: skeleton, weights, time per stage; the error once the truth is near.
+
+        Of a model that finds people: everybody, in the camera's frame, and nobody in words.
+        """
         self._begin(layout.ESTIMATE, estimate.stamp_ns)
-        radii = np.clip(estimate.std_m, _SMALLEST_M, _LARGEST_M)
+        if estimate.people is None:
+            self._draw_skeleton(estimate)
+        else:
+            if not self._many:
+                self._many = True
+                self._send_layout()
+            self._crowd.draw(estimate.people)
+        for modality in self._modalities:
+            share = estimate.weights.get(modality, 0.0)
+            self._log(f"{layout.WEIGHTS}/{modality}", rr.Scalars(share))
+        for stage, spent_ms in estimate.timings_ms.items():
+            self._log(f"{layout.TIMES}/{stage}", rr.Scalars(spent_ms))
+        if estimate.people is None:
+            self._errors(self._pairs.estimate(estimate.stamp_ns, estimate.joints_m))
+
+    def _draw_skeleton(self, estimate: Estimate) -> None:
+        radii = np.clip(estimate.std_m, SMALLEST_M, LARGEST_M)
         joints = rr.Points3D(estimate.joints_m, radii=radii, colors=_JOINT_COLOURS)
         self._log(f"{layout.ESTIMATE}/joints", joints)
         bones = rr.LineStrips3D(
             [estimate.joints_m[list(bone)] for bone in BONES], radii=_BONE_M, colors=_BONE_COLOURS
         )
         self._log(f"{layout.ESTIMATE}/bones", bones)
-        for modality in self._modalities:
-            share = estimate.weights.get(modality, 0.0)
-            self._log(f"{layout.WEIGHTS}/{modality}", rr.Scalars(share))
-        for stage, spent_ms in estimate.timings_ms.items():
-            self._log(f"{layout.TIMES}/{stage}", rr.Scalars(spent_ms))
-        self._errors(self._pairs.estimate(estimate.stamp_ns, estimate.joints_m))
 
     def truth(self, stamp_ns: int, joints_m: FloatArray) -> None:
         """Show the true pose (17, 3), metres in the camera's frame."""
@@ -128,7 +141,9 @@ class Scene:
 
     def no_estimate(self, time_ns: int) -> None:
         """Take the skeleton away at `time_ns`; its plots show a gap."""
-        self._end(layout.ESTIMATE, time_ns, layout.WEIGHTS, layout.TIMES, layout.ERROR)
+        others = (layout.WEIGHTS, layout.TIMES, layout.ERROR, layout.PEOPLE)
+        self._end(layout.ESTIMATE, time_ns, *others)
+        self._crowd.forget()
 
     def _tell(self, status: StreamStatus, time_ns: int) -> None:
         live = status.state is StreamState.LIVE
@@ -145,10 +160,11 @@ class Scene:
             self._log(layout.ERROR, rr.Scalars(1e3 * error_m))
         if found and not self._compared:
             self._compared = True
-            self._send_layout(truth=True)
+            self._send_layout()
 
-    def _send_layout(self, truth: bool) -> None:
-        self._stream.send_blueprint(layout.blueprint(self._modalities, truth, self._window_s))
+    def _send_layout(self) -> None:
+        shown = (self._modalities, self._compared, self._window_s, self._many)
+        self._stream.send_blueprint(layout.blueprint(*shown))
 
     def _log_constants(self, lidar_pose: str) -> None:
         """What never changes: axes, the LiDAR's place, names and colours."""

@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch")
 
 from pta_ros.errors import ConfigError, DecodeError  # noqa: E402
 from pta_ros.frames import StreamState  # noqa: E402
+from pta_ros.fusion.config import SearchConfig  # noqa: E402
 from pta_ros.fusion.engine import Engine  # noqa: E402
 from pta_ros.fusion.level import intake_of  # noqa: E402
 from pta_ros.fusion.params import FusionParams, StreamParams  # noqa: E402
@@ -141,6 +142,19 @@ def test_traced_and_plain_agree_for_any_number(people_model, live, hall_readings
             one, other = plain._run(*inputs), traced._run(*inputs)
         torch.testing.assert_close(one.joints, other.joints, atol=2e-5, rtol=1e-4)
         torch.testing.assert_close(one.weights, other.weights)
+
+
+def test_the_parameters_say_who_counts(people_model, hall_readings, as_message):
+    def seen(**search):
+        params = FusionParams(model=str(people_model), device="cpu", search=SearchConfig(**search))
+        engine = Engine.load(params, STREAMS)
+        engine.start()
+        return Live(engine, as_message).see(hall_readings(*PLACES)).people
+
+    assert len(seen()) == 2
+    assert len(seen(most=1)) == 1
+    assert len(seen(apart_m=5.0)) == 1
+    assert seen(presence=1.0) == ()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import yaml
 
 from pta_ros.captures.params import CsiParams
 from pta_ros.errors import ConfigError
-from pta_ros.fusion.config import StreamConfig, StreamParams
+from pta_ros.fusion.config import SearchConfig, StreamConfig, StreamParams
 from pta_ros.fusion.params import (
     FusionParams,
     SensorParams,
@@ -63,6 +63,10 @@ def test_names_of_streams_and_their_topics():
         ("csi.extrinsic", "0 0 0 0 0 0", "csi.extrinsic is '0 0 0 0 0 0'; only clouds"),
         ("lidar.extrinsic", "1 2 3", "extrinsic is '1 2 3'; expected six numbers"),
         ("lidar.extrinsic", 0.0, "expected a text"),
+        ("people.candidate", -0.1, "people.candidate is -0.1; expected 0 to 1"),
+        ("people.presence", 1.5, "people.presence is 1.5; expected 0 to 1"),
+        ("people.apart_m", 0.0, "people.apart_m is 0.0; expected 0.05 to 5 m"),
+        ("people.most", 0, "people.most is 0; expected 1 to 100"),
     ],
 )
 def test_wrong_values_are_refused_by_name(name, value, said):
@@ -80,6 +84,15 @@ def test_a_pose_without_a_frame_is_for_models_that_find_people(modality, said):
     streams = fusion_from({**DEFAULTS, f"{modality}.extrinsic": pose})[1]
     with pytest.raises(ConfigError, match=said):
         streams[modality].check_moves(modality)
+
+
+def test_the_search_of_people_comes_from_a_file(tmp_path):
+    text = "fusion: {ros__parameters: {people: {presence: 0.8}, people.most: 3}}"
+    own = read_params(write(tmp_path, text))[0]
+    assert own.search == SearchConfig(presence=0.8, most=3)
+    wrong = "fusion: {ros__parameters: {people: {presense: 0.8}}}"
+    with pytest.raises(ConfigError, match=r"people\.presense; did you mean people\.presence"):
+        read_params(write(tmp_path, wrong))
 
 
 def test_values_reach_the_streams():
@@ -158,6 +171,8 @@ def test_documented_table_is_the_dataclasses(params_doc):
     for group in (FusionParams, StreamParams, SensorParams, CsiParams):
         for spec in specs(group):
             assert f"| `{spec.name}` |" in text
+    for spec in specs(SearchConfig, "people."):
+        assert f"| `{spec.name}` |" in text
 
 
 def test_a_sets_defaults_follow_from_its_sensors():

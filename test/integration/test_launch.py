@@ -158,6 +158,17 @@ def test_separate_sensors_decompress_and_move_in_the_fusion_nodes_place(live, tm
     )  # fmt: skip
 
 
+def test_separate_sensors_know_how_their_devices_are_mounted(live, tmp_path):
+    values = {"depth": {"rotation": 180, "fx": 380.0}, "lidar": {"region": "0 6 -3 3 -1 2"}}
+    mine = params_file(tmp_path, values)
+    found = started(live, params_file=mine, composed="false")
+    assert (found["depth_sensor"]["rotation"], found["depth_sensor"]["fx"]) == (180, 380.0)
+    assert found["lidar_sensor"]["region"] == "0 6 -3 3 -1 2"
+    fusion = found["fusion"]
+    assert (fusion["depth.rotation"], fusion["depth.fx"], fusion["lidar.region"]) == (0, 0.0, "")
+    assert "depth.rotation" not in started(live, params_file=mine)["fusion"]
+
+
 @pytest.mark.parametrize("composed", ["true", "false"])
 def test_the_view_hears_what_the_fusion_node_hears(live, composed):
     from launch import LaunchContext

@@ -11,6 +11,7 @@ from pta_ros.frames import Estimate, Person, StreamState, StreamStatus  # noqa: 
 from pta_ros.nodes.health import ERROR, OK, WARN, Health, Identity  # noqa: E402
 from pta_ros.nodes.markers import people_markers  # noqa: E402
 from pta_ros.nodes.messages import set_latency, to_people  # noqa: E402
+from pta_ros.nodes.records import to_crowd  # noqa: E402
 
 LIVE = tuple(StreamStatus(m, StreamState.LIVE, 0.01, 10.0, weight=0.5) for m in ("depth", "lidar"))
 ACTIVE = Identity("/fusion", "active", "m", "cpu")
@@ -81,3 +82,45 @@ def test_nobody_and_broken_are_told_apart():
     assert broken.level == ERROR
     assert "nobody" not in broken.message
     assert {v.key: v.value for v in broken.values}["people"] == ""
+
+
+def test_everybody_is_read_back_as_they_were_told():
+    found = to_crowd(message(person(1.0, depth=1.0), person(2.0, lidar=1.0)), "people")
+    assert found.stamp_ns == 5
+    assert [p.presence for p in found.people] == [pytest.approx(0.9)] * 2
+    np.testing.assert_allclose(found.people[1].joints, person(2.0).joints)
+    np.testing.assert_allclose(found.joints_m, found.people[0].joints)
+    assert found.people[0].weights == {"depth": 1.0}
+    nobody = to_crowd(message(), "people")
+    assert nobody.people == ()
+    assert nobody.joints_m.shape == (0, 3)
+
+
+def test_the_camera_stands_where_the_parameters_say(ros):
+    from rclpy.node import Node
+
+    from pta_ros.fusion.config import StreamParams
+    from pta_ros.fusion.transforms import from_pose
+    from pta_ros.nodes.camera_place import CameraPlace
+    from pta_ros.sensors.depth_device import DepthDevice
+
+    node = Node("place")
+    streams = {"depth": StreamParams(topic="d"), "lidar": StreamParams(topic="l")}
+    assumed = CameraPlace(node, streams)
+    np.testing.assert_allclose(assumed.pose("base_link")[:3, 3], [0, 0, 1])
+    assert assumed.seen_lidar("1 2 3 0 0 0") == "1 2 3 0 0 0"
+    given = {
+        "depth": StreamParams(topic="d", extrinsic="0.1 0 1.2 0 20 0"),
+        "lidar": StreamParams(topic="l", extrinsic="0.1 0 1.5 0 20 0"),
+    }
+    place = CameraPlace(node, given)
+    pose = place.pose("base_link")
+    down = np.deg2rad(20)
+    np.testing.assert_allclose(pose[:3, 3], [0.1, 0, 1.2], atol=1e-9)
+    np.testing.assert_allclose(pose[:3, 2], [np.cos(down), 0, -np.sin(down)], atol=1e-9)
+    seen = from_pose(place.seen_lidar(""))
+    np.testing.assert_allclose(pose @ seen @ [0, 0, 0, 1], [0.1, 0, 1.5, 1], atol=1e-3)
+    # The picture is turned upright, so the mount's rotation does not turn the people.
+    turned = {**given, "depth": StreamParams(topic="d", extrinsic="0.1 0 1.2 0 20 0",
+                                             device=DepthDevice(rotation=180))}  # fmt: skip
+    np.testing.assert_allclose(CameraPlace(node, turned).pose("base_link"), pose, atol=1e-9)

@@ -1,9 +1,12 @@
 """What a recording holds after it was told something, read back from its file."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pta_ros.errors import DatasetError
+from pta_ros.frames import Person
 from pta_ros.fusion.transforms import apply, from_pose
 
 pytest.importorskip("rerun")
@@ -156,3 +159,42 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DatasetError, match="cannot write"):
         Recording(tmp_path / "file" / "a.rrd", ALL, "x")
+
+
+def person(x, presence=0.9):
+    joints = np.full((17, 3), x) + np.arange(17)[:, None] / 20
+    return Person(presence, joints[0], joints, np.full(17, 0.05), {})
+
+
+def test_everybody_is_drawn_and_who_is_gone_goes_and_nobody_is_said(recorded, made):
+    def tell(recording):
+        for step, people in enumerate([(), (person(1.0), person(2.0, 0.8)), (person(1.5),), ()]):
+            at = made.T0 + step * made.S // 10
+            recording.estimate(replace(made.estimate(at), people=people))
+        recording.no_estimate(made.T0 + made.S)
+
+    found, layouts = recorded(tell)
+    first = values(found, "/world/estimate/0/joints", "Points3D:positions")
+    assert [np.round(v[0][0], 3) for v in first if v] == [1.0, 1.5]
+    labels = values(found, "/world/estimate/1/name", "Points3D:labels")
+    assert labels[0] == ["1  80%"]
+    told = [text for (text,) in (v for v in values(found, "/people", "TextDocument:text") if v)]
+    assert told == [
+        "nobody is seen", "2 people: 0 (90%), 1 (80%)", "one person: 0 (90%)", "nobody is seen"
+    ]  # fmt: skip
+    assert [v[0] for v in values(found, "/reasons", "TextLog:text")] == told
+    assert found["/world/estimate/1"]["stamp"][0] == made.T0 + 2 * made.S // 10  # the clear
+    assert "/world/estimate/joints" not in found
+    assert "Scalars:scalars" not in found["/error"]
+    assert layouts
+
+
+def test_people_of_the_level_frame_are_drawn_before_the_camera():
+    from pta_ros.people.readings import OPTICAL
+    from pta_ros.view.people import in_camera
+
+    camera = np.eye(4)
+    camera[:3, :3], camera[:3, 3] = OPTICAL, (0.5, 0.0, 1.2)
+    (moved,) = in_camera([person(2.0)], camera)
+    np.testing.assert_allclose(moved.joints[0], [-2.0, -0.8, 1.5])
+    np.testing.assert_allclose(moved.centre, moved.joints[0])

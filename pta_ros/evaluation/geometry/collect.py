@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from pta_ros.datasets.people import visible
 from pta_ros.datasets.wide import Clip, clips_of
 from pta_ros.fusion.people import PeopleEstimator, Person
+from pta_ros.metrics.people import paired
 from pta_ros.people.centred import trunk
 from pta_ros.people.readings import Readings
 
@@ -24,7 +24,6 @@ Array = NDArray[np.float64]
 
 #: Sets of sensors that are measured, and the columns of `sight` and `counts` that each has.
 SENSORS: dict[str, tuple[int, ...]] = {"depth": (0,), "LiDAR": (1,), "depth + LiDAR": (0, 1)}
-FOUND_M = 0.3
 #: Somebody is clearly visible with so many joints in sight, and separate so far from the next.
 CLEAR_JOINTS, SEPARATE_M = 9, 0.6
 _LEFT_SHOULDER, _RIGHT_SHOULDER = 11, 14
@@ -141,12 +140,8 @@ def _setting(clip: Clip) -> Setting:
 
 def match(truth: Array, found: tuple[Person, ...]) -> dict[int, Person]:
     """Who of the true people (P, 17, 3) is which estimate: nearest centres from above, 0.3 m."""
-    if not len(truth) or not found:
-        return {}
-    centres = np.array([person.centre for person in found])
-    away = np.linalg.norm(trunk(truth)[:, None, :2] - centres[None, :, :2], axis=-1)
-    pairs = zip(*linear_sum_assignment(np.minimum(away, 2 * FOUND_M)), strict=True)
-    return {int(who): found[n] for who, n in pairs if away[who, n] <= FOUND_M}
+    centres = np.array([person.centre for person in found]).reshape(-1, 3)
+    return {who: found[n] for who, n in paired(truth, centres).items()}
 
 
 def _expected(truth: Array, sight: NDArray[np.bool_], seen: NDArray[np.integer]) -> int | None:

@@ -10,13 +10,13 @@ from pta_ros.evaluation.compare.text import NOTHING, grid
 from pta_ros.evaluation.geometry import figures
 from pta_ros.evaluation.geometry.collect import (
     CLEAR_JOINTS,
-    FOUND_M,
     SENSORS,
     SEPARATE_M,
     FrameRow,
     PersonRow,
 )
 from pta_ros.metrics.bound import Bound
+from pta_ros.metrics.people import FOUND_M
 
 _HEAD = """\
 # Where the model of people holds

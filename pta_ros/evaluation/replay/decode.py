@@ -13,7 +13,8 @@ from typing import TypeVar
 from pta_ros.bags.bag import Bag, Raw
 from pta_ros.errors import DecodeError
 from pta_ros.evaluation.faults.injector import Injector
-from pta_ros.evaluation.replay.truth import TrueActivity, Truth, truth_of
+from pta_ros.evaluation.replay.people import TruePeople
+from pta_ros.evaluation.replay.truth import TrueActivity, Truth
 from pta_ros.frames import Frame
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.transforms import Transforms
@@ -30,7 +31,7 @@ class Arrival:
 
     time_ns: int
     modality: str  # empty for ground truth
-    content: Frame | Truth | TrueActivity | DecodeError
+    content: Frame | Truth | TrueActivity | TruePeople | DecodeError
 
 
 @dataclass(eq=False)
@@ -47,9 +48,9 @@ class Decoder:
     topics: Mapping[str, str]
     injector: Injector
     transforms: Transforms
+    truth: Callable[[object, str], Truth | TrueActivity | TruePeople]
     tf_topic: str = ""
     shift_ns: int = 0
-    truth: Callable[[object, str], Truth | TrueActivity] = truth_of
     losses: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -55,6 +55,23 @@ class Moment:
 
 
 @dataclass(frozen=True, eq=False)
+class People:
+    """Everybody in N estimates: `counts` (N,) says how many of the P rows are of each, in order.
+
+    `presence` (P,), `centres_m` (P, 3), `joints_m` (P, 17, 3), `std_m` (P, 17) per axis, in the
+    level frame. `true_counts` (N,) are there, -1 where it is not known; `true_m` (T, 17, 3).
+    """
+
+    counts: NDArray[np.int64]
+    presence: FloatArray
+    centres_m: FloatArray
+    joints_m: FloatArray
+    std_m: FloatArray
+    true_counts: NDArray[np.int64]
+    true_m: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class Replayed:
     """One replay with one fault plan: N estimates, M modalities, J joints.
 
@@ -69,7 +86,7 @@ class Replayed:
     `class_id` (N,) is the most probable one, `confidence` (N,) its probability, `true_class` (N,)
     the one activity that the estimate's window lies in, -1 where it is not known or not one;
     `window_s` is how far back an estimate looks. `true_spans` are the true activities: begin and
-    end (ns), class.
+    end (ns), class. One of a model that finds people has them in `people`, and no joints either.
     """
 
     name: str
@@ -87,8 +104,8 @@ class Replayed:
     truth_m: FloatArray
     changes: tuple[Change, ...]
     statuses: tuple[StreamStatus, ...]
-    moments: tuple[Moment, ...]
     losses: tuple[str, ...]
+    moments: tuple[Moment, ...] = ()
     classes: tuple[str, ...] = ()
     class_id: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     confidence: FloatArray = field(default_factory=nothing)
@@ -97,6 +114,14 @@ class Replayed:
     true_spans: tuple[tuple[int, int, int], ...] = ()
     failed: tuple[str, ...] = ()
     heard: Mapping[str, Heard] = field(default_factory=dict)
+    people: People | None = None
+
+    @property
+    def task(self) -> str:
+        """What it is judged by: "pose", "activity" or "people"."""
+        if self.people is not None:
+            return "people"
+        return "activity" if self.classes else "pose"
 
     @property
     def joint_error_mm(self) -> FloatArray:
@@ -145,10 +170,13 @@ class Column:
 
 
 class EstimateLog:
-    """All estimates as columns; see Replayed for their shapes. `joints` is 0 without the pose."""
+    """All estimates as columns; see Replayed for their shapes.
+
+    `joints` is 0 without a pose, and where there may be many.
+    """
 
     def __init__(self, modalities: tuple[str, ...], joints: int = NUM_JOINTS) -> None:
-        self._modalities, count = modalities, len(modalities)
+        self._modalities, self._joints, count = modalities, joints, len(modalities)
         self._columns = {
             "stamp_ns": Column((), np.int64),
             "joints_m": Column((joints, 3), np.float32),
@@ -165,8 +193,8 @@ class EstimateLog:
         told = estimate.probabilities
         row = {
             "stamp_ns": estimate.stamp_ns,
-            "joints_m": estimate.joints_m,
-            "std_m": estimate.std_m,
+            "joints_m": estimate.joints_m[: self._joints],
+            "std_m": estimate.std_m[: self._joints],
             "class_id": told.argmax() if len(told) else NO_CLASS,
             "confidence": told.max(initial=0.0),
             "weights": [estimate.weights.get(m, 0.0) for m in self._modalities],

@@ -12,26 +12,16 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pta_ros.clock import to_ns
 from pta_ros.errors import DecodeError, PtaError
 from pta_ros.evaluation.faults.injector import FaultPlan
 from pta_ros.evaluation.replay.decode import Arrival
+from pta_ros.evaluation.replay.judge import Judge
 from pta_ros.evaluation.replay.record import Change, EstimateLog, Heard, Replayed
-from pta_ros.evaluation.replay.truth import (
-    Activities,
-    ActivityTruth,
-    TrueActivity,
-    Truth,
-    TruthLog,
-    Worst,
-)
+from pta_ros.evaluation.replay.truth import Truth
 from pta_ros.frames import Estimate, FloatArray, Frame, Sample, StreamStatus
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.refusals import Refusals
-from pta_ros.skeleton import NUM_JOINTS
 
 #: Time between two looks at the states, as in the node.
 _TICK_NS = to_ns(0.05)
@@ -71,28 +61,21 @@ class _Hearing:
 
 
 class Replay:
-    """One replay through `pipeline`, which must be fresh; `judged`: there is ground truth.
-
-    `activities` judges it by them; without, it is judged by its poses.
-    """
+    """One replay through `pipeline`, which must be as fresh as `judge`."""
 
     def __init__(
         self,
         pipeline: FusionPipeline,
         max_wait_s: float,
-        judged: bool,
+        judge: Judge,
         observer: Observer | None = None,
-        activities: Activities | None = None,
     ) -> None:
         self._pipeline, self._wait_ns = pipeline, to_ns(max_wait_s)
-        self._observer, self._activities = observer, activities
+        self._judge, self._observer = judge, observer
         self._deadline_ns: int | None = None
         self._tick_ns: int | None = None
-        self._truth, self._true_activities = TruthLog(), ActivityTruth()
         self._changes: list[Change] = []
-        joints = NUM_JOINTS if activities is None else 0
-        self._estimates = EstimateLog(tuple(pipeline.streams), joints)
-        self._worst = Worst(self._truth, judged)
+        self._estimates = EstimateLog(tuple(pipeline.streams), judge.joints)
         self._statuses: tuple[StreamStatus, ...] = ()
         self._failures: dict[str, int] = {}
         self._hearing = {modality: _Hearing() for modality in pipeline.streams}
@@ -118,7 +101,7 @@ class Replay:
     ) -> Replayed:
         """What came of it, under the plan's name; sensors are read from `topics` or `absent`."""
         columns = self._estimates.columns()
-        judged: dict[str, Any] = {**columns, **self._true(columns["stamp_ns"])}
+        judged: dict[str, Any] = {**columns, **self._judge.fields(columns["stamp_ns"])}
         failed = [f"{count} estimates failed: {text}" for text, count in self._failures.items()]
         unsound = self._pipeline.unsound
         failed += [f"{unsound} estimates were not finite"] if unsound else []
@@ -131,8 +114,7 @@ class Replay:
             timings_ms=self._estimates.timings_ms(),
             changes=tuple(self._changes),
             statuses=self._statuses,
-            moments=self._worst.moments(),
-            losses=(*losses, *failed),
+            losses=(*losses, *self._judge.losses(), *failed),
             failed=tuple(failed),
             heard={
                 modality: hearing.heard(topics.get(modality, ""), absent.get(modality, ""))
@@ -140,19 +122,6 @@ class Replay:
             },
             **judged,
         )
-
-    def _true(self, stamps_ns: NDArray[np.int64]) -> dict[str, Any]:
-        """What is true at each estimate: the fields of Replayed."""
-        if self._activities is None:
-            return {"truth_m": self._truth.at(stamps_ns)}
-        window_s = self._activities.window_s
-        return {
-            "truth_m": np.zeros((len(stamps_ns), 0, 3), np.float32),
-            "classes": self._activities.classes,
-            "window_s": window_s,
-            "true_spans": self._true_activities.spans(),
-            "true_class": self._true_activities.at(stamps_ns, to_ns(window_s)),
-        }
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -191,14 +160,13 @@ class Replay:
         content, now_ns = arrival.content, arrival.time_ns
         if arrival.modality:
             self._hearing[arrival.modality].add(content)
-        if isinstance(content, Truth):
-            self._truth.add(content.stamp_ns, content.joints_m)
-            self._tell(lambda observer: observer.truth(content.stamp_ns, content.joints_m))
-        elif isinstance(content, TrueActivity):
-            self._true_activities.add(content)
-        elif isinstance(content, Frame):
+        if isinstance(content, Frame):
             if self._pipeline.push(content, now_ns):
                 self._tell(lambda observer: observer.frame(content))
+        elif not isinstance(content, DecodeError):
+            self._judge.learn(content)
+            if isinstance(content, Truth):
+                self._tell(lambda observer: observer.truth(content.stamp_ns, content.joints_m))
         elif arrival.modality:
             self._pipeline.reject(arrival.modality, content, now_ns)
         else:
@@ -228,8 +196,7 @@ class Replay:
 
     def _keep(self, sample: Sample, estimate: Estimate) -> None:
         self._estimates.add(estimate)
-        if self._activities is None:
-            self._worst.add(sample, estimate)
+        self._judge.add(sample, estimate)
         self._tell(lambda observer: observer.estimate(estimate))
 
     def _fail(self, error: PtaError | DecodeError) -> None:

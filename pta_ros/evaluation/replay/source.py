@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
+
+import numpy as np
 
 from pta_ros.bags.bag import Bag, Topic
 from pta_ros.errors import ConfigError, DatasetError, DecodeError, did_you_mean
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan, Injector
 from pta_ros.evaluation.replay import clocks
 from pta_ros.evaluation.replay.decode import Decoder, ahead
+from pta_ros.evaluation.replay.judge import ActivityJudge, Judge, PeopleJudge, PoseJudge
 from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.replay.replay import Observer, Replay
-from pta_ros.evaluation.replay.truth import Activities, truth_of
+from pta_ros.evaluation.replay.truth import Activities
 from pta_ros.fusion.engine import Engine
-from pta_ros.fusion.level import intake_of
-from pta_ros.fusion.transforms import Transforms
+from pta_ros.fusion.intake import Intake
+from pta_ros.fusion.level import LevelIntake, intake_of
+from pta_ros.fusion.transforms import Matrix, Transforms, plain
 from pta_ros.sensors import type_advice
 from pta_ros.sensors.window import WindowSensor
 
-#: Topic and type of the truth that a task is judged by.
+#: Topics and types of the truth that a task is judged by; the first that is there counts.
 TRUTHS = {
-    "pose": ("ground_truth", "pta_msgs/msg/Skeleton"),
-    "activity": ("ground_truth_activity", "pta_msgs/msg/Activity"),
+    "pose": {"ground_truth": "pta_msgs/msg/Skeleton"},
+    "activity": {"ground_truth_activity": "pta_msgs/msg/Activity"},
+    "people": {"truth/people": "pta_msgs/msg/People", "ground_truth": "pta_msgs/msg/Skeleton"},
 }
 TF_TOPIC, TF_TYPE = "/tf_static", "tf2_msgs/msg/TFMessage"
 FAULT_FREE = FaultPlan("fault-free")
@@ -68,7 +73,7 @@ def find_source(
     named = {m: changed(engine.streams[m], topic=topic).source for m, topic in given.items()}
     wanted = {m: (intake.topic, intake.type, named.get(m)) for m, intake in intakes.items()}
     if truth != "":
-        wanted[""] = (*TRUTHS[judged_task(engine)], truth)
+        wanted[""] = (*_truth(bag, TRUTHS[judged_task(engine)], truth), truth)
     topics: dict[str, str] = {}
     absent: dict[str, str] = {}
     notes = []
@@ -94,16 +99,49 @@ def find_source(
 
 
 def judged_task(engine: Engine) -> str:
-    """What a model is judged by: its pose, or its activities when it tells no pose."""
-    return engine.loaded.model.config.tasks[0]
+    """What a model is judged by: people, its pose, or its activities when it tells no pose."""
+    return "people" if engine.finds_people else engine.loaded.model.config.tasks[0]
 
 
-def activities(engine: Engine) -> Activities | None:
-    """What is judged of a model of activities; None for one that is judged by its pose."""
-    if judged_task(engine) != "activity":
-        return None
+def judge_of(
+    engine: Engine, judged: bool, intakes: Mapping[str, Intake], transforms: Transforms
+) -> Judge:
+    """What a replay of this model is judged by; `judged`: there is ground truth."""
+    task = judged_task(engine)
+    if task == "people":
+        return PeopleJudge(_placing(engine.level_frame, intakes, transforms), engine.level_frame)
+    if task == "pose":
+        return PoseJudge(judged)
     windows = [s.window_s for s in engine.sensors.values() if isinstance(s, WindowSensor)]
-    return Activities(engine.loaded.model.config.classes, max(windows, default=0.0))
+    classes = engine.loaded.model.config.classes
+    return ActivityJudge(Activities(classes, max(windows, default=0.0)))
+
+
+def _placing(
+    level: str, intakes: Mapping[str, Intake], transforms: Transforms
+) -> Callable[[str], Matrix | None]:
+    """From a frame of the ground truth to the level one: a sensor's own, or /tf_static's."""
+
+    def place(frame_id: str) -> Matrix | None:
+        frame = plain(frame_id)
+        if frame in ("", level):
+            return np.eye(4)
+        for intake in intakes.values():
+            if isinstance(intake, LevelIntake) and intake.source == frame:
+                return intake.pose(frame).matrix
+        return transforms.between(level, frame)
+
+    return place
+
+
+def _truth(bag: Bag, listed: Mapping[str, str], given: str | None) -> tuple[str, str]:
+    """Topic and type of the truth: of the type that the `given` topic has, or what is there."""
+    asked = f"/{(given or '').lstrip('/')}"
+    for name, kind in listed.items():
+        fitting = [t.name for t in bag.topics.values() if t.type == kind]
+        if asked in fitting or (given is None and any(n.endswith(f"/{name}") for n in fitting)):
+            return name, kind
+    return next(iter(listed.items()))
 
 
 def replay(
@@ -119,13 +157,13 @@ def replay(
         for topic, modality in source.topics.items()
         if modality
     }
-    told = activities(engine)
+    judge = judge_of(engine, source.judged, intakes, transforms)
     decoder = Decoder(
-        bag, intakes, source.topics, Injector(plan, bag.begin_ns), transforms, source.tf_topic,
-        source.shift_ns, told.truth_of if told else truth_of,
+        bag, intakes, source.topics, Injector(plan, bag.begin_ns), transforms, judge.truth_of,
+        source.tf_topic, source.shift_ns,
     )  # fmt: skip
     begin_ns, end_ns = bag.begin_ns + source.shift_ns, bag.end_ns + source.shift_ns
-    run = Replay(engine.pipeline(), engine.params.max_wait_s, source.judged, observer, told)
+    run = Replay(engine.pipeline(), engine.params.max_wait_s, judge, observer)
     with closing(ahead(decoder.arrivals())) as arrivals:
         run.run(arrivals, begin_ns, end_ns)
     losses = [*source.notes, *bag.losses, *decoder.losses, *decoder.remarks()]

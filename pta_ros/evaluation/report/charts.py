@@ -202,14 +202,14 @@ def bar_charts(part: Part, free: Measured | None) -> list[list[Chart]]:
     seen, truth = part.seen, part.seen.truth_jitter
     known = [(subset, subset.errors) for subset in seen.subsets if subset.errors]
     errors = [
-        Bar(subset.name.replace("+", " + "), words.value(e), None, f" ({e.estimates})")
+        Bar(subset.name.replace("+", " + "), e.value, None, f" ({e.estimates})")
         for subset, e in known
     ]
     stages = [Bar(name, times["p50"], times["p95"]) for name, times in part.stages.items()]
     joints = _joint_bars(seen.joints_mm, seen.free_joints_mm)
     jitter = _joint_bars(seen.jitter, truth or (free.jitter if free else None))
     bones = _bone_bars(seen.bones_percent, free.bones_percent if free else None)
-    what = "Accuracy" if part.run.run.classes else "Error"
+    what = {"activity": "Accuracy", "people": "People right"}.get(part.run.run.task, "Error")
     unit = words.unit(known[0][1]) if known else ""
     where = "Error per joint in the faults' windows" if seen.faults else "Error per joint"
     beside = "ground truth" if truth else "fault-free"

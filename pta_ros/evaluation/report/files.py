@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import fcntl
 import json
 import math
@@ -22,16 +21,15 @@ from pta_ros.evaluation.replay.record import Moment, Replayed
 from pta_ros.evaluation.report.charts import Part
 from pta_ros.evaluation.report.measure import measure, stages_ms
 from pta_ros.evaluation.report.page import Context, page
-from pta_ros.evaluation.report.scores import Scored, score, seconds, states_at
+from pta_ros.evaluation.report.scores import score, seconds
+from pta_ros.evaluation.report.tables import write_errors, write_tables
 from pta_ros.evaluation.report.words import verdict
-from pta_ros.metrics.subsets import subset_name
-from pta_ros.skeleton import JOINT_NAMES
 
 __all__ = ["Case", "Context", "kept_folder", "write_report"]
 
 SCHEMA = 1
 #: A report's files; a new report replaces all of them, and nothing else.
-_OWN = ("report.html", "report.json", "errors.csv", "estimates_*.csv")
+_OWN = ("report.html", "report.json", "errors.csv", "estimates_*.csv", "people_*.csv")
 _DIGITS = 3
 
 
@@ -98,8 +96,9 @@ def write_report(folder: Path, cases: Sequence[Case], context: Context) -> list[
     """Write report.html, report.json and the CSV files in place of an older report's.
 
     The first case is the fault-free replay. `estimates_<replay>.csv` holds every estimate,
-    errors.csv the errors of all replays, and is only there with ground truth of poses. Returns
-    their paths. All are written aside first: an error leaves the older report as it is.
+    errors.csv the errors of all replays, and is only there with ground truth of poses, and
+    `people_<replay>.csv` everybody who was found, of a model of people. Returns their paths. All
+    are written aside first: an error leaves the older report as it is.
     Raises ConfigError when there is no fault-free replay to begin with, or no room.
     """
     if not cases or cases[0].run.faults:
@@ -131,14 +130,10 @@ def _write(folder: Path, cases: Sequence[Case], context: Context) -> None:
              stages_ms(run.run), f"replay-{name}")
         for run, reference, name in zip(scored, references, names, strict=True)
     ]  # fmt: skip
-    for run, name in zip(scored, names, strict=True):
-        write_estimates(run, folder / f"estimates_{name}.csv")
-    if any(run.has_truth and not run.run.classes for run in scored):
+    listed = [write_tables(run, folder, name) for run, name in zip(scored, names, strict=True)]
+    if any(run.has_truth and run.run.task == "pose" for run in scored):
         write_errors([*scored, *(r for r in references if r)], folder / "errors.csv")
-    records = [
-        replay_record(part, [f"estimates_{name}.csv"])
-        for part, name in zip(parts, names, strict=True)
-    ]
+    records = [replay_record(part, own) for part, own in zip(parts, listed, strict=True)]
     timings = {name: part.stages for part, name in zip(parts, names, strict=True)}
     text = json.dumps(report_record(context, records, timings), indent=1, allow_nan=False)
     (folder / "report.json").write_text(text + "\n", encoding="utf-8")
@@ -212,56 +207,3 @@ def _rounded(value: Any) -> Any:
 
 def _unknown(value: Any) -> bool:
     return value is None or (isinstance(value, (float, np.floating)) and not math.isfinite(value))
-
-
-def write_estimates(scored: Scored, path: Path) -> None:
-    """One row per estimate: answer, weights, states; empty weight: not used.
-
-    The answer is the joints (metres) and their standard deviations (mm), or the activity: class,
-    its probability, the true class (-1: none that the whole window lies in).
-    """
-    run = scored.run
-    head = ["time_s", "stamp_ns"]
-    head += [f"weight_{name}" for name in run.modalities]
-    head += [f"state_{name}" for name in run.modalities]
-    joints = [f"{joint}_{axis}" for joint in JOINT_NAMES for axis in "xyz"]
-    joints += [f"std_{joint}_mm" for joint in JOINT_NAMES]
-    head += ["class_id", "label", "confidence", "true_class_id"] if run.classes else joints
-    states = [states_at(run, name, scored.seconds) for name in run.modalities]
-    _write_csv(path, head, (_estimate(scored, row, states) for row in range(len(run.stamp_ns))))
-
-
-def _estimate(scored: Scored, row: int, states: Sequence[Sequence[str]]) -> list[str]:
-    run = scored.run
-    shares = zip(run.weights[row].tolist(), run.used[row].tolist(), strict=True)
-    weights = [f"{weight:.4f}" if used else "" for weight, used in shares]
-    told = [state[row] for state in states]
-    answer = [f"{value:.4f}" for value in run.joints_m[row].flatten().tolist()]
-    answer += [f"{1e3 * value:.1f}" for value in run.std_m[row].tolist()]
-    if run.classes:
-        said, true = int(run.class_id[row]), int(run.true_class[row])
-        answer = [str(said), run.classes[said], f"{run.confidence[row]:.4f}", str(true)]
-    return [f"{scored.seconds[row]:.4f}", str(run.stamp_ns[row]), *weights, *told, *answer]
-
-
-def write_errors(replays: Iterable[Scored], path: Path) -> None:
-    """One row per estimate with ground truth, of all replays: errors in mm."""
-    head = ["replay", "time_s", "stamp_ns", "used", "mpjpe_mm", "pa_mpjpe_mm"]
-    head += [f"{joint}_mm" for joint in JOINT_NAMES]
-    known = ((s, row) for s in replays for row in np.flatnonzero(np.isfinite(s.error_mm)))
-    _write_csv(path, head, (_error_row(scored, row) for scored, row in known))
-
-
-def _error_row(scored: Scored, row: np.intp) -> list[str]:
-    run = scored.run
-    names = [name for name, used in zip(run.modalities, run.used[row], strict=True) if used]
-    mm = [scored.error_mm[row], scored.pa_mm[row], *scored.joint_mm[row]]
-    start = [run.name, f"{scored.seconds[row]:.4f}", str(run.stamp_ns[row])]
-    return [*start, subset_name(tuple(names)), *(f"{value:.2f}" for value in mm)]
-
-
-def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(head)
-        writer.writerows(rows)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pta_ros.evaluation.faults.injector import Fault
 from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.report import scores
 from pta_ros.evaluation.report.delivery import Undelivered, no_estimate, undelivered
-from pta_ros.evaluation.report.scores import LIVE, Accuracy, Errors, Judged, Mask, Scored, inside
+from pta_ros.evaluation.report.scores import LIVE, Errors, Judged, Mask, Scored, inside
 from pta_ros.frames import FloatArray
 from pta_ros.metrics.pose import bone_variation, jitter
 from pta_ros.metrics.subsets import subset_name, subsets
@@ -106,7 +107,8 @@ class Measured:
     m/s² per joint (`truth_jitter` that of the ground truth), `bones_percent` the coefficient of
     variation of each bone's length. `undelivered` are the sensors that no estimate used,
     `no_estimate` why there is none at all. A replay that is judged by its activities has no joints:
-    `changed_percent` stands in place of `shift_mm`.
+    `changed_percent` stands in place of `shift_mm`, as it does for people, of whom nobody is
+    followed over time: no jitter, no bones.
     """
 
     name: str
@@ -140,10 +142,10 @@ class Measured:
 
     @property
     def gain_points(self) -> float | None:
-        """Accuracy with the fault less that without the sensor; None when one is not known."""
-        if not (isinstance(self.window, Accuracy) and isinstance(self.dropped, Accuracy)):
+        """Percent right with the fault less that without the sensor; None: one is not known."""
+        if self.window is None or self.dropped is None or isinstance(self.window, Errors):
             return None
-        return self.window.accuracy_percent - self.dropped.accuracy_percent
+        return self.window.value - self.dropped.value
 
     @property
     def kept(self) -> bool | None:
@@ -188,7 +190,7 @@ def measure(run: Scored, free: Scored, dropped: Scored | None = None) -> Measure
         jitter=_named(JOINT_NAMES, jitter(run.seconds, replay.joints_m)),
         truth_jitter=_named(JOINT_NAMES, jitter(run.seconds[run.known], truth)),
         bones_percent=None
-        if replay.classes
+        if replay.task != "pose"
         else _named(_BONE_NAMES, 100.0 * bone_variation(replay.joints_m)),
     )
 
@@ -230,18 +232,29 @@ def shift_mm(scored: Scored, free: Scored, chosen: Mask) -> float | None:
     It says what a fault does where nothing says what is true. None without common moments.
     """
     own, rows = scores.same_moments(scored, free, chosen)
-    if not len(own) or scored.run.classes:
+    if not len(own) or scored.run.task != "pose":
         return None
     moved = scored.run.joints_m[own] - free.run.joints_m[rows]
     return 1e3 * float(np.linalg.norm(moved, axis=-1).mean())
 
 
 def changed_percent(scored: Scored, free: Scored, chosen: Mask) -> float | None:
-    """Share (percent) of answers unlike those of the fault-free replay at the same moments."""
+    """Share (percent) of answers unlike those of the fault-free replay at the same moments.
+
+    An answer is an activity, or how many people there are.
+    """
     own, rows = scores.same_moments(scored, free, chosen)
-    if not len(own) or not scored.run.classes:
+    told, before = _answers(scored.run), _answers(free.run)
+    if not len(own) or told is None or before is None:
         return None
-    return 100.0 * float(np.mean(scored.run.class_id[own] != free.run.class_id[rows]))
+    return 100.0 * float(np.mean(told[own] != before[rows]))
+
+
+def _answers(run: Replayed) -> NDArray[np.int64] | None:
+    """What is told in each estimate, (N,), if it can be counted."""
+    if run.people is not None:
+        return run.people.counts
+    return run.class_id if run.classes else None
 
 
 def stages_ms(run: Replayed) -> Stages:

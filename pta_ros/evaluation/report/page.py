@@ -21,6 +21,7 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 from pta_ros.evaluation.report import charts, pictures, words
 from pta_ros.evaluation.report.charts import Part
 from pta_ros.evaluation.report.measure import COUNTS
+from pta_ros.evaluation.report.people import PeopleFigures
 from pta_ros.evaluation.report.scores import Errors, Judged
 from pta_ros.evaluation.report.timeline import figure
 from pta_ros.frames import FloatArray
@@ -81,7 +82,7 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.filters |= {
         "percent": words.percent, "number": words.number, "figure": words.figure,
-        "judged": words.judged_text, "pa_mpjpe": _pa_mpjpe,
+        "judged": words.judged_text, "second": _second, "zip": zip,
     }  # fmt: skip
     code = get_plotlyjs()
     environment.globals |= {
@@ -101,7 +102,10 @@ def _digest(script: str) -> str:
     return "sha256-" + b64encode(sha256(script.encode("utf-8")).digest()).decode("ascii")
 
 
-def _pa_mpjpe(judged: Judged | None) -> str:
+def _second(judged: Judged | None) -> str:
+    """The figure beside that which is judged: PA-MPJPE, or the MPJPE of the people found."""
+    if isinstance(judged, PeopleFigures):
+        return words.figure(judged.mpjpe_mm)
     return words.figure(judged.pa_mpjpe_mm if isinstance(judged, Errors) else None)
 
 

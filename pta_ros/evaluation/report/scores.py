@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.evaluation.faults.injector import Fault
 from pta_ros.evaluation.replay.record import Replayed
+from pta_ros.evaluation.report.people import PeopleFigures, PeopleScored, score_people
 from pta_ros.frames import FloatArray, StreamState
 from pta_ros.metrics.pose import pa_mpjpe, usual_step_s
 
@@ -38,27 +40,44 @@ class Span:
 class Errors:
     """Mean errors over `estimates` that have ground truth."""
 
+    name: ClassVar[str] = "MPJPE"
+    unit: ClassVar[str] = "mm"
+
     estimates: int
     mpjpe_mm: float
     pa_mpjpe_mm: float
+
+    @property
+    def value(self) -> float:
+        """The figure that is judged."""
+        return self.mpjpe_mm
 
 
 @dataclass(frozen=True)
 class Accuracy:
     """Share of right answers (percent) among `estimates` whose window lies in one activity."""
 
+    name: ClassVar[str] = "accuracy"
+    unit: ClassVar[str] = "%"
+
     estimates: int
     accuracy_percent: float
 
+    @property
+    def value(self) -> float:
+        """The figure that is judged."""
+        return self.accuracy_percent
 
-Judged = Errors | Accuracy
+
+Judged = Errors | Accuracy | PeopleFigures
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
     """A replay of N estimates: `seconds` (N,) after the begin, errors in mm, NaN without truth.
 
-    `right` (N,) is 1 or 0 for an answer that can be judged, else NaN; of a pose all are NaN.
+    `right` (N,) is 1 or 0 for an answer that can be judged, else NaN; of a pose all are NaN. Of
+    `people`, who else is None, `error_mm` is the mean of all who are found.
     """
 
     run: Replayed
@@ -67,10 +86,13 @@ class Scored:
     error_mm: FloatArray
     pa_mm: FloatArray
     right: FloatArray
+    people: PeopleScored | None = None
 
     @property
     def known(self) -> Mask:
         """Which estimates have a ground truth (N,)."""
+        if self.people is not None:
+            return self.people.known
         return np.isfinite(self.right if self.run.classes else self.error_mm)
 
     @property
@@ -83,6 +105,8 @@ class Scored:
         known = self.known if chosen is None else self.known & chosen
         if not known.any():
             return None
+        if self.people is not None:
+            return self.people.figures(known)
         if self.run.classes:
             return Accuracy(int(known.sum()), 100.0 * float(self.right[known].mean()))
         mean, pa_mean = self.error_mm[known].mean(), self.pa_mm[known].mean()
@@ -90,6 +114,8 @@ class Scored:
 
     def joint_errors_mm(self, chosen: Mask) -> FloatArray | None:
         """Mean error of every joint (J,) over the chosen estimates; None without truth."""
+        if self.people is not None:
+            return self.people.joints_mm(chosen)
         known = chosen & self.known
         mean: FloatArray | None = self.joint_mm[known].mean(axis=0) if known.any() else None
         return mean
@@ -97,6 +123,11 @@ class Scored:
 
 def score(run: Replayed) -> Scored:
     """Work out the errors of a replay."""
+    if run.people is not None:
+        found = score_people(run.people)
+        nothing = np.full(len(run.stamp_ns), np.nan, np.float32)
+        times, errors = seconds(run, run.stamp_ns), found.error_mm
+        return Scored(run, times, run.joint_error_mm, errors, nothing, run.right, found)
     mean = run.error_mm
     known = np.isfinite(mean)
     aligned = np.full(len(mean), np.nan, np.float32)

@@ -24,6 +24,7 @@ from pta_ros.evaluation.report.charts import (
 )
 from pta_ros.evaluation.report.measure import FaultSeen, Measured
 from pta_ros.evaluation.report.scores import LIVE, Scored, gap_s
+from pta_ros.evaluation.report.series import means, pieces, steps, thin
 from pta_ros.metrics.pose import usual_step_s
 
 Array = NDArray[np.floating]
@@ -31,8 +32,8 @@ Figure = dict[str, Any]
 #: A panel of a figure: its height, its traces, its upright axis.
 Panel = tuple[float, list[Figure], Figure]
 
-#: Heights: a sensor's faults and states, weights, errors, a row of answers, spaces between.
-_FAULTS, _STATES, _WEIGHTS, _ERRORS, _ANSWERS, _BETWEEN = 20, 26, 84, 150, 24, 18
+#: Heights: a sensor's faults, its states, weights, errors, a row of answers, people, spaces.
+_FAULTS, _STATES, _WEIGHTS, _ERRORS, _ANSWERS, _PEOPLE, _BETWEEN = 20, 26, 84, 150, 24, 84, 18
 #: Above and below the panels: the legend, and the axis of time.
 _TOP, _BOTTOM = 54, 40
 #: A series has at most so many stretches; more could not be seen.
@@ -40,7 +41,7 @@ _CELLS = 1000
 
 
 def figure(part: Part) -> Figure:
-    """The plotly figure of a replay: faults and states, weights, errors or answers over time."""
+    """The plotly figure of a replay: faults, states, weights, errors, answers, people over time."""
     names, each = part.modalities, _FAULTS + _STATES
     placed = [
         (row * each + top, height, stretch)
@@ -56,7 +57,9 @@ def figure(part: Part) -> Figure:
     panels.append((_WEIGHTS, _weights(part.run), share))
     if part.run.run.classes:
         panels.append(_answers_panel(part))
-    elif part.run.has_truth:
+    if part.run.people is not None:
+        panels.append(_people_panel(part))
+    if part.run.has_truth and not part.run.run.classes:
         axis = {"rangemode": "tozero", "nticks": 6, "title": {"text": "error (mm)"}}
         panels.append((_ERRORS, _errors(part), axis))
     return _assembled(part.seen, panels)
@@ -157,6 +160,25 @@ def _answers_panel(part: Part) -> Panel:
     return _ANSWERS * len(rows), _bars(placed), _rows(list(rows), _ANSWERS)
 
 
+def _people_panel(part: Part) -> Panel:
+    """How many people there are and how many are told; lines end where no estimate is."""
+    assert part.run.people is not None
+    counts = {"people there": part.run.people.there, "people told": part.run.people.told}
+    looks = {"people there": ("--free", "dot"), "people told": ("--this", "solid")}
+    lines = [(name, steps(part.run.seconds, c), *looks[name]) for name, c in counts.items()]
+    traces: list[Figure] = [
+        {
+            "type": "scatter", "mode": "lines", "name": name, "x": times, "y": counts,
+            "line": {"color": ink, "width": 2, "dash": dash, "shape": "hv"},
+            "hovertemplate": f"{name}: %{{y}} at %{{x:.1f}} s<extra></extra>",
+        }
+        for name, (times, counts), ink, dash in lines
+        if times
+    ]  # fmt: skip
+    most = max([1, *(count for _, (_, counts), *_ in lines for count in counts if count)])
+    return _PEOPLE, traces, {"range": [-0.2, most + 0.3], "dtick": 1, "title": {"text": "people"}}
+
+
 def _others(part: Part) -> list[tuple[str, Scored]]:
     """The replays to compare with, by name."""
     listed = [("fault-free", part.free), ("sensor dropped", part.dropped)]
@@ -170,8 +192,8 @@ def _weights(scored: Scored) -> list[Figure]:
     times: list[float] = []
     rows: list[Array] = []
     for t, w in pieces(scored.seconds, scored.run.weights, gap_s(scored.seconds)):
-        times += [*_means(t, cells).tolist(), t[-1] + step, t[-1] + step]
-        rows += [*_means(w, cells), w[-1], np.zeros_like(w[-1])]
+        times += [*means(t, cells).tolist(), t[-1] + step, t[-1] + step]
+        rows += [*means(w, cells), w[-1], np.zeros_like(w[-1])]
     return [
         {
             "type": "scatter", "mode": "lines", "line": {"width": 0, "shape": "hv"},
@@ -204,32 +226,3 @@ def _errors(part: Part) -> list[Figure]:
             "hovertemplate": f"{name}: %{{y:.1f}} mm at %{{x:.1f}} s<extra></extra>",
         })  # fmt: skip
     return traces
-
-
-def pieces(times: Array, values: Array, gap: float) -> list[tuple[Array, Array]]:
-    """Cut a series where a pause is longer than `gap` and where a value is NaN."""
-    known = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
-    times, values = times[known], values[known]
-    pause = np.diff(times)
-    cuts = np.flatnonzero((pause > gap) | (pause < 0)) + 1  # a clock may jump back
-    halves = zip(np.split(times, cuts), np.split(values, cuts), strict=True)
-    return [(t, v) for t, v in halves if len(t)]
-
-
-def thin(times: Array, values: Array, cells: int) -> tuple[Array, Array]:
-    """Keep the lowest and the highest value (N,) of each of `cells` stretches of time."""
-    if len(times) <= 2 * cells:
-        return times, values
-    kept = set()
-    for rows in np.array_split(np.arange(len(times)), cells):
-        kept |= {rows[np.argmin(values[rows])], rows[np.argmax(values[rows])]}
-    chosen = np.array(sorted(kept))
-    return times[chosen], values[chosen]
-
-
-def _means(values: Array, cells: int) -> Array:
-    """Means of `cells` neighbours each."""
-    begins = np.arange(0, len(values), cells)
-    counts = np.diff(np.append(begins, len(values)))
-    sums: Array = np.add.reduceat(values, begins, axis=0)
-    return sums / counts.reshape(-1, *[1] * (values.ndim - 1))

@@ -8,7 +8,9 @@ from pta_ros.evaluation.faults.plan import strength_text
 from pta_ros.evaluation.replay.record import Moment, Replayed
 from pta_ros.evaluation.report.delivery import Undelivered
 from pta_ros.evaluation.report.measure import LIMIT, LIMIT_POINTS, FaultSeen, Measured, SensorSeen
-from pta_ros.evaluation.report.scores import EMPTY, LIVE, MISSING, Accuracy, Judged, seconds
+from pta_ros.evaluation.report.people import PeopleFigures
+from pta_ros.evaluation.report.scores import EMPTY, LIVE, MISSING, Accuracy, Errors, Judged, seconds
+from pta_ros.metrics.people import FOUND_M
 
 #: What stands where there is no figure.
 NONE = "–"
@@ -61,24 +63,19 @@ def listed(names: Sequence[str]) -> str:
 # -- what a replay is judged by -----------------------------------------------------------------
 
 
-def value(judged: Judged) -> float:
-    """The figure that is judged: MPJPE (mm) or accuracy (percent)."""
-    return judged.accuracy_percent if isinstance(judged, Accuracy) else judged.mpjpe_mm
-
-
 def judged_text(judged: Judged | None) -> str:
     """The figure that is judged without its unit, or a dash."""
-    return NONE if judged is None else figure(value(judged))
+    return NONE if judged is None else figure(judged.value)
 
 
 def unit(judged: Judged | None) -> str:
     """What the figure is counted in."""
-    return "%" if isinstance(judged, Accuracy) else "mm"
+    return "mm" if judged is None else judged.unit
 
 
 def name(judged: Judged | None) -> str:
     """What the figure is called."""
-    return "accuracy" if isinstance(judged, Accuracy) else "MPJPE"
+    return "MPJPE" if judged is None else judged.name
 
 
 def beside_dropped(seen: Measured) -> str:
@@ -119,6 +116,8 @@ def events(seen: Measured) -> str:
 def cost(seen: Measured) -> str:
     """What the faults cost, beside nothing failing and beside doing without the sensor."""
     if not seen.faults:
+        if isinstance(seen.whole, PeopleFigures):
+            return people(seen.whole)
         return "" if seen.whole is None else f"{_told(seen.whole)}."
     if seen.window is None or seen.free is None:
         return _effect(seen)
@@ -236,6 +235,15 @@ def _limit_kept(seen: Measured) -> str:
     return f"; {without} instead ({beside_dropped(seen)}, limit {limit(seen)} {told})"
 
 
+def people(figures: PeopleFigures) -> str:
+    """Who was found, and how well."""
+    if not figures.there and not figures.false:
+        return "Nobody is there, and nobody is found."
+    told = f"{figures.found} of {figures.there} people found, {figures.false} false; "
+    told += f"the number is right in {figure(figures.counts_right_percent)} % of the estimates"
+    return f"{told}; MPJPE {figure(figures.mpjpe_mm)} mm." if figures.found else f"{told}."
+
+
 def overview(seen: Measured) -> tuple[str, str]:
     """The one figure of a replay in the overview, and its unit."""
     if seen.faults and seen.window and seen.free:
@@ -281,7 +289,7 @@ def overview_head(replays: Sequence[Measured]) -> str:
     activities = any(seen.changed_percent is not None for seen in replays)
     truth = next((seen.whole for seen in replays if seen.whole), None)
     if truth:
-        mean = "accuracy" if isinstance(truth, Accuracy) else "mean error"
+        mean = "mean error" if isinstance(truth, Errors) else truth.name
         return f"{mean} in the faults' windows: fault-free → with fault"
     if len(replays) == 1:
         return "estimates"
@@ -315,6 +323,9 @@ def numbers_note(replays: Sequence[Measured]) -> str:
     if any(seen.faults and isinstance(seen.whole, Accuracy) for seen in replays):
         note += " An answer counts where its window lies within one activity, and to a fault where"
         note += " its window touches the fault's."
+    elif any(isinstance(seen.whole, PeopleFigures) for seen in replays):
+        note += " People right: those found, of all who are there or were told; found is who has an"
+        note += f" estimate's centre within {FOUND_M:g} m, seen from above."
     elif any(seen.shift_mm is not None for seen in replays) and not any(s.whole for s in replays):
         note += " Moved: distance of joints from those of the fault-free replay, in the windows."
     return note

@@ -7,6 +7,7 @@ from pta_ros.bags.bag import Bag, BagWriter
 from pta_ros.bags.messages import header, message, reading
 from pta_ros.evaluation.faults.injector import FaultPlan, Injector
 from pta_ros.evaluation.replay.decode import Decoder
+from pta_ros.evaluation.replay.truth import truth_of
 from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.transforms import Transforms
@@ -36,7 +37,7 @@ def test_images_after_it_are_resampled_by_it(info, tmp_path):
     intake = Intake(DepthSensor(), StreamParams(topic="depth/image", device=device), None, IMAGE)
     with Bag([tmp_path / "bag"]) as bag:
         faults = Injector(FaultPlan("none"), bag.begin_ns)
-        decoder = Decoder(bag, {"depth": intake}, {IMAGE: "depth"}, faults, Transforms())
+        decoder = Decoder(bag, {"depth": intake}, {IMAGE: "depth"}, faults, Transforms(), truth_of)
         widths = [int((a.content.array[48] == 2).sum()) for a in decoder.arrivals()]
     assert widths == ([60, 80, 80] if info else [60, 60, 60])
     assert bool(decoder.remarks()) == (not info)

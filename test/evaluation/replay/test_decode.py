@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from pta_ros.bags.bag import Raw
 from pta_ros.errors import DatasetError, DecodeError
-from pta_ros.evaluation.replay.decode import ahead, in_order, truth_of
+from pta_ros.evaluation.replay.decode import ahead, in_order
 from pta_ros.evaluation.replay.record import EstimateLog
-from pta_ros.evaluation.replay.truth import TruthLog
+from pta_ros.evaluation.replay.truth import TruthLog, truth_of
 
 T0 = 1_700_000_000 * 10**9
 

@@ -8,6 +8,7 @@ import pytest
 from pta_ros.bags.bag import Bag
 from pta_ros.errors import DecodeError
 from pta_ros.evaluation.replay.decode import Arrival
+from pta_ros.evaluation.replay.judge import PoseJudge
 from pta_ros.evaluation.replay.replay import Replay
 from pta_ros.evaluation.replay.source import FAULT_FREE, find_source, replay
 from pta_ros.frames import Estimate, StreamStatus
@@ -184,7 +185,7 @@ def test_estimates_that_fail_are_counted_and_told(estimator, told):
     from pta_ros.frames import Frame
 
     pipeline = FusionPipeline({"csi": Stream("csi", StreamConfig())}, estimator)
-    replay = Replay(pipeline, 0.02, judged=False)
+    replay = Replay(pipeline, 0.02, PoseJudge(judged=False))
     frames = [Frame("csi", T0 + n * STEP, np.full(3, n, np.float32)) for n in range(3)]
     replay.run([Arrival(f.stamp_ns, "csi", f) for f in frames], T0, T0 + 3 * STEP)
     result = replay.result(FaultPlan("x"), T0, T0 + 3 * STEP, ["before"])

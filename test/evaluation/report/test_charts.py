@@ -11,7 +11,8 @@ from pta_ros.evaluation.report import pictures, words
 from pta_ros.evaluation.report.charts import Bar, Chart, Part, answers, bar_charts, strip, ticks
 from pta_ros.evaluation.report.measure import measure, stages_ms
 from pta_ros.evaluation.report.scores import score
-from pta_ros.evaluation.report.timeline import figure, pieces, thin
+from pta_ros.evaluation.report.series import pieces, thin
+from pta_ros.evaluation.report.timeline import figure
 from pta_ros.sensors.depth import DepthSensor
 
 
