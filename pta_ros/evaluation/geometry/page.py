@@ -8,14 +8,8 @@ from typing import Any
 
 from pta_ros.evaluation.compare.text import NOTHING, grid
 from pta_ros.evaluation.geometry import figures
-from pta_ros.evaluation.geometry.collect import (
-    CLEAR_JOINTS,
-    FOUND_M,
-    SENSORS,
-    SEPARATE_M,
-    FrameRow,
-    PersonRow,
-)
+from pta_ros.evaluation.geometry.collect import SENSORS, FrameRow, PersonRow
+from pta_ros.metrics.presence import CLEAR_JOINTS, FOUND_M, SEPARATE_M
 
 _HEAD = """\
 # Where the model of people holds
