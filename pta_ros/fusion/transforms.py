@@ -121,13 +121,19 @@ def from_pose(text: str) -> Matrix:
     As static_transform_publisher has it: turned about the fixed axes x, then y, then z. Raises
     ConfigError for anything else than six finite numbers.
     """
-    numbers = _numbers(text)
-    if numbers is None:
-        raise ConfigError(f"pose {text!r}; expected {POSE}")
+    numbers = pose_numbers(text)
     matrix = np.eye(4)
     matrix[:3, :3] = Rotation.from_euler("xyz", numbers[3:], degrees=True).as_matrix()
     matrix[:3, 3] = numbers[:3]
     return matrix
+
+
+def pose_numbers(text: str) -> list[float]:
+    """The six numbers of a pose (see `from_pose`); raises ConfigError for anything else."""
+    numbers = _numbers(text)
+    if numbers is None:
+        raise ConfigError(f"pose {text!r}; expected {POSE}")
+    return numbers
 
 
 def _numbers(pose: str) -> list[float] | None:

@@ -186,7 +186,8 @@ def records(path):
 def test_the_truth_of_every_window_that_may_end_after_the_script_is_told(tmp_path):
     """A radar frame 88 ms before a window's end keeps the next window fresh: it is judged, too."""
     pytest.importorskip("rclpy")
-    script = {"sensor_set": "xrf55", "phases": [{"name": "all", "start_s": 0, "end_s": 1.0}]}
+    script = {"sensors": ["radar", "wifi", "rfid"]}
+    script["phases"] = [{"name": "all", "start_s": 0, "end_s": 1.0}]
     (tmp_path / "script.yaml").write_text(json.dumps({"script": script}))
     given = {"script": tmp_path / "script.yaml", "log": tmp_path / "ticks.jsonl"}
     command = [sys.executable, "-m", "pta_ros.nodes.rf_sim_node", "--ros-args"]
