@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pta_ros.datasets.people import visible
 from pta_ros.datasets.wide import Clip, clips_of
 from pta_ros.fusion.people import PeopleEstimator, Person
-from pta_ros.metrics.people import paired
+from pta_ros.metrics.presence import expected_count, match
 from pta_ros.people.centred import trunk
 from pta_ros.people.readings import Readings
 
@@ -24,8 +24,6 @@ Array = NDArray[np.float64]
 
 #: Sets of sensors that are measured, and the columns of `sight` and `counts` that each has.
 SENSORS: dict[str, tuple[int, ...]] = {"depth": (0,), "LiDAR": (1,), "depth + LiDAR": (0, 1)}
-#: Somebody is clearly visible with so many joints in sight, and separate so far from the next.
-CLEAR_JOINTS, SEPARATE_M = 9, 0.6
 _LEFT_SHOULDER, _RIGHT_SHOULDER = 11, 14
 
 
@@ -109,7 +107,7 @@ def _rows(
         sight = clip.sight[number][list(columns)].any(axis=0)
         counts = clip.counts[number][list(columns)]
         seen = visible(clip)[number][:, list(columns)].any(axis=1)
-        expected = _expected(truth, sight, counts.sum(axis=0))
+        expected = expected_count(truth, sight, counts.sum(axis=0))
         eye = np.zeros(3) if (first := given.depth or given.lidar) is None else first.place
         for refined, estimator in ways.items():
             found = estimator(given)
@@ -136,24 +134,6 @@ def _setting(clip: Clip) -> Setting:
         camera["xyz_m"][2], camera["rpy_deg"][1], camera["background_removed"],
         clip.people.shape[1],
     )  # fmt: skip
-
-
-def match(truth: Array, found: tuple[Person, ...]) -> dict[int, Person]:
-    """Who of the true people (P, 17, 3) is which estimate: nearest centres from above, 0.3 m."""
-    centres = np.array([person.centre for person in found]).reshape(-1, 3)
-    return {who: found[n] for who, n in paired(truth, centres).items()}
-
-
-def _expected(truth: Array, sight: NDArray[np.bool_], seen: NDArray[np.integer]) -> int | None:
-    """How many people an honest count has; None where that is a matter of opinion."""
-    clear = sight.sum(axis=1) >= CLEAR_JOINTS
-    if (~clear & (seen > 0)).any():
-        return None
-    places = trunk(truth)[clear, :2]
-    away = np.linalg.norm(places[:, None] - places[None], axis=-1)
-    if (away[np.triu_indices(len(places), 1)] < SEPARATE_M).any():
-        return None
-    return len(places)
 
 
 def _person(

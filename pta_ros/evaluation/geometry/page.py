@@ -8,15 +8,9 @@ from typing import Any
 
 from pta_ros.evaluation.compare.text import NOTHING, grid
 from pta_ros.evaluation.geometry import figures
-from pta_ros.evaluation.geometry.collect import (
-    CLEAR_JOINTS,
-    SENSORS,
-    SEPARATE_M,
-    FrameRow,
-    PersonRow,
-)
+from pta_ros.evaluation.geometry.collect import SENSORS, FrameRow, PersonRow
 from pta_ros.metrics.bound import Bound
-from pta_ros.metrics.people import FOUND_M
+from pta_ros.metrics.presence import CLEAR_JOINTS, FOUND_M, SEPARATE_M
 
 _HEAD = """\
 # Where the model of people holds

@@ -15,9 +15,10 @@ from pta_ros.datasets.people import visible
 from pta_ros.datasets.wide import Clip, clips_of
 from pta_ros.evaluation.geometry import figures
 from pta_ros.evaluation.geometry.bounds import bounds_of
-from pta_ros.evaluation.geometry.collect import SENSORS, collect, match
+from pta_ros.evaluation.geometry.collect import SENSORS, collect
 from pta_ros.evaluation.geometry.page import Context, page, tables
 from pta_ros.fusion.people import PeopleEstimator, Person
+from pta_ros.metrics.presence import match
 from pta_ros.people.centred import trunk
 
 
