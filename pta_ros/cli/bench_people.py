@@ -15,8 +15,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=50, help="of each kind (default 50)")
     parser.add_argument("--threads", type=int, default=2, help="of the model (default 2)")
     parser.add_argument(
-        "--precision", choices=("float32", "bfloat16"), default="float32",
-        help="of the convolutions (default float32)",
+        "--precision", choices=("auto", "float32", "bfloat16"), default="auto",
+        help="of the convolutions (default auto: as the node's parameter)",
     )  # fmt: skip
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     return parser.parse_args(arguments)
@@ -25,8 +25,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
     from pta_ros.bench.people import bench_people
+    from pta_ros.fusion.engine import resolve_precision
 
-    times = bench_people(options.repeats, options.threads, options.precision)
+    precision = resolve_precision(options.precision, "cpu", finds_people=True)
+    times = bench_people(options.repeats, options.threads, precision)
     bounds = times.bounds()
     print("\n".join([*times.notes(), bounds_text(bounds)]))
     write_json(options.json, {**times.to_dict(), "bounds": as_records(bounds)})

@@ -22,6 +22,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--scenes", type=int, metavar="N", help="only the first N test scenes")
     parser.add_argument("--docs", type=Path, metavar="FOLDER", help="write FOLDER/geometry.md")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
+    parser.add_argument("--check", action="store_true", help="exit with 3 when a bound is missed")
     return parser.parse_args(arguments)
 
 
@@ -30,10 +31,12 @@ def _main(arguments: list[str] | None) -> int:
     check_tree(options.data)
     if options.scenes is not None and options.scenes < 1:
         raise ConfigError(f"--scenes {options.scenes}: expected 1 or more")
+    from pta_ros.evaluation.geometry.bounds import bounds_of
     from pta_ros.evaluation.geometry.collect import collect
     from pta_ros.evaluation.geometry.page import Context, page, tables
     from pta_ros.fusion.people import PeopleEstimator
     from pta_ros.home import model_folder
+    from pta_ros.metrics.bound import as_records, exit_code
 
     estimator = PeopleEstimator.load(model_folder(options.model, "people"))
     people, frames = collect(options.data, estimator, options.scenes, _progress)
@@ -41,14 +44,15 @@ def _main(arguments: list[str] | None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     scenes = len({frame.setting.scene for frame in frames})
     context = Context(shlex.join(["evaluate_geometry", *given]), estimator.source.name, scenes)
-    text = page(found, context)
+    bounds = bounds_of(people, frames, found)
+    text = page(found, bounds, context)
     print(text)
-    write_json(options.json, found)
+    write_json(options.json, {**found, "bounds": as_records(bounds)})
     if options.docs:
         options.docs.mkdir(parents=True, exist_ok=True)
         (options.docs / "geometry.md").write_text(text, encoding="utf-8")
         print(f"written: {options.docs / 'geometry.md'}")
-    return 0
+    return exit_code(bounds) if options.check else 0
 
 
 def _progress(done: int, total: int) -> None:

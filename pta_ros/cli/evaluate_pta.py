@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pta_ros.cli import check_tree, run, told_of_cache, write_json
 from pta_ros.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pta_ros.checkpoint import Checkpoint
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -65,6 +68,8 @@ def _evaluate(options: argparse.Namespace, cache: Path) -> dict[str, Any]:
     from pta_ros.evaluation.compare import one_model
 
     loaded = checkpoint.load(options.model)
+    if loaded.finder is not None:
+        return _evaluate_people(options, loaded)
     tree = open_tree(options.data, loaded.sensors)
     data = reduce_tree(tree, loaded.sensors, cache, progress=_progress)
     for line in problem_lines(data.problems):
@@ -83,6 +88,20 @@ def _evaluate(options: argparse.Namespace, cache: Path) -> dict[str, Any]:
         )
     print(text)
     return report | {"data": str(options.data), "synthetic": synthetic}
+
+
+def _evaluate_people(options: argparse.Namespace, loaded: Checkpoint) -> dict[str, Any]:
+    """Print and return the figures of a model that finds people itself."""
+    from pta_ros.datasets.clips import made_with
+    from pta_ros.evaluation.geometry.mmfi import evaluate_mmfi
+    from pta_ros.fusion.people import PeopleEstimator
+
+    if options.paper:
+        raise ConfigError(f"--paper: {loaded.name} has not the paper's modalities; leave it out")
+    estimator = PeopleEstimator(loaded)
+    text, report = evaluate_mmfi(options.data, estimator, options.subjects, _progress)
+    print(text)
+    return report | {"data": str(options.data), "synthetic": made_with(options.data) is not None}
 
 
 def _check_together(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""pta_demo: a simulated person on real ROS topics, live fusion, scripted failures, a verdict."""
+"""pta_demo: simulated people on real ROS topics, live fusion, scripted failures, a verdict."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
-from pta_ros.demo.plan import CHECKS, TASKS, Plan, Request, make_plan
+from pta_ros.demo.announce import opening
+from pta_ros.demo.plan import CHECKS, Plan, Request, make_plan
 from pta_ros.demo.processes import lock
-from pta_ros.demo.run import Runner, opening
+from pta_ros.demo.run import Runner
+from pta_ros.demo.task import PEOPLE, TASKS
 from pta_ros.errors import ConfigError
 
 _NEEDED = {
@@ -34,8 +36,9 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     result = argparse.ArgumentParser(prog="pta_demo", description=__doc__)
     add = result.add_argument
-    add("--task", choices=sorted(TASKS), default="pose", help="pose: depth, LiDAR and CSI to a "
-        "skeleton; activity: radar, Wi-Fi and RFID to an activity")  # fmt: skip
+    add("--task", choices=sorted(TASKS), default=PEOPLE.name, help="people: depth and LiDAR to "
+        "everybody in a room; pose: depth, LiDAR and CSI to one skeleton; activity: radar, Wi-Fi "
+        "and RFID to an activity")  # fmt: skip
     add("--duration", type=float, help="seconds that the script lasts (default: the script's)")
     add("--out", type=Path, help="folder for the results (default results/demo)")
     add("--model", type=Path, help="model folder (default: the shipped model)")

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from pta_ros import home
+from pta_ros.demo.task import ACTIVITY, PEOPLE, POSE, TASKS, Task
 from pta_ros.errors import ConfigError, did_you_mean
 from pta_ros.fusion.config import RAW, StreamParams
 from pta_ros.fusion.params import FusionParams, read_params
-from pta_ros.sensors import sensors_of
 from pta_ros.settings import mapping, read_yaml
-from pta_ros.simulate.script import MODALITIES, Fault, Phase, Script, load_script
+from pta_ros.simulate.script import Fault, Phase, Script, load_script
 from pta_ros.view.page import Page
 
 #: What can be run in place of the demo, or with bounds that decide.
@@ -29,44 +29,10 @@ _FLOATS = ("rate_hz", "activity_s", "loss", "jitter_s")
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a demo is of: shipped files, the simulator with its settings, and the estimates' kind.
-
-    `least_s` is the shortest script in which everything has its time.
-    """
-
-    name: str
-    model: str
-    config: str
-    params: str
-    sensor_set: str
-    simulator: str
-    simulation: tuple[str, ...]
-    estimates: str
-    least_s: float
-
-    @property
-    def sensors(self) -> tuple[str, ...]:
-        """The simulated sensors."""
-        return tuple(sensors_of(self.sensor_set))
-
-
-POSE = Task(
-    "pose", "models/mmfi_lite", "config/demo.yaml", "config/mmfi_live.yaml", "mmfi", "sim_node",
-    ("seed", "subject", "scene", "rate_hz"), "skeleton", 12.0,
-)  # fmt: skip
-ACTIVITY = Task(
-    "activity", "models/xrf55_lite", "config/demo_activity.yaml", "config/xrf55_live.yaml", "xrf55",
-    "rf_sim_node", ("seed", "subject", "scene", "activity_s", "loss", "jitter_s"), "activity", 60.0,
-)  # fmt: skip
-TASKS = {task.name: task for task in (POSE, ACTIVITY)}
-
-
-@dataclass(frozen=True)
 class Request:
     """What a user asks for; None takes what is shipped."""
 
-    task: str = "pose"
+    task: str = PEOPLE.name
     check: str | None = None
     duration: float | None = None
     model: Path | None = None
@@ -108,16 +74,18 @@ class Plan:
 def make_plan(asked: Request, folder: Path) -> Plan:
     """Check everything that can be checked before something runs; raises ConfigError."""
     task = TASKS[asked.task]
-    if task is ACTIVITY and (asked.check == "transport" or asked.view):
-        raise ConfigError("--check transport and --view are of the task pose")
+    if task is ACTIVITY and asked.check == "transport":
+        raise ConfigError("--check transport is of the tasks people and pose")
+    if task is not POSE and asked.view:
+        raise ConfigError("--view is of the task pose: add --task pose")
     config = asked.config or shipped(task.config)
-    script, simulation = load_script(config), _simulation(config, task)
+    script, simulation = _whole_script(config, task), _simulation(config, task)
     simulation |= {name: value for name, value in asked.simulation.items() if value is not None}
     if asked.check == "transport":
         simulation.update(rate_hz=_LOAD_RATE_HZ, prerender=30)
-    model = (asked.model or shipped(task.model)).expanduser().resolve()
     params = (asked.params or shipped(task.params)).expanduser().resolve()
     fusion, streams = _settings(params, task)
+    model = (asked.model or shipped(task.model)).expanduser().resolve()
     if task is ACTIVITY:
         simulation["hop_s"] = fusion.window_hop_s
     sensors = tuple(m for m in _model_sensors(model, task) if streams[m].enabled)
@@ -142,11 +110,17 @@ def shipped(relative: str) -> Path:
 def _settings(path: Path, task: Task) -> tuple[FusionParams, dict[str, StreamParams]]:
     """The fusion node's parameters; ConfigError for those that this simulator cannot serve."""
     fusion, streams = read_params(path, task.sensor_set)
-    if set(streams) != set(task.sensors):
+    if not set(task.sensors) <= set(streams):
         raise ConfigError(
             f"{path} is for the sensors {', '.join(streams)}; task {task.name} simulates "
             f"{', '.join(task.sensors)}: choose another --params or --task"
         )
+    for name in task.sensors if task is PEOPLE else ():
+        if not streams[name].extrinsic:
+            raise ConfigError(
+                f"{path}: {name}.extrinsic is empty; the demo mounts its sensors as it says: give "
+                "x y z (m) roll pitch yaw (degrees)"
+            )
     for name in ("composed", "autostart"):
         if not getattr(fusion, name):
             raise ConfigError(
@@ -166,6 +140,10 @@ def _model_sensors(folder: Path, task: Task) -> tuple[str, ...]:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{folder} is not a model folder ({error}); choose --model") from error
+    finds = (config.get("model") or {}).get("encoders") == "centred"
+    if finds is not (task is PEOPLE):
+        answers = "finds people" if finds else "does not find people"
+        raise ConfigError(f"{folder} {answers}; task {task.name}: choose another --model or --task")
     if task is POSE and "mean_pose_m" not in (config.get("statistics") or {}):
         raise ConfigError(
             f"{folder}: statistics without mean_pose_m, which the demo compares with; "
@@ -178,6 +156,23 @@ def _model_sensors(folder: Path, task: Task) -> tuple[str, ...]:
             f"{', '.join(task.sensors)}: choose another --model or --task"
         )
     return sensors
+
+
+def _whole_script(config: Path, task: Task) -> Script:
+    """The script of a configuration; ConfigError for one of another task."""
+    script = load_script(config)
+    if set(script.phases[0].modalities) != set(task.sensors):
+        raise ConfigError(
+            f"{config}: the script is for {', '.join(script.phases[0].modalities)}; task "
+            f"{task.name} simulates {', '.join(task.sensors)}: choose another --config or --task"
+        )
+    for phase in script.phases:
+        if task is not PEOPLE and phase.people != 1:
+            raise ConfigError(
+                f"{config}: phase {phase.name!r} has {phase.people} people; task {task.name} "
+                "simulates one: leave it out"
+            )
+    return script
 
 
 def _simulation(config: Path, task: Task) -> dict[str, Any]:
@@ -197,7 +192,7 @@ def _simulation(config: Path, task: Task) -> dict[str, Any]:
 def _script(asked: Request, plan: Plan) -> Script:
     """The script in the length that was asked for."""
     if plan.check == "transport":
-        return transport_script(asked.duration or _LOAD_S)
+        return transport_script(asked.duration or _LOAD_S, plan.task.sensors)
     if plan.check == "memory":
         return memory_script(plan.script, asked.duration or _MEMORY_S)
     whole_s = plan.script.duration_s
@@ -213,15 +208,15 @@ def _script(asked: Request, plan: Plan) -> Script:
     return plan.script.scaled(duration_s)
 
 
-def transport_script(duration_s: float) -> Script:
+def transport_script(duration_s: float, sensors: tuple[str, ...]) -> Script:
     """All streams for `duration_s`, with a silence before and after it to count exactly."""
-    silent = dict.fromkeys(MODALITIES, Fault.SILENT)
+    silent = dict.fromkeys(sensors, Fault.SILENT)
     end_s = _QUIET_S + duration_s
     return Script(
         (
-            Phase("quiet before", 0.0, _QUIET_S, silent),
-            Phase(LOADED, _QUIET_S, end_s),
-            Phase("quiet after", end_s, end_s + _QUIET_S, silent),
+            Phase("quiet before", 0.0, _QUIET_S, silent, sensors),
+            Phase(LOADED, _QUIET_S, end_s, modalities=sensors),
+            Phase("quiet after", end_s, end_s + _QUIET_S, silent, sensors),
         )
     )
 

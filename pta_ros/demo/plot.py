@@ -1,4 +1,4 @@
-"""The demo's picture: estimates beside the truth, stream states, weights and error over time."""
+"""The demo's picture: estimates beside the truth; states, weights, people and error over time."""
 
 from __future__ import annotations
 
@@ -9,28 +9,27 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from pta_ros.demo.records import Estimate, Joints, Run, Span
-from pta_ros.demo.summary import scores
+from pta_ros.demo.accuracy import scores
+from pta_ros.demo.bodies import ESTIMATE, draw_bodies
+from pta_ros.demo.crowd import judge
+from pta_ros.demo.records import Estimate, Joints, Run
 from pta_ros.sensors import SENSORS
-from pta_ros.skeleton import BONES
 
-_TRUTH: dict[str, Any] = {"color": "#444444", "lw": 4.5, "alpha": 0.45}
-_ESTIMATE: dict[str, Any] = {"color": "#D55E00", "lw": 1.8}
 _MEAN: dict[str, Any] = {"color": "#CC3311", "lw": 1.0, "ls": "--"}
 _STATES = {
     "STALE": ("#DDDDDD", "///"),
     "CORRUPT": ("#F4B6A6", "xxx"),
     "MISSING": ("#FFFFFF", "..."),
 }
+_HEIGHTS = {"people": 11.5, "pose": 13, "activity": 7}
 _BESIDE: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.005, 0.5), "fontsize": 8}
 
 
 def draw(run: Run, summary: dict[str, Any], mean_pose_m: Joints | None, path: Path) -> None:
     """Write the picture of a run to `path` (PNG); of activities without skeletons."""
-    figure = Figure(figsize=(15, 7 if run.of_activities else 13), layout="constrained")
+    figure = Figure(figsize=(15, _HEIGHTS[run.task]), layout="constrained")
     FigureCanvasAgg(figure)
     latency = summary["latency_ms"]
     figure.suptitle(
@@ -41,15 +40,18 @@ def draw(run: Run, summary: dict[str, Any], mean_pose_m: Joints | None, path: Pa
         fontweight="bold",
     )
     below: Any = figure
-    if not run.of_activities:
+    if run.task != "activity":
         halves: Any = figure.subfigures(2, 1, height_ratios=(1.15, 1.0))
         above, below = halves
-        _draw_skeletons(above, run)
-    axes = below.subplots(3, 1, sharex=True, height_ratios=(0.8, 0.9, 1.3))
+        draw_bodies(above, run)
+    rows = 4 if run.task == "people" else 3
+    axes = below.subplots(rows, 1, sharex=True, height_ratios=(0.8, 0.9, *(0.6,) * (rows - 3), 1.3))
     colours = {name: SENSORS[name].colour for name in (run.spans[0].faults if run.spans else ())}
     _draw_states(axes[0], run, colours)
     _draw_weights(axes[1], run, colours)
-    _draw_scores(axes[2], run, mean_pose_m)
+    if run.task == "people":
+        _draw_counts(axes[2], run)
+    _draw_scores(axes[-1], run, mean_pose_m)
     for number, axis in enumerate(axes):
         _phases(axis, run, named=number == 0)
     axes[-1].set_xlabel("time since the script began (s)")
@@ -58,50 +60,6 @@ def draw(run: Run, summary: dict[str, Any], mean_pose_m: Joints | None, path: Pa
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.0f}"
-
-
-def instants(run: Run) -> list[tuple[Span, Estimate]]:
-    """The estimate nearest to the middle of every phase that has one."""
-    chosen = []
-    for span in run.spans:
-        middle = (span.start_ns + span.end_ns) / 2
-        known = [e for e in run.within(span) if e.stamp_ns in run.truth]
-        if known:
-            chosen.append((span, min(known, key=lambda e: abs(e.stamp_ns - middle))))
-    return chosen
-
-
-def _draw_skeletons(figure: Any, run: Run) -> None:
-    """Above the front view, below the side view, of one instant of each phase."""
-    chosen = instants(run)
-    grid = figure.subplots(2, max(1, len(chosen)), squeeze=False)
-    views = ((0, "seen from the front\ny (m)", "x (m)"), (2, "seen from the side\ny (m)", "z (m)"))
-    for column, (span, estimate) in zip(grid.T, chosen, strict=False):
-        truth, error = run.truth[estimate.stamp_ns].joints_m, scores(run, [estimate])[0]
-        column[0].set_title(
-            f"{span.name}, {run.seconds(estimate.stamp_ns):.1f} s\n"
-            f"uses {' + '.join(estimate.used)}\n{error:.0f} mm",
-            fontsize=10,
-        )
-        for axis, (across, side, label) in zip(column, views, strict=True):
-            _bones(axis, truth, across, _TRUTH)
-            _bones(axis, estimate.joints_m, across, _ESTIMATE)
-            centre = float(truth[0, across])
-            axis.set(aspect="equal", xlim=(centre - 0.8, centre + 0.8), ylim=(1.15, -1.0))
-            axis.set_xlabel(label, fontsize=8)
-            axis.tick_params(labelsize=7)
-            axis.grid(alpha=0.25)
-            if column[0] is grid[0, 0]:
-                axis.set_ylabel(side, fontsize=9)
-    handles = [Line2D([], [], label=text, **look) for text, look in
-               (("ground truth", _TRUTH), ("estimate", _ESTIMATE))]  # fmt: skip
-    figure.legend(handles=handles, loc="outside upper right", ncols=2, fontsize=9)
-
-
-def _bones(axis: Axes, joints_m: Joints, across: int, look: dict[str, Any]) -> None:
-    for bone in BONES:
-        pair = joints_m[list(bone)]
-        axis.plot(pair[:, across], pair[:, 1], solid_capstyle="round", **look)
 
 
 def _phases(axis: Axes, run: Run, named: bool) -> None:
@@ -173,6 +131,23 @@ def _draw_weights(axis: Axes, run: Run, colours: dict[str, str]) -> None:
     axis.legend(handles=handles, **_BESIDE)
 
 
+def _draw_counts(axis: Axes, run: Run) -> None:
+    """How many people an honest count has, and how many each list names."""
+    scripted = [e for span in run.spans for e in run.within(span) if e.stamp_ns in run.truth]
+    judged = [judge(run.truth[e.stamp_ns], e) for e in scripted]
+    known = [np.nan if one.expected is None else one.expected for one in judged]
+    told = np.array([(truth, one.count) for truth, one in zip(known, judged, strict=True)], float)
+    if scripted:
+        times, told = _with_gaps(run, scripted, told)
+        axis.step(times, told[:, 0], where="mid", color="#444444", lw=4.5, alpha=0.45,
+                  label="clearly visible")  # fmt: skip
+        axis.plot(times, told[:, 1], ".", ms=4, color=ESTIMATE["color"], label="named")
+    axis.set_yticks(range(int(np.nanmax(told, initial=2.0)) + 1))
+    axis.set_ylim(bottom=-0.4)
+    axis.set_ylabel("people")
+    axis.legend(**_BESIDE)
+
+
 def _with_gaps(run: Run, estimates: list[Estimate], values: Any) -> tuple[Any, Any]:
     """Times (s) and values, with NaN in gaps, so that nothing is drawn where nothing was told."""
     times = run.seconds([e.stamp_ns for e in estimates])
@@ -190,7 +165,7 @@ def _draw_scores(axis: Axes, run: Run, mean_pose_m: Joints | None) -> None:
         mean = _with_gaps(run, scripted, scores(run, scripted, mean_pose_m))
         axis.plot(*mean, color="#999999", lw=1.2, label="mean-pose predictor")
     if scripted:
-        look = {"ls": "", "marker": "o", "ms": 3} if run.of_activities else {"lw": 1.6}
+        look = {"ls": "", "marker": "o", "ms": 3} if run.task == "activity" else {"lw": 1.6}
         line = _with_gaps(run, scripted, scores(run, scripted))
         axis.plot(*line, color="#222222", label="live estimate", **look)
     for span in run.spans:
@@ -203,5 +178,5 @@ def _draw_scores(axis: Axes, run: Run, mean_pose_m: Joints | None) -> None:
             axis.annotate(f"{average:.0f}", (end, average), **place)
     axis.plot([], [], label="mean of the phase", **_MEAN)
     axis.set_ylim(bottom=0)
-    axis.set_ylabel("right (%)" if run.of_activities else "MPJPE (mm)")
+    axis.set_ylabel("right (%)" if run.task == "activity" else "MPJPE (mm)")
     axis.legend(**_BESIDE)

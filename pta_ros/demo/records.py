@@ -1,27 +1,36 @@
 """A recorded demo: what the simulator sent (ticks), and the fusion's estimates and reports.
 
-Read from the JSON lines that the simulator and monitor_node write. All times are ns of one clock.
+All times are ns of one clock.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pta_ros.errors import DatasetError
+from pta_ros.frames import Person
 
 Joints = NDArray[np.float64]
 
 TICKS_FILE = "ticks.jsonl"
 MONITOR_FILE = "monitor.jsonl"
-_COUNTERS = ("received", "used", "dropped", "corrupt", "lost")
+#: What a stream counts.
+COUNTERS = ("received", "used", "dropped", "corrupt", "lost")
+
+
+@dataclass(frozen=True, eq=False)
+class TruePerson:
+    """Somebody in the simulated room: `joints_m` (17, 3) in the level frame, and by modality the
+    joints in sight and the number of pixels or points on the person."""
+
+    joints_m: Joints
+    sight: Mapping[str, tuple[int, ...]]
+    counts: Mapping[str, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +38,7 @@ class Tick:
     """One instant of the simulated session; `phase` is None before and after the script.
 
     `faults` maps modality to none, silent, corrupt or frozen; `joints_m` (17, 3) is the truth, or
-    `activity` the class of the window that ends here, -1 when it holds more than one.
+    `activity` the class of the window that ends here, -1 when it holds more than one, or `people`.
     """
 
     index: int
@@ -40,6 +49,7 @@ class Tick:
     render_ms: float = 0.0
     late_ms: float = 0.0
     activity: int = -1
+    people: tuple[TruePerson, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,9 +64,9 @@ class StreamEntry:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """One skeleton or activity: its stamp, when it arrived, and how late it was published.
+    """One skeleton, activity or list of people: its stamp, when it arrived, how late it was sent.
 
-    `joints_m` is (17, 3) of a skeleton and empty of an activity, which has a `class_id`.
+    `joints_m` is (17, 3) of a skeleton and else empty; an activity has a `class_id`.
     """
 
     stamp_ns: int
@@ -65,6 +75,7 @@ class Estimate:
     joints_m: Joints
     streams: dict[str, StreamEntry]
     class_id: int = -1
+    people: tuple[Person, ...] = ()
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -80,6 +91,7 @@ class Report:
     level: int
     streams: dict[str, StreamEntry]
     device: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,17 +116,18 @@ class Span:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A whole recorded demo, in order of time."""
+    """A whole recorded demo, in order of time; `skeletons` are stamps of those beside people."""
 
     session: dict[str, Any]
     ticks: tuple[Tick, ...]
     estimates: tuple[Estimate, ...]
     reports: tuple[Report, ...]
+    skeletons: tuple[int, ...] = ()
 
     @property
-    def of_activities(self) -> bool:
-        """Whether the estimates are activities, made of windows, and not skeletons."""
-        return bool(self.session.get("estimates") == "activity")
+    def task(self) -> str:
+        """What the estimates are of: pose, activity or people."""
+        return str(self.session.get("estimates", "pose"))
 
     @cached_property
     def scripted(self) -> tuple[Tick, ...]:
@@ -157,7 +170,7 @@ class Run:
         told: dict[str, dict[str, int]] = {}
         for _, streams in self.states:
             for name, stream in streams.items():
-                known = told.setdefault(name, dict.fromkeys(_COUNTERS, 0))
+                known = told.setdefault(name, dict.fromkeys(COUNTERS, 0))
                 known.update((c, max(known[c], n)) for c, n in stream.counters.items())
         return told
 
@@ -173,69 +186,3 @@ class Run:
         """Times (ns) as seconds since the script began."""
         begin_ns = self.spans[0].start_ns if self.spans else 0
         return (np.asarray(times_ns, dtype=np.int64) - begin_ns) / 1e9
-
-
-def _streams(record: dict[str, Any]) -> dict[str, StreamEntry]:
-    return {
-        name: StreamEntry(
-            stream["state"],
-            stream.get("weight") or 0.0,
-            stream.get("stamp_ns", 0),
-            {counter: stream[counter] for counter in _COUNTERS},
-        )
-        for name, stream in record["streams"].items()
-    }
-
-
-def _tick(record: dict[str, Any], sensors: Collection[str] | None) -> Tick:
-    faults = {
-        name: fault if sensors is None or name in sensors else "silent"
-        for name, fault in record["faults"].items()
-    }
-    joints = np.asarray(record["joints"], dtype=np.float64)
-    timing = record["render_ms"], record["late_ms"]
-    place = record["index"], record["stamp_ns"], record["phase"]
-    return Tick(*place, faults, joints, *timing, record.get("activity", -1))
-
-
-def _estimate(record: dict[str, Any]) -> Estimate:
-    joints = np.asarray(record.get("joints", []), dtype=np.float64).reshape(-1, 3)
-    place = record["stamp_ns"], record["received_ns"], record["latency_ms"]
-    return Estimate(*place, joints, _streams(record), record.get("class_id", -1))
-
-
-def _report(record: dict[str, Any]) -> Report:
-    streams = _streams(record)
-    return Report(record["received_ns"], record["level"], streams, record.get("device", ""))
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a file; a last line cut short by a killed writer is left out."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise DatasetError(f"no recording at {path}: {error.strerror}; run pta_demo") from error
-    for number, line in enumerate(lines[:-1], 1):
-        try:
-            yield json.loads(line)
-        except ValueError as error:
-            raise DatasetError(f"{path}:{number} is not JSON ({error}); record it again") from error
-
-
-def load_run(folder: Path, sensors: Collection[str] | None = None) -> Run:
-    """Read the two recordings of a demo in `folder`; raises DatasetError when they are unusable.
-
-    `sensors` are those that the fusion was to use (None: all); the others count as silent.
-    """
-    sent = list(_lines(folder / TICKS_FILE))
-    published = list(_lines(folder / MONITOR_FILE))
-    session = next((r for r in sent if r["type"] == "session"), None)
-    if session is None:
-        raise DatasetError(f"{folder / TICKS_FILE} has no session line; run pta_demo again")
-    kind = session.get("estimates", "skeleton")
-    return Run(
-        session,
-        tuple(_tick(r, sensors) for r in sent if r["type"] == "tick"),
-        tuple(_estimate(r) for r in published if r["type"] == kind),
-        tuple(_report(r) for r in published if r["type"] == "diagnostics"),
-    )

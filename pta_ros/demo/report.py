@@ -1,8 +1,6 @@
 """From a recorded run to summary.json, summary.png and the words at the end.
 
 It loads torch and open3d, which must not lie beside the measured processes: import it afterwards.
-To tell what a failing stream costs, the simulator's frames are made again from its seed and fed to
-the engine that the live node runs, with the same parameters, without that stream.
 """
 
 from __future__ import annotations
@@ -10,29 +8,26 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
-from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-
 from pta_ros.demo import verdict
-from pta_ros.demo.plan import LOADED, POSE, Plan
+from pta_ros.demo.bounds import memory_bounds, speed_bounds, transport_bounds
+from pta_ros.demo.plan import LOADED, Plan
 from pta_ros.demo.plot import draw
-from pta_ros.demo.records import Joints, Run, Span, Tick, load_run
+from pta_ros.demo.reading import load_run
+from pta_ros.demo.records import Run
+from pta_ros.demo.reference import mean_pose_m, reference
 from pta_ros.demo.run import Measured
 from pta_ros.demo.summary import SCHEMA, percentiles, summarise
-from pta_ros.errors import CheckpointError, ConfigError
-from pta_ros.frames import FloatArray, Frame
+from pta_ros.demo.task import POSE
+from pta_ros.errors import ConfigError
 from pta_ros.fusion.engine import Engine
-from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.metrics.bound import EXIT_MISSED, as_records, bounds_text, exit_code
-from pta_ros.metrics.pose import mpjpe
-from pta_ros.simulate.recording import Session, SimFrame
 
 _PACKAGES = ("pta_ros", "torch", "numpy", "open3d-cpu", "rclpy")
 
@@ -56,7 +51,7 @@ def make_report(plan: Plan, measured: Measured) -> Made:
         engine = Engine.load(replace(plan.fusion, model=str(plan.model)), plan.streams)
         pose, against = mean_pose_m(engine), reference(run, engine)
     summary = summarise(run, pose, against) | _measured(plan, run, measured)
-    found, bounds = verdict.findings(summary), verdict.speed_bounds(summary)
+    found, bounds = verdict.findings(summary), speed_bounds(summary)
     summary |= {"verdict": [asdict(finding) for finding in found], "bounds": as_records(bounds)}
     picture = plan.folder / "summary.png"
     _write(picture, lambda: draw(run, summary, pose, picture))
@@ -79,11 +74,11 @@ def _check_report(plan: Plan, run: Run, measured: Measured) -> Made:
     summary |= {"frames": run.counters(), **_measured(plan, run, measured)}
     if plan.check == "transport":
         summary |= load_summary(run, LOADED)
-        bounds = verdict.transport_bounds(
+        bounds = transport_bounds(
             summary["messages"], summary["sent_rate_hz"], run.session["rate_hz"]
         )
     else:
-        bounds = verdict.memory_bounds(summary["memory"], grown=True)
+        bounds = memory_bounds(summary["memory"], grown=True)
     summary["bounds"] = as_records(bounds)
     return Made(bounds_text(bounds), (_dump(summary, plan.folder),), exit_code(bounds))
 
@@ -174,77 +169,3 @@ def _write(path: Path, write: Callable[[], object]) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise ConfigError(f"cannot write {path}: {reason}; make room, or choose --out") from error
-
-
-#: Ticks before the phase that fill the streams and the smoother.
-_RUN_UP = 10
-
-
-def physical(frame: SimFrame, modality: str) -> FloatArray:
-    """A simulated reading as the physical array that the sensor's decoder would give."""
-    readings = {"lidar": frame.lidar_m, "csi": frame.csi}
-    if modality == "depth":
-        readings["depth"] = frame.depth_mm.astype(np.float32) / np.float32(1000.0)
-    return np.asarray(readings[modality], dtype=np.float32)
-
-
-@dataclass(frozen=True)
-class Offline:
-    """A started engine and the session whose frames it is to see."""
-
-    engine: Engine
-    session: Session
-
-    def errors_mm(self, ticks: Iterable[Tick], without: str) -> dict[int, float]:
-        """MPJPE (mm) per tick index, with the streams that were good at each tick but one."""
-        pipeline = self.engine.pipeline()
-        errors = {}
-        for tick in ticks:
-            self._push(pipeline, tick, without)
-            estimate = pipeline.step(tick.stamp_ns)
-            if estimate is not None:
-                joints = estimate.joints_m.astype(np.float64)
-                errors[tick.index] = 1e3 * float(mpjpe(joints[None], tick.joints_m[None])[0])
-        return errors
-
-    def _push(self, pipeline: FusionPipeline, tick: Tick, without: str) -> None:
-        frame = self.session.frame(tick.index)
-        for modality in pipeline.streams:
-            if modality != without and tick.faults[modality] == "none":
-                reading = physical(frame, modality)
-                array = self.engine.sensors[modality].prepare(reading, "simulated")
-                pipeline.push(Frame(modality, tick.stamp_ns, array, tick.stamp_ns), tick.stamp_ns)
-
-
-def reference(run: Run, engine: Engine) -> dict[str, dict[int, float]]:
-    """Per phase in which a stream turns corrupt or freezes: MPJPE (mm) per tick without it."""
-    made = {name: run.session[name] for name in ("seed", "subject", "scene", "rate_hz")}
-    engine.start()
-    offline = Offline(engine, Session(*made.values()))
-    found = {}
-    for before, span, modality in corrupted(run):
-        errors = offline.errors_mm((*before.ticks[-_RUN_UP:], *span.ticks), modality)
-        inside = {tick.index for tick in span.ticks}
-        found[span.name] = {i: error for i, error in errors.items() if i in inside}
-    return found
-
-
-def corrupted(run: Run) -> list[tuple[Span, Span, str]]:
-    """(phase before, phase, modality) wherever a good stream turns corrupt or freezes."""
-    return [
-        (before, span, modality)
-        for before, span in pairwise(run.spans)
-        for modality, fault in span.faults.items()
-        if fault in ("corrupt", "frozen") and before.faults[modality] == "none" and span.available
-    ]
-
-
-def mean_pose_m(engine: Engine) -> Joints:
-    """The training set's mean pose (17, 3) of a model; raises CheckpointError without."""
-    pose = np.asarray(engine.loaded.statistics.get("mean_pose_m", []), dtype=np.float64)
-    if pose.shape != (17, 3):
-        raise CheckpointError(
-            f"model {engine.loaded.name}: statistics hold no mean_pose_m of 17 joints; "
-            "train the model again"
-        )
-    return pose

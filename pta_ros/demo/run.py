@@ -13,12 +13,13 @@ from typing import Any
 
 import psutil
 
-from pta_ros.demo.plan import ACTIVITY, POSE, Plan
+from pta_ros.demo.announce import announcement
+from pta_ros.demo.plan import Plan
 from pta_ros.demo.processes import Child, ProcessError, free_domain, stop_all
 from pta_ros.demo.records import MONITOR_FILE, TICKS_FILE
-from pta_ros.demo.verdict import SENT, WHAT, listed
+from pta_ros.demo.task import ACTIVITY, PEOPLE
 from pta_ros.fusion.params import topics_of
-from pta_ros.simulate.script import Phase, save_script
+from pta_ros.simulate.script import save_script
 from pta_ros.view.page import Page
 
 #: Longest wait for the simulator's first frame and for the first estimate, on a very busy machine.
@@ -57,37 +58,6 @@ class Measured:
         first = sorted(mb for t, mb in points if warm_up_s <= t < warm_up_s + 60.0)
         last = sorted(mb for t, mb in points if t > points[-1][0] - 60.0)
         return last[len(last) // 2] / first[len(first) // 2] - 1.0 if first else None
-
-
-def opening(plan: Plan) -> str:
-    """What one will see, in two sentences."""
-    phases = plan.script.phases
-    return (
-        f"You will see a simulated person, measured by {listed(plan.task.sensors)} on real ROS "
-        f"topics, and the fusion node making {WHAT[plan.task.name]} of it live, while a script of "
-        f"{len(phases)} phases ({plan.script.duration_s:g} s) makes sensors fail. Every line shows "
-        "each stream's state and weight and how right the estimates are; at the end comes a "
-        f"verdict per phase (synthetic data, model {plan.model.name}, results in {plan.folder})."
-    )
-
-
-def announcement(plan: Plan, phase: Phase) -> str:
-    """What begins with a phase and what is expected of the fusion, in plain words."""
-    faults = {m: phase.fault(m).value for m in plan.task.sensors}
-    failing = [
-        f"{sent} from {listed([m for m in faults if faults[m] == fault])}"
-        for fault, sent in SENT.items()
-        if fault in faults.values()
-    ]
-    number = plan.script.phases.index(phase) + 1
-    good = [m for m in plan.sensors if faults[m] == "none"]
-    what = WHAT[plan.task.name]
-    then = f"{what} from {listed(good)}" if good else f"no {what}, and ERROR in the diagnostics"
-    return (
-        f"-- phase {number} of {len(plan.script.phases)}, {phase.name} "
-        f"({phase.end_s - phase.start_s:.3g} s): {listed(failing) or 'good data from all sensors'};"
-        f" expected: {then}"
-    )
 
 
 def node_command(name: str) -> list[str]:
@@ -182,9 +152,11 @@ class Runner:
         """The simulator's parameters, and its topics moved to where the fusion node reads."""
         plan = self._plan
         values = {**plan.simulation, "script": script, "log": plan.folder / TICKS_FILE}
-        values[f"wait_for_{plan.task.estimates}"] = True
-        if plan.task is POSE:
+        values["wait_for_estimate"] = True
+        if plan.task is not ACTIVITY:
             values["min_watchers"] = 2 if plan.page else 1
+        if plan.task is PEOPLE:
+            values |= {f"{m}_pose": plan.streams[m].extrinsic for m in plan.task.sensors}
         moved = []
         for modality, topic in topics_of(plan.task.sensor_set).items():
             if plan.streams[modality].topic != topic:

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pta_ros.demo.accuracy import METRIC, expected, scores
+from pta_ros.demo.crowd import of_people, presence
 from pta_ros.demo.records import Estimate, Joints, Run, Span
-from pta_ros.metrics.pose import mpjpe
 
 SCHEMA = 2
 #: The state that a stream must be reported in, by the fault that its sensor has.
@@ -22,30 +23,6 @@ _ERROR = 2  # the diagnostics' level
 #: Per phase the error (mm) that the model has offline, by the index of the tick.
 Reference = Mapping[str, Mapping[int, float]]
 _T = TypeVar("_T")
-
-
-def scores(
-    run: Run, estimates: Sequence[Estimate], pose_m: Joints | None = None
-) -> NDArray[np.float64]:
-    """MPJPE (mm) of skeletons, of activities 100 where right and 0 where wrong; NaN: not known.
-
-    A window that holds more than one activity is not judged. `pose_m` (17, 3) is judged in place
-    of every skeleton.
-    """
-    found = np.full(len(estimates), np.nan)
-    for i, estimate in enumerate(estimates):
-        tick = run.truth.get(estimate.stamp_ns)
-        if tick is not None and run.of_activities:
-            found[i] = np.nan if tick.activity < 0 else 100.0 * (estimate.class_id == tick.activity)
-        elif tick is not None:
-            joints_m = estimate.joints_m if pose_m is None else pose_m
-            found[i] = 1e3 * mpjpe(joints_m[None], tick.joints_m[None])[0]
-    return found
-
-
-def _metric(run: Run) -> str:
-    """What the scores are called."""
-    return "accuracy" if run.of_activities else "mpjpe_mm"
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float | None]:
@@ -63,20 +40,6 @@ def _mean(values: NDArray[np.floating]) -> float | None:
 
 def _since(begin_ns: int, end_ns: int | None) -> float | None:
     return None if end_ns is None else round((end_ns - begin_ns) / 1e9, 4)
-
-
-def expected(run: Run, span: Span) -> list[Estimate]:
-    """The phase's estimates that used every sensor which sent good data, at that very instant.
-
-    And no other sensor. These alone tell how accurate the fusion is: a late frame is the machine's.
-    """
-    return [
-        e
-        for e in run.within(span)
-        if span.available
-        and set(e.used) == set(span.available)
-        and all(e.streams[m].used_ns == e.stamp_ns for m in span.available)
-    ]
 
 
 def _first(
@@ -190,7 +153,7 @@ def phase_summary(
     live_ns = _live_from_ns(run, span)
     live_s = (span.end_ns - live_ns) / 1e9
     # An activity's window may end before its stream is LIVE, and then counts to the silence.
-    counted = [e for e in estimates if e.received_ns >= live_ns or not run.of_activities]
+    counted = [e for e in estimates if e.received_ns >= live_ns or run.task != "activity"]
     start_s, end_s = (round(float(t), 3) for t in run.seconds([span.start_ns, span.end_ns]))
     found = {
         "name": span.name,
@@ -206,8 +169,10 @@ def phase_summary(
         "weights": _weights(estimates),
         "failing": failing(run, span),
         "silence": silence(run, span),
-        _metric(run): _mean(scores(run, judged)),
+        METRIC[run.task]: _mean(scores(run, judged)),
     }
+    if run.task == "people":
+        found["people"] = of_people(run, judged) | presence(run, span)
     if mean_pose_m is not None:
         found["mean_pose_mpjpe_mm"] = _mean(scores(run, judged, mean_pose_m))
     if reference and span.name in reference:
@@ -224,15 +189,16 @@ def summarise(
     values = scores(run, judged)
     return {
         "schema": SCHEMA,
-        "task": "activity" if run.of_activities else "pose",
+        "task": run.task,
         "synthetic": True,
         "phases": [phase_summary(run, span, mean_pose_m, reference) for span in run.spans],
         "latency_ms": percentiles([e.latency_ms for e in scripted]),
         "frames": run.counters(),
         "judged": int(np.isfinite(values).sum()),
-        _metric(run): _mean(values),
+        METRIC[run.task]: _mean(values),
         "unmatched_estimates": sum(e.stamp_ns not in run.truth for e in run.estimates),
         "simulator": simulator_summary(run),
+        **({"people": of_people(run, judged)} if run.task == "people" else {}),
     }
 
 

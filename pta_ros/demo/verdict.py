@@ -1,7 +1,7 @@
-"""What the summary says of the fusion: a verdict per phase in plain words, and bounds.
+"""What the summary says of the fusion: a verdict per phase in plain words.
 
-The verdict asks for what a busy machine cannot spoil: right states, nothing corrupt used, silence
-kept, recovery, and accuracy on the instants at which the expected sensors were in the estimate.
+It asks for what a busy machine cannot spoil: right states, nothing corrupt used, silence kept,
+recovery, and accuracy on the instants at which the expected sensors were in the estimate.
 How fast everything was is told by the bounds, which `pta_demo --check` decides by.
 """
 
@@ -12,9 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pta_ros.demo.summary import EXPECTED
-from pta_ros.metrics.bound import Bound, at_least, at_most
 
 MPJPE_MM = 60.0
+#: Of people, by whether all sensors are there or one alone: mean errors of joints and centres, mm.
+PEOPLE_MM = {True: (120.0, 100.0), False: (200.0, 150.0)}
+#: Percent: least share of lists of people with the right number and of people who are found, most
+#: lists that name somebody where nobody is, and least share of coordinates within two standard
+#: deviations (normal: 95).
+RIGHT, GHOSTS, WITHIN_2 = 90.0, 2.0, 80.0
 CSI_SHARE = 0.75  # of the mean-pose predictor's error
 CORRUPT_RATIO = 1.05
 #: Percent, over all phases, of windows within one activity; guessing gives 1.8.
@@ -22,39 +27,14 @@ ACCURACY = 60.0
 #: Share of a phase's estimates that must be from all sensors which sent good data. Far below what a
 #: busy machine reaches, where late frames are left out; a fusion that never uses a sensor has none.
 LEAST_EXPECTED = 0.2
-_LEAST_INSTANTS = {"pose": 10, "activity": 20}
+_LEAST_INSTANTS = {"pose": 10, "people": 10, "activity": 20}
 #: What a task's estimates are called.
-WHAT = {"pose": "skeletons", "activity": "activities"}
+WHAT = {"pose": "skeletons", "people": "lists of people", "activity": "activities"}
 #: What a stream with a fault sends.
 SENT = {
     "silent": "nothing",
     "corrupt": "corrupt data",
     "frozen": "the same message again and again",
-}
-
-RATE_SHARE = 0.95
-MEMORY_MB = 1500.0
-GROWTH = 0.02
-SENT_SHARE = 0.99
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a demo on a quiet machine keeps to.
-
-    `noticed_s` comes on top of the stream's `stale_after_s`. Of activities: the next hop judges,
-    and after a silence a window must fill again to the share that may be missing.
-    """
-
-    latency_ms: Mapping[str, float]
-    noticed_s: float
-    recovered_s: float
-    start_s: float
-
-
-LIMITS = {
-    "pose": Limits({"p50": 25.0, "p99": 60.0}, 0.1, 0.5, 10.0),
-    "activity": Limits({"p50": 100.0, "p99": 100.0}, 1.2, 5.0, 15.0),
 }
 
 
@@ -79,7 +59,7 @@ def findings(summary: Mapping[str, Any]) -> list[Finding]:
     found = [
         Finding(phase["name"], *parts)
         for phase in summary["phases"]
-        for check in (_failing, _estimates, _silence, _accuracy, _reference)
+        for check in (_failing, _estimates, _silence, *_OF_TASK[summary["task"]])
         for parts in check(phase, summary)
     ]
     unmatched = summary["unmatched_estimates"]
@@ -170,6 +150,56 @@ def _reference(phase: Mapping[str, Any], _: Mapping[str, Any]) -> _Checks:
         yield "reference", None if few else facts["ratio"] <= CORRUPT_RATIO, text
 
 
+def _nobody(phase: Mapping[str, Any], summary: Mapping[str, Any]) -> _Checks:
+    """Of a phase in which the room is empty."""
+    facts = phase["people"]
+    if facts["in_room"] or not phase["available"]:
+        return
+    lists, ghosts = phase["expected"], facts["naming_somebody"]
+    ok = None if lists < _LEAST_INSTANTS["people"] else 100.0 * ghosts <= GHOSTS * lists
+    text = f"{ghosts} of {lists} lists name somebody in the empty room (at most {GHOSTS:g} %)"
+    yield "nobody", ok, f"{text}, {facts['skeletons']} skeletons"
+    late = None if _was_late(phase, summary) else False
+    told = "say OK, nobody is seen" if facts["told_nobody"] else "never said OK, nobody is seen"
+    yield "diagnostics", facts["told_nobody"] or late, f"diagnostics {told}"
+
+
+def _count(phase: Mapping[str, Any], _: Mapping[str, Any]) -> _Checks:
+    """How many people there are."""
+    facts = phase["people"]
+    if not facts["in_room"] or facts["right"] is None:
+        return
+    few = facts["lists"] < _LEAST_INSTANTS["people"]
+    text = f"the right number in {facts['right']:.0f} % of {facts['lists']} lists"
+    ok = None if few else facts["right"] >= RIGHT
+    yield "number", ok, f"{text} (at least {RIGHT:g})"
+
+
+def _people(phase: Mapping[str, Any], summary: Mapping[str, Any]) -> _Checks:
+    """Who is found, where people are, how they stand, and how sure the deviations are."""
+    facts, error = phase["people"], phase["mpjpe_mm"]
+    if not facts["visible"]:
+        return
+    few = facts["visible"] < _LEAST_INSTANTS["people"]
+    text = f"{facts['found']:.0f} % of who is clearly visible found (at least {RIGHT:g})"
+    yield "found", None if few else facts["found"] >= RIGHT, text
+    if error is None:
+        return
+    most, centre = PEOPLE_MM[len(phase["available"]) == len(summary["stale_after_s"])]
+    text = f"joints {error:.0f} mm off (at most {most:g}), centres {facts['centre_mm']:.0f} mm"
+    ok = error <= most and facts["centre_mm"] <= centre
+    yield "error", None if few else ok, f"{text} (at most {centre:g})"
+    share = facts["within_2"]
+    text = f"{share:.0f} % of the coordinates within two deviations (at least {WITHIN_2:g})"
+    yield "deviations", None if few else share >= WITHIN_2, text
+
+
+#: The checks that only one task has.
+_OF_TASK = {
+    "pose": (_accuracy, _reference), "people": (_nobody, _count, _people), "activity": (),
+}  # fmt: skip
+
+
 def did_its_job(found: Sequence[Finding]) -> bool:
     """Whether no check failed, and estimates from the expected sensors were seen at all."""
     seen = any(finding.ok for finding in found if finding.check == "estimates")
@@ -191,47 +221,3 @@ def verdict_text(found: Sequence[Finding]) -> str:
     rest = f", {unclear} not judged: the machine was too busy" if unclear else ""
     failed = f", {counts['FAILED']} failed" if counts["FAILED"] else ""
     return "\n".join([*lines, f"{job}: {counts['ok']} checks passed{failed}{rest}."])
-
-
-def speed_bounds(summary: Mapping[str, Any]) -> list[Bound]:
-    """How fast and how small the demo was, on a summary complete with start and memory."""
-    limits, what = LIMITS[summary["task"]], WHAT[summary["task"]]
-    rate_hz = summary["simulator"]["rate_hz"]
-    found = []
-    for phase in summary["phases"]:
-        name = phase["name"]
-        if phase["available"]:
-            least = round(RATE_SHARE * rate_hz, 3)
-            found.append(at_least(f"{name}: {what}", phase["rate_hz"], least, "1/s"))
-            found += [
-                at_most(f"{name}: latency {share}", phase["latency_ms"][share], limit, "ms")
-                for share, limit in limits.latency_ms.items()
-            ]
-        for stream, facts in phase["failing"].items():
-            most_s = round(summary["stale_after_s"][stream] + limits.noticed_s, 3)
-            found.append(at_most(f"{name}: {stream} noticed", facts["noticed_s"], most_s, "s"))
-        if phase["silence"]:
-            most_s = round(max(summary["stale_after_s"].values()) + limits.noticed_s, 3)
-            found.append(at_most(f"{name}: ERROR", phase["silence"]["error_s"], most_s, "s"))
-            again_s = phase["silence"]["recovered_s"]
-            found.append(at_most(f"{name}: {what} again", again_s, limits.recovered_s, "s"))
-    start_s = summary["start_to_first_estimate_s"]
-    found.append(at_most("start to first estimate", start_s, limits.start_s, "s"))
-    return [*found, *memory_bounds(summary["memory"])]
-
-
-def memory_bounds(memory: Mapping[str, Any], grown: bool = False) -> list[Bound]:
-    """The fusion process's size, and its growth where that was asked for or could be measured."""
-    found = [at_most("fusion process, resident", memory["peak_mb"], MEMORY_MB, "MB")]
-    if grown or memory["growth"] is not None:
-        found.append(at_most("fusion process, growth", memory["growth"], GROWTH))
-    return found
-
-
-def transport_bounds(messages: Mapping[str, Any], sent_hz: float, rate_hz: float) -> list[Bound]:
-    """Of a loaded run: no message lost, and as many sent as were meant to be."""
-    found = [
-        at_most(f"{name}: lost of {count['sent']} messages", count["lost"], 0)
-        for name, count in messages.items()
-    ]
-    return [*found, at_least("messages sent per topic", sent_hz, SENT_SHARE * rate_hz, "1/s")]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
+from pathlib import Path
 
 import torch
 
@@ -25,6 +26,8 @@ from pta_ros.home import model_folder
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.window import WindowSensor
 
+_CPU_INFO = Path("/proc/cpuinfo")
+
 
 def resolve_device(asked: str) -> str:
     """The device to use; raises ConfigError for one that is not there."""
@@ -42,6 +45,23 @@ def resolve_device(asked: str) -> str:
             f"device is {asked!r}, but {count} CUDA devices are usable; use cpu or auto"
         )
     return asked
+
+
+def resolve_precision(asked: str, device: str, finds_people: bool) -> str:
+    """What `precision` stands for. auto is bfloat16 for a model of people on a CPU that has it."""
+    if asked != "auto":
+        return asked
+    return "bfloat16" if finds_people and device == "cpu" and _has_bfloat16() else "float32"
+
+
+@lru_cache(maxsize=1)
+def _has_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 in hardware."""
+    try:
+        flags = set(_CPU_INFO.read_text().split())
+    except OSError:  # not Linux: nothing is known, float32 is right everywhere
+        return False
+    return bool(flags & {"amx_bf16", "avx512_bf16"})
 
 
 @lru_cache(maxsize=4)
@@ -114,14 +134,15 @@ class Engine:
         """Put a copy of the model on its device, warm it up and make a fresh pipeline."""
         torch.set_num_threads(self.params.num_threads)
         params = self.params
-        graphs = _graphs(_digest(self.loaded), self.device, params.precision)
+        precision = resolve_precision(params.precision, self.device, self.finds_people)
+        graphs = _graphs(_digest(self.loaded), self.device, precision)
         if self.finds_people:
             people = PeopleEstimator(self.loaded, params.search, self.device, params.refine)
-            people.quicken(params.precision, graphs)
+            people.quicken(precision, graphs)
             self.estimator = LivePeople(people)
             return self.pipeline()
         self.estimator = Estimator(
-            self.loaded.model, self.device, params.refine, params.gate, params.precision
+            self.loaded.model, self.device, params.refine, params.gate, precision
         )
         self.estimator.warm_up({m: sensor.shape for m, sensor in self.sensors.items()}, graphs)
         return self.pipeline()

@@ -46,9 +46,10 @@ class FusionParams(Group):
     device: str = param("auto", "where the model runs: cpu, cuda, cuda:N, or auto (cuda if usable)")
     num_threads: int = param(1, "threads of the model on the CPU", low=1, high=64)
     precision: str = param(
-        "float32",
-        "of encoders xfi and people models; bfloat16 is faster, joints move by millimetres",
-        choices=("float32", "bfloat16"),
+        "auto",
+        "of encoders xfi and people models; bfloat16 is faster, joints move by millimetres; "
+        "auto: of people models, where the CPU multiplies it in hardware",
+        choices=("auto", "float32", "bfloat16"),
     )
     refine: bool = param(True, "refine features by diffusion before the head", change=LIVE)
     gate: bool = param(True, "judge every sensor by each frame, if the model has learned to")

@@ -122,9 +122,7 @@ def from_pose(text: str) -> Matrix:
     As static_transform_publisher has it: turned about the fixed axes x, then y, then z. Raises
     ConfigError for anything else than six finite numbers.
     """
-    numbers = _numbers(text)
-    if numbers is None:
-        raise ConfigError(f"pose {text!r}; expected {POSE}")
+    numbers = pose_numbers(text)
     matrix = np.eye(4)
     matrix[:3, :3] = Rotation.from_euler("xyz", numbers[3:], degrees=True).as_matrix()
     matrix[:3, 3] = numbers[:3]
@@ -138,6 +136,14 @@ def to_pose(matrix: Matrix) -> str:
         turned = Rotation.from_matrix(matrix[:3, :3]).as_euler("xyz", degrees=True)
     moved = [round(float(x), 4) + 0.0 for x in matrix[:3, 3]]  # no minus zero
     return " ".join(f"{x:g}" for x in (*moved, *(round(float(x), 2) + 0.0 for x in turned)))
+
+
+def pose_numbers(text: str) -> list[float]:
+    """The six numbers of a pose (see `from_pose`); raises ConfigError for anything else."""
+    numbers = _numbers(text)
+    if numbers is None:
+        raise ConfigError(f"pose {text!r}; expected {POSE}")
+    return numbers
 
 
 def _numbers(pose: str) -> list[float] | None:

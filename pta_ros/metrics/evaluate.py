@@ -109,7 +109,10 @@ def evaluate_subsets(
     that are there and not used all the same.
     """
     found = _outputs(model, data, rows, refine, only, unused)
-    return [_pose_result(name, out, data.joints[kept]) for name, out, kept in found]
+    return [
+        pose_result(name, out.joints.numpy(), out.log_std.exp().numpy(), data.joints[kept].numpy())
+        for name, out, kept in found
+    ]
 
 
 def evaluate_activities(
@@ -167,17 +170,23 @@ def predict_subset(
     return out.joints, out.log_std.exp(), data.joints[kept]
 
 
-def _pose_result(name: str, out: PTAOutput, truth: Tensor) -> SubsetResult:
-    errors = 1000 * joint_errors(out.joints.numpy(), truth.numpy())
-    ratio = (out.joints - truth).abs() / out.log_std.exp()[..., None]
+def pose_result(
+    name: str,
+    joints_m: NDArray[np.floating],
+    deviation_m: NDArray[np.floating],
+    truth_m: NDArray[np.floating],
+) -> SubsetResult:
+    """Errors of estimates (N, J, 3) with deviations (N, J) against their truth (N, J, 3)."""
+    errors = 1000 * joint_errors(joints_m, truth_m)
+    ratio = np.abs(joints_m - truth_m) / deviation_m[..., None]
     return SubsetResult(
         subset=name,
-        frames=len(truth),
+        frames=len(truth_m),
         mpjpe_mm=float(errors.mean()),
-        pa_mpjpe_mm=float(1000 * pa_mpjpe(out.joints.numpy(), truth.numpy()).mean()),
+        pa_mpjpe_mm=float(1000 * pa_mpjpe(joints_m, truth_m).mean()),
         per_joint_mm=tuple(float(e) for e in errors.mean(axis=0)),
-        coverage_1std=float((ratio <= 1).float().mean()),
-        coverage_2std=float((ratio <= 2).float().mean()),
+        coverage_1std=float((ratio <= 1).mean()),
+        coverage_2std=float((ratio <= 2).mean()),
     )
 
 

@@ -20,6 +20,7 @@ PROGRAMS = {
     "fusion_node": "FusionNode",
     "sensor_node": "SensorProgram",
     "sim_node": "SimNode",
+    "people_sim_node": "PeopleSimNode",
     "rf_sim_node": "RfSimNode",
     "csi_node": "CsiNode",
     "monitor_node": "MonitorNode",
@@ -160,6 +161,7 @@ def start(name: str) -> NoReturn:
 fusion_node = partial(start, "fusion_node")
 sensor_node = partial(start, "sensor_node")
 sim_node = partial(start, "sim_node")
+people_sim_node = partial(start, "people_sim_node")
 rf_sim_node = partial(start, "rf_sim_node")
 csi_node = partial(start, "csi_node")
 monitor_node = partial(start, "monitor_node")

@@ -15,6 +15,7 @@ from std_msgs.msg import Header
 
 from pta_ros.clock import NS
 from pta_ros.frames import Estimate, StreamStatus
+from pta_ros.fusion.level import LEVEL_FRAME
 from pta_ros.sensors import DepthSensor
 from pta_ros.sensors.base import Sensor
 from pta_ros.skeleton import skeleton_fields
@@ -107,6 +108,17 @@ def true_skeleton(joints_m: np.ndarray) -> Skeleton:
     """The simulator's true pose, (17, 3) metres in the camera's frame; the stamp is 0."""
     fields = skeleton_fields(joints_m, np.zeros(len(joints_m)), "ground truth (synthetic)")
     return to_message("pta_msgs/msg/Skeleton", fields, to_header(0, DepthSensor.frame_id))
+
+
+def true_people(joints_m: np.ndarray, frame_id: str = LEVEL_FRAME) -> People:
+    """Everybody who is there, (P, 17, 3) metres in the level frame; the stamp is 0."""
+    header, name = to_header(0, frame_id), "ground truth (synthetic)"
+    people = []
+    for index, joints in enumerate(joints_m):
+        fields = skeleton_fields(joints, np.zeros(len(joints)), name)
+        skeleton = to_message("pta_msgs/msg/Skeleton", fields, header)
+        people.append(Person(index=index, presence=1.0, skeleton=skeleton))
+    return People(header=header, people=people, model=name)
 
 
 def to_activity(estimate: Estimate, classes: Sequence[str], frame_id: str, model: str) -> Activity:

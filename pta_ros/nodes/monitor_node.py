@@ -1,7 +1,7 @@
 """Records what the fusion says (JSON lines) and shows it live in the terminal.
 
-It only listens: `skeleton`, `activity`, their ground truth and `/diagnostics`. Every record has the
-time of receipt on the system clock, so that delays are measured outside the process judged.
+It only listens: `skeleton`, `people`, `activity`, their truth and `/diagnostics`. Every record
+has the time of receipt on the system clock, so that delays are measured outside the process judged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TextIO
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
-from pta_msgs.msg import Activity, Skeleton
+from pta_msgs.msg import Activity, People, Skeleton
 
 from pta_ros.clock import stamp_ns
 from pta_ros.errors import ConfigError
@@ -70,9 +70,12 @@ class MonitorNode(ProgramNode):
         self._notes = _opened(params.notes, "r", "read the notes")
         self._truths: dict[int, list] = {}
         self._true_activities: dict[int, int] = {}
+        self._true_people: dict[int, list] = {}
         self.create_subscription(Skeleton, "skeleton", self._on_skeleton, _DEPTH)
         self.create_subscription(Activity, "activity", self._on_activity, _DEPTH)
         self.create_subscription(Skeleton, "ground_truth", self._on_truth, _DEPTH)
+        self.create_subscription(People, "people", self._on_people, _DEPTH)
+        self.create_subscription(People, "truth/people", self._on_true_people, _DEPTH)
         truth = "ground_truth_activity"
         self.create_subscription(Activity, truth, self._on_true_activity, _DEPTH)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, _DEPTH)
@@ -93,6 +96,15 @@ class MonitorNode(ProgramNode):
         record = records.skeleton_record(msg, time.time_ns())
         self._write(record)
         self._board.skeleton(record, self._error_mm(record))
+
+    def _on_people(self, msg: People) -> None:
+        record = records.people_record(msg, time.time_ns())
+        self._write(record)
+        self._board.crowd(record, self._true_people.get(record["stamp_ns"]))
+
+    def _on_true_people(self, msg: People) -> None:
+        truth = [records.joints(person.skeleton) for person in msg.people]
+        _keep(self._true_people, stamp_ns(msg.header.stamp), truth)
 
     def _on_activity(self, msg: Activity) -> None:
         record = records.activity_record(msg, time.time_ns())

@@ -33,6 +33,20 @@ def skeleton_record(msg: Any, received_ns: int) -> dict[str, Any]:
     return _record("skeleton", msg, received_ns, joints=joints(msg), std=std_m)
 
 
+def people_record(msg: Any, received_ns: int) -> dict[str, Any]:
+    """Everybody as they arrived at `received_ns`: presence, joints, deviations, weights."""
+    people = [
+        {
+            "presence": _number(person.presence),
+            "joints": joints(person.skeleton),
+            "std": [_number(value, 5) for value in person.skeleton.std_dev],
+            "weights": {s.modality: _number(s.weight) for s in person.skeleton.modalities},
+        }
+        for person in msg.people
+    ]
+    return _record("people", msg, received_ns, people=people)
+
+
 def activity_record(msg: Any, received_ns: int) -> dict[str, Any]:
     """One activity as it arrived at `received_ns`."""
     told = {"class_id": int(msg.class_id), "confidence": _number(msg.confidence)}

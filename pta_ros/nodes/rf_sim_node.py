@@ -1,7 +1,7 @@
 """The simulated radio sensors: a person's activities as packets, with scripted failures and truth.
 
 Packets go out as they are due, every 50 ms; a small share is lost on purpose. With
-`wait_for_activity` the script begins at the first published activity. A tick, and a line in the
+`wait_for_estimate` the script begins at the first published activity. A tick, and a line in the
 log, is every `hop_s`, on multiples of it, where windows end; for a moment after the script, too.
 """
 
@@ -19,7 +19,8 @@ import numpy as np
 from pta_msgs.msg import Activity
 
 from pta_ros.nodes.messages import to_header, to_reading, to_time
-from pta_ros.nodes.sim_node import Simulator, SimulatorParams
+from pta_ros.nodes.simulator import Simulator, SimulatorParams
+from pta_ros.sensors import SENSORS
 from pta_ros.settings import START, param
 from pta_ros.simulate.rf import PACKETS
 from pta_ros.simulate.rf_session import Packet, RfSession, with_fault
@@ -45,7 +46,6 @@ class RfSimParams(SimulatorParams):
         0.5, "time between two truths: the fusion's window_hop_s", unit="s", low=0.1, high=5.0,
         change=START,
     )  # fmt: skip
-    wait_for_activity: bool = param(False, "begin the script at the first activity", change=START)
 
 
 class RfSimNode(Simulator):
@@ -55,13 +55,9 @@ class RfSimNode(Simulator):
     linger_s = 1.0
 
     def __init__(self) -> None:
-        super().__init__(
-            "rf_sim_node",
-            RfSimParams,
-            tuple(PACKETS),
-            (Activity, "ground_truth_activity"),
-            (Activity, "activity"),
-        )
+        super().__init__("rf_sim_node", RfSimParams)
+        sensors = {m: SENSORS[m]() for m in PACKETS}
+        self.open(sensors, (Activity, "ground_truth_activity"), (Activity, "activity"))
         own = self.params
         self._session = RfSession(own.seed, own.subject, own.scene, own.activity_s)
         self._random = np.random.default_rng([own.seed, own.subject])
@@ -89,7 +85,7 @@ class RfSimNode(Simulator):
 
     def _send(self, until_ns: int) -> None:
         """Publish what is due up to `until_ns`."""
-        begun, phase = time.perf_counter(), self._phase_at(self._done_ns) or self._all
+        begun, phase = time.perf_counter(), self._phase_at(self._done_ns) or self.all
         span = [(t - self._start_ns) / 1e9 for t in (self._done_ns, until_ns)]
         for packet in self._session.between(*span):
             sent = with_fault(packet, phase, self._random)
@@ -121,13 +117,13 @@ class RfSimNode(Simulator):
         phase = self._phase_at(at_ns)
         if self.log:
             label = action - 1 if self._session.whole(end_s) else -1
-            args = (phase, np.zeros((0, 3)), self._made_ms, self._late_ms, label)
-            self.log.tick(self._ticks, at_ns, *args)
+            timing = {"render_ms": self._made_ms, "late_ms": self._late_ms}
+            self.log.tick(self._ticks, at_ns, phase, timing, {"activity": label})
         self._made_ms = 0.0
         self._ticks += 1
         if self._script_ns is not None and phase is None:
             self.end()
-        elif self._script_ns is None and (self.heard or not self.params.wait_for_activity):
+        elif self._script_ns is None and self.may_begin():
             self._script_ns = at_ns
 
     def close(self) -> None:

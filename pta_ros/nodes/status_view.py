@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, TextIO
 
+import numpy as np
+
 _COLOURS = {
     "LIVE": "green",
     "STALE": "yellow",
@@ -22,7 +24,8 @@ _SHORT_S = 1.5  # errors and latencies shown are means over so long
 class Recent:
     """One kind of estimate over the last moments: what it and its score are called.
 
-    The score is a skeleton's MPJPE (mm), or 100 and 0 of a right and a wrong activity (%).
+    The score is a skeleton's MPJPE (mm), of people the mean of everybody's, or 100 and 0 of a right
+    and a wrong activity (%).
     """
 
     what: str
@@ -35,7 +38,7 @@ class Recent:
     def add(self, record: dict[str, Any], score: float | None) -> None:
         """Count one estimate's record."""
         self.entries.append((record["received_ns"], record["latency_ms"] or 0.0, score))
-        self.label, self.known = record.get("label", ""), True
+        self.label, self.known = _label(record), True
 
     def figures(self, now_ns: int) -> dict[str, float | None]:
         """Rate (Hz), mean latency (ms) and mean score; None when unknown."""
@@ -69,6 +72,7 @@ class Scoreboard:
     level: int = 0
     message: str = "waiting for the fusion node"
     skeletons: Recent = field(default_factory=lambda: Recent("skeletons", "MPJPE", "mm"))
+    people: Recent = field(default_factory=lambda: Recent("lists of people", "MPJPE", "mm"))
     activities: Recent = field(default_factory=lambda: Recent("activities", "right", "%"))
     began_ns: int = 0
 
@@ -76,6 +80,11 @@ class Scoreboard:
         """Count one skeleton's record; `error_mm` is its MPJPE where the truth is known."""
         self.streams = record["streams"]
         self.skeletons.add(record, error_mm)
+
+    def crowd(self, record: dict[str, Any], truth: list[Any] | None = None) -> None:
+        """Count one list of people; `truth` are the joints (17, 3) of those who are there."""
+        self.streams = record["streams"]
+        self.people.add(record, _nearest_mm(record["people"], truth) if truth else None)
 
     def activity(self, record: dict[str, Any], truth: int | None = None) -> None:
         """Count one activity's record; `truth` is the class that it should have."""
@@ -90,8 +99,28 @@ class Scoreboard:
 
     def text(self, now_ns: int) -> str:
         """Each kind of estimate that was ever received, in words."""
-        known = [kind for kind in (self.skeletons, self.activities) if kind.known]
+        # The skeleton of a model that finds people is one of theirs.
+        first = self.people if self.people.known else self.skeletons
+        known = [kind for kind in (first, self.activities) if kind.known]
         return " | ".join(kind.text(now_ns) for kind in known) or "no estimate yet"
+
+
+def _label(record: dict[str, Any]) -> str:
+    """What an estimate says in a word or two: the activity, or how many people there are."""
+    if "people" not in record:
+        return record.get("label", "")
+    count = len(record["people"])
+    return {0: "nobody", 1: "one person"}.get(count, f"{count} people")
+
+
+def _nearest_mm(people: list[dict[str, Any]], truth: list[Any]) -> float | None:
+    """The mean over the people of the error (mm) to the nearest of the truth; None of nobody."""
+    everybody = np.asarray(truth)
+    errors = [
+        1e3 * np.linalg.norm(np.asarray(one["joints"]) - everybody, axis=-1).mean(axis=-1).min()
+        for one in people
+    ]
+    return float(np.mean(errors)) if errors else None
 
 
 def _text(value: float | None, form: str) -> str:

@@ -199,6 +199,12 @@ class DepthCamera(DepthSensor):
         info = self.mount.info_topic(topic)
         return {info: CAMERA_INFO} if info else {}
 
+    def side_fields(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """CameraInfo, of this camera where its intrinsics are told."""
+        if self.told is None:
+            return super().side_fields()
+        return {info_topic(self.topic): (CAMERA_INFO, info_fields(self.told))}
+
     def taught(self, msg: Any, topic: str, side: str) -> DepthCamera:
         """This sensor with the intrinsics of a CameraInfo."""
         return replace(self, told=read_info(msg, is_rectified(topic), side))

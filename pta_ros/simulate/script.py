@@ -12,10 +12,12 @@ from typing import Any
 import yaml
 
 from pta_ros.errors import ConfigError
-from pta_ros.sensors import SENSORS, sensor_sets, sensors_of
+from pta_ros.sensors import SENSORS
 from pta_ros.settings import read_yaml
 
 MODALITIES = ("depth", "lidar", "csi")
+#: How many people may be in the room.
+PEOPLE = (0, 1, 2)
 
 
 class Fault(str, Enum):
@@ -29,13 +31,17 @@ class Fault(str, Enum):
 
 @dataclass(frozen=True)
 class Phase:
-    """A span of the script [start_s, end_s) with the faults of the streams that have one."""
+    """A span of the script [start_s, end_s) with the faults of the streams that have one.
+
+    `people` are in the room, of the simulator that knows more or fewer than one.
+    """
 
     name: str
     start_s: float
     end_s: float
     faults: Mapping[str, Fault] = field(default_factory=dict)
     modalities: tuple[str, ...] = MODALITIES
+    people: int = 1
 
     def fault(self, modality: str) -> Fault:
         """The fault of `modality` in this phase."""
@@ -95,10 +101,10 @@ class Script:
 
 
 def _phase(record: Any, modalities: tuple[str, ...]) -> Phase:
-    expected = "expected {name, start_s, end_s, faults: {modality: fault}}"
+    expected = "expected {name, start_s, end_s, people, faults: {modality: fault}}"
     if not isinstance(record, dict) or not {"name", "start_s", "end_s"} <= set(record):
         raise ConfigError(f"phase {record!r}; {expected}")
-    if unknown := set(record) - {"name", "start_s", "end_s", "faults"}:
+    if unknown := set(record) - {"name", "start_s", "end_s", "people", "faults"}:
         raise ConfigError(
             f"phase {record['name']!r} has unknown keys {sorted(unknown)}; {expected}"
         )
@@ -117,18 +123,25 @@ def _phase(record: Any, modalities: tuple[str, ...]) -> Phase:
         start_s, end_s = float(record["start_s"]), float(record["end_s"])
     except (TypeError, ValueError):
         raise ConfigError(f"times of phase {record!r}; expected seconds as numbers") from None
-    return Phase(str(record["name"]), start_s, end_s, faults, modalities)
+    people = record.get("people", 1)
+    if people not in PEOPLE:
+        raise ConfigError(
+            f"phase {record['name']!r}: people {people!r}; expected one of {list(PEOPLE)}"
+        )
+    return Phase(str(record["name"]), start_s, end_s, faults, modalities, int(people))
 
 
 def parse_script(record: Any) -> Script:
-    """Build a script from {duration_s, sensor_set, phases: [...]}; raises ConfigError."""
+    """Build a script from {duration_s, sensors, phases: [...]}; raises ConfigError.
+
+    `sensors` are those of the phases; without, MM-Fi's.
+    """
     if not isinstance(record, dict) or not isinstance(record.get("phases"), list):
         raise ConfigError(f"script {record!r}; expected a mapping with a list `phases`")
-    sensor_set = record.get("sensor_set", "mmfi")
-    if sensor_set not in sensor_sets():
-        expected = f"expected one of {list(sensor_sets())}"
-        raise ConfigError(f"script: sensor_set is {sensor_set!r}; {expected}")
-    script = Script(tuple(_phase(p, tuple(sensors_of(sensor_set))) for p in record["phases"]))
+    sensors = record.get("sensors", list(MODALITIES))
+    if not isinstance(sensors, list) or not sensors or not set(sensors) <= set(SENSORS):
+        raise ConfigError(f"script: sensors {sensors!r}; expected a list of some of {[*SENSORS]}")
+    script = Script(tuple(_phase(p, tuple(sensors)) for p in record["phases"]))
     stated = record.get("duration_s", script.duration_s)
     if stated != script.duration_s:
         raise ConfigError(
@@ -154,10 +167,10 @@ def save_script(script: Script, path: Path) -> None:
             "name": p.name,
             "start_s": p.start_s,
             "end_s": p.end_s,
+            "people": p.people,
             "faults": {m: f.value for m, f in p.faults.items()},
         }
         for p in script.phases
     ]
-    sensor_set = SENSORS[script.phases[0].modalities[0]].sensor_set
-    record = {"script": {"sensor_set": sensor_set, "phases": phases}}
+    record = {"script": {"sensors": list(script.phases[0].modalities), "phases": phases}}
     path.write_text(yaml.safe_dump(record, sort_keys=False))

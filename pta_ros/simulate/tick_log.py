@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,13 @@ class TickLog:
         index: int,
         stamp_ns: int,
         phase: Phase | None,
-        joints_m: NDArray[np.floating],
-        render_ms: float,
-        late_ms: float,
-        activity: int = -1,
+        timing_ms: Mapping[str, float],
+        truth: Mapping[str, Any],
     ) -> None:
         """Record one tick; `phase` is None for the ticks before the script begins.
 
-        `activity` is the class of the window that ends at the tick, -1 for none or more than one.
+        `timing_ms` are render_ms and late_ms. `truth` are JSON values: `joints` of one person,
+        `people`, or `activity`, the class of the window that ends at the tick, -1 for none or more.
         """
         faults = {m: phase.fault(m).value for m in phase.modalities} if phase else {}
         self._write(
@@ -51,13 +51,17 @@ class TickLog:
                 "stamp_ns": stamp_ns,
                 "phase": phase.name if phase else None,
                 "faults": faults,
-                "joints": np.round(np.asarray(joints_m, dtype=float), 5).tolist(),
-                "render_ms": round(render_ms, 2),
-                "late_ms": round(late_ms, 2),
-                "activity": activity,
+                **{name: round(value, 2) for name, value in timing_ms.items()},
+                **truth,
             }
         )
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def rounded(joints_m: NDArray[np.floating]) -> list[Any]:
+    """Joints in metres as lists, to a hundredth of a millimetre."""
+    listed: list[Any] = np.round(np.asarray(joints_m, dtype=float), 5).tolist()
+    return listed

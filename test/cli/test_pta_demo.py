@@ -59,7 +59,7 @@ def test_a_refused_command_leaves_the_results_of_an_earlier_run(tmp_path):
 def test_options_become_a_request():
     given = ["--duration", "15", "--seed", "9", "--quiet", "--check", "speed", "--params", "p.yaml"]
     asked = demo._request(demo.parser().parse_args(given))
-    assert (asked.task, asked.check, asked.duration) == ("pose", "speed", 15.0)
+    assert (asked.task, asked.check, asked.duration) == ("people", "speed", 15.0)
     assert (asked.quiet, asked.view, asked.params) == (True, False, Path("p.yaml"))
     assert asked.simulation == {"seed": 9, "subject": None}
 

@@ -23,7 +23,7 @@ def model(tmp_path):
 @pytest.fixture
 def plan(model, tmp_path):
     def make(**asked):
-        return make_plan(Request(**{"model": model, **asked}), tmp_path)
+        return make_plan(Request(**{"task": "pose", "model": model, **asked}), tmp_path)
 
     return make
 
@@ -129,7 +129,63 @@ def test_wrong_files_are_told(plan, model, tmp_path):
         plan(config=tmp_path / "world.yaml")
 
 
-@pytest.mark.parametrize("asked", [{"check": "transport"}, {"view": True}])
-def test_what_only_the_pose_task_has_is_told(asked):
-    with pytest.raises(ConfigError, match="task pose"):
-        make_plan(Request("activity", **asked), Path("out"))
+@pytest.mark.parametrize(
+    ("task", "asked", "told"),
+    [
+        ("activity", {"check": "transport"}, "tasks people and pose"),
+        ("activity", {"view": True}, "--task pose"),
+        ("people", {"view": True}, "--task pose"),
+    ],
+)
+def test_what_a_task_does_not_have_is_told(task, asked, told):
+    with pytest.raises(ConfigError, match=told):
+        make_plan(Request(task, **asked), Path("out"))
+
+
+@pytest.fixture
+def people_model(tmp_path):
+    folder = tmp_path / "people"
+    folder.mkdir()
+    config = {"model": {"encoders": "centred"}, "sensors": {"depth": {}, "lidar": {}}}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.fixture
+def people_plan(people_model, tmp_path):
+    def make(**asked):
+        return make_plan(Request(**{"model": people_model, **asked}), tmp_path)
+
+    return make
+
+
+def test_people_are_the_default(people_plan):
+    made = people_plan()
+    assert (made.task.name, made.sensors) == ("people", ("depth", "lidar"))
+    assert made.params == REPOSITORY / "config" / "people_live.yaml"
+    assert {phase.people for phase in made.script.phases} == {0, 1, 2}
+    assert made.streams["depth"].extrinsic == "0 0 1.25 0 8 0"
+    assert people_plan(check="transport").script.phases[1].available == ("depth", "lidar")
+    with pytest.raises(ConfigError, match="at least 24 s"):
+        people_plan(duration=20.0)
+
+
+def test_the_demo_of_people_must_know_how_its_sensors_stand(people_plan, params):
+    with pytest.raises(ConfigError, match=r"depth\.extrinsic is empty"):
+        people_plan(params=params("{lidar: {extrinsic: 0 0 1 0 0 0}}"))
+
+
+def test_a_model_of_another_kind_is_told(plan, people_plan, model, people_model):
+    with pytest.raises(ConfigError, match="does not find people; task people"):
+        people_plan(model=model)
+    with pytest.raises(ConfigError, match="finds people; task pose"):
+        plan(model=people_model)
+
+
+def test_a_script_of_another_task_is_told(plan, people_plan, tmp_path):
+    with pytest.raises(ConfigError, match="script is for depth, lidar, csi; task people"):
+        people_plan(config=REPOSITORY / "config" / "demo.yaml")
+    script = {"phases": [{"name": "a", "start_s": 0, "end_s": 9, "people": 2}]}
+    (tmp_path / "two.yaml").write_text(json.dumps({"script": script}))
+    with pytest.raises(ConfigError, match="'a' has 2 people; task pose"):
+        plan(config=tmp_path / "two.yaml")

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
+from pta_ros.demo import bodies
 from pta_ros.demo import plot as demo_plot
 from pta_ros.demo import summary as demo
 
@@ -24,7 +25,7 @@ def pixels(picture, colour):
 def test_the_picture_shows_skeletons_states_weights_and_errors(run, tmp_path):
     picture = drawn(run, tmp_path / "summary.png")
     empty = drawn(replace(run, estimates=()), tmp_path / "empty.png")
-    colour = demo_plot._ESTIMATE["color"]
+    colour = bodies.ESTIMATE["color"]
     assert pixels(picture, colour) > 10 * pixels(empty, colour)  # the legend's line alone
 
 
@@ -34,10 +35,18 @@ def test_activities_are_drawn_without_skeletons(activity_run, run, tmp_path):
     assert flat.shape[0] < tall.shape[0]
 
 
+def test_people_are_drawn_from_above_and_from_the_front(people_run, tmp_path):
+    run = people_run()
+    picture = drawn(run, tmp_path / "people.png", None)
+    nobody = replace(run, estimates=tuple(replace(e, people=()) for e in run.estimates))
+    empty = drawn(nobody, tmp_path / "empty.png", None)
+    colour = bodies.ESTIMATE["color"]
+    assert pixels(picture, colour) > pixels(empty, colour) + 1000  # both have the counts
+
+
 def test_instants_are_the_middles_of_the_phases_that_have_estimates(run, script):
     chosen = [
-        (span.name, (entry.stamp_ns - span.start_ns) / 1e9)
-        for span, entry in demo_plot.instants(run)
+        (span.name, (entry.stamp_ns - span.start_ns) / 1e9) for span, entry in bodies.instants(run)
     ]
     assert [name for name, _ in chosen] == [p.name for p in script.phases if p.name != "all silent"]
     middles = [(p.end_s - p.start_s) / 2 for p in script.phases if p.name != "all silent"]

@@ -27,7 +27,7 @@ def reports(run, received):
 
 @pytest.mark.parametrize("lost", [0, 3])
 def test_lost_messages_are_counted_between_two_silences(perfect_run, lost):
-    run = perfect_run(transport_script(10))
+    run = perfect_run(transport_script(10, MODALITIES))
     told = reports(run, lambda second: 40 if second < 3 else 40 + 100 - lost)
     summary = report.load_summary(replace(run, estimates=(), reports=told), LOADED)
     assert summary["messages"]["depth"] == {"sent": 100, "received": 100 - lost, "lost": lost}
@@ -35,7 +35,7 @@ def test_lost_messages_are_counted_between_two_silences(perfect_run, lost):
 
 
 def test_counts_that_were_never_told_are_unknown(perfect_run):
-    run = replace(perfect_run(transport_script(10)), estimates=(), reports=())
+    run = replace(perfect_run(transport_script(10, MODALITIES)), estimates=(), reports=())
     assert report.load_summary(run, LOADED)["messages"]["csi"]["lost"] is None
 
 

@@ -3,18 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from pta_ros.demo import run as demo_run
+from pta_ros.demo.announce import announcement, opening
 from pta_ros.demo.plan import Request, make_plan
-from pta_ros.demo.run import Measured, Tail, announcement, node_command
+from pta_ros.demo.run import Measured, Tail, node_command
 
 
 @pytest.fixture
 def plan():
-    return make_plan(Request(), Path("out"))
+    return make_plan(Request("pose"), Path("out"))
 
 
 def test_the_opening_names_sensors_and_phases(plan):
-    text = demo_run.opening(plan)
+    text = opening(plan)
     assert "depth, lidar and csi" in text
     assert f"{len(plan.script.phases)} phases" in text
 
@@ -30,6 +30,20 @@ def test_every_phase_is_announced_with_its_fault_and_what_is_expected(plan):
         "nothing from depth, lidar and csi; expected: no skeletons, and ERROR in the diagnostics"
     )
     assert "corrupt data from csi;" in texts["csi corrupt"]
+
+
+def test_a_demo_of_people_says_how_many_there_are(tmp_path):
+    config = {"model": {"encoders": "centred"}, "sensors": {"depth": {}, "lidar": {}}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    plan = make_plan(Request(model=tmp_path), Path("out"))
+    texts = {phase.name: announcement(plan, phase) for phase in plan.script.phases}
+    assert "two people, good data from all sensors; expected: lists" in texts["two people"]
+    assert texts["nobody"].endswith(
+        "an empty room, good data from all sensors; "
+        "expected: empty lists of people from depth and lidar, and no skeleton"
+    )
+    assert texts["all silent"].endswith("no lists of people, and ERROR in the diagnostics")
+    assert "a simulated room" in opening(plan)
 
 
 def test_an_installed_executable_comes_before_the_module(tmp_path, monkeypatch):

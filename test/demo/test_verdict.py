@@ -5,19 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pta_ros.demo.bounds import memory_bounds, speed_bounds, transport_bounds
 from pta_ros.demo.records import StreamEntry
 from pta_ros.demo.summary import summarise
-from pta_ros.demo.verdict import (
-    did_its_job,
-    findings,
-    listed,
-    memory_bounds,
-    speed_bounds,
-    transport_bounds,
-    verdict_text,
-)
+from pta_ros.demo.verdict import did_its_job, findings, listed, verdict_text
 
 STALE_S = {"pose": dict.fromkeys(("depth", "lidar", "csi"), 0.3)}
+STALE_S["people"] = dict.fromkeys(("depth", "lidar"), 0.3)
 STALE_S["activity"] = dict.fromkeys(("radar", "wifi", "rfid"), 0.8)
 MS = 1_000_000
 
@@ -28,7 +22,7 @@ def summary_of(run, reference_mm=30.0, start_s=5.0, peak_mb=700.0, growth=None):
         for span in run.spans
         if span.name in ("csi corrupt", "lidar frozen")
     }
-    pose = None if run.of_activities else np.zeros((17, 3))
+    pose = np.zeros((17, 3)) if run.task == "pose" else None
     summary = summarise(run, pose, reference)
     memory = {"peak_mb": peak_mb, "growth": growth}
     stale_s = STALE_S[summary["task"]]

@@ -7,7 +7,8 @@ torch = pytest.importorskip("torch")
 from pta_ros import checkpoint  # noqa: E402
 from pta_ros.errors import CheckpointError, ConfigError  # noqa: E402
 from pta_ros.frames import Frame  # noqa: E402
-from pta_ros.fusion.engine import Engine, resolve_device  # noqa: E402
+from pta_ros.fusion import engine as engine_module  # noqa: E402
+from pta_ros.fusion.engine import Engine, resolve_device, resolve_precision  # noqa: E402
 from pta_ros.fusion.params import FusionParams, StreamParams, topics_of  # noqa: E402
 from pta_ros.model.config import PTAConfig  # noqa: E402
 from pta_ros.model.pta import PTA  # noqa: E402
@@ -72,3 +73,21 @@ def test_a_device_that_is_not_there_is_refused_and_never_replaced(asked):
 def test_auto_takes_what_is_usable():
     assert resolve_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
     assert resolve_device("cpu") == "cpu"
+
+
+@pytest.mark.parametrize("flags", [(), ("amx_bf16",), ("avx512_bf16",)])
+def test_auto_is_bfloat16_for_people_on_a_cpu_that_has_it(flags, monkeypatch, tmp_path):
+    cpu = tmp_path / "cpuinfo"
+    cpu.write_text("flags : sse2 " + " ".join(flags))
+    monkeypatch.setattr(engine_module, "_CPU_INFO", cpu)
+    engine_module._has_bfloat16.cache_clear()
+    try:
+        assert resolve_precision("auto", "cpu", True) == ("bfloat16" if flags else "float32")
+        assert resolve_precision("auto", "cpu", False) == "float32"
+        assert resolve_precision("auto", "cuda", True) == "float32"
+        assert resolve_precision("bfloat16", "cpu", False) == "bfloat16"
+        cpu.unlink()
+        engine_module._has_bfloat16.cache_clear()
+        assert resolve_precision("auto", "cpu", True) == "float32"
+    finally:
+        engine_module._has_bfloat16.cache_clear()

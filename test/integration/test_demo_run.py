@@ -47,6 +47,8 @@ def start(demo_model, tmp_path):
             sys.executable,
             "-c",
             PROGRAM,
+            "--task",
+            "pose",
             "--model",
             str(model),
             "--out",
@@ -111,6 +113,27 @@ def test_a_short_demo_ends_with_a_whole_summary(start, tmp_path, demo_model):
     assert [line.split(", ")[1].split(" (")[0] for line in phases] == names
     assert shown[-1] == f"summary: {folder / 'summary.json'} and {folder / 'summary.png'}"
     assert not running(tmp_path, demo_model)
+
+
+def test_a_short_demo_of_people_ends_with_a_whole_summary(start, tmp_path, people_model):
+    process = start("--task", "people", "--duration", "24", model=people_model)
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 3, said  # it ran; an untrained model is not accurate
+    folder = tmp_path / "out"
+    summary = json.loads((folder / "summary.json").read_text())
+    phases = {phase["name"]: phase for phase in summary["phases"]}
+    rooms = [phase["people"]["in_room"] for phase in phases.values()]
+    assert rooms == [1, 2, 1, 1, 0, 1, 1, 1, 1]
+    assert summary["task"] == "people"
+    assert (folder / "summary.png").read_bytes().startswith(b"\x89PNG")
+    assert summary["frames"]["lidar"]["corrupt"] > 0
+    assert set(summary["frames"]) == {"depth", "lidar"}
+    verdict = summary["verdict"]
+    of_an_untrained_model = {"number", "found", "error", "deviations", "nobody", "diagnostics"}
+    assert {f["check"] for f in verdict if f["ok"] is False} <= of_an_untrained_model
+    assert {f["check"] for f in verdict if f["ok"]} >= {"state", "silence", "estimates", "instants"}
+    assert "two people, good data from all sensors" in said
+    assert not running(tmp_path, people_model)
 
 
 def test_ctrl_c_stops_everything_and_says_what_is_left(start, tmp_path, demo_model):
@@ -186,7 +209,8 @@ def records(path):
 def test_the_truth_of_every_window_that_may_end_after_the_script_is_told(tmp_path):
     """A radar frame 88 ms before a window's end keeps the next window fresh: it is judged, too."""
     pytest.importorskip("rclpy")
-    script = {"sensor_set": "xrf55", "phases": [{"name": "all", "start_s": 0, "end_s": 1.0}]}
+    script = {"sensors": ["radar", "wifi", "rfid"]}
+    script["phases"] = [{"name": "all", "start_s": 0, "end_s": 1.0}]
     (tmp_path / "script.yaml").write_text(json.dumps({"script": script}))
     given = {"script": tmp_path / "script.yaml", "log": tmp_path / "ticks.jsonl"}
     command = [sys.executable, "-m", "pta_ros.nodes.rf_sim_node", "--ros-args"]

@@ -71,7 +71,7 @@ def record(bench, folder):
     script.write_text(SCRIPT)
     recorder = bench.start("recorder_node", "-p", f"bag:={bag}")
     fusion = bench.start("fusion_node")
-    sim = ("-p", f"script:={script}", "-p", "wait_for_skeleton:=true", "-p", "min_watchers:=1")
+    sim = ("-p", f"script:={script}", "-p", "wait_for_estimate:=true", "-p", "min_watchers:=1")
     sensors = bench.start("sim_node", *sim, "-p", "prerender:=20")
     bench.until(lambda: sensors.poll() is not None, 120.0, process=fusion)
     for process in (recorder, fusion):

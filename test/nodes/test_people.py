@@ -10,8 +10,8 @@ pytestmark = pytest.mark.ros
 from pta_ros.frames import Estimate, Person, StreamState, StreamStatus  # noqa: E402
 from pta_ros.nodes.health import ERROR, OK, WARN, Health, Identity  # noqa: E402
 from pta_ros.nodes.markers import people_markers  # noqa: E402
-from pta_ros.nodes.messages import set_latency, to_people  # noqa: E402
-from pta_ros.nodes.records import to_crowd  # noqa: E402
+from pta_ros.nodes.messages import set_latency, to_people, true_people  # noqa: E402
+from pta_ros.nodes.records import people_record, to_crowd  # noqa: E402
 
 LIVE = tuple(StreamStatus(m, StreamState.LIVE, 0.01, 10.0, weight=0.5) for m in ("depth", "lidar"))
 ACTIVE = Identity("/fusion", "active", "m", "cpu")
@@ -48,6 +48,25 @@ def test_nobody_is_a_message_too():
     msg = message()
     assert list(msg.people) == []
     assert [m.modality for m in msg.modalities] == ["depth", "lidar"]
+
+
+def test_everybody_is_recorded_with_weights_of_their_own():
+    record = people_record(message(person(1.0, depth=1.0, lidar=0.0), person(2.0)), 9)
+    assert (record["type"], record["stamp_ns"], record["received_ns"]) == ("people", 5, 9)
+    first = record["people"][0]
+    assert first["weights"] == {"depth": 1.0, "lidar": 0.0}
+    assert (first["presence"], first["std"][3]) == (0.9, 0.05)
+    assert first["joints"][1] == [2.0, 2.0, 2.0]
+    assert record["streams"]["depth"]["stamp_ns"] == 5
+    assert people_record(message(), 9)["people"] == []
+
+
+def test_the_truth_is_a_list_of_people_too():
+    msg = true_people(np.stack([person(1.0).joints, person(2.0).joints]))
+    assert [p.skeleton.positions[0].x for p in msg.people] == [1.0, 2.0]
+    assert "synthetic" in msg.model
+    assert msg.header.frame_id == msg.people[1].skeleton.header.frame_id == "base_link"
+    assert list(true_people(np.zeros((0, 17, 3))).people) == []
 
 
 def test_markers_differ_by_index_and_those_who_are_gone_are_deleted():

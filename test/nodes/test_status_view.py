@@ -60,6 +60,30 @@ def test_activities_have_their_share_of_right_ones_beside_the_label():
     assert line(board, 102 * S).endswith("latency 30 ms, right 75 %, squat")
 
 
+def crowd(board, *counts):
+    """Lists of so many people, each 40 mm beside the truth, in which two are there."""
+    truth = [[[2.0 + k, 0.0, 1.0]] * 17 for k in range(2)]
+    told = [{"joints": [[2.0 + k, 0.04, 1.0]] * 17} for k in range(2)]
+    for i, count in enumerate(counts):
+        record = {"received_ns": 101 * S + i * S // 10, "latency_ms": 30.0, "people": told[:count]}
+        board.crowd({**record, "streams": board.streams}, truth)
+
+
+def test_people_are_counted_and_their_skeleton_is_not_shown_twice():
+    board = board_of([40.0])
+    crowd(board, 1, 2, 2)
+    said = line(board, 102 * S).split(" | ")[1:]
+    assert said == ["2.0 lists of people/s, latency 30 ms, MPJPE 40 mm, 2 people"]
+    crowd(board, 1)
+    assert line(board, 102 * S).endswith("one person")
+
+
+def test_nobody_is_said_without_an_error():
+    board = Scoreboard()
+    crowd(board, 0, 0)
+    assert line(board, 102 * S).endswith("latency 30 ms, nobody")
+
+
 def test_old_estimates_are_forgotten():
     board = board_of([40.0] * 5)
     figures = board.skeletons.figures(110 * S)

@@ -196,3 +196,12 @@ def test_an_image_that_no_camera_sends_is_refused(shape, image_message):
         DepthSensor().installed(DepthDevice()).process(
             image_message(np.full(shape, 2000, np.uint16)), "t"
         )
+
+
+def test_a_camera_whose_lens_is_told_sends_it_beside_its_images():
+    lens = Intrinsics(512, 424, 366.0, 365.0, 250.0, 210.0)
+    ((topic, (kind, fields)),) = camera(lens).side_fields().items()
+    assert topic == "depth/camera_info"
+    assert kind == "sensor_msgs/msg/CameraInfo"
+    assert (fields["width"], fields["k"][0], fields["k"][5]) == (512, 366.0, 210.0)
+    assert camera().side_fields()[topic][1]["width"] == 640

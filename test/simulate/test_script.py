@@ -66,6 +66,15 @@ def test_a_saved_script_reads_back(tmp_path):
     assert load_script(tmp_path / "script.yaml") == script
 
 
+def test_sensors_and_people_are_kept(tmp_path):
+    script = parse_script({"sensors": ["depth", "lidar"], "phases": [phase(people=0)]})
+    assert (script.phases[0].available, script.phases[0].people) == (("depth", "lidar"), 0)
+    save_script(script, tmp_path / "script.yaml")
+    assert load_script(tmp_path / "script.yaml") == script
+    with pytest.raises(ConfigError, match=r"'sonar'.*some of"):
+        parse_script({"sensors": ["sonar"], "phases": [phase()]})
+
+
 @pytest.mark.parametrize(
     ("phases", "said"),
     [
@@ -78,6 +87,7 @@ def test_a_saved_script_reads_back(tmp_path):
         ([phase(faults={"csi": "broken"})], "'broken'"),
         ([phase(speed=1)], "speed"),
         ([phase(end_s="soon")], "soon"),
+        ([phase(people=3)], "people 3; expected one of [0, 1, 2]"),
         ([{"name": "a"}], "expected {name"),
         (["a"], "expected {name"),
     ],

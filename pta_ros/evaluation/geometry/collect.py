@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pta_ros.datasets.people import visible
 from pta_ros.datasets.wide import Clip, clips_of
 from pta_ros.fusion.people import PeopleEstimator, Person
-from pta_ros.metrics.people import paired
+from pta_ros.metrics.presence import expected_count, match
 from pta_ros.people.centred import trunk
 from pta_ros.people.readings import Readings
 
@@ -24,8 +24,6 @@ Array = NDArray[np.float64]
 
 #: Sets of sensors that are measured, and the columns of `sight` and `counts` that each has.
 SENSORS: dict[str, tuple[int, ...]] = {"depth": (0,), "LiDAR": (1,), "depth + LiDAR": (0, 1)}
-#: Somebody is clearly visible with so many joints in sight, and separate so far from the next.
-CLEAR_JOINTS, SEPARATE_M = 9, 0.6
 _LEFT_SHOULDER, _RIGHT_SHOULDER = 11, 14
 
 
@@ -45,11 +43,16 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class PersonRow:
-    """A person whom the sensors see. `error_mm` (17,), NaN where not found; `ratio` (17, 3):
-    coordinates' errors over their deviation; `sight` (17,): joints that a sensor sees;
-    `facing_deg`: 0 looks away from the sensor, 180 at it."""
+    """A person whom the sensors see: number `who` of the clip's frame `number`.
+
+    `error_mm` (17,), NaN where not found; `ratio` (17, 3): coordinates' errors over their
+    deviation; `sight` (17,): joints that a sensor sees; `facing_deg`: 0 looks away from the
+    sensor, 180 at it.
+    """
 
     setting: Setting
+    number: int
+    who: int
     sensors: str
     refined: bool
     distance_m: float
@@ -104,13 +107,20 @@ def _rows(
         sight = clip.sight[number][list(columns)].any(axis=0)
         counts = clip.counts[number][list(columns)]
         seen = visible(clip)[number][:, list(columns)].any(axis=1)
-        expected = _expected(truth, sight, counts.sum(axis=0))
+        expected = expected_count(truth, sight, counts.sum(axis=0))
         eye = np.zeros(3) if (first := given.depth or given.lidar) is None else first.place
         for refined, estimator in ways.items():
             found = estimator(given)
             pairs = match(truth, found)
             rows = [
-                _person(setting, sensors, refined, truth[who], sight[who], eye, pairs.get(who))
+                _person(
+                    setting,
+                    (number, who, sensors, refined),
+                    truth[who],
+                    sight[who],
+                    eye,
+                    pairs.get(who),
+                )
                 for who in np.flatnonzero(seen).tolist()
             ]
             false = len(found) - len(pairs)
@@ -126,26 +136,8 @@ def _setting(clip: Clip) -> Setting:
     )  # fmt: skip
 
 
-def match(truth: Array, found: tuple[Person, ...]) -> dict[int, Person]:
-    """Who of the true people (P, 17, 3) is which estimate: nearest centres from above, 0.3 m."""
-    centres = np.array([person.centre for person in found]).reshape(-1, 3)
-    return {who: found[n] for who, n in paired(truth, centres).items()}
-
-
-def _expected(truth: Array, sight: NDArray[np.bool_], seen: NDArray[np.integer]) -> int | None:
-    """How many people an honest count has; None where that is a matter of opinion."""
-    clear = sight.sum(axis=1) >= CLEAR_JOINTS
-    if (~clear & (seen > 0)).any():
-        return None
-    places = trunk(truth)[clear, :2]
-    away = np.linalg.norm(places[:, None] - places[None], axis=-1)
-    if (away[np.triu_indices(len(places), 1)] < SEPARATE_M).any():
-        return None
-    return len(places)
-
-
 def _person(
-    setting: Setting, sensors: str, refined: bool, truth: Array, sight: NDArray[np.bool_],
+    setting: Setting, about: tuple[int, int, str, bool], truth: Array, sight: NDArray[np.bool_],
     eye: Array, found: Person | None,
 ) -> PersonRow:  # fmt: skip
     ray = (trunk(truth) - eye)[:2]
@@ -158,6 +150,4 @@ def _person(
         away = found.joints - truth
         error = 1000.0 * np.linalg.norm(away, axis=1)
         ratio = np.abs(away) / found.deviation_m[:, None]
-    return PersonRow(
-        setting, sensors, refined, distance, facing, found is not None, error, ratio, sight
-    )
+    return PersonRow(setting, *about, distance, facing, found is not None, error, ratio, sight)

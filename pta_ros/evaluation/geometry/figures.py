@@ -96,6 +96,29 @@ def of_rooms(rows: Sequence[PersonRow]) -> Figures:
     return {"rooms": len(means), **shares}
 
 
+def of_additions(rows: Sequence[PersonRow]) -> Figures:
+    """What the second sensor costs those whom the first one shows: contamination, per sensor.
+
+    Mean error (mm) over the joints that this sensor sees, of the people found with either set; and
+    the rise by the other sensor, a share (negative: it helps).
+    """
+    sets: dict[str, dict[tuple[str, int, int], PersonRow]] = {}
+    for row in rows:
+        if row.found:
+            sets.setdefault(row.sensors, {})[row.setting.scene, row.number, row.who] = row
+    both, out = sets.get("depth + LiDAR", {}), {}
+    for alone in ("depth", "LiDAR"):
+        pairs = [(row, both[key]) for key, row in sets.get(alone, {}).items() if key in both]
+        if not pairs:
+            continue
+        sight = np.array([row.sight for row, _ in pairs])
+        before, after = (np.array([pair[n].error_mm for pair in pairs])[sight] for n in (0, 1))
+        rise = float(after.mean() / before.mean() - 1)
+        out[alone] = {"people": len(pairs), "alone_mm": float(before.mean()),
+                      "both_mm": float(after.mean()), "rise": rise}  # fmt: skip
+    return out
+
+
 def of_presence(people: Sequence[PersonRow], frames: Sequence[FrameRow]) -> Figures:
     """Who is found, who is found where nobody is, and how often the number is right."""
     empty = [frame for frame in frames if frame.setting.people == 0]

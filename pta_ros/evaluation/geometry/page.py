@@ -8,14 +8,9 @@ from typing import Any
 
 from pta_ros.evaluation.compare.text import NOTHING, grid
 from pta_ros.evaluation.geometry import figures
-from pta_ros.evaluation.geometry.collect import (
-    CLEAR_JOINTS,
-    SENSORS,
-    SEPARATE_M,
-    FrameRow,
-    PersonRow,
-)
-from pta_ros.metrics.people import FOUND_M
+from pta_ros.evaluation.geometry.collect import SENSORS, FrameRow, PersonRow
+from pta_ros.metrics.bound import Bound
+from pta_ros.metrics.presence import CLEAR_JOINTS, FOUND_M, SEPARATE_M
 
 _HEAD = """\
 # Where the model of people holds
@@ -54,6 +49,7 @@ def tables(people: Sequence[PersonRow], frames: Sequence[FrameRow]) -> dict[str,
     """All figures of the page, by table, row and set of sensors: what `--json` holds."""
     refined = [row for row in people if row.refined]
     out: dict[str, Any] = {"overall": {}, "presence": {}, "rooms": {}, "attributes": {}}
+    out["additions"] = figures.of_additions(refined)
     for sensors in SENSORS:
         own = [row for row in refined if row.sensors == sensors]
         both = {"refined": own}
@@ -70,17 +66,20 @@ def tables(people: Sequence[PersonRow], frames: Sequence[FrameRow]) -> dict[str,
     return out
 
 
-def page(found: dict[str, Any], context: Context) -> str:
+def page(found: dict[str, Any], bounds: Sequence[Bound], context: Context) -> str:
     """The page in Markdown; `found`: tables."""
     head = _HEAD.format(
         command=context.command, model=context.model, scenes=context.scenes, found=FOUND_M
     )
     parts = [head, "## Sensors, refined and plain features\n", _overall(found["overall"])]
+    parts += ["\n## What a second sensor costs\n", _additions(found["additions"])]
     parts += ["\n## Who is found\n", _presence(found["presence"]), ""]
     parts.append(_PRESENCE.format(joints=CLEAR_JOINTS, apart=SEPARATE_M))
     for attribute, groups in found["attributes"].items():
         parts += [f"## By {attribute}\n", _attribute(attribute, groups), ""]
-    parts += ["## By room\n", _rooms(found["rooms"])]
+    parts += ["## By room\n", _rooms(found["rooms"]), "\n## What it should hold\n"]
+    lines = [[b.name, b.value_text, b.limit_text, b.verdict, b.where] for b in bounds]
+    parts.append(grid(["what", "measured", "bound", "", "where"], lines))
     return "\n".join(parts) + "\n"
 
 
@@ -93,6 +92,16 @@ def _overall(found: dict[str, Any]) -> str:
     ]  # fmt: skip
     header = ["sensors", "features", "people", "found", "in sight / all, mm", "medians, mm"]
     return grid([*header, "1σ / 2σ in sight", "1σ / 2σ of all"], rows)
+
+
+def _additions(found: dict[str, Any]) -> str:
+    rows = [
+        [sensor, str(one["people"]), *(_decimal(one[f"{way}_mm"]) for way in ("alone", "both")),
+         f"{one['rise']:+.1%}"]
+        for sensor, one in found.items()
+    ]  # fmt: skip
+    note = "\n\nMean error of joints that this sensor sees, of the people found either way."
+    return grid(["sensor", "people", "alone, mm", "with the other, mm", "rise"], rows) + note
 
 
 def _errors(one: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pta_ros.evaluation.replay.record import People
 from pta_ros.frames import FloatArray
-from pta_ros.metrics.people import paired
+from pta_ros.metrics.presence import paired
 from pta_ros.people.centred import trunk
 from pta_ros.skeleton import NUM_JOINTS
 

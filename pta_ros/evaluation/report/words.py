@@ -10,7 +10,7 @@ from pta_ros.evaluation.report.delivery import Undelivered
 from pta_ros.evaluation.report.measure import LIMIT, LIMIT_POINTS, FaultSeen, Measured, SensorSeen
 from pta_ros.evaluation.report.people import PeopleFigures
 from pta_ros.evaluation.report.scores import EMPTY, LIVE, MISSING, Accuracy, Errors, Judged, seconds
-from pta_ros.metrics.people import FOUND_M
+from pta_ros.metrics.presence import FOUND_M
 
 #: What stands where there is no figure.
 NONE = "–"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -64,10 +65,13 @@ TEST = (
 )
 
 
+@lru_cache(maxsize=4)
 def rays(lens: Intrinsics) -> Float32:
     """Directions (height, width, 3) in the optical frame with z = 1: a hit's t is its depth."""
     v, u = np.mgrid[: lens.height, : lens.width].astype(np.float32)
-    return np.stack([(u - lens.cx) / lens.fx, (v - lens.cy) / lens.fy, np.ones_like(u)], axis=-1)
+    out = np.stack([(u - lens.cx) / lens.fx, (v - lens.cy) / lens.fy, np.ones_like(u)], axis=-1)
+    out.flags.writeable = False
+    return out
 
 
 def noisy(

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from pta_ros.fusion.transforms import pose_numbers
+
 Array = NDArray[np.float64]
 Rng = np.random.Generator
 
@@ -26,6 +28,12 @@ class Mount:
 
     place: tuple[float, float, float]
     rpy_deg: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, pose: str) -> Mount:
+        """A pose in words: x y z (m) roll pitch yaw (degrees); raises ConfigError."""
+        x, y, z, roll, pitch, yaw = pose_numbers(pose)
+        return cls((x, y, z), (roll, pitch, yaw))
 
     @property
     def rotation(self) -> Array:

@@ -90,6 +90,14 @@ def draw_person(rng: Rng, seed: int, index: int, place: Array) -> Person:
     )  # fmt: skip
 
 
+def draw_walker(rng: Rng, seed: int, index: int, speed_m_s: float) -> Person:
+    """Person `index` of the population `seed`, who walks at `speed_m_s` wherever one is put."""
+    subject = Subject.from_seed(seed, index)
+    variation = Variation.draw(seed, index, int(rng.integers(1 << 30)))
+    walking = _walking(rng, speed_m_s / subject.leg)
+    return Person(subject, walking, variation, np.zeros(2), 0.0, 0.0, _shape(rng), "", 0.0)
+
+
 def _shape(rng: Rng) -> Array:
     """Factors of the parts' radii (P, 1, 3): clothes, hair, thin and heavy people."""
     parts = np.ones((len(RADII), 1, 3))

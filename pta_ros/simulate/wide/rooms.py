@@ -12,6 +12,8 @@ Array = NDArray[np.float64]
 Rng = np.random.Generator
 Mesh = tuple[Array, NDArray[np.uint32]]
 
+#: An obstacle's circle has this share of the outer radius of what stands there.
+CIRCLE = 0.8
 _CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float)
 _BOX_FACES = np.array(
     [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1], [2, 3, 7], [2, 7, 6],
@@ -146,7 +148,7 @@ def draw_room(rng: Rng) -> Room:
         if np.hypot(*place) < radius + 0.4:
             continue
         parts.append((_turned(vertices, float(rng.uniform(0, 2 * np.pi)), place), faces))
-        circles.append((*place, 0.8 * radius))
+        circles.append((*place, CIRCLE * radius))
     vertices, faces = joined(parts)
     return Room(vertices, faces, np.array(circles).reshape(-1, 3))
 

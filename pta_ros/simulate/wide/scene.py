@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import open3d as o3d
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
@@ -14,10 +12,11 @@ from pta_ros.sensors.camera import Intrinsics
 from pta_ros.simulate.body import FACES
 from pta_ros.simulate.wide import cameras, lidars
 from pta_ros.simulate.wide.cameras import Camera
+from pta_ros.simulate.wide.casting import World, cast, window, world_of
 from pta_ros.simulate.wide.lidars import Lidar
 from pta_ros.simulate.wide.mounting import Mounting, draw_mounting
 from pta_ros.simulate.wide.people import Person, draw_person
-from pta_ros.simulate.wide.rooms import Room, box, draw_room
+from pta_ros.simulate.wide.rooms import Mesh, Room, box, draw_room
 
 Array = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -60,11 +59,16 @@ class Scene:
     mounting: Mounting
     bare: bool
 
-    def at(self, time_s: float, rng: Rng) -> Seen:
-        """What is seen at `time_s`, with noise from `rng`."""
+    def at(self, time_s: float, rng: Rng, backdrop: Float32 | None = None) -> Seen:
+        """What is seen at `time_s`, with noise from `rng`.
+
+        With the room's own `backdrop` only the part of the image with people is cast, which is
+        quicker and gives the same.
+        """
         joints = np.array([p.joints(time_s) for p in self.people]).reshape(-1, 17, 3)
-        world = self._world(joints, rng)
-        depth, who = self._depth(world)
+        movers = self._movers(joints, rng)
+        world = world_of([*movers, (self.room.vertices, self.room.faces)])
+        depth, who = self._depth(world, movers, backdrop)
         points, owner = self._scan(world, rng)
         numbers = np.arange(len(joints))[:, None]
         counts = np.stack([(who.reshape(-1) == numbers).sum(1), (owner == numbers).sum(1)])
@@ -73,25 +77,46 @@ class Scene:
         pixels = cameras.noisy(seen, self.camera, self._dark(joints, depth, who), rng)
         return Seen(pixels, points, joints, sight, counts)
 
-    def _world(self, joints: Array, rng: Rng) -> o3d.t.geometry.RaycastingScene:
-        """People first, so that a geometry's number is a person's; then things; then the room."""
-        world = o3d.t.geometry.RaycastingScene(nthreads=1)
-        for person, pose in zip(self.people, joints, strict=True):
-            _add(world, person.surface(pose, rng), FACES)
-        for person, pose in zip(self.people, joints, strict=True):
-            if (thing := person.thing(pose)) is not None:
-                _add(world, *thing)
-            if person.action.name == "sitting":
-                _add(world, *_seat(pose))
-        _add(world, self.room.vertices, self.room.faces)
-        return world
+    def backdrop(self) -> Float32:
+        """Depth (H, W) metres of the room with nobody in it, inf for nothing."""
+        return self._cast(world_of([(self.room.vertices, self.room.faces)]))[0]
 
-    def _depth(self, world: o3d.t.geometry.RaycastingScene) -> tuple[Float32, NDArray[np.int64]]:
+    def _movers(self, joints: Array, rng: Rng) -> list[Mesh]:
+        """People first, so that a geometry's number is a person's; then their things and seats."""
+        pairs = list(zip(self.people, joints, strict=True))
+        skins = [person.surface(pose, rng).astype(np.float64) for person, pose in pairs]
+        people: list[Mesh] = [(skin, FACES) for skin in skins]
+        things = []
+        for person, pose in pairs:
+            if (thing := person.thing(pose)) is not None:
+                things.append(thing)
+            if person.action.name == "sitting":
+                things.append(_seat(pose))
+        return people + things
+
+    def _depth(
+        self, world: World, movers: list[Mesh], backdrop: Float32 | None
+    ) -> tuple[Float32, NDArray[np.int64]]:
         """Depth (H, W) metres, inf for nothing; the person's number at each pixel, -1 for none."""
+        if backdrop is None:
+            depth, who = self._cast(world)
+            return depth, np.where(who < len(self.people), who, -1)
+        depth, who = backdrop.copy(), np.full(backdrop.shape, -1)
+        alone, mount = world_of(movers), self.mounting.camera
+        for part in (window(corners, mount, self.lens) for corners, _ in movers):
+            own, number = self._cast(alone, part)
+            nearer = own < depth[part]
+            depth[part][nearer] = own[nearer]
+            who[part][nearer] = np.where(number < len(self.people), number, -1)[nearer]
+        return depth, who
+
+    def _cast(
+        self, world: World, part: tuple[slice, ...] = (slice(None),)
+    ) -> tuple[Float32, NDArray[np.int64]]:
+        """Depth and numbers of what is hit, in a part of the image."""
         mount = self.mounting.camera
-        directions = cameras.rays(self.lens) @ mount.optical.T.astype(np.float32)
-        distance, who = _cast(world, np.asarray(mount.place), directions)
-        return distance, np.where(who < len(self.people), who, -1)
+        directions = cameras.rays(self.lens)[part] @ mount.optical.T.astype(np.float32)
+        return cast(world, np.asarray(mount.place), directions)
 
     def _dark(self, joints: Array, depth: Float32, who: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Pixels (H, W) of hair that swallows light."""
@@ -107,13 +132,11 @@ class Scene:
                 out[own] = np.linalg.norm(points - local, axis=1) < person.dark_m
         return out
 
-    def _scan(
-        self, world: o3d.t.geometry.RaycastingScene, rng: Rng
-    ) -> tuple[Float32, NDArray[np.int64]]:
+    def _scan(self, world: World, rng: Rng) -> tuple[Float32, NDArray[np.int64]]:
         """Points (N, 3) in the LiDAR's own frame, and the person each lies on, -1 for none."""
         mount, model = self.mounting.lidar, self.lidar
         own = model.directions(rng).astype(np.float32)
-        ranges, who = _cast(
+        ranges, who = cast(
             world, np.asarray(mount.place), own @ mount.rotation.T.astype(np.float32)
         )
         kept = (ranges < model.far_m) & (ranges > 0.2) & (rng.random(len(ranges)) > 0.02)
@@ -189,29 +212,7 @@ def _free_place(rng: Rng, room: Room, people: list[Person], half: float) -> Arra
     return None
 
 
-def _seat(joints: Array) -> tuple[Array, NDArray[np.uint32]]:
+def _seat(joints: Array) -> Mesh:
     """A stool under somebody who sits."""
     x, y, z = joints[0]
     return box((x - 0.2, y - 0.2, max(z - 0.2, 0.05)), (x + 0.2, y + 0.2, max(z - 0.12, 0.1)))
-
-
-def _add(world: o3d.t.geometry.RaycastingScene, corners: Any, faces: Any) -> None:
-    core: Any = o3d.core  # its stubs do not know numpy arrays
-    world.add_triangles(
-        core.Tensor(np.ascontiguousarray(corners, np.float32)),
-        core.Tensor(np.ascontiguousarray(faces, np.uint32)),
-    )
-
-
-def _cast(
-    world: o3d.t.geometry.RaycastingScene, origin: Array, directions: Float32
-) -> tuple[Float32, NDArray[np.int64]]:
-    """Distances in units of the directions (..., 3), inf for none; numbers of what is hit."""
-    rays = np.concatenate(
-        [np.broadcast_to(origin.astype(np.float32), directions.shape), directions], axis=-1
-    )
-    core: Any = o3d.core
-    hits = world.cast_rays(core.Tensor(np.ascontiguousarray(rays)), nthreads=1)
-    # copies: what open3d returns keeps its own memory alive
-    who = hits["geometry_ids"].numpy().astype(np.int64)
-    return hits["t_hit"].numpy().copy(), who

@@ -1,6 +1,7 @@
 """Rows from a wide tree, their figures against what was put in, and the page of one command."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from pta_ros.cli import evaluate_geometry, make_mmfi
 from pta_ros.datasets.people import visible
 from pta_ros.datasets.wide import Clip, clips_of
 from pta_ros.evaluation.geometry import figures
-from pta_ros.evaluation.geometry.collect import SENSORS, collect, match
+from pta_ros.evaluation.geometry.bounds import bounds_of
+from pta_ros.evaluation.geometry.collect import SENSORS, collect
 from pta_ros.evaluation.geometry.page import Context, page, tables
 from pta_ros.fusion.people import PeopleEstimator, Person
+from pta_ros.metrics.presence import match
 from pta_ros.people.centred import trunk
 
 
@@ -102,11 +105,49 @@ def test_bins_have_names_and_open_ends():
 
 
 def test_the_page_has_a_table_for_each_attribute(rows):
-    text = page(tables(*rows), Context("evaluate_geometry x", "people_lite", 8))
+    found = tables(*rows)
+    bounds = bounds_of(*rows, found)
+    text = page(found, bounds, Context("evaluate_geometry x", "people_lite", 8))
     for attribute in figures.ATTRIBUTES:
         assert f"## By {attribute}\n" in text
     assert "synthetic: 8 scenes" in text
     assert "nan" not in text
+    kept = {bound.name: bound for bound in bounds}
+    assert kept["depth: joints in sight"].value == pytest.approx(30.0, abs=0.01)
+    assert kept["depth: joints in sight"].ok
+    assert kept["adding to depth"].value == pytest.approx(0.0, abs=1e-6)
+    assert kept["LiDAR: somebody in empty frames"].ok
+    # Eight people are too few for a cell of a table: not measured is missed.
+    assert not kept["depth: worst lens, height or pitch"].ok
+
+
+def test_what_a_second_sensor_costs(rows):
+    people = [row for row in rows[0] if row.refined]
+    worse = [
+        replace(r, error_mm=r.error_mm * 1.1) if r.sensors == "depth + LiDAR" else r for r in people
+    ]
+    found = figures.of_additions(worse)
+    assert set(found) == {"depth", "LiDAR"}
+    assert found["depth"]["rise"] == pytest.approx(0.1)
+    assert found["depth"]["people"] == sum(r.sensors == "depth" for r in people)
+    lost = [r for r in worse if r.sensors != "depth + LiDAR"]
+    assert figures.of_additions(lost) == {}
+
+
+def test_a_cell_that_is_worse_than_the_others_is_named(rows):
+    many = [row for row in rows[0] for _ in range(40)]
+    high = [
+        replace(r, error_mm=r.error_mm * 3)
+        if figures.ATTRIBUTES["height of the camera"][0](r) == "above 1.25 m" else r
+        for r in many
+    ]  # fmt: skip
+    assert high != many
+    found = tables(high, rows[1])
+    worst = {b.name: b for b in bounds_of(high, rows[1], found)}[
+        "depth: worst lens, height or pitch"
+    ]
+    assert not worst.ok
+    assert worst.value > 1.25
 
 
 def test_the_command_writes_page_and_figures(tree, untrained, tmp_path, capsys):

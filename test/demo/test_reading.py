@@ -1,8 +1,10 @@
 import json
 
+import numpy as np
 import pytest
 
-from pta_ros.demo.records import MONITOR_FILE, TICKS_FILE, load_run
+from pta_ros.demo.reading import load_run
+from pta_ros.demo.records import MONITOR_FILE, TICKS_FILE
 from pta_ros.errors import DatasetError
 
 STREAM = {
@@ -92,3 +94,23 @@ def test_missing_files_are_told(tmp_path):
     write(tmp_path, ticks=TICKS[1:])
     with pytest.raises(DatasetError, match="no session line"):
         load_run(tmp_path)
+
+
+def test_people_are_read_with_their_truth_and_the_skeletons_beside_them(tmp_path):
+    session = {**TICKS[0], "estimates": "people"}
+    sight = {"depth": [0, 5], "lidar": []}
+    seen = {"joints": JOINTS, "sight": sight, "counts": {"depth": 9, "lidar": 0}}
+    tick = {**TICKS[1], "people": [seen]}
+    del tick["joints"]
+    person = {"presence": 0.9, "joints": JOINTS, "std": [None] + [0.1] * 16, "weights": {"csi": 1}}
+    heard = {**HEARD[0], "type": "people", "people": [person]}
+    write(tmp_path, [session, tick], [HEARD[0], heard, {**heard, "people": []}])
+    run = load_run(tmp_path)
+    assert run.task == "people"
+    assert [len(e.people) for e in run.estimates] == [1, 0]
+    assert run.skeletons == (5,)
+    assert run.ticks[0].people[0].sight["depth"] == (0, 5)
+    assert run.ticks[0].joints_m.shape == (0, 3)
+    one = run.estimates[0].people[0]
+    assert one.centre.tolist() == [0.0, 0.0, 3.0]
+    assert np.isnan(one.deviation_m[0])
