@@ -26,8 +26,8 @@ def record(bench, folder, people_model, hall_readings):
 
     params, bag = folder / "params.yaml", folder / "bag"
     params.write_text(
-        "fusion: {ros__parameters: {depth: {extrinsic: 0 0 1 0 0 0, stale_after_s: 5.0}, "
-        "lidar: {extrinsic: 0 0 1.3 0 0 0, stale_after_s: 5.0}}}"
+        "fusion: {ros__parameters: {depth: {extrinsic: '0 0 1 0 0 0', stale_after_s: 5.0}, "
+        "lidar: {extrinsic: '0 0 1.3 0 0 0', stale_after_s: 5.0}}}"
     )
     told, scene = [], {}
     bench.node.create_subscription(People, "people", lambda m: told.append(len(m.people)), 10)
