@@ -67,19 +67,7 @@ class Findings:
                 nested.setdefault(modality, {})[setting] = value
         head = [f"# {choice.modality}: {choice.why}\n" for choice in self.choices]
         content = {"/**/fusion": {"ros__parameters": nested}}
-        return "".join(head) + yaml.dump(content, Dumper=_Quoting, sort_keys=False)
-
-
-class _Quoting(yaml.SafeDumper):
-    """Puts several words into quotes: ROS 2's reader of YAML takes a plain pose for numbers."""
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = '"' if " " in text else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Quoting.add_representer(str, _text)
+        return "".join(head) + yaml.safe_dump(content, sort_keys=False)
 
 
 def find(
