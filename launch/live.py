@@ -1,4 +1,4 @@
-"""What both launch files start: the fusion node, and around it sensors, a person, RViz, a page."""
+"""What all launch files start: the fusion node, and around it sensors, a person, RViz, a page."""
 
 import os
 from dataclasses import fields
@@ -23,24 +23,30 @@ COMMON = (
     ("use_sim_time", "false", "follow /clock (a bag played with --clock)"),
     ("autostart", "true", "configure and activate at once; false waits for `ros2 lifecycle`"),
 )
+_SHOWN = (
+    ("rviz", "false", "show skeletons in RViz"),
+    ("view", "false", "show everything on a page in a browser, http://127.0.0.1:9090"),
+)
 OWN = {
     "mmfi": (
         ("composed", "true", "sensors decoded in the fusion process; false: a process for each"),
-        ("rviz", "false", "show the skeleton in RViz"),
-        ("view", "false", "show everything on a page in a browser, http://127.0.0.1:9090"),
+        *_SHOWN,
     ),
+    "people": _SHOWN,
     "xrf55": (
         ("window_hop_s", "", "seconds between two activities; empty takes params_file's"),
         ("simulate", "false", "also start a simulated person (synthetic data)"),
     ),
 }
+#: The sensors that the model of people has a part for, and its name.
+PEOPLE, PEOPLE_MODEL = ("depth", "lidar"), "people_lite"
 #: What a sensor's own process does in the fusion node's place, and what that keeps instead; so it
 #: does with the settings of its device (a sensor's `installation`).
 _MOVED = {"transport": "raw", "frame": "", "extrinsic": ""}
 
 
 def describe(sensor_set):
-    """The launch description of a set of sensors."""
+    """The launch description of a set of sensors: mmfi, xrf55, or people (mmfi's, without CSI)."""
     listed = arguments(sensor_set)
     declared = [DeclareLaunchArgument(n, default_value=v, description=d) for n, v, d in listed]
     nodes = OpaqueFunction(function=start, args=[sensor_set])
@@ -73,10 +79,13 @@ def start(context, sensor_set):
     if given.get("rviz"):
         _need_rviz()
     common = {"use_sim_time": given["use_sim_time"]}
-    if given["model"]:
-        common["model"] = given["model"]
+    people = sensor_set == "people"
+    model = given["model"] or (PEOPLE_MODEL if people and not from_file.get("model") else "")
+    if model:
+        common["model"] = model
     composed = given.get("composed", True)
-    fusion = {**common, "sensor_set": sensor_set, "autostart": given["autostart"]}
+    own_set = "mmfi" if people else sensor_set
+    fusion = {**common, "sensor_set": own_set, "autostart": given["autostart"]}
     fusion.update({"device": given["device"]} if given["device"] else {})
     fusion.update({"composed": composed} if "composed" in given else {})
     if given.get("window_hop_s"):
@@ -160,6 +169,8 @@ def _sensors(sensor_set):
         from pta_ros.sensors import sensors_of
     except ImportError as error:
         raise RuntimeError("; ".join(missing(error)) or str(error)) from error
+    if sensor_set == "people":
+        return {m: kind for m, kind in sensors_of("mmfi").items() if m in PEOPLE}
     return sensors_of(sensor_set)
 
 

@@ -68,12 +68,15 @@ def homes() -> list[Path]:
 
 
 def model_folder(given: str, sensor_set: str = "mmfi") -> Path:
-    """The model folder asked for; for an empty string the default one of a set of sensors.
+    """The model folder asked for, or the shipped model of this name, such as people_lite.
 
-    Raises ConfigError when no default model is found.
+    For an empty string the default one of a set of sensors; raises ConfigError when it is not
+    found.
     """
     if given:
-        return Path(given).expanduser()
+        folder = Path(given).expanduser()
+        named = None if folder.exists() or len(folder.parts) > 1 else shipped(f"models/{given}")
+        return named or folder
     name = DEFAULT_MODELS[sensor_set]
     place = shipped(f"models/{name}")
     if place is None:

@@ -43,6 +43,15 @@ def test_model_folder_is_the_one_asked_for(tmp_path):
     assert home.model_folder("~/model") == Path.home() / "model"
 
 
+def test_a_shipped_model_is_known_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert home.model_folder("xrf55_lite") == ROOT / "models" / "xrf55_lite"
+    assert home.model_folder("models/xrf55_lite") == Path("models/xrf55_lite")
+    assert home.model_folder("nobody") == Path("nobody")
+    (tmp_path / "xrf55_lite").mkdir()
+    assert home.model_folder("xrf55_lite") == Path("xrf55_lite")
+
+
 def test_default_model_is_the_shipped_one(monkeypatch):
     assert home.model_folder("") == ROOT / "models" / "mmfi_lite"
     assert home.model_folder("", "xrf55") == ROOT / "models" / "xrf55_lite"

@@ -13,7 +13,7 @@ from pta_ros.settings import specs
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT / "launch" / "live.py"
-SETS = ("mmfi", "xrf55")
+SETS = ("mmfi", "xrf55", "people")
 TOPICS = topics_of("mmfi")
 
 
@@ -95,9 +95,14 @@ def test_every_argument_is_described(live, sensor_set):
     assert [a.name for a in described] == [name for name, _, _ in listed]
     assert all(meaning for _, _, meaning in listed)
     common = {"params_file", "model", "device", "use_sim_time", "autostart"}
-    own = {"mmfi": {"composed", "rviz", "view"}, "xrf55": {"window_hop_s", "simulate"}}
-    topics = {f"{m}_topic" for m in topics_of(sensor_set)}
-    assert {name for name, _, _ in listed} == common | own[sensor_set] | topics
+    own = {
+        "mmfi": {"composed", "rviz", "view"},
+        "xrf55": {"window_hop_s", "simulate"},
+        "people": {"rviz", "view"},
+    }[sensor_set]
+    modalities = ("depth", "lidar") if sensor_set == "people" else topics_of(sensor_set)
+    topics = {f"{m}_topic" for m in modalities}
+    assert {name for name, _, _ in listed} == common | own | topics
 
 
 def test_composed_starts_one_process(live):
@@ -123,8 +128,16 @@ def test_activities_and_a_simulated_person(live):
 @pytest.mark.parametrize("sensor_set", SETS)
 def test_empty_arguments_leave_the_file_alone(live, sensor_set):
     fusion = started(live, sensor_set)["fusion"]
-    composed = {"composed"} if sensor_set == "mmfi" else set()
-    assert set(fusion) == {"file", "use_sim_time", "sensor_set", "autostart"} | composed
+    own = {"mmfi": {"composed"}, "xrf55": set(), "people": {"model"}}[sensor_set]
+    assert set(fusion) == {"file", "use_sim_time", "sensor_set", "autostart"} | own
+
+
+def test_people_are_found_by_the_shipped_model_unless_another_is_named(live, tmp_path):
+    fusion = started(live, "people")["fusion"]
+    assert (fusion["model"], fusion["sensor_set"]) == ("people_lite", "mmfi")
+    assert started(live, "people", model="/m")["fusion"]["model"] == "/m"
+    file = params_file(tmp_path, {"model": "/mine"})
+    assert "model" not in started(live, "people", params_file=file)["fusion"]
 
 
 def test_separate_sensors_hear_what_the_fusion_node_expects(live, tmp_path):
