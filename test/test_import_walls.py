@@ -20,6 +20,7 @@ ORDER = (
     "sensors",
     "people",
     "model",
+    "tensors",
     "checkpoint",
     "imported",
     "fusion",
@@ -57,6 +58,7 @@ ROS_BRIDGES = {"cv_bridge": "sensors/image.py", "sensor_msgs_py": "sensors/point
 
 TORCH_HOMES = (
     "model/",
+    "tensors.py",
     "checkpoint.py",
     "imported/",
     "fusion/estimator.py",

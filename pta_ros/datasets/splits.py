@@ -1,6 +1,6 @@
-"""The splits of MM-Fi and XRF55: the published ones, and those by subject for meta-learning.
+"""The splits of MM-Fi, XRF55 and wide trees: the published ones, by subject, and by scene.
 
-MM-Fi's are made of (subject, action) pairs, for example ("S01", "A13"), XRF55's of row numbers.
+MM-Fi's are made of (subject, action) pairs, for example ("S01", "A13"), the others of row numbers.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.datasets.reduced import ReducedSet
+from pta_ros.datasets.wide import SCENES
 from pta_ros.errors import DatasetError
 
 SUBJECTS = tuple(f"S{n:02d}" for n in range(1, 41))
@@ -196,3 +197,26 @@ def repeat_split(
     tested = data.usable & np.isin(data.scene, test_scenes)
     groups = (*trained, tested & known & ~early, tested & ~known)
     return RepeatSplit(*(np.flatnonzero(group) for group in groups))
+
+
+def wide_splits(
+    people: ReducedSet, seed: int, meta_val: float
+) -> tuple[dict[str, Rows], dict[str, tuple[str, ...]]]:
+    """Rows and members of every split of a wide tree, whose scenes are its splits.
+
+    The share `meta_val` of the training clips, at least one, is meta-validation. Places with nobody
+    teach what nobody looks like; they have no part in validation and test, which are of poses.
+    """
+    training = people.scene == SCENES["train"]
+    held = np.random.default_rng(seed).permutation(np.unique(people.subject[training]))
+    held = held[: max(1, round(meta_val * len(held)))]
+    meta = training & np.isin(people.subject, held)
+    somebody = np.isfinite(people.joints[:, 0, 0])
+    rows = {}
+    for name, scene in SCENES.items():
+        mine = (people.scene == scene) & ~meta & people.usable
+        rows[name] = np.flatnonzero(mine if name == "train" else mine & somebody)
+    rows["meta_val"] = np.flatnonzero(meta & people.usable)
+    members = {name: (scene,) for name, scene in SCENES.items()}
+    clips = tuple(f"{SCENES['train']}/{clip}" for clip in sorted(held.tolist()))
+    return rows, members | {"meta_val": clips}

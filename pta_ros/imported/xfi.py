@@ -15,20 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from pta_ros import __version__
-from pta_ros.checkpoint import (
-    CONFIG,
-    FORMAT,
-    WEIGHTS,
-    load_into,
-    load_tensors,
-    read_config,
-    save_tensors,
-    write_atomically,
-)
+from pta_ros.checkpoint import CONFIG, FORMAT, WEIGHTS, read_config
 from pta_ros.errors import CheckpointError
 from pta_ros.imported.archive import read_state
 from pta_ros.model.encoders import ENCODERS, make_encoder
 from pta_ros.model.encoders.xfi_blocks import CHANNELS, XfiEncoder
+from pta_ros.tensors import load_into, load_tensors, save_tensors, write_atomically
 
 FAMILY = "xfi"
 ENDINGS = (".pt", ".pth", ".pkl")

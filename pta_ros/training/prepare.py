@@ -19,8 +19,7 @@ from pta_ros.datasets.clips import made_with
 from pta_ros.datasets.people import PeopleSet, people_set
 from pta_ros.datasets.problems import problem_lines
 from pta_ros.datasets.reduced import ReducedSet, reduce_tree
-from pta_ros.datasets.splits import published_splits, repeat_split, subject_splits
-from pta_ros.datasets.wide import SCENES
+from pta_ros.datasets.splits import published_splits, repeat_split, subject_splits, wide_splits
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.imported.xfi import load_encoder, weights_sha256
 from pta_ros.model.pta import PTA
@@ -98,25 +97,10 @@ def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> P
 
 
 def _prepare_people(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> Prepared:
-    """Of a wide tree, whose scenes are its splits: everybody who is seen, centred.
-
-    A share of the training clips is meta-validation. Places with nobody teach what nobody looks
-    like; they have no part in validation and test, which are of poses.
-    """
+    """Of a wide tree, whose scenes are its splits: everybody who is seen, centred."""
     data = people_set(root, cache, watcher.progress("centre people"))
     people = data.people
-    rows = {}
-    splits: dict[str, tuple[str, ...]] = {name: (scene,) for name, scene in SCENES.items()}
-    clips = np.unique(people.subject[people.scene == SCENES["train"]])
-    held = np.random.default_rng(config.split.seed).permutation(clips)
-    held = held[: max(1, round(config.split.meta_val * len(held)))]
-    meta = (people.scene == SCENES["train"]) & np.isin(people.subject, held)
-    somebody = np.isfinite(people.joints[:, 0, 0])
-    for name, scene in SCENES.items():
-        mine = (people.scene == scene) & ~meta & people.usable
-        rows[name] = np.flatnonzero(mine if name == "train" else mine & somebody)
-    rows["meta_val"] = np.flatnonzero(meta & people.usable)
-    splits["meta_val"] = tuple(f"E01/{clip}" for clip in sorted(held.tolist()))
+    rows, splits = wide_splits(people, config.split.seed, config.split.meta_val)
     for name, found in rows.items():
         if not len(found):
             raise DatasetError(f"{root}: nobody is seen in the clips for {name}")

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pta_ros.checkpoint import load_into, load_tensors, read_note, save_tensors
 from pta_ros.errors import CheckpointError, TrainingError
+from pta_ros.tensors import load_into, load_tensors, read_note, save_tensors
 from pta_ros.training.distributed import ALONE, Ranks
 
 Figures = dict[str, float]

@@ -17,6 +17,7 @@ from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.model.baselines import XFi
 from pta_ros.model.finder import Finder
 from pta_ros.model.pta import PTA
+from pta_ros.tensors import write_atomically
 from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.corrupt import corrupted_view, kinds
 from pta_ros.training.distributed import ALONE, Ranks
@@ -230,4 +231,4 @@ def _write_settings(config: TrainConfig, bench: Bench) -> None:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    checkpoint.write_atomically(path, (json.dumps(value, indent=1, default=asdict) + "\n").encode())
+    write_atomically(path, (json.dumps(value, indent=1, default=asdict) + "\n").encode())

@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from pta_ros import checkpoint
+from pta_ros import checkpoint, tensors
 from pta_ros.cli import evaluate_pta, import_xfi, make_mmfi, train_pta
 from pta_ros.datasets.splits import mmfi_split
 from pta_ros.model.encoders import make_encoder
@@ -81,9 +81,9 @@ def test_imported_weights_are_known_by_what_they_are_and_not_by_where(run, tree,
     assert " epoch " not in capsys.readouterr().out  # nothing is trained again
     assert sorted(p.name for p in (run / "features").iterdir()) == features
     weights = moved / "csi/model.safetensors"
-    state = checkpoint.load_tensors(weights)
+    state = tensors.load_tensors(weights)
     state["encoder_bn1.bias"] += 1.0
-    checkpoint.save_tensors(weights, state)
+    tensors.save_tensors(weights, state)
     assert again(run, tree, moved) == 1
     assert "another configuration or data set" in capsys.readouterr().err
     added = {p.name for p in (run / "features").iterdir()} - set(features)

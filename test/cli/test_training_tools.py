@@ -15,7 +15,7 @@ import torch
 import yaml
 from torch.nn.modules.module import register_module_forward_hook
 
-from pta_ros import checkpoint
+from pta_ros import checkpoint, tensors
 from pta_ros.cli import evaluate_pta, train_pta
 from pta_ros.model.encoders.lite import ENCODERS
 from pta_ros.training import pretrain
@@ -196,7 +196,7 @@ def test_a_run_that_diverges_ends_with_one_line_and_keeps_what_was_finished(
 def test_a_full_disk_is_one_line_and_the_run_goes_on_where_it_was(
     run, synthetic_tree, config, tmp_path, capsys, monkeypatch
 ):
-    out, save, saved = tmp_path / "run", checkpoint.save_file, []
+    out, save, saved = tmp_path / "run", tensors.save_file, []
     shutil.copytree(run, out)
     (out / "pta_ungated.state.safetensors").unlink()
     shutil.rmtree(out / "model")
@@ -208,7 +208,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_where_it_was(
             raise OSError(28, "No space left on device")
         save(tensors, path, note)
 
-    monkeypatch.setattr(checkpoint, "save_file", limited)
+    monkeypatch.setattr(tensors, "save_file", limited)
     arguments = [str(synthetic_tree), "--config", str(config), "--out", str(out), "--threads", "1"]
     assert train_pta.main(arguments) == 1
     assert f"{out}/pta_ungated.state.safetensors: No space left on device" in one_line(capsys)

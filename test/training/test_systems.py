@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from pta_ros.checkpoint import load_tensors
 from pta_ros.errors import CheckpointError, ConfigError
+from pta_ros.tensors import load_tensors
 from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.prepare import identity_of
 from pta_ros.training.run import read_bench, train_systems
