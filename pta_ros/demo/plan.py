@@ -74,10 +74,8 @@ class Plan:
 def make_plan(asked: Request, folder: Path) -> Plan:
     """Check everything that can be checked before something runs; raises ConfigError."""
     task = TASKS[asked.task]
-    if task is ACTIVITY and asked.check == "transport":
-        raise ConfigError("--check transport is of the tasks people and pose")
-    if task is not POSE and asked.view:
-        raise ConfigError("--view is of the task pose: add --task pose")
+    if task is ACTIVITY and (asked.check == "transport" or asked.view):
+        raise ConfigError("--check transport and --view are of the tasks people and pose")
     config = asked.config or shipped(task.config)
     script, simulation = _whole_script(config, task), _simulation(config, task)
     simulation |= {name: value for name, value in asked.simulation.items() if value is not None}

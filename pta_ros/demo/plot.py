@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from pta_ros.demo.accuracy import scores
 from pta_ros.demo.bodies import ESTIMATE, draw_bodies
@@ -142,8 +143,8 @@ def _draw_counts(axis: Axes, run: Run) -> None:
         axis.step(times, told[:, 0], where="mid", color="#444444", lw=4.5, alpha=0.45,
                   label="clearly visible")  # fmt: skip
         axis.plot(times, told[:, 1], ".", ms=4, color=ESTIMATE["color"], label="named")
-    axis.set_yticks(range(int(np.nanmax(told, initial=2.0)) + 1))
-    axis.set_ylim(bottom=-0.4)
+    axis.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axis.set_ylim(-0.4, float(np.nanmax(told, initial=2.0)) + 0.4)
     axis.set_ylabel("people")
     axis.legend(**_BESIDE)
 

@@ -24,7 +24,7 @@ from rclpy.node import Node
 
 from pta_ros.clock import stamp_ns
 from pta_ros.errors import ConfigError, DecodeError
-from pta_ros.frames import Frame
+from pta_ros.frames import Estimate, Frame
 from pta_ros.fusion.config import RAW
 from pta_ros.fusion.params import FusionParams, read_params
 from pta_ros.fusion.transforms import pose_form
@@ -94,6 +94,7 @@ class ViewNode(ProgramNode):
         self.create_subscription(Skeleton, "skeleton", self._on_skeleton, _DEPTH)
         self.create_subscription(People, "people", self._on_people, _DEPTH)
         self.create_subscription(Skeleton, "ground_truth", self._on_truth, _DEPTH)
+        self.create_subscription(People, "truth/people", self._on_true_people, _DEPTH)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, _DEPTH)
         self.sensor_nodes = [self._listen(m, stream) for m, stream in streams.items()]
         self.create_timer(_LOOK_S, self._look, clock=STEADY)
@@ -150,15 +151,25 @@ class ViewNode(ProgramNode):
 
     def _on_people(self, msg: People) -> None:
         self._people_at = time.monotonic()
+        estimate = self._crowd(msg, "people")
+        if estimate is not None:
+            self._estimated_at = time.monotonic()
+            self.scene.estimate(estimate, self._now_ns())
+
+    def _crowd(self, msg: People, topic: str) -> Estimate | None:
+        """Everybody in the camera's frame; None of a message that cannot be used."""
         try:
-            estimate = to_crowd(msg, "people")
+            estimate = to_crowd(msg, topic)
         except (DecodeError, ValueError) as error:
-            self.warn("people", str(error))
-            return
+            self.warn(topic, str(error))
+            return None
         camera = self._camera.pose(msg.header.frame_id)
-        people = in_camera(estimate.people or (), camera)
-        self._estimated_at = time.monotonic()
-        self.scene.estimate(replace(estimate, people=people), self._now_ns())
+        return replace(estimate, people=in_camera(estimate.people or (), camera))
+
+    def _on_true_people(self, msg: People) -> None:
+        truth = self._crowd(msg, "truth/people")
+        if truth is not None:
+            self.scene.true_people(truth.stamp_ns, truth.people, self._now_ns())
 
     def _on_skeleton(self, msg: Skeleton) -> None:
         if time.monotonic() - self._people_at < _SILENCE_S:

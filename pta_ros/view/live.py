@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import rerun as rr
 
-from pta_ros.frames import Estimate, FloatArray, Frame, StreamStatus
+from pta_ros.frames import Estimate, FloatArray, Frame, Person, StreamStatus
 from pta_ros.sensors.lidar import POSE
 from pta_ros.view.layout import APPLICATION
 from pta_ros.view.page import Page, PageServer
@@ -52,6 +52,11 @@ class LiveScene:
         """Show the true pose."""
         if self._follow(now_ns):
             self._scene.truth(_believed(stamp_ns, now_ns), joints_m)
+
+    def true_people(self, stamp_ns: int, people: Sequence[Person], now_ns: int) -> None:
+        """Show everybody who is really there, in the camera's frame."""
+        if self._follow(now_ns):
+            self._scene.true_people(_believed(stamp_ns, now_ns), [p.joints for p in people])
 
     def states(self, time_ns: int, statuses: Sequence[StreamStatus], now_ns: int) -> None:
         """Show the streams' states."""

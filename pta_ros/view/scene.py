@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import rerun as rr
+from numpy.typing import NDArray
 
 from pta_ros.errors import DatasetError
 from pta_ros.frames import Estimate, FloatArray, Frame, StreamState, StreamStatus
@@ -110,12 +111,15 @@ class Scene:
 
     def truth(self, stamp_ns: int, joints_m: FloatArray) -> None:
         """Show the true pose (17, 3), metres in the camera's frame."""
-        self._at(stamp_ns)
-        bones = rr.LineStrips3D(
-            [joints_m[list(bone)] for bone in BONES], radii=_TRUTH_M, colors=layout.TRUTH_COLOUR
-        )
-        self._log(f"{layout.TRUTH}/bones", bones)
+        self.true_people(stamp_ns, [joints_m])
         self._errors(self._pairs.truth(stamp_ns, joints_m))
+
+    def true_people(self, stamp_ns: int, everybody: Sequence[NDArray[np.floating]]) -> None:
+        """Show the true poses of everybody, (17, 3) each, metres in the camera's frame."""
+        self._at(stamp_ns)
+        strips = [joints[list(bone)] for joints in everybody for bone in BONES]
+        bones = rr.LineStrips3D(strips, radii=_TRUTH_M, colors=layout.TRUTH_COLOUR)
+        self._log(f"{layout.TRUTH}/bones", bones)
 
     def states(self, time_ns: int, statuses: Sequence[StreamStatus]) -> None:
         """Show every stream's state at `time_ns`, and take away what is not LIVE any more.

@@ -189,6 +189,16 @@ def test_everybody_is_drawn_and_who_is_gone_goes_and_nobody_is_said(recorded, ma
     assert layouts
 
 
+def test_everybody_who_is_really_there_is_drawn(recorded, made):
+    def tell(recording):
+        recording.true_people(made.T0, [made.joints(), made.joints(1.0)])
+        recording.true_people(made.T0 + made.S, [])
+
+    found, _ = recorded(tell)
+    strips = found["/world/truth/bones"]["LineStrips3D:strips"]
+    assert [len(v) for v in strips] == [32, 0]
+
+
 def test_people_of_the_level_frame_are_drawn_before_the_camera():
     from pta_ros.people.readings import OPTICAL
     from pta_ros.view.people import in_camera
