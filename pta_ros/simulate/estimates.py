@@ -120,6 +120,10 @@ class Cast:
             m: [Witness.draw(m, rng, white) for _ in self.people] for m in DEVIATIONS_M
         }
 
+    def witness(self, modality: str, number: int = 0) -> Witness:
+        """Of one person."""
+        return self._witnesses[modality][number]
+
     def truth(self, time_s: Array) -> Array:
         """True joints (P, T, 17, 3) at times (T,)."""
         return np.stack([person.path(time_s) for person in self.people])

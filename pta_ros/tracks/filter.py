@@ -2,14 +2,14 @@
 
 Each of the 18 points has a position and a velocity; the axes are alike and share one covariance.
 
-How people move. The centre's velocity dies away slowly, a limb's is drawn to the centre's within a
-quarter of a second (an arm that swings comes back), so that what is predicted through a silence
-stays a person. Figures are fits to 120 synthetic people of simulate/wide, a quarter of them
-walking, sampled at 100 Hz: an acceleration whose power explains the error of predictions over
-0.1 and 0.2 s, doubled, because a joint rests (below 5 cm/s) about half of the time. No single
-power gives a calm hand at rest and one without lag in motion; so two filters, `steady` and moving,
-run side by side and are mixed by what they explain (interacting multiple models; Blom and
-Bar-Shalom 1988).
+How people move. A point rests or moves: no single power of acceleration gives a hand that is calm
+at rest and without lag in motion. So two filters run side by side and are mixed by what they
+explain (interacting multiple models; Blom and Bar-Shalom 1988). While moving, a
+limb's velocity is drawn to the centre's within a tenth of a second (an arm that swings comes back),
+so that what is predicted through a silence stays a person. Powers are fits to 120 synthetic people
+of simulate/wide, a quarter of them walking, sampled at 100 Hz: they give the velocities' deviation
+(power times time to die, halved: 0.5 m/s per axis of a wrist, doubled because a joint rests about
+half of the time), and of the trunk the error of predictions over 0.1 and 0.2 s.
 
 How models err. The same pose gives nearly the same error: of the shipped model's errors in a
 recorded demo (10 Hz) 0.85 to 0.9 of the variance is that of the frame before, and half of it is
@@ -34,9 +34,10 @@ from pta_ros.skeleton import LIMBS, NUM_JOINTS
 Array = NDArray[np.float64]
 
 CENTRE, POINTS = NUM_JOINTS, NUM_JOINTS + 1
-STEADY, MOVING = 0, 1
+RESTING, MOVING = range(2)
+_WAYS = 2
 _TRUNK = (CENTRE, *LIMBS["torso"], 1, 4, 11, 14)
-_ENDS = {2: 5.0, 5: 5.0, 3: 9.0, 6: 9.0, 12: 3.0, 15: 3.0, 13: 6.0, 16: 6.0}
+_ENDS = {2: 10.0, 5: 10.0, 3: 18.0, 6: 18.0, 12: 6.0, 15: 6.0, 13: 12.0, 16: 12.0}
 #: Power of the acceleration while moving, m²/s³ per axis: trunk, knees, ankles, elbows, wrists.
 POWER: Array = np.array([1.2 if p in _TRUNK else _ENDS[p] for p in range(POINTS)])
 #: Deviation of the velocity of somebody who is seen for the first time, m/s per axis.
@@ -48,11 +49,13 @@ _LEAST_MODE = 1e-3
 class MotionConfig(Group):
     """How people move and models err; see the module."""
 
-    limb_s: float = param(0.25, "a limb's own velocity dies in", unit="s", low=0.05, high=10.0)
-    centre_s: float = param(1.5, "the centre's velocity dies in", unit="s", low=0.05, high=60.0)
-    steady: float = param(0.002, "power at rest, of that in motion", low=1e-6, high=1.0)
-    start_hz: float = param(1.0, "how often a resting joint starts", unit="Hz", low=0.01, high=50.0)
-    stop_hz: float = param(3.0, "how often a moving one stops", unit="Hz", low=0.01, high=50.0)
+    limb_s: float = param(0.12, "a limb's own velocity dies in", unit="s", low=0.05, high=10.0)
+    rest_s: float = param(0.25, "at rest both in", unit="s", low=0.05, high=10.0)
+    trunk_s: float = param(0.1, "and a trunk joint's in", unit="s", low=0.05, high=10.0)
+    centre_s: float = param(6.0, "the centre's velocity dies in", unit="s", low=0.05, high=60.0)
+    rest: float = param(0.0005, "power at rest, of that in motion", low=1e-6, high=1.0)
+    start_hz: float = param(1.0, "how often a point starts to move", unit="Hz", low=0.01, high=50.0)
+    stop_hz: float = param(3.0, "how often it ceases to", unit="Hz", low=0.01, high=50.0)
     white: float = param(0.12, "share of the variance new in every frame", low=0.01, high=1.0)
     bias_s: float = param(5.0, "the bias of a resting joint holds for", unit="s", low=0.1, high=1e3)
     bias_m: float = param(0.8, "or for a way of", unit="m", low=0.01, high=10.0)
@@ -74,10 +77,8 @@ class State:
 
     def mixed(self) -> tuple[Array, Array]:
         """Means (18, S, 3) and covariances (18, S, S) over both ways of motion."""
-        share = self.mode[..., None, None]
-        apart = self.mean[STEADY] - self.mean[MOVING]
-        spread = (share[STEADY] * share[MOVING]) * _outer(apart)
-        return (share * self.mean).sum(axis=0), (share * self.cov).sum(axis=0) + spread
+        mean, cov = _mix(self.mean, self.cov, self.mode[:, None])
+        return mean[0], cov[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,20 +99,23 @@ class MotionFilter:
 
     def __init__(self, config: MotionConfig, modalities: int) -> None:
         self.config, self.size = config, 2 + modalities
-        self._power = POWER * np.array([[config.steady], [1.0]])
-        self._die_s = np.full(POINTS, config.limb_s)
-        self._die_s[CENTRE] = config.centre_s
+        self._power = POWER * np.array([[config.rest], [1.0]])
+        self._die_s = np.full((_WAYS, POINTS), config.limb_s)
+        self._die_s[:, list(_TRUNK)] = config.trunk_s
+        self._die_s[RESTING] = config.rest_s
+        self._die_s[:, CENTRE] = config.centre_s
+        self._leave_hz = np.array([config.start_hz, config.stop_hz])
 
     def start(self, seen: Seen, stamp_ns: int) -> State:
         """The state of somebody who is seen for the first time."""
-        mean = np.zeros((2, POINTS, self.size, 3))
+        mean = np.zeros((_WAYS, POINTS, self.size, 3))
         mean[:, :, 0] = seen.points
-        cov = np.zeros((2, POINTS, self.size, self.size))
+        cov = np.zeros((_WAYS, POINTS, self.size, self.size))
         cov[..., 0, 0] = seen.deviation_m**2
         cov[..., 1, 1] = _FIRST_M_S**2
         cov[..., 2:, 2:] = np.eye(self.size - 2)
         cov[..., 0, 2:] = cov[..., 2:, 0] = -self._held(seen)
-        return State(stamp_ns, mean, cov, np.full((2, POINTS), 0.5))
+        return State(stamp_ns, mean, cov, np.full((_WAYS, POINTS), 1.0 / _WAYS))
 
     def predict(self, state: State, stamp_ns: int) -> State:
         """The state at `stamp_ns`, not before its own."""
@@ -124,14 +128,14 @@ class MotionFilter:
         held = np.exp(-time_s / self.config.bias_s - time_s * speed / self.config.bias_m)
         fade = np.exp(-time_s / self._die_s)
         reach = self._die_s * (1.0 - fade)
-        move = np.zeros((POINTS, self.size, self.size))
-        move[:, 0, 0], move[:, 0, 1], move[:, 1, 1] = 1.0, reach, fade
+        move = np.zeros((_WAYS, POINTS, self.size, self.size))
+        move[..., 0, 0], move[..., 0, 1], move[..., 1, 1] = 1.0, reach, fade
         index = np.arange(2, self.size)
-        move[:, index, index] = held[:, None]
-        mean, cov = move @ mean, move @ cov @ move.transpose(0, 2, 1)
-        along = np.stack([reach[CENTRE] - reach, fade[CENTRE] - fade], axis=1)  # with the centre
-        mean[:, :, :2] += along[:, :, None] * joint[CENTRE, 1]
-        cov[:, :, :2, :2] += variance[CENTRE, 1, 1] * along[:, :, None] * along[:, None, :]
+        move[..., index, index] = held[:, None]
+        mean, cov = move @ mean, move @ cov @ np.swapaxes(move, -1, -2)
+        along = np.stack([reach[:, CENTRE:] - reach, fade[:, CENTRE:] - fade], axis=-1)
+        mean[:, :, :2] += along[..., None] * joint[CENTRE, 1]  # with the centre
+        cov[:, :, :2, :2] += variance[CENTRE, 1, 1] * along[..., :, None] * along[..., None, :]
         cov[:, :, :2, :2] += self._power[..., None, None] * self._wander(time_s, fade)
         cov[:, :, index, index] += (1.0 - held**2)[:, None]
         return State(stamp_ns, mean, cov, mode)
@@ -161,27 +165,38 @@ class MotionFilter:
         return share * seen.deviation_m[:, None] * seen.parts
 
     def _switch(self, state: State, time_s: float) -> tuple[Array, Array, Array]:
-        """Mean, covariance and probability of both ways after joints may have changed theirs."""
-        start, stop = self.config.start_hz, self.config.stop_hz
-        changed = -np.expm1(-time_s * (start + stop)) / (start + stop)
-        leave = np.array([start * changed, stop * changed])[:, None]
-        came = state.mode[::-1] * leave[::-1]  # from the other way, (2, 18)
-        mode = state.mode * (1.0 - leave) + came
-        share = (came / mode)[..., None, None]
-        apart = state.mean[::-1] - state.mean
-        mean = state.mean + share * apart
-        cov = state.cov + share * (state.cov[::-1] - state.cov)
-        return mean, cov + share * (1.0 - share) * _outer(apart), mode
+        """Mean, covariance and probability of each way after points may have changed theirs."""
+        leave = -np.expm1(-time_s * self._leave_hz) / (_WAYS - 1)
+        change = leave[:, None] * (1.0 - np.eye(_WAYS)) + np.diag(1.0 - (_WAYS - 1) * leave)
+        came = change[:, :, None] * state.mode[:, None]  # from, to, points
+        mode = came.sum(axis=0)
+        mean, cov = _mix(state.mean, state.cov, came / mode)
+        return mean, cov, mode
 
     def _wander(self, time_s: float, fade: Array) -> Array:
-        """Covariance (18, 2, 2) that an acceleration of power 1 gives a velocity that dies."""
+        """Covariance (2, 18, 2, 2) that an acceleration of power 1 gives a velocity that dies."""
         die = self._die_s
         left = 1.0 - fade
-        out = np.empty((POINTS, 2, 2))
-        out[:, 0, 0] = die**2 * (time_s - 2.0 * die * left + 0.5 * die * (1.0 - fade**2))
-        out[:, 0, 1] = out[:, 1, 0] = 0.5 * die**2 * left**2
-        out[:, 1, 1] = 0.5 * die * (1.0 - fade**2)
+        out = np.empty((_WAYS, POINTS, 2, 2))
+        out[..., 0, 0] = die**2 * (time_s - 2.0 * die * left + 0.5 * die * (1.0 - fade**2))
+        out[..., 0, 1] = out[..., 1, 0] = 0.5 * die**2 * left**2
+        out[..., 1, 1] = 0.5 * die * (1.0 - fade**2)
         return out
+
+
+def _mix(mean: Array, cov: Array, share: Array) -> tuple[Array, Array]:
+    """Means (K, 18, S, 3) and covariances (K, 18, S, S) of mixtures: `share` (2, K, 18) of each
+    way in each of them, adding up to 1."""
+    part = share.transpose(2, 1, 0)  # (18, K, 2)
+    points, size = mean.shape[1:3]
+    middle = mean[MOVING]
+    apart = mean - middle  # near zero, so that squares lose nothing
+    spread = cov + _outer(apart)
+    flat = part @ apart.transpose(1, 0, 2, 3).reshape(points, _WAYS, -1)
+    means = flat.reshape(points, -1, size, 3).transpose(1, 0, 2, 3)
+    flat = part @ spread.transpose(1, 0, 2, 3).reshape(points, _WAYS, -1)
+    covs = flat.reshape(points, -1, size, size).transpose(1, 0, 2, 3)
+    return means + middle, covs - _outer(means)
 
 
 def _outer(vectors: Array) -> Array:
