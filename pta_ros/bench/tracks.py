@@ -1,7 +1,7 @@
 """What tracks are worth: synthetic people, told by sensors with a model's errors, over time.
 
-Each scenario follows people and gives figures beside those of the single frames, and of the
-one-euro filter on them. `bench_tracks` is all of them; a second or two each.
+People are followed through streams that are late, lossy or broken; `single` is what the same frames
+give one by one, with the one-euro filter or without.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pta_ros.simulate.estimates import Array, Cast, Fault, Told
 from pta_ros.simulate.kinematics import CHANNELS
 from pta_ros.simulate.wide.people import Person, draw_person
 from pta_ros.tracks.consistency import Consistency
-from pta_ros.tracks.tracker import Tracker
+from pta_ros.tracks.tracker import Track, Tracker
 
 MODALITIES = tuple(estimates.DEVIATIONS_M)
 _SETTLED_S = 0.6  # the first frames are nobody's figures
@@ -98,7 +98,8 @@ def track(
     With `ticks_s` what is published is what `at` gives for these times, of what had arrived.
     """
     tracker, consistency = tracker or Tracker(None, MODALITIES), Consistency(MODALITIES)
-    found, waiting = [], [to_ns(t) for t in ticks_s]
+    found: list[Track] = []
+    waiting = [to_ns(t) for t in ticks_s]
     for arrives_ns, stamp_ns, told in estimates.together(streams, _TOLERANCE_S):
         while waiting and waiting[0] < arrives_ns:
             found += tracker.at(waiting.pop(0))[:1]

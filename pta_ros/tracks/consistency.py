@@ -37,11 +37,13 @@ _ALONE = 3.0
 class ConsistencyConfig(Group):
     """When a modality contradicts; squares as in comparison.Gap, 1 being usual."""
 
-    pose: float = param(3.0, "square of its joints' differences", low=1.0, high=100.0)
-    shift: float = param(3.0, "square of their mean", low=1.0, high=100.0)
-    step: float = param(6.0, "square of their change in a frame", low=1.0, high=100.0)
+    pose: float = param(2.4, "square of its joints' differences", low=1.0, high=100.0)
+    shift: float = param(2.0, "square of their mean", low=1.0, high=100.0)
+    step: float = param(5.0, "square of their change in a frame", low=1.0, high=100.0)
     lag_s: float = param(0.12, "its motion is so late or early", unit="s", low=0.01, high=5.0)
-    calm: float = param(0.7, "of these, below which it agrees again", low=0.1, high=1.0)
+    calm: float = param(
+        0.5, "of these, below which one that was displaced agrees", low=0.1, high=1.0
+    )
     agree_s: float = param(
         0.5, "it must agree so long; nobody known for less counts", unit="s", low=0.0, high=60.0
     )
@@ -191,7 +193,8 @@ class Consistency:
             left = np.square(gap.change - last.change + out.jump).mean()
             if left < 0.25 * np.square(out.jump).mean():
                 out.returned = True
-        kind = self._kind(gap, 1.0 if out.returned else self.config.calm)
+        displaced = out.kind == "contradicts" and not out.returned
+        kind = self._kind(gap, self.config.calm if displaced else 1.0)
         if kind:
             out.calm_ns = None
             return False
