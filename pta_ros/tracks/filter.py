@@ -52,7 +52,7 @@ class MotionConfig(Group):
     limb_s: float = param(0.12, "a limb's own velocity dies in", unit="s", low=0.05, high=10.0)
     rest_s: float = param(0.25, "at rest both in", unit="s", low=0.05, high=10.0)
     trunk_s: float = param(0.1, "and a trunk joint's in", unit="s", low=0.05, high=10.0)
-    centre_s: float = param(6.0, "the centre's velocity dies in", unit="s", low=0.05, high=60.0)
+    centre_s: float = param(30.0, "the centre's velocity dies in", unit="s", low=0.05, high=60.0)
     rest: float = param(0.0003, "power at rest, of that in motion", low=1e-6, high=1.0)
     start_hz: float = param(0.8, "how often a point starts to move", unit="Hz", low=0.01, high=50.0)
     stop_hz: float = param(3.0, "how often it ceases to", unit="Hz", low=0.01, high=50.0)
