@@ -19,6 +19,7 @@ ORDER = (
     "settings",
     "sensors",
     "people",
+    "tracks",
     "model",
     "tensors",
     "checkpoint",

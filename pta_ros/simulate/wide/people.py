@@ -40,8 +40,12 @@ class Person:
 
     def joints(self, time_s: float) -> Array:
         """Joints (17, 3) in the level frame."""
-        moves = channels(self.subject, self.action, np.array([time_s]), self.variation)
-        return self._to_level(kinematics.solve(self.subject, moves)[0], time_s)
+        return self.path(np.array([time_s]))[0]
+
+    def path(self, time_s: Array) -> Array:
+        """Joints (T, 17, 3) in the level frame at times (T,)."""
+        moves = channels(self.subject, self.action, time_s, self.variation)
+        return self._to_level(kinematics.solve(self.subject, moves), time_s)
 
     def surface(self, joints: Array, rng: Rng) -> NDArray[np.float32]:
         """Vertices (V, 3) around `joints`, creased like clothes; triangles are body.FACES."""
@@ -60,12 +64,12 @@ class Person:
         c, s = forward[:2]
         return corners @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]]) + middle, faces
 
-    def _to_level(self, body: Array, time_s: float) -> Array:
+    def _to_level(self, body: Array, time_s: Array) -> Array:
         c, s = np.cos(self.heading), np.sin(self.heading)
-        left, up, forward = body.T
-        place = self.place + self.speed * time_s * np.array([c, s])
-        out = np.stack([forward * c - left * s, forward * s + left * c, up], axis=1)
-        out[:, :2] += place
+        left, up, forward = np.moveaxis(body, -1, 0)
+        place = self.place + self.speed * time_s[:, None] * np.array([c, s])
+        out = np.stack([forward * c - left * s, forward * s + left * c, up], axis=-1)
+        out[..., :2] += place[:, None]
         return np.asarray(out)
 
 

@@ -1,0 +1,117 @@
+"""Which sensor contradicts: each fault of one sensor beside each other one, and who is blamed."""
+
+import pytest
+
+from pta_ros.bench import tracks as bench
+from pta_ros.clock import NS, to_ns
+from pta_ros.errors import ConfigError
+from pta_ros.simulate.estimates import everybody, together
+from pta_ros.tracks.consistency import Consistency
+from pta_ros.tracks.tracker import Tracker
+
+FIRST_S, LAST_S, END_S = 2.0, 4.0, 5.5
+FAULTS = bench.faults(FIRST_S, LAST_S)
+
+
+def streams_of(cast, modalities):
+    return {m: cast.stream(m, 10.0, END_S) for m in modalities}
+
+
+def judged(streams):
+    """At each stamp (s) the reasons of those that are left out."""
+    tracks, consistency, found = Tracker(None, bench.MODALITIES), Consistency(bench.MODALITIES), {}
+    for _, stamp_ns, told in together(list(streams.values()), 0.0):
+        alone = {m: one.people for m, one in told.items()}
+        trusted = consistency.judge(stamp_ns, alone, tracks.at(stamp_ns))
+        found[stamp_ns / NS] = {
+            m: v.reason for m, v in consistency.verdicts().items() if not v.trusted
+        }
+        tracks.update(stamp_ns, everybody({m: one for m, one in told.items() if m in trusted}))
+    return found
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("sick", "other"), [("depth", "lidar"), ("lidar", "csi"), ("csi", "depth")]
+)
+def test_a_broken_sensor_costs_no_more_than_doing_without(fault, sick, other):
+    cast = bench.draw_cast(2, walks=True)
+    streams = streams_of(cast, (sick, other))
+    broken = bench.broken(cast, streams[sick], FAULTS[fault])
+    dropped = [one for one in streams[sick] if not FIRST_S <= one.stamp_ns / NS < LAST_S]
+    used = bench.track(cast, [broken, streams[other]], judged=True)
+    without = bench.track(cast, [dropped, streams[other]], judged=True)
+    errors, best = (f.between(FIRST_S, LAST_S).errors_m.mean() for f in (used, without))
+    assert errors <= 1.02 * best
+
+
+@pytest.mark.parametrize("sick", ["depth", "lidar"])
+def test_the_one_that_jumped_is_named_at_once_and_let_in_again(sick):
+    cast = bench.draw_cast(1)
+    streams = streams_of(cast, ("depth", "lidar"))
+    streams[sick] = bench.broken(cast, streams[sick], FAULTS["displaced 0.3 m"])
+    found = judged(streams)
+    assert not any(reasons for now_s, reasons in found.items() if now_s < FIRST_S)
+    during = [reasons for now_s, reasons in found.items() if FIRST_S <= now_s < LAST_S]
+    assert all(set(reasons) == {sick} for reasons in during)
+    assert during[10][sick].startswith("contradicts the track by 0.")
+    assert during[10][sick].endswith(" m since 1.0 s")
+    assert not any(reasons for now_s, reasons in found.items() if now_s > LAST_S + 0.8)
+
+
+def test_frozen_is_seen_before_the_person_moves():
+    cast = bench.draw_cast(1)
+    streams = streams_of(cast, ("depth", "lidar"))
+    streams["lidar"] = bench.broken(cast, streams["lidar"], FAULTS["frozen"])
+    reasons = judged(streams)[FIRST_S + 0.2]
+    assert reasons == {"lidar": "repeats the same pose since 0.1 s"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("pair", [("depth", "lidar"), ("lidar", "csi")])
+def test_nobody_is_blamed_without_a_fault(seed, pair):
+    cast = bench.draw_cast(seed)
+    found = judged(streams_of(cast, pair))
+    assert not any(found.values())
+
+
+def test_when_all_jump_alike_the_people_did():
+    """As when the robot is pushed: nobody is left out."""
+    cast = bench.draw_cast(1)
+    streams = streams_of(cast, ("depth", "lidar"))
+    for name in streams:
+        streams[name] = bench.broken(cast, streams[name], FAULTS["displaced 0.3 m"])
+    found = judged(streams)
+    assert not found[FIRST_S]
+
+
+def test_the_last_sensor_is_never_left_out():
+    cast = bench.draw_cast(1)
+    streams = streams_of(cast, ("depth",))
+    streams["depth"] = bench.broken(cast, streams["depth"], FAULTS["frozen"])
+    assert not any(judged(streams).values())
+
+
+def test_nobody_to_compare_with_is_no_contradiction():
+    consistency = Consistency(("depth", "lidar"))
+    assert consistency.judge(0, {"depth": (), "lidar": ()}, ()) == {"depth", "lidar"}
+    assert all(verdict.trusted for verdict in consistency.verdicts().values())
+
+
+def test_an_unknown_modality_is_named():
+    with pytest.raises(ConfigError, match="radar"):
+        Consistency(("depth",)).judge(to_ns(1.0), {"radar": ()}, ())
+
+
+def test_reset_trusts_again():
+    cast = bench.draw_cast(1)
+    streams = streams_of(cast, ("depth", "lidar"))
+    consistency, tracks = Consistency(bench.MODALITIES), Tracker(None, bench.MODALITIES)
+    bad = bench.broken(cast, streams["lidar"], lambda t, j: j + 1.0 * (t > 1.0)[:, None, None])
+    for depth, lidar in zip(streams["depth"][:15], bad, strict=False):
+        told = {"depth": depth.people, "lidar": lidar.people}
+        consistency.judge(depth.stamp_ns, told, tracks.at(depth.stamp_ns))
+        tracks.update(depth.stamp_ns, depth.people)
+    assert not consistency.verdicts()["lidar"].trusted
+    consistency.reset()
+    assert consistency.verdicts()["lidar"].trusted
