@@ -25,7 +25,7 @@ from pta_ros.frames import Sample
 from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.level import LEVEL_FRAME, LevelIntake
 from pta_ros.fusion.live_people import LivePeople
-from pta_ros.fusion.people import PeopleEstimator, SearchConfig
+from pta_ros.fusion.people import Candidates, PeopleEstimator, SearchConfig
 from pta_ros.home import shipped
 from pta_ros.metrics.bound import Bound, at_most
 from pta_ros.model.finder import Finder
@@ -44,6 +44,7 @@ COUNTS = (1, 2, 4)
 ONE_MS, FURTHER_MS = 15.0, 4.0
 _PLACES = ((2.5, 0.3), (3.0, -0.8), (2.0, -0.4), (3.5, 0.9))
 _DECODE, _FIND = "decode", "find"
+_SURE = 9.0  # log odds of the search
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def bench_people(repeats: int = 50, threads: int = 2, precision: str = "float32"
         ms[_FIND].append(_timed(partial(live.find, Sample(0, frames)))[1])
         readings = Readings(**{m: frame.reading for m, frame in frames.items()})
         for count in COUNTS:
-            look = partial(people.look, centres[:count], readings)
+            there = Candidates(centres[:count], np.full(count, _SURE))
+            look = partial(people.look, there, readings)
             look_ms[count].append(_timed(look)[1])
     return PeopleTimes(
         {name: values[2:] for name, values in ms.items()},

@@ -5,16 +5,13 @@ from __future__ import annotations
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pta_ros.frames import Frame, Person, Sample
-from pta_ros.fusion.people import PeopleEstimator
+from pta_ros.fusion.people import Candidates, PeopleEstimator
 from pta_ros.fusion.pipeline import Prediction
 from pta_ros.people import birdseye
 from pta_ros.people.readings import Readings
 from pta_ros.skeleton import NUM_JOINTS
-
-Array = NDArray[np.float64]
 
 
 class LivePeople:
@@ -60,15 +57,15 @@ class LivePeople:
     def __call__(self, sample: Sample) -> Prediction:
         """Everybody at one instant, the nearest to the level frame's origin first."""
         begun = perf_counter()
-        places = self.find(sample)
+        candidates = self.find(sample)
         found = perf_counter()
         readings = Readings(**{m: frame.reading for m, frame in sample.frames.items()})
-        seen = self.people.look(places, readings)
+        seen = self.people.look(candidates, readings)
         people = tuple(sorted(seen, key=lambda person: float(np.hypot(*person.centre[:2]))))
         timings = {"encode": 1e3 * (found - begun), "model": 1e3 * (perf_counter() - found)}
         return _prediction(people, tuple(sample.frames), timings)
 
-    def find(self, sample: Sample) -> Array:
+    def find(self, sample: Sample) -> Candidates:
         """Candidates of a sample, as of PeopleEstimator.find."""
         for modality, slabs in self._slabs.items():
             if modality in sample.frames:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +26,17 @@ __all__ = ["PeopleEstimator", "Person", "SearchConfig"]
 
 Array = NDArray[np.float64]
 
+#: What search and look have in common, as they saw the same: taken from the sum of their log odds.
+#: Chosen on validation scenes of the wide world.
+_SHARED_LOG_ODDS = 5.0
 _SHAPES = {"depth": centred.PATCH_SHAPE, "lidar": centred.CLOUD_SHAPE}
+
+
+class Candidates(NamedTuple):
+    """Where somebody may be: places (P, 3) in the level frame, and the search's log odds (P,)."""
+
+    places: Array
+    log_odds: Array
 
 
 @dataclass(eq=False)
@@ -85,26 +96,33 @@ class PeopleEstimator:
         return self.look(self.find(birdseye.grid(readings)), readings)
 
     @torch.inference_mode()
-    def find(self, grid: Float32) -> Array:
-        """Candidates in the grid of birdseye: places (P, 3) in the level frame."""
+    def find(self, grid: Float32) -> Candidates:
+        """Candidates in the grid of birdseye."""
         found = self._finder(torch.from_numpy(grid)[None].to(self.device))
         found = Found(*(part.cpu() for part in found))  # traced, it is a plain tuple
         apart = self.search.apart_m / birdseye.CELL_M
         peak = peaks(found, self.search.candidate, self.search.most, apart)[0]
         places = birdseye.place_of(peak.cell.numpy().astype(np.float64))
-        return np.column_stack([places, peak.height.numpy()])
+        log_odds = torch.logit(peak.probability.double(), eps=1e-6).numpy()
+        return Candidates(np.column_stack([places, peak.height.numpy()]), log_odds)
 
     @torch.inference_mode()
-    def look(self, places: Array, readings: Readings) -> tuple[Person, ...]:
-        """Who of the candidates at `places` (P, 3) is there, each once, likeliest first."""
-        centres, inputs, available = self._centred(places, readings)
-        if not centres:
+    def look(self, candidates: Candidates, readings: Readings) -> tuple[Person, ...]:
+        """Who of the candidates is there, each once, likeliest first.
+
+        `presence` is of search and look together.
+        """
+        kept, inputs, available = self._centred(candidates.places, readings)
+        if not kept:
             return ()
+        searched = candidates.log_odds[list(kept)]
+        centres = list(kept.values())
         out = self._run(inputs, available)
-        joints_m, log_std, weights, presence = (
+        joints_m, log_std, weights, looked = (
             part.float().cpu().numpy().astype(np.float64)
-            for part in (out.joints, out.log_std, out.weights, out.logits[:, 0].sigmoid())
+            for part in (out.joints, out.log_std, out.weights, out.logits[:, 0])
         )
+        presence = 1.0 / (1.0 + np.exp(_SHARED_LOG_ODDS - searched - looked))
         people = []
         for row in np.argsort(-presence, kind="stable"):
             if presence[row] < self.search.presence:
@@ -127,17 +145,17 @@ class PeopleEstimator:
 
     def _centred(
         self, places: Array, readings: Readings
-    ) -> tuple[list[centred.Centre], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        """Centred inputs of those candidates of whom some sensor shows enough."""
-        centres, rows = [], []
-        for place in places:
+    ) -> tuple[dict[int, centred.Centre], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        """Of those candidates of whom some sensor shows enough: centres by number, and inputs."""
+        kept, rows = {}, []
+        for number, place in enumerate(places):
             centre = centred.centre_at(place, readings)
             row = {
                 "depth": readings.depth and centred.depth_patch(readings.depth, centre),
                 "lidar": readings.lidar and centred.lidar_cloud(readings.lidar, centre),
             }
             if any(row[modality] is not None for modality in self.modalities):
-                centres.append(centre)
+                kept[number] = centre
                 rows.append(row)
         inputs, available = {}, {}
         for modality in self.modalities:
@@ -145,7 +163,7 @@ class PeopleEstimator:
             available[modality] = torch.tensor([reading is not None for reading in own])
             filled = [np.zeros(shape, np.float32) if r is None else r for r in own]
             inputs[modality] = torch.from_numpy(np.array(filled, np.float32).reshape(-1, *shape))
-        return centres, inputs, available
+        return kept, inputs, available
 
 
 def _each_once(people: list[Person], apart_m: float) -> tuple[Person, ...]:
