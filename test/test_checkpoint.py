@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pta_ros import checkpoint
+from pta_ros import checkpoint, tensors
 from pta_ros.errors import CheckpointError
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.pta import PTA
@@ -137,11 +137,11 @@ def test_a_pipe_in_place_of_a_file_is_refused_unopened(folder, name):
 def test_a_failed_write_keeps_what_was_there_and_leaves_no_part(folder, monkeypatch):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
-    def fail(tensors, path, note):
+    def fail(given, path, note):
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", fail)
+    monkeypatch.setattr(tensors, "save_file", fail)
     sensors = sensors_from_config({m: {} for m in CONFIG.modalities})
     with pytest.raises(CheckpointError, match=r"No space left on device; .* room for"):
         checkpoint.save(folder, PTA(CONFIG), sensors, {}, {})
