@@ -22,10 +22,10 @@ from pta_ros.sensors.whole import WholeDepth
 class CameraPlace:
     """By the depth stream's `extrinsic`, or /tf_static, or assumed, as in the fusion node.
 
-    `frame_id` is that of the camera's messages. `node` listens to /tf_static.
+    `frame_id` is that of the camera's messages.
     """
 
-    def __init__(self, node: Node, streams: Mapping[str, StreamParams]) -> None:
+    def __init__(self, streams: Mapping[str, StreamParams]) -> None:
         self.frame_id = DepthSensor.frame_id
         self._stream, self._lidar = streams["depth"], streams["lidar"]
         self._transforms = Transforms()
@@ -33,6 +33,9 @@ class CameraPlace:
         turned = Rotation.from_euler("z", self._rotation_deg, degrees=True)
         self._upright = np.eye(4)
         self._upright[:3, :3] = turned.as_matrix().T
+
+    def listen(self, node: Node) -> None:
+        """Let `node` listen to /tf_static, where its messages are known."""
         try:
             self._static: Any = listen_static(node, self._transforms, node.get_logger().warning)
         except ConfigError as error:  # no tf2_msgs here

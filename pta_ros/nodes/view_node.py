@@ -89,8 +89,9 @@ class ViewNode(ProgramNode):
         self._shown_at: dict[str, float] = {}
         self._estimated_at = time.monotonic()
         self._people_at = -math.inf
-        self._camera = CameraPlace(self, streams)
+        self._camera = CameraPlace(streams)
         self.scene = self._open_scene(tuple(streams))
+        self._camera.listen(self)
         self.create_subscription(Skeleton, "skeleton", self._on_skeleton, _DEPTH)
         self.create_subscription(People, "people", self._on_people, _DEPTH)
         self.create_subscription(Skeleton, "ground_truth", self._on_truth, _DEPTH)

@@ -115,24 +115,21 @@ def test_everybody_is_read_back_as_they_were_told():
     assert nobody.joints_m.shape == (0, 3)
 
 
-def test_the_camera_stands_where_the_parameters_say(ros):
-    from rclpy.node import Node
-
+def test_the_camera_stands_where_the_parameters_say():
     from pta_ros.fusion.config import StreamParams
     from pta_ros.fusion.transforms import from_pose
     from pta_ros.nodes.camera_place import CameraPlace
     from pta_ros.sensors.depth_device import DepthDevice
 
-    node = Node("place")
     streams = {"depth": StreamParams(topic="d"), "lidar": StreamParams(topic="l")}
-    assumed = CameraPlace(node, streams)
+    assumed = CameraPlace(streams)
     np.testing.assert_allclose(assumed.pose("base_link")[:3, 3], [0, 0, 1])
     assert assumed.seen_lidar("1 2 3 0 0 0") == "1 2 3 0 0 0"
     given = {
         "depth": StreamParams(topic="d", extrinsic="0.1 0 1.2 0 20 0"),
         "lidar": StreamParams(topic="l", extrinsic="0.1 0 1.5 0 20 0"),
     }
-    place = CameraPlace(node, given)
+    place = CameraPlace(given)
     pose = place.pose("base_link")
     down = np.deg2rad(20)
     np.testing.assert_allclose(pose[:3, 3], [0.1, 0, 1.2], atol=1e-9)
@@ -142,4 +139,4 @@ def test_the_camera_stands_where_the_parameters_say(ros):
     # The picture is turned upright, so the mount's rotation does not turn the people.
     turned = {**given, "depth": StreamParams(topic="d", extrinsic="0.1 0 1.2 0 20 0",
                                              device=DepthDevice(rotation=180))}  # fmt: skip
-    np.testing.assert_allclose(CameraPlace(node, turned).pose("base_link"), pose, atol=1e-9)
+    np.testing.assert_allclose(CameraPlace(turned).pose("base_link"), pose, atol=1e-9)
