@@ -38,6 +38,20 @@ def state_of(fault: str, unseen: int, delay: int) -> str:
     return "LIVE" if unseen < delay else "STALE"
 
 
+def entries(faults, last_good, index, stamp, delay):
+    """Every stream's entry at a tick: used in equal shares where no fault is."""
+    used = [m for m in faults if faults[m] == "none"]
+    return {
+        m: StreamEntry(
+            state_of(faults[m], index - last_good[m], delay),
+            1 / len(used) if m in used else 0.0,
+            stamp * (m in used),
+            counters(index),
+        )
+        for m in faults
+    }
+
+
 def counters(index: int) -> dict[str, int]:
     return dict.fromkeys(("received", "used", "dropped", "corrupt", "lost"), index)
 
@@ -83,15 +97,7 @@ def _activity_run(answer=lambda index: 7, latency_ms: float = 60.0, delay_hops: 
         ticks.append(Tick(index, stamp, phase.name, faults, NOTHING, activity=whole))
         used = [m for m in names if faults[m] == "none"]
         last_good.update(dict.fromkeys(used, index))
-        streams = {
-            m: StreamEntry(
-                state_of(faults[m], index - last_good[m], delay_hops),
-                1 / len(used) if m in used else 0.0,
-                stamp * (m in used),
-                counters(index),
-            )
-            for m in names
-        }
+        streams = entries(faults, last_good, index, stamp, delay_hops)
         received = stamp + round(latency_ms * MS)
         alive = any(entry.state == "LIVE" for entry in streams.values())
         reports.append(Report(received, 0 if alive else 2, streams))
@@ -134,15 +140,7 @@ def _people_run(
         ticks.append(Tick(index, stamp, phase.name, faults, NOTHING, people=truth))
         used = [m for m in names if faults[m] == "none"]
         last_good.update(dict.fromkeys(used, index))
-        streams = {
-            m: StreamEntry(
-                state_of(faults[m], index - last_good[m], delay_ticks),
-                1 / len(used) if m in used else 0.0,
-                stamp * (m in used),
-                counters(index),
-            )
-            for m in names
-        }
+        streams = entries(faults, last_good, index, stamp, delay_ticks)
         received = stamp + round(latency_ms * MS)
         alive = any(entry.state == "LIVE" for entry in streams.values())
         said = "" if quiet or bodies else "all streams live; nobody is seen"
