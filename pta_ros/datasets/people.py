@@ -33,7 +33,7 @@ NOBODY = 255
 #: Most people of a frame, and most filled voxels that are kept of one.
 MOST_PEOPLE, VOXELS = 4, 16_384
 #: Who shows a sensor fewer joints, pixels or points than this is hidden from it.
-VISIBLE_JOINTS, _VISIBLE = 4, np.array([60, 15])
+VISIBLE_JOINTS, VISIBLE_COUNTS = 4, (60, 15)
 #: No person's trunk is nearer to a place with nobody than this, metres; where such a place may be.
 _NOBODY_M, _NOBODY_UP_M = 0.45, (0.7, 1.4)
 #: Deviations of a sensor's assumed tilt (degrees) and height (metres), and of a found centre.
@@ -102,7 +102,9 @@ def people_set(
 
 def visible(clip: Clip) -> NDArray[np.bool_]:
     """Whom (T, P, 2) depth and LiDAR see well enough."""
-    enough = (clip.sight.sum(axis=3) >= VISIBLE_JOINTS) & (clip.counts >= _VISIBLE[:, None])
+    enough = (clip.sight.sum(axis=3) >= VISIBLE_JOINTS) & (
+        clip.counts >= np.array(VISIBLE_COUNTS)[:, None]
+    )
     seen: NDArray[np.bool_] = np.moveaxis(np.asarray(enough), 1, 2)
     return seen
 

@@ -16,9 +16,10 @@ from pta_ros.demo.summary import EXPECTED
 MPJPE_MM = 60.0
 #: Of people, by whether all sensors are there or one alone: mean errors of joints and centres, mm.
 PEOPLE_MM = {True: (120.0, 100.0), False: (200.0, 150.0)}
-#: Percent: least share of lists of people with the right number (somebody in the door is seen or
-#: not for a second) and of people who are found, most lists that name somebody where nobody is,
-#: and least share of coordinates within two standard deviations (normal: 95).
+#: Percent: least share of lists of people with the right number (who comes or goes close to the
+#: robot is named late, and by the LiDAR alone sometimes twice) and of people who are found, most
+#: lists that name somebody where nobody is, and least share of coordinates within two standard
+#: deviations (normal: 95).
 RIGHT, FOUND, GHOSTS, WITHIN_2 = 75.0, 90.0, 2.0, 80.0
 CSI_SHARE = 0.75  # of the mean-pose predictor's error
 CORRUPT_RATIO = 1.05

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pta_ros.datasets.people import VISIBLE_COUNTS, VISIBLE_JOINTS
 from pta_ros.evaluation.compare.text import NOTHING, grid
 from pta_ros.evaluation.geometry import figures
 from pta_ros.evaluation.geometry.collect import SENSORS, FrameRow, PersonRow
@@ -20,7 +21,8 @@ of the wide world's test split, whose rooms, people, cameras, LiDARs and heights
 training saw. Every person is found by the search itself; sensors' poses are the true ones.
 
 - **found**: an estimate's centre within {found:g} m of the person's, seen from above. People count
-  whom the sensors show (150 pixels or 25 points); an error is that of people who are found.
+  whom the sensors show ({joints} joints in sight, and {pixels} pixels or {points} points); an
+  error is that of people who are found.
 - **in sight / all**: mean error over the joints that a sensor of the set sees / over all 17, mm.
 - **1σ / 2σ**: share of coordinates of joints in sight within one and two of the model's deviations
   (68 / 95 % if they were normal and right).
@@ -69,8 +71,9 @@ def tables(people: Sequence[PersonRow], frames: Sequence[FrameRow]) -> dict[str,
 def page(found: dict[str, Any], bounds: Sequence[Bound], context: Context) -> str:
     """The page in Markdown; `found`: tables."""
     head = _HEAD.format(
-        command=context.command, model=context.model, scenes=context.scenes, found=FOUND_M
-    )
+        command=context.command, model=context.model, scenes=context.scenes, found=FOUND_M,
+        joints=VISIBLE_JOINTS, pixels=VISIBLE_COUNTS[0], points=VISIBLE_COUNTS[1],
+    )  # fmt: skip
     parts = [head, "## Sensors, refined and plain features\n", _overall(found["overall"])]
     parts += ["\n## What a second sensor costs\n", _additions(found["additions"])]
     parts += ["\n## Who is found\n", _presence(found["presence"]), ""]
