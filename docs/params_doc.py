@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from pta_ros.captures.params import CsiParams
-from pta_ros.fusion.config import SearchConfig, StreamParams
-from pta_ros.fusion.params import PEOPLE, SensorParams, fusion_specs, topics_of
+from pta_ros.fusion.config import SearchConfig, StreamParams, TracksConfig
+from pta_ros.fusion.params import PEOPLE, TRACKS, SensorParams, fusion_specs, topics_of
 from pta_ros.sensors import SENSORS, sensor_sets
 from pta_ros.settings import Spec, specs
 
@@ -70,11 +70,22 @@ left, z up, so that `0 0 1.2 0 15 0` is 1.2 m high and looks 15 degrees down. Em
 `/tf_static`, by the `frame_id` of the messages (of a camera the optical frame, as REP 103 has it);
 where nothing is known it counts as level and 1.0 m high, and diagnostics say so. `depth.rotation`
 counts for the parameter and the assumption; transforms say themselves how the camera is held.
-`<modality>.frame` stays empty; `lidar.region`, `smoothing` and `gate` have no effect;
+`<modality>.frame` stays empty; `lidar.region` and `gate` have no effect;
 `composed: false` is refused: a sensor_node reduces its readings, and such a model needs them whole;
 `/tf_static` and `extrinsic` are read in the fusion process.
 
 {search}
+
+## People over time: `tracks.<parameter>`
+
+Models with joints follow people from estimate to estimate: positions, velocities and deviations are
+then those of a track, which has a number. A frame that comes late corrects the newest estimate; a
+sensor that is displaced, frozen, mirrored, trembling or late against the others and the track is
+left out while it is, with the reason in its status (it stays LIVE, its weight is 0). While all
+sensors are silent, people are predicted with growing deviations, and then nothing is published.
+With `predict_ahead_s` positions, and `header.stamp`, lie so far ahead of now.
+
+{tracks}
 
 ## sensor_node (node name `sensor`)
 
@@ -121,6 +132,7 @@ def as_markdown() -> str:
         fusion=as_table(own),
         stream=as_table(streams),
         search=as_table(specs(SearchConfig, PEOPLE)),
+        tracks=as_table(specs(TracksConfig, TRACKS)),
         own="\n\n".join(filter(None, map(_own_table, SENSORS))),
         sensor=as_table(specs(SensorParams)),
         csi_node=as_table(specs(CsiParams)),

@@ -53,11 +53,45 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """One person at `stamp_ns`, known by number `id` for `age_s`.
+
+    `centre` (3,) of the trunk and `joints` (17, 3) in metres; `velocity` (3,) and `velocities`
+    (17, 3) theirs, m/s; `deviation_m` (17,) and `centre_deviation_m` per axis, one sigma.
+    `predicted`: no measurement at this instant, the last one `unseen_s` ago. `presence` and
+    `weights` are of the last measurement.
+    """
+
+    id: int
+    stamp_ns: int
+    age_s: float
+    unseen_s: float
+    predicted: bool
+    centre: NDArray[np.float64]
+    velocity: NDArray[np.float64]
+    joints: NDArray[np.float64]
+    velocities: NDArray[np.float64]
+    deviation_m: NDArray[np.float64]
+    centre_deviation_m: float
+    presence: float
+    weights: dict[str, float]
+
+    @property
+    def person(self) -> Person:
+        """The same without what only time tells."""
+        return Person(self.presence, self.centre, self.joints, self.deviation_m, self.weights)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """The frames available at one instant. A modality that is absent has no entry."""
+    """The frames available at one instant. A modality that is absent has no entry.
+
+    `late`: a newer instant has been sampled before; its one frame came too late for its own.
+    """
 
     stamp_ns: int
     frames: dict[str, Frame]
+    late: bool = False
 
 
 class StreamState(IntEnum):
@@ -80,7 +114,8 @@ class StreamStatus:
     Counters run since the stream was made: `received` (usable or not), `used` (in an estimate),
     `dropped` (superseded, duplicate or out of policy), `corrupt` (failed decode or check).
     `lost` estimates messages lost on the way, from gaps between stamps at the stream's own period.
-    `reason` says in words why the stream is not LIVE, empty when it is. `restamped` messages got
+    `reason` says in words why the stream is not LIVE, or why a LIVE one is left out, and else is
+    empty. `restamped` messages got
     another stamp than their own, `remark` says in words why when no setting asked for it, and
     `behind_s` how far the sensor's clock was found behind, with the shortest way here (NaN:
     unknown). `refused` of the dropped were so for what they are, `refusal` says in words why the
@@ -108,16 +143,19 @@ class StreamStatus:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
-    """What the model says of one instant.
+    """What is known of one instant.
 
-    `stamp_ns` is the newest used sensor stamp; `joints_m` (17, 3) metres in the camera frame;
-    `std_m` (17,) one standard deviation per joint in metres; `weights` the share of every used
-    modality (sums to 1); `stamps_ns` the stamp of each used frame; `timings_ms` per stage.
+    `stamp_ns` is the moment it is of: the newest used sensor stamp, or later where it is predicted;
+    `joints_m` (17, 3) metres in the camera frame; `std_m` (17,) one standard deviation per joint in
+    metres; `weights` the share of every used modality (sums to 1); `stamps_ns` the stamp of each
+    used frame, none at all of an estimate that is `predicted` alone; `timings_ms` per stage.
     `probabilities` (K,) are of the model's activities, adding up to 1. A model without the task
     pose tells no joints, (0, 3), one without activity no probabilities, (0,).
 
     A model that finds people tells `people`, the nearest to the level frame's origin first, and as
     `joints_m`, in that frame, those of the first: (0, 3) where nobody is. Of others it is None.
+    Where people are followed `tracks` are the same in the same order, or the one person's; all
+    positions are theirs then.
     """
 
     stamp_ns: int
@@ -129,3 +167,14 @@ class Estimate:
     timings_ms: dict[str, float] = field(default_factory=dict)
     probabilities: FloatArray = field(default_factory=nothing)
     people: tuple[Person, ...] | None = None
+    tracks: tuple[Track, ...] = ()
+
+    @property
+    def predicted(self) -> bool:
+        """Whether no frame was used: the tracks went on by themselves."""
+        return not self.stamps_ns
+
+    @property
+    def sensed_ns(self) -> int:
+        """The newest sensor stamp that was used; the stamp of what is predicted."""
+        return max(self.stamps_ns.values(), default=self.stamp_ns)

@@ -65,7 +65,7 @@ LIMBS: dict[str, tuple[int, ...]] = {
 def skeleton_fields(
     joints_m: NDArray[Any], std_m: NDArray[Any], model: str, modalities: Sequence[Any] = ()
 ) -> dict[str, Any]:
-    """The fields of a pta_msgs/Skeleton, without the header, of joints (17, 3) in metres.
+    """The fields of a pta_msgs/Skeleton, without header and track, of joints (17, 3) in metres.
 
     `std_m` (17,) are their standard deviations; `modalities` the streams' messages.
     """

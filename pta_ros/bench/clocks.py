@@ -13,7 +13,8 @@ import numpy as np
 from pta_ros.clock import NS
 from pta_ros.frames import Frame, Sample, StreamState, StreamStatus
 from pta_ros.fusion.config import StreamConfig
-from pta_ros.fusion.pipeline import FusionPipeline, Prediction
+from pta_ros.fusion.pipeline import FusionPipeline
+from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.streams import Stream
 from pta_ros.metrics.bound import Bound, at_least, at_most
 

@@ -1,7 +1,7 @@
 """What tracks are worth: synthetic people, told by sensors with a model's errors, over time.
 
 People are followed through streams that are late, lossy or broken; `single` is what the same frames
-give one by one, with the one-euro filter or without.
+give one by one.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from time import perf_counter
 import numpy as np
 
 from pta_ros.clock import NS, to_ns
-from pta_ros.fusion.smoothing import OneEuroFilter
+from pta_ros.frames import Track
 from pta_ros.simulate import estimates
 from pta_ros.simulate.actions import Action
 from pta_ros.simulate.estimates import Array, Cast, Fault, Told
 from pta_ros.simulate.kinematics import CHANNELS
 from pta_ros.simulate.wide.people import Person, draw_person
 from pta_ros.tracks.consistency import Consistency
-from pta_ros.tracks.tracker import Track, Tracker
+from pta_ros.tracks.tracker import Tracker
 
 MODALITIES = tuple(estimates.DEVIATIONS_M)
 _SETTLED_S = 0.6  # the first frames are nobody's figures
@@ -105,7 +105,7 @@ def track(
             found += tracker.at(waiting.pop(0))[:1]
         if judged:
             alone = {m: one.people for m, one in told.items()}
-            trusted = consistency.judge(stamp_ns, alone, tracker.at(stamp_ns))
+            trusted = consistency.judge(stamp_ns, alone, dict.fromkeys(alone, tracker.at(stamp_ns)))
             told = {m: one for m, one in told.items() if m in trusted}
         tracks = tracker.update(stamp_ns, estimates.everybody(told))
         found += [] if len(ticks_s) else tracks[:1]
@@ -113,15 +113,14 @@ def track(
     return _followed(cast, rows)
 
 
-def single(cast: Cast, streams: Sequence[Sequence[Told]], smooth: bool = False) -> Followed:
-    """The first person as today: one instant each, `smooth`ed by the one-euro filter or not."""
-    euro, rows, newest = OneEuroFilter(), [], -1
+def single(cast: Cast, streams: Sequence[Sequence[Told]]) -> Followed:
+    """The first person without tracks: one instant each."""
+    rows, newest = [], -1
     for _, stamp_ns, told in estimates.together(streams, _TODAY_S):
         if stamp_ns <= newest:  # what is late makes no estimate
             continue
         newest, person = stamp_ns, estimates.everybody(told)[0]
-        joints = euro(person.joints.astype(np.float32), stamp_ns) if smooth else person.joints
-        rows.append((stamp_ns, np.asarray(joints, np.float64), person.deviation_m))
+        rows.append((stamp_ns, person.joints, person.deviation_m))
     return _followed(cast, rows)
 
 

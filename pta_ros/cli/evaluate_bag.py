@@ -231,7 +231,7 @@ def _context(
         "params": str(options.params) if options.params else "the defaults",
         "device": engine.device,
         "refine": engine.params.refine,
-        "smoothing": engine.params.smoothing,
+        "tracks": engine.params.tracks.enabled,
         "clock": options.clock,
     }
     return Context(

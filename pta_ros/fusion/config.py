@@ -8,6 +8,8 @@ from pta_ros.errors import ConfigError
 from pta_ros.fusion.transforms import pose_form
 from pta_ros.sensors import SENSORS
 from pta_ros.settings import HIDDEN, LIVE, Group, param
+from pta_ros.tracks.association import AssociationConfig
+from pta_ros.tracks.tracker import TrackerConfig
 
 STAMP_POLICIES = ("stamp", "receive", "align", "reject")
 IMAGE, CLOUD = "sensor_msgs/msg/Image", "sensor_msgs/msg/PointCloud2"
@@ -158,3 +160,48 @@ class SearchConfig(Group):
     )
     apart_m: float = param(0.4, "least distance of two people", unit="m", low=0.05, high=5.0)
     most: int = param(8, "places that are looked at, the likeliest first", low=1, high=100)
+
+
+@dataclass(frozen=True)
+class TracksConfig(Group):
+    """How people are followed over time; parameters `tracks.<name>`."""
+
+    enabled: bool = param(
+        True, "follow people over time; false publishes each instant by itself", change=LIVE
+    )
+    consistency: bool = param(
+        True, "leave a sensor out while it contradicts the others and the track", change=LIVE
+    )
+    forget_after_s: float = param(
+        AssociationConfig.forget_after_s,
+        "somebody is predicted for so long after the last measurement, when sensors are silent",
+        unit="s",
+        low=0.05,
+        high=60.0,
+    )
+    hide_after_s: float = param(
+        0.3,
+        "and published for so long while sensors look and do not show them",
+        unit="s",
+        low=0.0,
+        high=60.0,
+    )
+    history_s: float = param(
+        TrackerConfig.history_s,
+        "a frame so late is still taken in, at its own stamp; 0: none",
+        unit="s",
+        low=0.0,
+        high=5.0,
+    )
+    predict_ahead_s: float = param(
+        0.0,
+        "publish where people will be so long from now; 0: where they were at the newest stamp",
+        unit="s",
+        low=0.0,
+        high=5.0,
+    )
+
+    def tracker(self) -> TrackerConfig:
+        """The settings of the tracker."""
+        people = AssociationConfig(forget_after_s=self.forget_after_s)
+        return TrackerConfig(history_s=self.history_s, association=people)

@@ -1,4 +1,4 @@
-"""From parameters to a running pipeline: the model's folder, its device, streams and smoothing."""
+"""From parameters to a running pipeline: the model's folder, its device, streams and tracks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pta_ros import checkpoint
 from pta_ros.errors import ConfigError
 from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.estimator import Estimator
+from pta_ros.fusion.follow import Follower
 from pta_ros.fusion.level import LEVEL_FRAME
 from pta_ros.fusion.live_people import LivePeople
 from pta_ros.fusion.params import FusionParams
 from pta_ros.fusion.people import PeopleEstimator
 from pta_ros.fusion.pipeline import FusionPipeline
-from pta_ros.fusion.smoothing import OneEuroFilter, SmoothingConfig
 from pta_ros.fusion.streams import Stream
 from pta_ros.fusion.windows import WindowedPipeline
 from pta_ros.home import model_folder
@@ -89,7 +89,6 @@ class Engine:
     params: FusionParams
     streams: dict[str, StreamParams]
     estimator: Estimator | LivePeople | None = None
-    smoother: OneEuroFilter | None = None
 
     @classmethod
     def load(cls, params: FusionParams, streams: dict[str, StreamParams]) -> Engine:
@@ -144,23 +143,28 @@ class Engine:
         self.estimator = Estimator(
             self.loaded.model, self.device, params.refine, params.gate, precision
         )
+        follower = self._follower()
+        self.estimator.alone = follower is not None and follower.wants_alone
         self.estimator.warm_up({m: sensor.shape for m, sensor in self.sensors.items()}, graphs)
         return self.pipeline()
 
     def pipeline(self) -> FusionPipeline:
         """A fresh pipeline around the estimator that `start` made."""
         assert self.estimator is not None, "start() comes first"
-        smoothing = SmoothingConfig(
-            min_cutoff_hz=self.params.smoothing_min_cutoff_hz, beta=self.params.smoothing_beta
-        )
-        self.smoother = OneEuroFilter(smoothing, self.params.smoothing)
         streams = {m: Stream(m, given) for m, given in self.streams.items()}
-        if self.finds_people:
-            return FusionPipeline(streams, self.estimator)
         windows = {m: s for m, s in self.sensors.items() if isinstance(s, WindowSensor)}
         if windows:
             return WindowedPipeline(streams, self.estimator, windows, self.params.windows())
-        return FusionPipeline(streams, self.estimator, self.smoother)
+        follower = self._follower()
+        self.estimator.alone = follower is not None and follower.wants_alone
+        return FusionPipeline(streams, self.estimator, follower)
+
+    def _follower(self) -> Follower | None:
+        """None for a model that tells no joints."""
+        config = self.loaded.model.config
+        if not config.has("pose"):
+            return None
+        return Follower(self.params.tracks, config.modalities, self.finds_people)
 
     def stop(self) -> None:
         """Release the device's memory; the loaded model stays, on the CPU.

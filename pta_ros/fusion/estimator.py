@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import chain, combinations
 from time import perf_counter
 
@@ -10,8 +11,8 @@ import numpy as np
 import torch
 
 from pta_ros.errors import ConfigError
-from pta_ros.frames import Frame, Sample
-from pta_ros.fusion.pipeline import Prediction
+from pta_ros.frames import Frame, Person, Sample
+from pta_ros.fusion.prediction import Prediction, one_person
 from pta_ros.model.heads import PTAOutput
 from pta_ros.model.inference import fold_norms, trace_parts
 from pta_ros.model.pta import PTA
@@ -43,6 +44,8 @@ class Estimator:
                 "machine with a working GPU and a torch build for it"
             ) from error
         self.refine, self.precision = refine, precision
+        #: Whether predictions say what each modality shows alone.
+        self.alone = False
         if not gate:
             self.model.gate = None
         self._shape = (model.config.tokens, model.config.dim)
@@ -81,20 +84,35 @@ class Estimator:
         for frame in sample.frames.values():
             self.encode(frame)
         encoded = perf_counter()
-        prediction = self._unpack(self._complete(sample), sample)  # waits for the device
+        prediction = self._predict(sample)  # waits for the device
         timings = {"encode": 1e3 * (encoded - begin), "model": 1e3 * (perf_counter() - encoded)}
         prediction.timings_ms.update(timings)
         return prediction
 
-    def _complete(self, sample: Sample) -> PTAOutput:
+    def _predict(self, sample: Sample) -> Prediction:
         given = [m in sample.frames for m in self.model.config.modalities]
         absent = torch.zeros(1, *self._shape, device=self.device)
         columns = [
             self._encoded[m][1] if there else absent
             for m, there in zip(self.model.config.modalities, given, strict=True)
         ]
-        mask = torch.tensor([given], device=self.device)
-        return self.model.complete(torch.stack(columns, dim=1), mask, self.refine)
+        features, mask = torch.stack(columns, dim=1), torch.tensor([given], device=self.device)
+        if not self.alone or len(sample.frames) == 1:
+            prediction = self._unpack(self.model.complete(features, mask, self.refine), sample)
+            alone = {m: prediction.everybody() for m in sample.frames if self.alone}
+            return replace(prediction, alone=alone)
+        whole, each, places = self.model.complete_each(features, mask, self.refine)
+        return replace(self._unpack(whole, sample), alone=self._each(each, places))
+
+    def _each(self, output: PTAOutput, places: torch.Tensor) -> dict[str, tuple[Person, ...]]:
+        """What each modality shows alone, from rows at `places` (n, 2)."""
+        joints, deviation = output.joints.float().cpu(), output.log_std.float().exp().cpu()
+        names = [self.model.config.modalities[m] for m in places[:, 1].tolist()]
+        return {
+            name: (one_person(joints[row].numpy(), deviation[row].numpy(), {name: 1.0}),)
+            for row, name in enumerate(names)
+            if output.joints.shape[1]
+        }
 
     def _batch(self, frame: Frame) -> torch.Tensor:
         """(1, *shape) float32 on the device; frames may be read-only or of any memory layout."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
 
 from pta_ros.frames import Frame, Person, Sample
 from pta_ros.fusion.people import Candidates, PeopleEstimator
-from pta_ros.fusion.pipeline import Prediction
+from pta_ros.fusion.prediction import Prediction
 from pta_ros.people import birdseye
 from pta_ros.people.readings import Readings
 from pta_ros.skeleton import NUM_JOINTS
@@ -22,6 +23,8 @@ class LivePeople:
 
     def __init__(self, people: PeopleEstimator) -> None:
         self.people = people
+        #: Whether predictions say whom each modality shows alone.
+        self.alone = False
         self._grid = np.zeros((birdseye.CHANNELS, birdseye.SIZE, birdseye.SIZE), np.float32)
         self._slabs = {
             "depth": self._grid[: birdseye.SLABS],
@@ -60,10 +63,15 @@ class LivePeople:
         candidates = self.find(sample)
         found = perf_counter()
         readings = Readings(**{m: frame.reading for m, frame in sample.frames.items()})
-        seen = self.people.look(candidates, readings)
+        alone: dict[str, tuple[Person, ...]] = {}
+        if self.alone and len(sample.frames) > 1:
+            seen, alone = self.people.look_each(candidates, readings)
+        else:
+            seen = self.people.look(candidates, readings)
+            alone = dict.fromkeys(sample.frames, seen) if self.alone else {}
         people = tuple(sorted(seen, key=lambda person: float(np.hypot(*person.centre[:2]))))
         timings = {"encode": 1e3 * (found - begun), "model": 1e3 * (perf_counter() - found)}
-        return _prediction(people, tuple(sample.frames), timings)
+        return replace(_prediction(people, tuple(sample.frames), timings), alone=alone)
 
     def find(self, sample: Sample) -> Candidates:
         """Candidates of a sample, as of PeopleEstimator.find."""

@@ -12,8 +12,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pta_ros.errors import ConfigError, did_you_mean
-from pta_ros.fusion.config import SearchConfig, Source, StreamParams, WindowConfig
-from pta_ros.fusion.smoothing import SmoothingConfig
+from pta_ros.fusion.config import (
+    SearchConfig,
+    Source,
+    StreamParams,
+    TracksConfig,
+    WindowConfig,
+)
 from pta_ros.sensors import SENSORS, WindowSensor, sensor_sets, sensors_of
 from pta_ros.settings import (
     LIVE,
@@ -26,8 +31,10 @@ from pta_ros.settings import (
     specs,
 )
 
-#: Before the names of the search's parameters, as a modality is before its stream's.
-PEOPLE = "people."
+#: Before the names of the search's and the tracks' parameters, as a modality before its stream's.
+PEOPLE, TRACKS = "people.", "tracks."
+#: The groups of FusionParams that have parameters of their own, by the prefix of their names.
+_INNER: dict[str, type[Group]] = {PEOPLE: SearchConfig, TRACKS: TracksConfig}
 #: Defaults of a stream of windows: one comes at every hop, none repeats.
 _WINDOWED = {"stale_after_s": 0.8, "recover_frames": 1, "qos_depth": 20}
 
@@ -53,17 +60,6 @@ class FusionParams(Group):
     )
     refine: bool = param(True, "refine features by diffusion before the head", change=LIVE)
     gate: bool = param(True, "judge every sensor by each frame, if the model has learned to")
-    smoothing: bool = param(False, "one-euro filter on the joints", change=LIVE)
-    smoothing_min_cutoff_hz: float = param(
-        SmoothingConfig.min_cutoff_hz,
-        "cut-off at rest; lower smooths",
-        unit="Hz",
-        low=0.01,
-        high=50.0,
-    )
-    smoothing_beta: float = param(
-        SmoothingConfig.beta, "rise of the cut-off per m/s; higher lags less", low=0.0, high=100.0
-    )
     max_wait_s: float = param(
         0.02, "longest wait for the other LIVE streams' new frames", unit="s", low=0.0, high=1.0
     )
@@ -92,6 +88,8 @@ class FusionParams(Group):
     )
     #: Of a model that finds people.
     search: SearchConfig = field(default_factory=SearchConfig)
+    #: Of a model with joints.
+    tracks: TracksConfig = field(default_factory=TracksConfig)
 
     def windows(self) -> WindowConfig:
         """The settings of windows; raises ConfigError when they contradict each other."""
@@ -130,7 +128,8 @@ def sensor_set_of(modalities: Collection[str]) -> str:
 
 
 def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
-    """Every parameter of the fusion node: its own, `people.<name>`, then `<modality>.<name>`."""
+    """Every parameter of the fusion node: its own, `people.<name>` and `tracks.<name>`, then
+    `<modality>.<name>`."""
     sensors = sensors_of(sensor_set)
     streams = [
         specs(
@@ -142,15 +141,15 @@ def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
         + specs(kind.installation, f"{modality}.")
         for modality, kind in sensors.items()
     ]
-    own = specs(FusionParams, sensor_set=sensor_set) + specs(SearchConfig, PEOPLE)
-    return own + sum(streams, ())
+    own = specs(FusionParams, sensor_set=sensor_set)
+    inner = [specs(kind, prefix) for prefix, kind in _INNER.items()]
+    return own + sum(inner, ()) + sum(streams, ())
 
 
 def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, StreamParams]]:
     """Build the groups from parameter values by name; raises ConfigError naming what is wrong."""
     own = build(FusionParams, {s.name: values[s.name] for s in specs(FusionParams)})
-    search = {s.name: values[PEOPLE + s.name] for s in specs(SearchConfig)}
-    own = replace(own, search=build(SearchConfig, search, PEOPLE.rstrip(".")))
+    own = replace(own, search=_inner(PEOPLE, values), tracks=_inner(TRACKS, values))
     names = [spec.name for spec in specs(StreamParams)]
     sensors = sensors_of(own.sensor_set)
     streams = {}
@@ -175,6 +174,12 @@ def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, Stre
             )
         _check_device(modality, stream.device, own.composed)
     return own, streams
+
+
+def _inner(prefix: str, values: Mapping[str, Any]) -> Any:
+    """One of the inner groups from parameter values by name."""
+    kind = _INNER[prefix]
+    return build(kind, {s.name: values[prefix + s.name] for s in specs(kind)}, prefix.rstrip("."))
 
 
 def _check_device(modality: str, device: Group, composed: bool) -> None:

@@ -39,6 +39,17 @@ class Candidates(NamedTuple):
     log_odds: Array
 
 
+class _Looked(NamedTuple):
+    """Candidates that are looked at: where, and the search's log odds of each."""
+
+    centres: list[centred.Centre]
+    log_odds: Array
+
+    def only(self, rows: list[int]) -> _Looked:
+        """Some of them."""
+        return _Looked([self.centres[row] for row in rows], self.log_odds[rows])
+
+
 @dataclass(eq=False)
 class PeopleEstimator:
     """A model of centred readings, ready to run on `device`. Nobody is an empty tuple.
@@ -83,7 +94,9 @@ class PeopleEstimator:
         for count in chain.from_iterable((n,) * 3 for n in BATCHES):  # specialised in two runs
             self.find(grid)
             inputs = {m: torch.zeros(count, *shape) for m, shape in shapes.items()}
-            self._run(inputs, {m: torch.ones(count, dtype=torch.bool) for m in shapes})
+            available = {m: torch.ones(count, dtype=torch.bool) for m in shapes}
+            self._run(inputs, available)
+            self._run_each(inputs, available)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -115,20 +128,39 @@ class PeopleEstimator:
         kept, inputs, available = self._centred(candidates.places, readings)
         if not kept:
             return ()
-        searched = candidates.log_odds[list(kept)]
-        centres = list(kept.values())
-        out = self._run(inputs, available)
+        found = _Looked(list(kept.values()), candidates.log_odds[list(kept)])
+        return self._there(found, self._run(inputs, available))
+
+    @torch.inference_mode()
+    def look_each(
+        self, candidates: Candidates, readings: Readings
+    ) -> tuple[tuple[Person, ...], dict[str, tuple[Person, ...]]]:
+        """As `look`, and whom of them each modality of the readings shows alone."""
+        kept, inputs, available = self._centred(candidates.places, readings)
+        given = [m for m in self.modalities if getattr(readings, m) is not None]
+        if not kept:
+            return (), dict.fromkeys(given, ())
+        found = _Looked(list(kept.values()), candidates.log_odds[list(kept)])
+        whole, each, places = self._run_each(inputs, available)
+        alone = {}
+        for m in given:
+            rows = torch.nonzero(places[:, 1] == self.modalities.index(m))[:, 0]
+            own = found.only(places[rows, 0].tolist())
+            alone[m] = self._there(own, PTAOutput(*(part[rows] for part in each)))
+        return self._there(found, whole), alone
+
+    def _there(self, found: _Looked, output: PTAOutput) -> tuple[Person, ...]:
+        """Who is there, of the rows of an output."""
         joints_m, log_std, weights, looked = (
             part.float().cpu().numpy().astype(np.float64)
-            for part in (out.joints, out.log_std, out.weights, out.logits[:, 0])
+            for part in (output.joints, output.log_std, output.weights, output.logits[:, 0])
         )
-        presence = 1.0 / (1.0 + np.exp(_SHARED_LOG_ODDS - searched - looked))
+        presence = 1.0 / (1.0 + np.exp(_SHARED_LOG_ODDS - found.log_odds - looked))
         people = []
         for row in np.argsort(-presence, kind="stable"):
             if presence[row] < self.search.presence:
                 break
-            centre = centres[row]
-            joints = centre.to_level(joints_m[row])
+            joints = found.centres[row].to_level(joints_m[row])
             shares = dict(zip(self.modalities, weights[row].tolist(), strict=True))
             deviation = np.exp(log_std[row])
             people.append(
@@ -142,6 +174,14 @@ class PeopleEstimator:
         given = {m: values.to(self.device) for m, values in inputs.items()}
         output: PTAOutput = self._model(given, available, self.refine)
         return output
+
+    def _run_each(
+        self, inputs: dict[str, torch.Tensor], available: dict[str, torch.Tensor]
+    ) -> tuple[PTAOutput, PTAOutput, torch.Tensor]:
+        given = {m: values.to(self.device) for m, values in inputs.items()}
+        mask = self._model.mask(given, available)
+        features = self._model.features(self._model.encode(given, mask), given, mask)
+        return self._model.complete_each(features, mask, self.refine)
 
     def _centred(
         self, places: Array, readings: Readings

@@ -2,83 +2,52 @@
 
 Times are ints in ns on one clock, that of the stamps, handed in by the caller; nothing here reads
 a clock but to time its own stages. A clock that jumps back resets everything, and stamps of
-estimates start over; otherwise they strictly increase.
+estimates start over; otherwise they never go back: they increase from instant to instant, and a
+late frame corrects the newest estimate.
 
 Not thread-safe. A caller with threads holds one lock around every method except `infer`, which
-touches no state: so frames come in while the model runs. One sample is in flight at a time.
+touches no state, and `answer`, which takes the lock itself: so frames come in while the model runs.
+One sample is in flight at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from time import perf_counter
 
-import numpy as np
-
 from pta_ros.errors import ConfigError
-from pta_ros.frames import (
-    Estimate,
-    FloatArray,
-    Frame,
-    Person,
-    Sample,
-    StreamState,
-    StreamStatus,
-    nothing,
-)
-from pta_ros.fusion.smoothing import OneEuroFilter
+from pta_ros.frames import Estimate, Frame, Sample, StreamState, StreamStatus, nothing
+from pta_ros.fusion.follow import Follower
+from pta_ros.fusion.prediction import Prediction
+from pta_ros.fusion.sampler import Sampler
 from pta_ros.fusion.stamps import ClockWatch
 from pta_ros.fusion.streams import Stream
-from pta_ros.skeleton import NUM_JOINTS
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a model says of one sample; fields as in `Estimate`."""
-
-    joints_m: FloatArray
-    std_m: FloatArray
-    weights: dict[str, float]
-    timings_ms: dict[str, float] = field(default_factory=dict)
-    probabilities: FloatArray = field(default_factory=nothing)
-    people: tuple[Person, ...] | None = None
-
-    def is_sound(self) -> bool:
-        """Whether shapes fit, something is told, and every number is finite."""
-        numbers = (self.joints_m, self.std_m, self.probabilities)
-        return (
-            self.joints_m.shape in ((NUM_JOINTS, 3), (0, 3))
-            and self.std_m.shape == self.joints_m.shape[:1]
-            and (len(self.joints_m) + len(self.probabilities) > 0 or self.people is not None)
-            and all(bool(np.isfinite(array).all()) for array in numbers)
-            and all(person.is_finite() for person in self.people or ())
-        )
 
 
 class FusionPipeline:
-    """Streams, an estimator and an optional smoother; frames go in, estimates come out.
+    """Streams, an estimator and, for models with joints, a follower; frames go in, estimates out.
 
-    It never waits for a stream: an instant is the newest stamp among the LIVE streams, and the
-    others join with the frame nearest to it, or not at all.
+    It never waits for a stream; which moment is estimated, and from which frames: see Sampler.
     """
 
     def __init__(
         self,
         streams: Mapping[str, Stream],
         estimator: Callable[[Sample], Prediction],
-        smoother: OneEuroFilter | None = None,
+        follower: Follower | None = None,
     ) -> None:
         self.streams = dict(streams)
+        self.follower = follower
         #: Estimates that were thrown away because the model gave numbers that are not finite.
         self.unsound = 0
         self._estimator = estimator
-        self._smoother = smoother
+        self._sampler = Sampler(self.streams, follower)
         self._clock = ClockWatch()
-        self._last_ns: int | None = None  # the instant of the last sample
-        self._in_flight: Sample | None = None
         self._sample_ms = 0.0
         self._weights: dict[str, float] = {}
+        self._stamps_ns: dict[str, int] = {}  # of the frames in the last estimate
 
     def push(self, frame: Frame, now_ns: int) -> bool:
         """Hand one decoded frame to its stream; True when it may be used."""
@@ -103,74 +72,75 @@ class FusionPipeline:
 
     def _status(self, stream: Stream, now_ns: int) -> StreamStatus:
         status = stream.status(now_ns)
-        live = status.state is StreamState.LIVE
-        return replace(status, weight=self._weights.get(stream.modality, 0.0) if live else 0.0)
+        if status.state is not StreamState.LIVE:
+            return status
+        left_out = self.follower.reason(stream.modality) if self.follower else ""
+        return replace(status, weight=self._weights.get(stream.modality, 0.0), reason=left_out)
 
     def pending(self, now_ns: int) -> bool:
-        """Whether a step would give an estimate: some LIVE stream is past the last instant."""
-        return any(self._is_new(stamp) for stamp in self._newest(now_ns).values())
+        """Whether there is a sample: some LIVE stream is past the last instant, or a frame late."""
+        self._tick(now_ns)
+        return self._sampler.pending(now_ns)
 
     def ready(self, now_ns: int) -> bool:
-        """Whether a step would give an estimate and waiting would not improve it.
-
-        So every LIVE stream is past the last instant, or is a slow one whose next frame will not
-        lie nearer to this instant than the one it has.
-        """
-        newest = self._newest(now_ns)
-        t_ns = max(newest.values(), default=None)
-        if t_ns is None or not self._is_new(t_ns):
-            return False
-        return all(
-            self._is_new(stamp) or not self.streams[name].may_come_nearer(t_ns)
-            for name, stamp in newest.items()
-        )
-
-    def next_due_ns(self) -> int | None:
-        """When something happens without a new message; None: never."""
-        return None
-
-    def _newest(self, now_ns: int) -> dict[str, int]:
-        """The newest stamp of each LIVE stream."""
+        """Whether there is a sample and waiting would not improve it."""
         self._tick(now_ns)
-        stamps = {name: stream.newest_ns(now_ns) for name, stream in self.streams.items()}
-        return {name: stamp for name, stamp in stamps.items() if stamp is not None}
-
-    def _is_new(self, stamp_ns: int) -> bool:
-        return self._last_ns is None or stamp_ns > self._last_ns
-
-    def step(self, now_ns: int) -> Estimate | None:
-        """Sample, infer and finish in one go; None when there is nothing new to say."""
-        sample = self.sample(now_ns)
-        return None if sample is None else self.finish(sample, self.infer(sample), now_ns)
+        return self._sampler.ready(now_ns)
 
     def upcoming(self, now_ns: int) -> list[Frame]:
         """The new frames that a sample taken now would hold: worth encoding while others come."""
-        newest = max(self._newest(now_ns).values(), default=None)
-        if newest is None or not self._is_new(newest):
-            return []
-        frames = (stream.nearest(newest, now_ns) for stream in self.streams.values())
-        return [frame for frame in frames if frame is not None and self._is_new(frame.stamp_ns)]
+        self._tick(now_ns)
+        return self._sampler.upcoming(now_ns)
+
+    def next_due_ns(self) -> int | None:
+        """When something happens without a new message; None: never."""
+        return self.follower.due_ns if self.follower else None
+
+    def follow(self, enabled: bool) -> None:
+        """Follow people over time or not, from now on."""
+        if self.follower is not None:
+            self.follower.enable(enabled)
+            self._sampler.pass_by()
+
+    # -- from a sample to its estimate --------------------------------------------------------
+
+    def step(self, now_ns: int) -> Estimate | None:
+        """Sample and answer in one go; None when there is nothing new to say."""
+        sample = self.sample(now_ns)
+        return None if sample is None else self.answer(sample, lambda: now_ns)
 
     def sample(self, now_ns: int) -> Sample | None:
-        """The frames at the newest instant; None without a LIVE stream or without a new frame.
+        """The frames to estimate from; None without a LIVE stream or without a new frame.
 
         A sample that was never finished (the model raised) is given up, its frames are dropped.
         """
         begin = perf_counter()
-        self._settle(used=False)
-        newest = max(self._newest(now_ns).values(), default=None)
-        if newest is None or not self._is_new(newest):
-            return None
-        frames = {}
-        for name, stream in self.streams.items():
-            frame = stream.nearest(newest, now_ns)
-            if frame is not None:
-                stream.buffer.take(frame)
-                frames[name] = frame
-        self._last_ns = newest
-        self._in_flight = Sample(newest, frames)
+        self._tick(now_ns)
+        self._sampler.settle(used=False)
+        sample = self._sampler.take(now_ns)
         self._sample_ms = _since_ms(begin)
-        return self._in_flight
+        return sample
+
+    def answer(
+        self,
+        sample: Sample,
+        now_ns: Callable[[], int],
+        lock: AbstractContextManager[object] | None = None,
+    ) -> Estimate | None:
+        """The estimate of the sample in flight, None as of `finish`; the model runs without `lock`.
+
+        Where some of the frames contradict the tracks it runs again without them.
+        """
+        lock = lock or nullcontext()
+        prediction = self.infer(sample)
+        begin = perf_counter()
+        with lock:
+            trusted = self.judge(sample, prediction, now_ns())
+        prediction.timings_ms["judge"] = _since_ms(begin)
+        if trusted is not sample:
+            prediction = self._again(trusted, prediction)
+        with lock:
+            return self.finish(sample, prediction, now_ns())
 
     def infer(self, sample: Sample) -> Prediction:
         """Run the estimator; adds its time as `infer`. Needs no lock."""
@@ -179,38 +149,86 @@ class FusionPipeline:
         timings = {**prediction.timings_ms, "infer": _since_ms(begin)}
         return replace(prediction, timings_ms=timings)
 
+    def _again(self, trusted: Sample, first: Prediction) -> Prediction:
+        """What the model says of the frames that are left; times add up. Without any, no weights:
+        nothing is to be used."""
+        if not trusted.frames:
+            return replace(first, weights={})
+        second = self.infer(trusted)
+        timings = {n: ms + second.timings_ms.get(n, 0.0) for n, ms in first.timings_ms.items()}
+        return replace(second, timings_ms=timings)
+
+    def judge(self, sample: Sample, prediction: Prediction, now_ns: int) -> Sample:
+        """The sample in flight without the frames that contradict the tracks.
+
+        Without any where another stream that is LIVE will have a better say; otherwise the last one
+        is never left out. Whether a late frame is trusted is known before.
+        """
+        follower, in_flight = self.follower, sample is self._sampler.in_flight
+        if follower is None or sample.late or not (in_flight and prediction.is_sound()):
+            return sample
+        trusted = follower.trusted(sample, prediction.alone)
+        others = [m for m in self._sampler.newest(now_ns) if not follower.reason(m)]
+        if len(trusted) == len(sample.frames) or not (trusted or others):
+            return sample
+        return replace(sample, frames={m: f for m, f in sample.frames.items() if m in trusted})
+
     def finish(self, sample: Sample, prediction: Prediction, now_ns: int) -> Estimate | None:
-        """Smooth and complete the estimate of the sample in flight.
+        """Complete the estimate of the sample in flight.
 
         None when the clock jumped back meanwhile, when another sample was taken since, or when
-        the prediction is not sound (counted in `unsound`): the frames then count as dropped.
+        the prediction is not sound (counted in `unsound`): the frames then count as dropped. None,
+        too, of a late frame where there is nothing to correct.
         """
         begin = perf_counter()
         self._tick(now_ns)
-        if sample is not self._in_flight:
+        if sample is not self._sampler.in_flight:
             return None
         sound = prediction.is_sound()
-        self._settle(used=sound)
+        self._sampler.settle(used=sound)
         if not sound:
             self.unsound += 1
             return None
-        self._weights = dict(prediction.weights)
-        joints = prediction.joints_m
-        if self._smoother is not None and len(joints):
-            joints = self._smoother(joints, sample.stamp_ns)
-        streams = self.statuses(now_ns)
+        estimate = self._estimate(sample, prediction)
+        if self.follower is not None and self.follower.enabled:
+            followed = self.follower.follow(estimate, sample, prediction, now_ns)
+            if followed is None:
+                return None
+            estimate = followed
         stages = {"sample": self._sample_ms, **prediction.timings_ms, "finish": _since_ms(begin)}
+        return replace(estimate, streams=self.statuses(now_ns), timings_ms=stages)
+
+    def _estimate(self, sample: Sample, prediction: Prediction) -> Estimate:
+        """What the model says; of a late frame, weights and stamps are those of the last instant,
+        where they are newer."""
+        used = [frame for frame in sample.frames.values() if prediction.weights]
+        stamps_ns = {frame.modality: frame.stamp_ns for frame in used}
+        if sample.late:
+            stamps_ns |= {m: max(t, stamps_ns.get(m, t)) for m, t in self._stamps_ns.items()}
+        else:
+            self._weights = dict(prediction.weights)
+        self._stamps_ns = stamps_ns
         return Estimate(
             stamp_ns=sample.stamp_ns,
-            joints_m=joints,
+            joints_m=prediction.joints_m,
             std_m=prediction.std_m,
             weights=self._weights,
-            stamps_ns={name: frame.stamp_ns for name, frame in sample.frames.items()},
-            streams=streams,
-            timings_ms=stages,
-            probabilities=prediction.probabilities,
+            stamps_ns=stamps_ns,
+            probabilities=nothing() if sample.late else prediction.probabilities,
             people=prediction.people,
         )
+
+    def predict(self, now_ns: int) -> Estimate | None:
+        """Where people are expected while no estimate comes; None: it is not due, or nobody is."""
+        begin = perf_counter()
+        self._tick(now_ns)
+        estimate = self.follower.predict(now_ns) if self.follower else None
+        if estimate is None:
+            return None
+        unused = tuple(replace(status, weight=0.0) for status in self.statuses(now_ns))
+        return replace(estimate, streams=unused, timings_ms={"finish": _since_ms(begin)})
+
+    # -- starting over ------------------------------------------------------------------------
 
     def _tick(self, now_ns: int) -> None:
         if self._clock.went_back(now_ns):
@@ -218,19 +236,12 @@ class FusionPipeline:
 
     def reset(self) -> None:
         """Start over, as after a jump of the clock; counters stay."""
-        self._settle(used=False)
+        self._sampler.restart()
         for stream in self.streams.values():
             stream.reset()
-        if self._smoother is not None:
-            self._smoother.reset()
-        self._last_ns = None
-        self._weights = {}
-
-    def _settle(self, used: bool) -> None:
-        """End the sample in flight, if any."""
-        self._in_flight = None
-        for stream in self.streams.values():
-            stream.buffer.settle(used)
+        if self.follower is not None:
+            self.follower.reset()
+        self._weights, self._stamps_ns = {}, {}
 
 
 def _since_ms(begin: float) -> float:

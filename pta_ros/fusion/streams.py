@@ -52,7 +52,7 @@ class Stream:
         self._clock = ClockWatch()
         self._sensor_clock = SensorClock(modality, config)
         self._rate = RateMeter(to_ns(config.stale_after_s), patience)
-        #: Its `take` and `settle` use frames that `nearest` gave.
+        #: Its `take`s and `settle` use frames that `nearest` and `late` gave.
         self.buffer = FrameBuffer(config.history)
         self._forget()
 
@@ -237,6 +237,11 @@ class Stream:
         if not self._is_live():
             return None
         return self.buffer.nearest(t_ns, to_ns(self.config.sync_tolerance_s))
+
+    def late(self, now_ns: int) -> Frame | None:
+        """The newest of its frames that came after their instant; None unless LIVE."""
+        self._tick(now_ns)
+        return self.buffer.late if self._is_live() else None
 
     def _is_live(self) -> bool:
         return self._enabled and self._state is StreamState.LIVE

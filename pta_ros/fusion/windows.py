@@ -21,7 +21,8 @@ from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray, Frame, Sample, StreamState, StreamStatus
 from pta_ros.fusion.clocks import SensorClock
 from pta_ros.fusion.config import StreamConfig, WindowConfig
-from pta_ros.fusion.pipeline import FusionPipeline, Prediction
+from pta_ros.fusion.pipeline import FusionPipeline
+from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.stamps import RATE_WINDOW_NS, FreezeRule
 from pta_ros.fusion.streams import Stream
 from pta_ros.sensors.window import WindowSensor

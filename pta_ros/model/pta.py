@@ -54,6 +54,24 @@ class PTA(Projected):
             features = self.align(features, mask)
         return self.predict(features, mask)
 
+    def complete_each(
+        self, features: Tensor, mask: Tensor, refine: bool | None = None
+    ) -> tuple[PTAOutput, PTAOutput, Tensor]:
+        """As `complete`, and what each modality says alone: only fusion and heads have more rows.
+
+        The second output has a row for each true entry of `mask` (B, M), whose places (n, 2) come
+        with it.
+        """
+        together = self.trusted(features, mask)
+        if self.config.refine if refine is None else refine:
+            features = self.align(features, mask)
+        places = mask.nonzero()
+        alone = torch.nn.functional.one_hot(places[:, 1], mask.shape[1]).bool()
+        rows = torch.cat([features, features[places[:, 0]]])
+        output = self.predict(rows, torch.cat([together, alone]))
+        whole = PTAOutput(*(part[: len(mask)] for part in output))
+        return whole, PTAOutput(*(part[len(mask) :] for part in output)), places
+
     def align(self, features: Tensor, mask: Tensor) -> Tensor:
         """Refined features (B, M, L, D) of projected ones; rows that are absent hold zero."""
         refined = torch.zeros_like(features)

@@ -20,7 +20,7 @@ from rclpy.node import Node
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Estimate, Frame, StreamStatus
-from pta_ros.fusion.params import FusionParams, fusion_from, fusion_specs
+from pta_ros.fusion.params import TRACKS, FusionParams, fusion_from, fusion_specs
 from pta_ros.nodes.base import STEADY, Parameters, answer_invalid_requests, logged, named_early
 from pta_ros.nodes.composed import composed_options
 from pta_ros.nodes.health import Identity, Watch
@@ -196,8 +196,9 @@ class FusionNode(LifecycleNode):
         latency_ms = self._outlet.publish(estimate, self._engine.loaded, self._frame_id())
         people = estimate.people
         self._health.people = None if people is None else len(people)
-        self._health.meter.add(time.monotonic_ns(), latency_ms)
-        self._health.failures.clear()
+        if not estimate.predicted:
+            self._health.meter.add(time.monotonic_ns(), latency_ms)
+            self._health.failures.clear()
 
     def _frame_id(self) -> str:
         """The frame of the joints: as set, the level one, or that of the set's first sensor."""
@@ -221,8 +222,10 @@ class FusionNode(LifecycleNode):
             self._worker.enable(modality, value)
         elif name == "refine":
             self._engine.estimator.refine = value
-        elif name == "smoothing":
-            self._engine.smoother.enabled = value
+        elif name == TRACKS + "enabled":
+            self._worker.follow(enabled=value)
+        elif name == TRACKS + "consistency":
+            self._worker.follow(consistency=value)
 
     def _statuses(self) -> tuple[StreamStatus, ...]:
         return self._worker.statuses() if self._worker else ()

@@ -216,7 +216,8 @@ class Watch:
         self._look_around()
         streams, who = self._statuses(), self._identity()
         states = {status.modality: status.state for status in streams}
-        shown = (who, self.health.failures.failing, states)
+        left_out = [s.modality for s in streams if s.state is StreamState.LIVE and s.reason]
+        shown = (who, self.health.failures.failing, states, left_out)
         now = time.monotonic()
         if shown == self._shown and now < self._due and not at_once:
             return

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Vector3
 from pta_msgs.msg import Activity, ModalityState, People, Person, Skeleton
 from std_msgs.msg import Header
 
 from pta_ros.clock import NS
-from pta_ros.frames import Estimate, StreamStatus
+from pta_ros.frames import Estimate, StreamStatus, Track
 from pta_ros.fusion.level import LEVEL_FRAME
 from pta_ros.sensors import DepthSensor
 from pta_ros.sensors.base import Sensor
@@ -100,8 +101,19 @@ def to_skeleton(estimate: Estimate, frame_id: str, model: str) -> Skeleton:
     """One estimate; `latency_ms` is left for the publisher to fill at the last moment."""
     states = _states(estimate)
     fields = skeleton_fields(estimate.joints_m, estimate.std_m, model, states)
+    fields |= _followed(estimate.tracks[0]) if estimate.tracks else {}
     header = to_header(estimate.stamp_ns, frame_id)
     return to_message("pta_msgs/msg/Skeleton", fields, header)
+
+
+def _followed(track: Track) -> dict[str, Any]:
+    """The fields of a Skeleton that only time tells."""
+    velocities = [_xyz(velocity) for velocity in track.velocities.tolist()]
+    return {"velocities": velocities, "track_id": track.id, "predicted": track.predicted}
+
+
+def _xyz(vector: Sequence[float]) -> dict[str, float]:
+    return dict(zip("xyz", vector, strict=True))
 
 
 def true_skeleton(joints_m: np.ndarray) -> Skeleton:
@@ -138,13 +150,29 @@ def to_activity(estimate: Estimate, classes: Sequence[str], frame_id: str, model
 def to_people(estimate: Estimate, frame_id: str, model: str) -> People:
     """The people of one estimate; `latency_ms` is left for the publisher (see `set_latency`)."""
     header = to_header(estimate.stamp_ns, frame_id)
-    people = []
-    for index, person in enumerate(estimate.people or ()):
-        states = _states(estimate, person.weights)
-        fields = skeleton_fields(person.joints, person.deviation_m, model, states)
-        skeleton = to_message("pta_msgs/msg/Skeleton", fields, header)
-        people.append(Person(index=index, presence=float(person.presence), skeleton=skeleton))
+    people = [
+        _person(estimate, index, header, model) for index in range(len(estimate.people or ()))
+    ]
     return People(header=header, people=people, modalities=_states(estimate), model=model)
+
+
+def _person(estimate: Estimate, index: int, header: Header, model: str) -> Person:
+    one = (estimate.people or ())[index]
+    states = _states(estimate, one.weights)
+    fields = skeleton_fields(one.joints, one.deviation_m, model, states)
+    told: dict[str, Any] = {}
+    if estimate.tracks:
+        track = estimate.tracks[index]
+        fields |= _followed(track)
+        told = {
+            "id": track.id,
+            "age_s": track.age_s,
+            "unseen_s": track.unseen_s,
+            "predicted": track.predicted,
+            "velocity": Vector3(**_xyz(track.velocity.tolist())),
+        }
+    skeleton = to_message("pta_msgs/msg/Skeleton", fields, header)
+    return Person(index=index, presence=float(one.presence), skeleton=skeleton, **told)
 
 
 def set_latency(msg: Any, latency_ms: float) -> None:

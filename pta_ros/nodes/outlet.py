@@ -28,7 +28,7 @@ class Publishers:
         self._marked = 0  # people in the last markers
 
     def publish(self, estimate: Estimate, loaded: Checkpoint, frame_id: str) -> float:
-        """Publish one estimate; gives its latency, ms.
+        """Publish one estimate; gives its latency from the newest sensor stamp, ms.
 
         Of a model that finds people: `people` always, and `skeleton` of the nearest when somebody
         is there.
@@ -51,7 +51,7 @@ class Publishers:
         return latency_ms
 
     def _send(self, publisher: Any, msg: Any, estimate: Estimate) -> float:
-        latency_ms = (self._now_ns() - estimate.stamp_ns) / 1e6
+        latency_ms = (self._now_ns() - estimate.sensed_ns) / 1e6
         set_latency(msg, latency_ms)
         publisher.publish(msg)
         return latency_ms

@@ -75,6 +75,7 @@ def remarks(status: StreamStatus, recent: Recent, seen: Seen = UNSEEN, note: str
     quiet = status.state in QUIET
     found = [
         "" if quiet else f"{status.state.name}: {status.reason or 'nothing is known of it'}",
+        f"left out: it {status.reason}" if live and status.reason else "",
         seen.wrong,
         "" if seen.publishers > 1 else _loss(recent),
         _restamped(status, recent),

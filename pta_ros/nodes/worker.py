@@ -30,6 +30,7 @@ class Worker:
 
     An estimate starts when every LIVE stream has a new frame, or `max_wait_s` after the first one;
     with an `encoder` (an Estimator), frames that are there are encoded while others are awaited.
+    While no estimate comes, what the tracks predict is published when it is due.
     """
 
     def __init__(
@@ -78,6 +79,19 @@ class Worker:
             self._pipeline.streams[modality].enable(enabled)
             self._changed.notify()
 
+    def follow(self, enabled: bool | None = None, consistency: bool | None = None) -> None:
+        """Switch the following of people, or the judgement of sensors, on or off."""
+        with self._changed:
+            follower = self._pipeline.follower
+            if follower is None:
+                return
+            if enabled is not None:
+                self._pipeline.follow(enabled)
+            if consistency is not None:
+                follower.consistency = consistency
+            if self._encoder is not None:
+                self._encoder.alone = follower.wants_alone
+
     def statuses(self) -> tuple[StreamStatus, ...]:
         """Every stream's status now."""
         with self._changed:
@@ -86,17 +100,22 @@ class Worker:
     def _loop(self) -> None:
         while not self._stopping:
             try:
-                sample = self._next()
-                if sample is not None:
-                    self._estimate(sample)
+                found = self._next()
+                if isinstance(found, Sample):
+                    self._estimate(found)
+                elif found is not None:
+                    self._outlet.publish(found)
             except Exception as error:  # reported, counted and judged by the node
                 self._outlet.failed(error)
 
-    def _next(self) -> Sample | None:
-        """Wait for the next sample; None when asked to stop."""
+    def _next(self) -> Sample | Estimate | None:
+        """Wait for the next sample, or for a prediction; None when asked to stop."""
         with self._changed:
             while not self._stopping:
                 if not self._pipeline.pending(self._now_ns()):
+                    predicted = self._pipeline.predict(self._now_ns())
+                    if predicted is not None:
+                        return predicted
                     self._changed.wait(self._until_due_s())
                     continue
                 self._await_ready()
@@ -135,11 +154,9 @@ class Worker:
         return True
 
     def _estimate(self, sample: Sample) -> None:
-        prediction = self._pipeline.infer(sample)
-        with self._changed:
-            unsound = self._pipeline.unsound
-            estimate = self._pipeline.finish(sample, prediction, self._now_ns())
-            unsound = self._pipeline.unsound - unsound
+        unsound = self._pipeline.unsound
+        estimate = self._pipeline.answer(sample, self._now_ns, self._changed)
+        unsound = self._pipeline.unsound - unsound
         if unsound:
             used = sorted(sample.frames)
             raise PtaError(f"the model gave numbers that are not finite from {used}")

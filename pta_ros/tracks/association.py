@@ -19,6 +19,9 @@ from pta_ros.settings import Group, param
 from pta_ros.tracks.filter import CENTRE, MotionConfig, MotionFilter, Seen, State
 
 _FAR = 1e6  # the price of a pair that cannot be; more than all others together
+#: Sensors may be slow. Two frames in a row that agree on somebody new may be so far apart, seconds,
+#: and who is known may be seen again after so many times the gap before.
+_BETWEEN_S, _LATER = 5.0, 1.5
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,9 @@ class AssociationConfig(Group):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Body:
-    """Somebody as of `seen_ns`, the last frame that showed them; `frames` have. `key` is theirs
-    alone: the stamp of the first frame and the place in it."""
+    """Somebody as of `seen_ns`, the last frame that showed them; `frames` have, and `missed` ones
+    since have not; `gap_ns` lay between the last two that did. `key` is theirs alone: the stamp of
+    the first frame and the place in it."""
 
     key: tuple[int, int]
     state: State
@@ -48,6 +52,8 @@ class Body:
     frames: int
     presence: float
     weights: dict[str, float] = field(default_factory=dict)
+    missed: int = 0
+    gap_ns: int = 0
 
     @property
     def sure(self) -> bool:
@@ -69,7 +75,7 @@ class Associator:
 
     def step(self, bodies: Bodies, stamp_ns: int, seen: Sequence[Seen]) -> Bodies:
         """Everybody after a frame: the known in their order, then the new in the frame's."""
-        there = self.alive(bodies, stamp_ns)
+        there = self._known(bodies, stamp_ns)
         states = [self.filter.predict(body.state, stamp_ns) for body in there]
         pairs: dict[int, int] = {}
         rest = list(range(len(seen)))
@@ -78,7 +84,7 @@ class Associator:
             found = self._pairs([states[n] for n in own], [seen[k] for k in rest])
             pairs |= {own[row]: rest[column] for row, column in found}
             rest = [k for k in rest if k not in pairs.values()]
-        after = list(there)
+        after = [replace(body, missed=body.missed + 1) for body in there]
         for n, k in pairs.items():
             after[n] = _met(there[n], self.filter.update(states[n], seen[k]), seen[k])
         for k in rest:
@@ -94,6 +100,16 @@ class Associator:
             False: to_ns(self.config.confirm_within_s),
         }
         return tuple(b for b in bodies if stamp_ns - b.seen_ns <= patience[b.sure])
+
+    def _known(self, bodies: Bodies, stamp_ns: int) -> Bodies:
+        """Those whom a frame of `stamp_ns` may show again."""
+        alive, first_ns = set(self.alive(bodies, stamp_ns)), to_ns(_BETWEEN_S)
+
+        def next_in_a_row(body: Body) -> bool:
+            longest = _LATER * body.gap_ns if body.sure else first_ns
+            return not body.missed and stamp_ns - body.seen_ns <= longest
+
+        return tuple(body for body in bodies if body in alive or next_in_a_row(body))
 
     def seen(self, person: Person) -> Seen:
         """A person of a frame as the filter takes them.
@@ -138,5 +154,6 @@ class Associator:
 def _met(body: Body, state: State, seen: Seen) -> Body:
     return replace(
         body, state=state, seen_ns=state.stamp_ns, frames=body.frames + 1,
-        presence=seen.presence, weights=seen.weights,
+        presence=seen.presence, weights=seen.weights, missed=0,
+        gap_ns=state.stamp_ns - body.seen_ns,
     )  # fmt: skip

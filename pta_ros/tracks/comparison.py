@@ -12,9 +12,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from pta_ros.clock import NS
-from pta_ros.frames import Person
+from pta_ros.frames import Person, Track
 from pta_ros.tracks.filter import Array
-from pta_ros.tracks.tracker import Track
 
 #: Nobody is compared with somebody farther away than this, metres.
 _FARTHEST_M = 5.0

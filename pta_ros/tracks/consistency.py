@@ -1,9 +1,11 @@
 """Which modality contradicts the tracks, so that it is left out while it does.
 
-    trusted = consistency.judge(stamp_ns, alone, tracker.at(stamp_ns))
+    tracks = {m: tracker.at(stamps_ns[m]) for m in alone}
+    trusted = consistency.judge(stamp_ns, alone, tracks)
 
-before the frame is fused: `alone` is what each modality says by itself, and the tracks are
-predicted from what came before, so that a sensor that jumps is caught before it moves them.
+before the frames are fused: `alone` is what each modality says by itself, and the tracks are those
+at its frame's own stamp, predicted from what came before, so that a sensor that jumps is caught
+before it moves them. A frame is judged once: given again it would look frozen.
 
 - A modality that is off (far from where it usually has the people, rough, late) while another one
   is not, is left out. When all are off alike, the people moved: nobody is. When all are off, each
@@ -23,11 +25,10 @@ import numpy as np
 
 from pta_ros.clock import NS, to_ns
 from pta_ros.errors import ConfigError
-from pta_ros.frames import Person
+from pta_ros.frames import Person, Track
 from pta_ros.settings import Group, param
 from pta_ros.tracks.comparison import Comparison, Gap
 from pta_ros.tracks.filter import Array
-from pta_ros.tracks.tracker import Track
 
 #: A modality is rough if its steps are so many times the calmest one's.
 _ALONE = 3.0
@@ -100,16 +101,19 @@ class Consistency:
         self._now_ns = 0
 
     def judge(
-        self, stamp_ns: int, alone: Mapping[str, Sequence[Person]], tracks: Sequence[Track]
+        self,
+        stamp_ns: int,
+        alone: Mapping[str, Sequence[Person]],
+        tracks: Mapping[str, Sequence[Track]],
     ) -> frozenset[str]:
-        """Which of the modalities in `alone` may be used for this frame."""
+        """Which of the modalities in `alone` may be used; `tracks` of each modality's moment."""
         unknown = [m for m in alone if m not in self._with]
         if unknown:
             raise ConfigError(f"modalities {unknown} are unknown; expected {self.modalities}")
         self._now_ns = stamp_ns
         gaps = {}
-        settled = [track for track in tracks if track.age_s >= self.config.agree_s]
         for name, people in alone.items():
+            settled = [track for track in tracks[name] if track.age_s >= self.config.agree_s]
             gap = self._with[name].gap(stamp_ns, people, settled, self._most_m(name))
             if gap is not None:
                 gaps[name] = gap

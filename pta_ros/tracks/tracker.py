@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pta_ros.clock import NS, to_ns
-from pta_ros.frames import Person
+from pta_ros.frames import Person, Track
 from pta_ros.settings import Group, param
 from pta_ros.tracks.association import AssociationConfig, Associator, Bodies, Body
 from pta_ros.tracks.filter import CENTRE, Array, MotionConfig, Seen
@@ -34,31 +34,6 @@ class TrackerConfig(Group):
     )
     association: AssociationConfig = field(default_factory=AssociationConfig)
     motion: MotionConfig = field(default_factory=MotionConfig)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Track:
-    """One person at `stamp_ns`, known by number `id` for `age_s`.
-
-    `centre` (3,) of the trunk and `joints` (17, 3) in metres, level frame; `velocity` (3,) and
-    `velocities` (17, 3) theirs, m/s; `deviation_m` (17,) and `centre_deviation_m` per axis, one
-    sigma. `predicted`: no measurement at this instant, the last one `unseen_s` ago. `presence` and
-    `weights` are of the last measurement.
-    """
-
-    id: int
-    stamp_ns: int
-    age_s: float
-    unseen_s: float
-    predicted: bool
-    centre: Array
-    velocity: Array
-    joints: Array
-    velocities: Array
-    deviation_m: Array
-    centre_deviation_m: float
-    presence: float
-    weights: dict[str, float]
 
 
 class Tracker:
@@ -99,14 +74,16 @@ class Tracker:
         newest = self.newest_ns
         return self.at(stamp_ns if newest is None else newest)
 
-    def at(self, stamp_ns: int) -> tuple[Track, ...]:
+    def at(self, stamp_ns: int, ahead_ns: int = 0) -> tuple[Track, ...]:
         """Everybody at `stamp_ns`, oldest first: predicted where nothing was measured.
 
-        Nobody at a stamp that is older than the history.
+        Nobody at a stamp that is older than the history. With `ahead_ns` they are where those who
+        are there at `stamp_ns` are expected so much later.
         """
         bodies = self._history.at(stamp_ns) or ()
         there = self._associator.alive(bodies, stamp_ns)
-        return tuple(self._track(b, stamp_ns) for b in there if b.sure and b.key in self._names)
+        sure = [body for body in there if body.sure and body.key in self._names]
+        return tuple(self._track(body, stamp_ns, stamp_ns + ahead_ns) for body in sure)
 
     def reset(self) -> None:
         """Forget everybody, as after a jump of the clock; numbers are not given again."""
@@ -139,7 +116,7 @@ class Tracker:
         near = nearest is not None and away[nearest] <= self.config.association.gate_m
         return nearest if near else None
 
-    def _track(self, body: Body, stamp_ns: int) -> Track:
+    def _track(self, body: Body, asked_ns: int, stamp_ns: int) -> Track:
         mean, cov = self._associator.filter.predict(body.state, stamp_ns).mixed()
         deviation = np.sqrt(cov[:, 0, 0])
         return Track(
@@ -147,7 +124,7 @@ class Tracker:
             stamp_ns=stamp_ns,
             age_s=(stamp_ns - body.key[0]) / NS,
             unseen_s=(stamp_ns - body.seen_ns) / NS,
-            predicted=body.seen_ns != stamp_ns,
+            predicted=body.seen_ns != asked_ns,
             centre=mean[CENTRE, 0],
             velocity=mean[CENTRE, 1],
             joints=mean[:CENTRE, 0],

@@ -134,4 +134,23 @@ def test_drives_the_pipeline(model):
         pipeline.push(frame, 1)
     estimate = pipeline.step(1)
     assert set(estimate.weights) == {"depth", "csi"}
-    assert set(estimate.timings_ms) == {"sample", "encode", "model", "infer", "finish"}
+    stages = {"sample", "encode", "model", "infer", "judge", "finish"}
+    assert set(estimate.timings_ms) == stages
+
+
+@pytest.mark.parametrize("names", [("depth",), ("depth", "csi"), tuple(SHAPES)])
+def test_each_modality_alone_is_as_if_it_were_the_only_one(model, names):
+    estimator, sample = Estimator(model), sample_of(names)
+    together = estimator(sample)
+    assert together.alone == {}
+    estimator.alone = True
+    asked = estimator(sample)
+    np.testing.assert_allclose(asked.joints_m, together.joints_m, atol=1e-5)
+    np.testing.assert_allclose(asked.std_m, together.std_m, rtol=1e-5)
+    assert asked.weights == pytest.approx(together.weights)
+    assert set(asked.alone) == set(names)
+    for name, (person,) in asked.alone.items():
+        one = estimator(Sample(1, {name: sample.frames[name]}))
+        np.testing.assert_allclose(person.joints, one.joints_m, atol=1e-5)
+        np.testing.assert_allclose(person.deviation_m, one.std_m, rtol=1e-5)
+        assert person.weights == {name: 1.0}

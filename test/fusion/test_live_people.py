@@ -81,18 +81,41 @@ def test_nobody_somebody_and_nobody_again(live, hall_readings):
         assert nobody.joints_m.shape == (0, 3)
         assert nobody.weights == {"depth": 0.5, "lidar": 0.5}
         assert set(live.states().values()) == {StreamState.LIVE}
+    assert live.see(hall_readings(*PLACES)).people == ()  # who is new is told from the second on
     both = live.see(hall_readings(*PLACES))
-    assert len(both.people) == 2
+    assert len(both.people) == len(both.tracks) == 2
+    assert {track.id for track in both.tracks} == {1, 2}
     found = [person.centre[:2] for person in both.people]
     np.testing.assert_allclose(found, PLACES, atol=0.3)  # the poses are of untrained weights
     np.testing.assert_allclose(both.joints_m, both.people[0].joints, atol=1e-5)
     assert sum(both.weights.values()) == pytest.approx(1.0)
-    assert live.see(hall_readings()).people == ()
+    left = [live.see(hall_readings()) for _ in range(4)]
+    assert [len(estimate.people) for estimate in left] == [2, 2, 2, 0]  # hide_after_s is 0.3
+    assert all(track.predicted for track in left[0].tracks)
     assert set(live.states().values()) == {StreamState.LIVE}
+
+
+def test_in_silence_everybody_is_predicted_for_a_while(live, hall_readings):
+    for _ in range(3):
+        last = live.see(hall_readings(*PLACES))
+    told = []
+    for _ in range(30):
+        live.now_ns += STEP_NS
+        assert live.pipeline.step(live.now_ns) is None
+        told.append(live.pipeline.predict(live.now_ns))
+    told = [estimate for estimate in told if estimate is not None]
+    assert [len(estimate.people) for estimate in told] == [2] * len(told)
+    assert {t.id for t in told[-1].tracks} == {t.id for t in last.tracks}
+    assert all(estimate.predicted and not estimate.weights for estimate in told)
+    assert told[-1].stamp_ns - last.stamp_ns == pytest.approx(1.5e9, abs=1.1 * STEP_NS)
+    grown = [estimate.tracks[0].deviation_m.mean() for estimate in told]
+    assert (np.diff(grown) > 0).all()
+    assert live.pipeline.next_due_ns() is None
 
 
 @pytest.mark.parametrize("lost", ["depth", "lidar"])
 def test_one_sensor_alone_finds_and_what_the_other_saw_is_forgotten(live, hall_readings, lost):
+    live.see(hall_readings(*PLACES))
     assert len(live.see(hall_readings(*PLACES)).people) == 2
     left = {m: array for m, array in hall_readings().items() if m != lost}
     for _ in range(5):
@@ -101,6 +124,7 @@ def test_one_sensor_alone_finds_and_what_the_other_saw_is_forgotten(live, hall_r
     assert estimate.people == ()
     assert set(estimate.weights) == set(left)
     one = {m: array for m, array in hall_readings(PLACES[0]).items() if m != lost}
+    live.see(one)
     found = live.see(one).people
     assert min(np.hypot(*(person.centre[:2] - PLACES[0])) for person in found) < 0.3
     assert {person.weights[lost] for person in found} == {0.0}
@@ -149,7 +173,9 @@ def test_the_parameters_say_who_counts(people_model, hall_readings, as_message):
         params = FusionParams(model=str(people_model), device="cpu", search=SearchConfig(**search))
         engine = Engine.load(params, STREAMS)
         engine.start()
-        return Live(engine, as_message).see(hall_readings(*PLACES)).people
+        live = Live(engine, as_message)
+        live.see(hall_readings(*PLACES))
+        return live.see(hall_readings(*PLACES)).people
 
     assert len(seen()) == 2
     assert len(seen(most=1)) == 1

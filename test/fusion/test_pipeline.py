@@ -7,7 +7,8 @@ import pytest
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame, StreamState
-from pta_ros.fusion.pipeline import FusionPipeline, Prediction
+from pta_ros.fusion.pipeline import FusionPipeline
+from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.smoothing import OneEuroFilter, SmoothingConfig
 from pta_ros.fusion.streams import Stream, StreamConfig
 

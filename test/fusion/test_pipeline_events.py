@@ -8,7 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pta_ros.errors import DecodeError
 from pta_ros.frames import Frame, StreamState
 from pta_ros.fusion.config import STAMP_POLICIES
-from pta_ros.fusion.pipeline import FusionPipeline, Prediction
+from pta_ros.fusion.pipeline import FusionPipeline
+from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.stamps import CLOCK_JUMP_S
 from pta_ros.fusion.streams import Stream, StreamConfig
 

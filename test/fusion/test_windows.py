@@ -6,7 +6,8 @@ import pytest
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame, StreamState
 from pta_ros.fusion.config import WindowConfig
-from pta_ros.fusion.pipeline import FusionPipeline, Prediction
+from pta_ros.fusion.pipeline import FusionPipeline
+from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.streams import Stream, StreamConfig
 from pta_ros.fusion.windows import PacketRing, WindowedPipeline
 from pta_ros.sensors import RfidSensor

@@ -8,7 +8,8 @@ import pytest
 from pta_ros.errors import DecodeError
 from pta_ros.frames import Frame, StreamState
 from pta_ros.fusion.config import StreamConfig
-from pta_ros.fusion.pipeline import FusionPipeline, Prediction
+from pta_ros.fusion.pipeline import FusionPipeline
+from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.streams import Stream
 from pta_ros.nodes.worker import Meter, Worker
 

@@ -22,7 +22,7 @@ def judged(streams):
     tracks, consistency, found = Tracker(None, bench.MODALITIES), Consistency(bench.MODALITIES), {}
     for _, stamp_ns, told in together(list(streams.values()), 0.0):
         alone = {m: one.people for m, one in told.items()}
-        trusted = consistency.judge(stamp_ns, alone, tracks.at(stamp_ns))
+        trusted = consistency.judge(stamp_ns, alone, dict.fromkeys(alone, tracks.at(stamp_ns)))
         found[stamp_ns / NS] = {
             m: v.reason for m, v in consistency.verdicts().items() if not v.trusted
         }
@@ -94,13 +94,13 @@ def test_the_last_sensor_is_never_left_out():
 
 def test_nobody_to_compare_with_is_no_contradiction():
     consistency = Consistency(("depth", "lidar"))
-    assert consistency.judge(0, {"depth": (), "lidar": ()}, ()) == {"depth", "lidar"}
+    assert consistency.judge(0, *2 * [{"depth": (), "lidar": ()}]) == {"depth", "lidar"}
     assert all(verdict.trusted for verdict in consistency.verdicts().values())
 
 
 def test_an_unknown_modality_is_named():
     with pytest.raises(ConfigError, match="radar"):
-        Consistency(("depth",)).judge(to_ns(1.0), {"radar": ()}, ())
+        Consistency(("depth",)).judge(to_ns(1.0), {"radar": ()}, {})
 
 
 def test_reset_trusts_again():
@@ -110,7 +110,7 @@ def test_reset_trusts_again():
     bad = bench.broken(cast, streams["lidar"], lambda t, j: j + 1.0 * (t > 1.0)[:, None, None])
     for depth, lidar in zip(streams["depth"][:15], bad, strict=False):
         told = {"depth": depth.people, "lidar": lidar.people}
-        consistency.judge(depth.stamp_ns, told, tracks.at(depth.stamp_ns))
+        consistency.judge(depth.stamp_ns, told, dict.fromkeys(told, tracks.at(depth.stamp_ns)))
         tracks.update(depth.stamp_ns, depth.people)
     assert not consistency.verdicts()["lidar"].trusted
     consistency.reset()

@@ -41,12 +41,33 @@ def test_two_frames_make_a_person():
     assert (one.presence, one.weights) == (0.9, {"depth": 1.0})
 
 
-@pytest.mark.parametrize("second", [(3.0, 0.0, NS // 10), (0.0, 0.0, NS)])
+@pytest.mark.parametrize("second", [(3.0, 0.0, NS // 10), (0.0, 0.0, NS), (0.0, 0.0, 6 * NS)])
 def test_one_frame_far_away_or_too_late_makes_none(second):
     x, y, stamp_ns = second
     tracks = tracker()
     tracks.update(0, [person()])
+    if stamp_ns == NS:
+        tracks.update(NS // 2, [])
     assert tracks.update(stamp_ns, [person(x, y)]) == ()
+
+
+def test_two_frames_in_a_row_agree_however_slow_the_sensor():
+    tracks = tracker(forget_after_s=1.5)
+    stamps_ns = [2 * n * NS for n in range(4)]
+    assert [len(tracks.update(stamp, [person()])) for stamp in stamps_ns] == [0, 1, 1, 1]
+    assert {track.id for track in tracks.at(stamps_ns[-1])} == {1}
+    assert tracks.at(stamps_ns[-1] + 2 * NS) == ()  # in silence the end comes as configured
+
+
+def test_what_lies_ahead_is_of_those_who_are_there_now():
+    tracks = tracker(forget_after_s=1.0)
+    fill(tracks)
+    (now,) = tracks.at(tracks.newest_ns)
+    (ahead,) = tracks.at(tracks.newest_ns, 2 * NS)
+    assert ahead.stamp_ns == now.stamp_ns + 2 * NS
+    assert not ahead.predicted
+    assert ahead.centre == pytest.approx(now.centre + 2.0 * now.velocity, abs=0.2)
+    assert (ahead.deviation_m > now.deviation_m).all()
 
 
 def test_through_a_gap_the_number_stays_and_the_track_is_predicted():

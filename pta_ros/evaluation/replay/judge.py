@@ -122,7 +122,7 @@ class PeopleJudge:
 
     def add(self, sample: Sample, estimate: Estimate) -> None:
         """Note everybody."""
-        self._log.add(estimate.people or ())
+        self._log.add(estimate)
 
     def fields(self, stamps_ns: NDArray[np.int64]) -> dict[str, Any]:
         """Everybody who was found, and who is there."""

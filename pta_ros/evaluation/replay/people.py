@@ -14,7 +14,7 @@ from pta_ros.clock import stamp_ns
 from pta_ros.errors import DecodeError
 from pta_ros.evaluation.replay.record import Column, People
 from pta_ros.evaluation.replay.truth import TRUTH_GAP_NS, TRUTH_NEAR_NS
-from pta_ros.frames import FloatArray, Person
+from pta_ros.frames import Estimate, FloatArray
 from pta_ros.fusion.transforms import Matrix, apply
 from pta_ros.people.centred import trunk
 from pta_ros.skeleton import NUM_JOINTS
@@ -125,12 +125,16 @@ class PeopleLog:
             "centres_m": Column((3,), np.float32),
             "joints_m": Column((NUM_JOINTS, 3), np.float32),
             "std_m": Column((NUM_JOINTS,), np.float32),
+            "ids": Column((), np.int64),
         }
 
-    def add(self, people: tuple[Person, ...]) -> None:
+    def add(self, estimate: Estimate) -> None:
         """Note everybody of one estimate."""
+        people = estimate.people or ()
+        ids = [track.id for track in estimate.tracks] or [0] * len(people)
         self._counts.add(len(people))
-        for person in people:
+        for number, person in zip(ids, people, strict=True):
+            self._rows["ids"].add(number)
             self._rows["presence"].add(person.presence)
             self._rows["centres_m"].add(person.centre)
             self._rows["joints_m"].add(person.joints)

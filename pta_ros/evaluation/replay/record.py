@@ -59,7 +59,8 @@ class People:
     """Everybody in N estimates: `counts` (N,) says how many of the P rows are of each, in order.
 
     `presence` (P,), `centres_m` (P, 3), `joints_m` (P, 17, 3), `std_m` (P, 17) per axis, in the
-    level frame. `true_counts` (N,) are there, -1 where it is not known; `true_m` (T, 17, 3).
+    level frame; `ids` (P,) are the tracks' numbers, 0 where nobody is followed. `true_counts` (N,)
+    are there, -1 where it is not known; `true_m` (T, 17, 3).
     """
 
     counts: NDArray[np.int64]
@@ -69,6 +70,7 @@ class People:
     std_m: FloatArray
     true_counts: NDArray[np.int64]
     true_m: FloatArray
+    ids: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +89,9 @@ class Replayed:
     the one activity that the estimate's window lies in, -1 where it is not known or not one;
     `window_s` is how far back an estimate looks. `true_spans` are the true activities: begin and
     end (ns), class. One of a model that finds people has them in `people`, and no joints either.
+
+    Of estimates from which no frame was used, that the tracks predicted, only the stamps are kept:
+    `predicted_ns` (K,).
     """
 
     name: str
@@ -115,6 +120,7 @@ class Replayed:
     failed: tuple[str, ...] = ()
     heard: Mapping[str, Heard] = field(default_factory=dict)
     people: People | None = None
+    predicted_ns: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def task(self) -> str:

@@ -1,9 +1,9 @@
 """Replays a bag through the node's own streams, pipeline and model, on the bag's clock.
 
 What the node's worker does with threads and waiting is done here with the recorder's times: an
-estimate is made when every LIVE stream has a new frame, or `max_wait_s` after the first one, and
-windows of packets are closed when they are due. The model counts as infinitely fast, so that the
-same bag gives the same numbers on any machine.
+estimate is made when every LIVE stream has a new frame, or `max_wait_s` after the first one,
+windows of packets are closed and predictions made when they are due. The model counts as infinitely
+fast, so that the same bag gives the same numbers on any machine.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
+
+import numpy as np
 
 from pta_ros.clock import to_ns
 from pta_ros.errors import DecodeError, PtaError
@@ -77,6 +79,7 @@ class Replay:
         self._changes: list[Change] = []
         self._estimates = EstimateLog(tuple(pipeline.streams), judge.joints)
         self._statuses: tuple[StreamStatus, ...] = ()
+        self._predicted_ns: list[int] = []
         self._failures: dict[str, int] = {}
         self._hearing = {modality: _Hearing() for modality in pipeline.streams}
 
@@ -116,6 +119,7 @@ class Replay:
             statuses=self._statuses,
             losses=(*losses, *self._judge.losses(), *failed),
             failed=tuple(failed),
+            predicted_ns=np.array(self._predicted_ns, np.int64),
             heard={
                 modality: hearing.heard(topics.get(modality, ""), absent.get(modality, ""))
                 for modality, hearing in self._hearing.items()
@@ -176,6 +180,9 @@ class Replay:
         """Make the estimate that is ready, or note until when to wait for the other streams."""
         if not self._pipeline.pending(now_ns):
             self._deadline_ns = None
+            predicted = self._pipeline.predict(now_ns)
+            if predicted is not None:
+                self._tell_predicted(predicted)
         elif self._pipeline.ready(now_ns):
             self._step(now_ns)
         elif self._deadline_ns is None:
@@ -187,12 +194,18 @@ class Replay:
         if sample is None:
             return
         try:
-            estimate = self._pipeline.finish(sample, self._pipeline.infer(sample), now_ns)
+            estimate = self._pipeline.answer(sample, lambda: now_ns)
         except PtaError as error:
             self._fail(error)
             return
-        if estimate is not None:
+        if estimate is not None and estimate.predicted:
+            self._tell_predicted(estimate)
+        elif estimate is not None:
             self._keep(sample, estimate)
+
+    def _tell_predicted(self, estimate: Estimate) -> None:
+        self._predicted_ns.append(estimate.stamp_ns)
+        self._tell(lambda observer: observer.estimate(estimate))
 
     def _keep(self, sample: Sample, estimate: Estimate) -> None:
         self._estimates.add(estimate)

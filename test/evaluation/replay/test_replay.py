@@ -12,7 +12,8 @@ from pta_ros.evaluation.replay.judge import PoseJudge
 from pta_ros.evaluation.replay.replay import Replay
 from pta_ros.evaluation.replay.source import FAULT_FREE, find_source, replay
 from pta_ros.frames import Estimate, StreamStatus
-from pta_ros.fusion.pipeline import FusionPipeline, Prediction
+from pta_ros.fusion.pipeline import FusionPipeline
+from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.streams import Stream, StreamConfig
 from pta_ros.skeleton import NUM_JOINTS
 
