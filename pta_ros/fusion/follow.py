@@ -124,12 +124,14 @@ class Follower:
     def _shown(self, raw: Estimate, stamp_ns: int, now_ns: int, keep: bool) -> Estimate | None:
         """`raw` with the people at a stamp; without any of them itself if it is to be kept."""
         ahead_ns = to_ns(self.config.predict_ahead_s)
-        wanted = max(stamp_ns, self._shown_ns or stamp_ns, now_ns + ahead_ns if ahead_ns else 0)
+        least_ns = max(stamp_ns, self._shown_ns or stamp_ns)  # stamps never go back
+        wanted = max(least_ns, now_ns + ahead_ns) if ahead_ns else least_ns
         found = [t for t in self._tracker.at(stamp_ns, wanted - stamp_ns) if self._is_shown(t)]
-        if not found and not (keep or (self._crowd and raw.stamps_ns)):
+        if not found and not (keep or (self._crowd and not raw.predicted)):
             return None
-        if not self._crowd and not found:
-            return raw
+        if not found and not self._crowd:  # nobody is sure yet
+            self._shown_ns = least_ns
+            return replace(raw, stamp_ns=least_ns)
         self._shown_ns = wanted
         return (_crowd if self._crowd else _one)(replace(raw, stamp_ns=wanted), found)
 

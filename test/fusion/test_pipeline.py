@@ -9,7 +9,8 @@ from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame, StreamState
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.prediction import Prediction
-from pta_ros.fusion.smoothing import OneEuroFilter, SmoothingConfig
+from pta_ros.fusion.config import TracksConfig
+from pta_ros.fusion.follow import Follower
 from pta_ros.fusion.streams import Stream, StreamConfig
 
 MS = 1_000_000
@@ -37,10 +38,10 @@ def mean_of_frames(sample):
 class Rig:
     """A pipeline under a clock in ms after T0."""
 
-    def __init__(self, names=NAMES, estimator=mean_of_frames, smoother=None, **settings):
+    def __init__(self, names=NAMES, estimator=mean_of_frames, follower=None, **settings):
         config = StreamConfig(**settings)
         streams = {name: Stream(name, config) for name in names}
-        self.pipeline = FusionPipeline(streams, estimator, smoother)
+        self.pipeline = FusionPipeline(streams, estimator, follower)
 
     def push(self, ms, *names, now=None):
         for name in names or self.pipeline.streams:
@@ -77,7 +78,7 @@ def test_estimate_carries_what_the_message_needs():
     assert [s.modality for s in estimate.streams] == list(NAMES)
     assert all(s.state is StreamState.LIVE and s.used == 1 for s in estimate.streams)
     assert [s.weight for s in estimate.streams] == pytest.approx([1 / 3] * 3)
-    assert set(estimate.timings_ms) == {"sample", "model", "infer", "finish"}
+    assert set(estimate.timings_ms) == {"sample", "model", "infer", "judge", "finish"}
 
 
 def test_upcoming_frames_are_the_new_ones_of_the_next_sample():
@@ -264,13 +265,13 @@ def test_result_of_an_older_sample_is_thrown_away():
 
 
 def test_looped_clock_starts_over():
-    rig = Rig(("depth",), smoother=OneEuroFilter())
+    rig = Rig(("depth",), follower=Follower(TracksConfig(), ("depth",), crowd=False))
     for ms in range(10_000, 10_500, 100):
         assert rig.push(ms).step(ms)
     rig.push(0)
     estimate = rig.step(0)
     assert estimate.stamp_ns == at(0)
-    assert estimate.joints_m == pytest.approx(np.zeros((17, 3)))  # smoothing forgot the past
+    assert estimate.tracks == ()  # the past is forgotten
 
 
 def test_result_from_before_a_jump_of_the_clock_is_thrown_away():
@@ -294,21 +295,6 @@ def test_reset_starts_over():
     rig.pipeline.reset()
     assert rig.status("depth", 100).state is StreamState.MISSING
     assert rig.push(50, now=100).step(100).stamp_ns == at(50)
-
-
-def test_reset_forgets_what_was_smoothed():
-    rig = Rig(("depth",), smoother=OneEuroFilter()).push(100)
-    rig.step(100)
-    rig.pipeline.reset()
-    assert rig.push(200).step(200).joints_m == pytest.approx(np.full((17, 3), 200))
-
-
-def test_smoother_acts_on_the_joints():
-    config = SmoothingConfig(min_cutoff_hz=1.0, beta=0.0)
-    rig = Rig(("depth",), smoother=OneEuroFilter(config)).push(0)
-    assert rig.step(0).joints_m[0, 0] == 0
-    smoothed = rig.push(100).step(100).joints_m[0, 0]
-    assert 0 < smoothed < 100
 
 
 def test_offset_brings_streams_together():

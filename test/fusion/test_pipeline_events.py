@@ -7,7 +7,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from pta_ros.errors import DecodeError
 from pta_ros.frames import Frame, StreamState
-from pta_ros.fusion.config import STAMP_POLICIES
+from pta_ros.fusion.config import STAMP_POLICIES, TracksConfig
+from pta_ros.fusion.follow import Follower
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.stamps import CLOCK_JUMP_S
@@ -35,19 +36,23 @@ class Events(RuleBasedStateMachine):
         freeze=st.integers(0, 3),
         history=st.integers(1, 8),
         policy=st.sampled_from(STAMP_POLICIES),
+        followed=st.booleans(),
     )
-    def start(self, recover, freeze, history, policy):
+    def start(self, recover, freeze, history, policy, followed):
         self.config = StreamConfig(
             recover_frames=recover, freeze_frames=freeze, history=history, stamp_policy=policy
         )
         streams = {name: Stream(name, self.config) for name in NAMES}
-        self.pipeline = FusionPipeline(streams, estimate)
+        tracks = TracksConfig()
+        self.late_s = tracks.history_s if followed else 0.0
+        follower = Follower(tracks, NAMES, crowd=False) if followed else None
+        self.pipeline = FusionPipeline(streams, estimate, follower)
         self.now = 1_000_000 * MS
         self.serial = 0
         self.sent = dict.fromkeys(NAMES, 0)
         self.last_frame = dict.fromkeys(NAMES)
         self.refusable = dict.fromkeys(NAMES, False)  # whether the last frame was accepted
-        self.last_estimate = 0
+        self.last_estimate = self.shown = 0
         self.in_flight = None
 
     # -- events -----------------------------------------------------------------------------
@@ -72,7 +77,7 @@ class Events(RuleBasedStateMachine):
         states = {status.state for status in self.pipeline.statuses(self.now)}
         assert states == {StreamState.MISSING}
         self.refusable = dict.fromkeys(NAMES, False)
-        self.last_estimate = 0
+        self.last_estimate = self.shown = 0
 
     @rule(name=names, lag=st.integers(0, 40))
     def good_frame(self, name, lag):
@@ -160,14 +165,40 @@ class Events(RuleBasedStateMachine):
     def _status(self, name):
         return next(s for s in self.pipeline.statuses(self.now) if s.modality == name)
 
+    @rule(enabled=st.booleans())
+    def follow(self, enabled):
+        """An operator switches the following of people."""
+        self.pipeline.follow(enabled)
+        self.shown = 0
+
+    @rule()
+    def predict(self):
+        result = self.pipeline.predict(self.now)
+        if result is not None:
+            assert result.predicted
+            assert len(result.tracks) == 1
+            self._check_shown(result)
+
+    def _check_shown(self, result):
+        assert result.stamp_ns >= self.shown
+        self.shown = result.stamp_ns
+
     def _check(self, result, sample):
-        assert result.stamp_ns > self.last_estimate
-        self.last_estimate = result.stamp_ns
-        assert result.stamp_ns == max(result.stamps_ns.values())
+        if result is not None:
+            self._check_shown(result)
+            assert result.stamp_ns >= sample.stamp_ns
+        if sample.late:
+            (frame,) = sample.frames.values()
+            assert frame.stamp_ns <= self.last_estimate
+            assert frame.stamp_ns >= self.last_estimate - self.late_s * 1e9
+            return
+        assert sample.stamp_ns > self.last_estimate
+        self.last_estimate = sample.stamp_ns
+        assert sample.stamp_ns == max(result.stamps_ns.values())
         assert set(result.weights) == set(sample.frames)
         for name, frame in sample.frames.items():
             assert frame.modality == name
-            distance_s = abs(frame.stamp_ns - result.stamp_ns) / 1e9
+            distance_s = abs(frame.stamp_ns - sample.stamp_ns) / 1e9
             assert distance_s <= self.config.sync_tolerance_s
 
     @invariant()
@@ -184,7 +215,8 @@ class Events(RuleBasedStateMachine):
     def nothing_is_lost(self):
         for status in self.pipeline.statuses(self.now):
             waiting = self.pipeline.streams[status.modality].buffer.waiting
-            assert 0 <= waiting <= self.config.history + 1
+            most = self.config.history * (2 if self.late_s else 1) + 1
+            assert 0 <= waiting <= most
             assert status.received == self.sent[status.modality]
             assert status.received == status.used + status.dropped + status.corrupt + waiting
 
