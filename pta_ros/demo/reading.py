@@ -100,10 +100,12 @@ def load_run(folder: Path, sensors: Collection[str] | None = None) -> Run:
     if session is None:
         raise DatasetError(f"{folder / TICKS_FILE} has no session line; run pta_demo again")
     kind = _KINDS[session.get("estimates", "pose")]
+    estimates = [_estimate(r) for r in published if r["type"] == kind]
     return Run(
         session,
         tuple(_tick(r, sensors) for r in sent if r["type"] == "tick"),
-        tuple(_estimate(r) for r in published if r["type"] == kind),
+        tuple(e for e in estimates if e.used),
         tuple(_report(r) for r in published if r["type"] == "diagnostics"),
         tuple(r["stamp_ns"] for r in published if r["type"] == "skeleton"),
+        tuple(e for e in estimates if not e.used),
     )

@@ -116,13 +116,15 @@ class Span:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A whole recorded demo, in order of time; `skeletons` are stamps of those beside people."""
+    """A whole recorded demo, in order of time; `skeletons` are stamps of those beside people, and
+    `predicted` are the estimates of which no frame was used, that tracks alone told."""
 
     session: dict[str, Any]
     ticks: tuple[Tick, ...]
     estimates: tuple[Estimate, ...]
     reports: tuple[Report, ...]
     skeletons: tuple[int, ...] = ()
+    predicted: tuple[Estimate, ...] = ()
 
     @property
     def task(self) -> str:

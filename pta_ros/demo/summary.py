@@ -163,6 +163,7 @@ def phase_summary(
         "sent": len(span.ticks),
         "late_ms": percentiles([tick.late_ms for tick in span.ticks])["p50"],
         "estimates": len(estimates),
+        "predicted": sum(span.start_ns <= e.stamp_ns < span.end_ns for e in run.predicted),
         "expected": len(judged),
         "rate_hz": round(len(counted) / live_s, 3) if live_s > 0 else 0.0,
         "latency_ms": percentiles([e.latency_ms for e in estimates]),

@@ -30,13 +30,17 @@ def joints(msg: Any) -> list[list[float]]:
 def skeleton_record(msg: Any, received_ns: int) -> dict[str, Any]:
     """One skeleton as it arrived at `received_ns`."""
     std_m = [_number(value, 5) for value in msg.std_dev]
-    return _record("skeleton", msg, received_ns, joints=joints(msg), std=std_m)
+    told = {"joints": joints(msg), "std": std_m, "id": msg.track_id, "predicted": msg.predicted}
+    return _record("skeleton", msg, received_ns, **told)
 
 
 def people_record(msg: Any, received_ns: int) -> dict[str, Any]:
-    """Everybody as they arrived at `received_ns`: presence, joints, deviations, weights."""
+    """Everybody as they arrived at `received_ns`: number, presence, joints, deviations, weights."""
     people = [
         {
+            "id": person.id,
+            "unseen_s": _number(person.unseen_s),
+            "predicted": person.predicted,
             "presence": _number(person.presence),
             "joints": joints(person.skeleton),
             "std": [_number(value, 5) for value in person.skeleton.std_dev],
