@@ -11,8 +11,8 @@ from pta_ros.skeleton import BONES
 
 _SURE_M, _UNSURE_M = 0.03, 0.15  # standard deviations that show as green and as red
 _LIFETIME_NS = 500_000_000  # a skeleton that is no longer estimated disappears
-#: Of Okabe and Ito, told apart by colour-blind readers; of the people by index.
-_INDEXED = ("E69F00", "56B4E9", "009E73", "F0E442", "0072B2", "D55E00", "CC79A7")
+#: Of Okabe and Ito, told apart by colour-blind readers; of the people by number.
+_COLOURS = ("E69F00", "56B4E9", "009E73", "F0E442", "0072B2", "D55E00", "CC79A7")
 
 
 def colour(std_m: float) -> ColorRGBA:
@@ -36,10 +36,10 @@ def to_markers(skeleton: Skeleton) -> MarkerArray:
 
 
 def people_markers(people: People, before: int = 0) -> MarkerArray:
-    """The markers of everybody, a colour for each index; those up to `before` that are gone go."""
+    """The markers of everybody, a colour for each number; those up to `before` that are gone go."""
     markers = []
     for person in people.people:
-        own = _INDEXED[person.index % len(_INDEXED)]
+        own = _COLOURS[(person.id or person.index) % len(_COLOURS)]
         red, green, blue = (part / 255 for part in bytes.fromhex(own))
         colours = [ColorRGBA(r=red, g=green, b=blue, a=1.0)] * len(person.skeleton.positions)
         markers += _body(person.skeleton, colours, person.index)

@@ -10,7 +10,14 @@ import numpy as np
 
 from pta_ros.clock import stamp_ns
 from pta_ros.errors import DecodeError
-from pta_ros.frames import Estimate, FloatArray, Person, StreamState, StreamStatus
+from pta_ros.frames import (
+    Estimate,
+    FloatArray,
+    Person,
+    StreamState,
+    StreamStatus,
+    Track,
+)
 from pta_ros.people.centred import trunk
 from pta_ros.skeleton import NUM_JOINTS
 
@@ -146,11 +153,34 @@ def to_crowd(msg: Any, topic: str) -> Estimate:
         joints, deviation = found.joints_m.astype(np.float64), found.std_m.astype(np.float64)
         person = Person(float(one.presence), trunk(joints), joints, deviation, found.weights)
         people.append(person)
+    numbered = zip(msg.people, people, strict=True)
+    tracks = tuple(_track(one, person) for one, person in numbered if one.id)
     first = people[0] if people else None
     joints_m = np.zeros((0, 3)) if first is None else first.joints
     std_m = np.zeros(0) if first is None else first.deviation_m
     estimate = _estimate(msg, joints_m.astype(np.float32), std_m.astype(np.float32))
-    return replace(estimate, people=tuple(people))
+    return replace(estimate, people=tuple(people), tracks=tracks)
+
+
+def _track(msg: Any, person: Person) -> Track:
+    """A Person that has a number; the pelvis's deviation stands for the centre's."""
+    skeleton, velocity = msg.skeleton, msg.velocity
+    velocities = np.array([(v.x, v.y, v.z) for v in skeleton.velocities]).reshape(-1, 3)
+    return Track(
+        id=int(msg.id),
+        stamp_ns=stamp_ns(skeleton.header.stamp),
+        age_s=float(msg.age_s),
+        unseen_s=float(msg.unseen_s),
+        predicted=bool(msg.predicted),
+        centre=person.centre,
+        velocity=np.array([velocity.x, velocity.y, velocity.z]),
+        joints=person.joints,
+        velocities=velocities,
+        deviation_m=person.deviation_m,
+        centre_deviation_m=float(person.deviation_m[0]),
+        presence=person.presence,
+        weights=person.weights,
+    )
 
 
 def _estimate(msg: Any, joints_m: FloatArray, std_m: FloatArray) -> Estimate:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import rerun as rr
 
-from pta_ros.frames import Person
+from pta_ros.frames import Person, Track
 from pta_ros.fusion.transforms import Matrix
 from pta_ros.skeleton import BONES
 from pta_ros.view import layout
@@ -31,12 +31,14 @@ def in_camera(people: Sequence[Person], camera: Matrix) -> tuple[Person, ...]:
     return tuple(moved)
 
 
-def in_words(people: Sequence[Person]) -> str:
-    """Who is there: nobody, or how many, with the presence of each."""
+def in_words(people: Sequence[Person], numbers: Sequence[int]) -> str:
+    """Who is there: nobody, or how many, with number and presence of each."""
     if not people:
         return "nobody is seen"
     count = "one person" if len(people) == 1 else f"{len(people)} people"
-    each = ", ".join(f"{n} ({person.presence:.0%})" for n, person in enumerate(people))
+    each = ", ".join(
+        f"{n} ({person.presence:.0%})" for n, person in zip(numbers, people, strict=True)
+    )
     return f"{count}: {each}"
 
 
@@ -48,21 +50,22 @@ class Crowd:
         self._drawn = 0
         self._count = -1
 
-    def draw(self, people: Sequence[Person]) -> None:
-        """Everybody at the time that is set, in the camera's frame."""
-        for number, person in enumerate(people):
-            self._draw(number, person)
+    def draw(self, people: Sequence[Person], tracks: Sequence[Track] = ()) -> None:
+        """Everybody at the time that is set, in the camera's frame; numbered as their `tracks`."""
+        numbers = [track.id for track in tracks] or range(len(people))
+        for place, (number, person) in enumerate(zip(numbers, people, strict=True)):
+            self._draw(place, number, person)
         for number in range(len(people), self._drawn):
             self._log(f"{layout.ESTIMATE}/{number}", rr.Clear(recursive=True))
         self._drawn = len(people)
-        text = in_words(people)
+        text = in_words(people, numbers)
         self._log(layout.PEOPLE, rr.TextDocument(text))
         if len(people) != self._count:
             self._count = len(people)
             self._log(layout.REASONS, rr.TextLog(text, level=rr.TextLogLevel.INFO))
 
-    def _draw(self, number: int, person: Person) -> None:
-        entity = f"{layout.ESTIMATE}/{number}"
+    def _draw(self, place: int, number: int, person: Person) -> None:
+        entity = f"{layout.ESTIMATE}/{place}"
         colour = layout.PEOPLE_COLOURS[number % len(layout.PEOPLE_COLOURS)]
         radii = np.clip(person.deviation_m, SMALLEST_M, LARGEST_M)
         self._log(f"{entity}/joints", rr.Points3D(person.joints, radii=radii, colors=colour))

@@ -91,7 +91,7 @@ class Scene:
             if not self._many:
                 self._many = True
                 self._send_layout()
-            self._crowd.draw(estimate.people)
+            self._crowd.draw(estimate.people, estimate.tracks)
         for modality in self._modalities:
             share = estimate.weights.get(modality, 0.0)
             self._log(f"{layout.WEIGHTS}/{modality}", rr.Scalars(share))

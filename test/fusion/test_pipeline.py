@@ -7,10 +7,10 @@ import pytest
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame, StreamState
-from pta_ros.fusion.pipeline import FusionPipeline
-from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.config import TracksConfig
 from pta_ros.fusion.follow import Follower
+from pta_ros.fusion.pipeline import FusionPipeline
+from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.streams import Stream, StreamConfig
 
 MS = 1_000_000

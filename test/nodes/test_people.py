@@ -7,7 +7,7 @@ pytest.importorskip("rclpy")
 pytest.importorskip("pta_msgs")
 pytestmark = pytest.mark.ros
 
-from pta_ros.frames import Estimate, Person, StreamState, StreamStatus  # noqa: E402
+from pta_ros.frames import Estimate, Person, StreamState, StreamStatus, Track  # noqa: E402
 from pta_ros.nodes.health import ERROR, OK, WARN, Health, Identity  # noqa: E402
 from pta_ros.nodes.markers import people_markers  # noqa: E402
 from pta_ros.nodes.messages import set_latency, to_people, true_people  # noqa: E402
@@ -22,11 +22,26 @@ def person(x, **weights):
     return Person(0.9, joints[0], joints, np.full(17, 0.05), weights)
 
 
-def message(*people):
+def message(*people, tracks=()):
     return to_people(
-        Estimate(5, np.zeros((0, 3)), np.zeros(0), {}, {"depth": 5}, LIVE, people=people),
+        Estimate(
+            5, np.zeros((0, 3)), np.zeros(0), {}, {"depth": 5}, LIVE, people=people, tracks=tracks
+        ),
         "base_link", "some model",
     )  # fmt: skip
+
+
+def track(number, x, **weights):
+    one, velocities = person(x, **weights), np.full((17, 3), 0.1 * number)
+    return Track(
+        id=number, stamp_ns=5, age_s=3.0, unseen_s=0.25, predicted=number > 7, centre=one.centre,
+        velocity=np.array([0.5, -0.25, 0.0]), joints=one.joints, velocities=velocities,
+        deviation_m=one.deviation_m, centre_deviation_m=0.05, presence=0.9, weights=weights,
+    )  # fmt: skip
+
+
+def followed(*tracks):
+    return message(*(t.person for t in tracks), tracks=tracks)
 
 
 def test_everybody_has_a_pose_and_weights_of_their_own():
@@ -44,6 +59,23 @@ def test_everybody_has_a_pose_and_weights_of_their_own():
     assert len(second.skeleton.std_dev) == 17
 
 
+def test_who_is_followed_has_a_number_an_age_and_a_velocity():
+    seen, hidden = followed(track(7, 1.0, depth=1.0), track(9, 2.0)).people
+    assert (seen.index, seen.id, seen.age_s, seen.unseen_s, seen.predicted) == (
+        0,
+        7,
+        3,
+        0.25,
+        False,
+    )
+    assert (seen.velocity.x, seen.velocity.y) == (0.5, -0.25)
+    assert (seen.skeleton.track_id, seen.skeleton.predicted) == (7, False)
+    assert [v.z for v in seen.skeleton.velocities] == pytest.approx([0.7] * 17)
+    assert (hidden.id, hidden.predicted, hidden.skeleton.predicted) == (9, True, True)
+    plain = message(person(1.0)).people[0]
+    assert (plain.id, list(plain.skeleton.velocities)) == (0, [])
+
+
 def test_nobody_is_a_message_too():
     msg = message()
     assert list(msg.people) == []
@@ -56,6 +88,7 @@ def test_everybody_is_recorded_with_weights_of_their_own():
     first = record["people"][0]
     assert first["weights"] == {"depth": 1.0, "lidar": 0.0}
     assert (first["presence"], first["std"][3]) == (0.9, 0.05)
+    assert (first["id"], first["predicted"]) == (0, False)
     assert first["joints"][1] == [2.0, 2.0, 2.0]
     assert record["streams"]["depth"]["stamp_ns"] == 5
     assert people_record(message(), 9)["people"] == []
@@ -67,6 +100,12 @@ def test_the_truth_is_a_list_of_people_too():
     assert "synthetic" in msg.model
     assert msg.header.frame_id == msg.people[1].skeleton.header.frame_id == "base_link"
     assert list(true_people(np.zeros((0, 17, 3))).people) == []
+
+
+def test_colours_stay_with_the_number():
+    near, far = followed(track(3, 1.0), track(1, 2.0)), followed(track(1, 1.0), track(3, 2.0))
+    one, other = people_markers(near).markers, people_markers(far).markers
+    assert one[0].colors[0] == other[2].colors[0] != other[0].colors[0]
 
 
 def test_markers_differ_by_index_and_those_who_are_gone_are_deleted():
@@ -140,3 +179,13 @@ def test_the_camera_stands_where_the_parameters_say():
     turned = {**given, "depth": StreamParams(topic="d", extrinsic="0.1 0 1.2 0 20 0",
                                              device=DepthDevice(rotation=180))}  # fmt: skip
     np.testing.assert_allclose(CameraPlace(turned).pose("base_link"), pose, atol=1e-9)
+
+
+def test_tracks_are_read_back_as_they_were_told():
+    (found,) = to_crowd(followed(track(9, 1.0, depth=1.0)), "people").tracks
+    told = track(9, 1.0, depth=1.0)
+    assert (found.id, found.age_s, found.unseen_s, found.predicted) == (9, 3.0, 0.25, True)
+    np.testing.assert_allclose(found.velocity, told.velocity)
+    np.testing.assert_allclose(found.velocities, told.velocities)
+    assert found.weights == told.weights
+    assert to_crowd(message(person(1.0)), "people").tracks == ()
