@@ -12,6 +12,7 @@ import torch
 
 from pta_ros import checkpoint
 from pta_ros.errors import ConfigError
+from pta_ros.fusion.activity_filter import ActivityFilter
 from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.estimator import Estimator
 from pta_ros.fusion.level import LEVEL_FRAME
@@ -157,10 +158,12 @@ class Engine:
         streams = {m: Stream(m, given) for m, given in self.streams.items()}
         if self.finds_people:
             return FusionPipeline(streams, self.estimator)
+        activities = ActivityFilter(self.params.activity)
         windows = {m: s for m, s in self.sensors.items() if isinstance(s, WindowSensor)}
         if windows:
-            return WindowedPipeline(streams, self.estimator, windows, self.params.windows())
-        return FusionPipeline(streams, self.estimator, self.smoother)
+            settings = self.params.windows()
+            return WindowedPipeline(streams, self.estimator, windows, settings, activities)
+        return FusionPipeline(streams, self.estimator, self.smoother, activities)
 
     def stop(self) -> None:
         """Release the device's memory; the loaded model stays, on the CPU.

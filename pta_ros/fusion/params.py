@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pta_ros.errors import ConfigError, did_you_mean
+from pta_ros.fusion.activity_filter import ActivityConfig
 from pta_ros.fusion.config import SearchConfig, Source, StreamParams, WindowConfig
 from pta_ros.fusion.smoothing import SmoothingConfig
 from pta_ros.sensors import SENSORS, WindowSensor, sensor_sets, sensors_of
@@ -26,10 +27,13 @@ from pta_ros.settings import (
     specs,
 )
 
-#: Before the names of the search's parameters, as a modality is before its stream's.
-PEOPLE = "people."
+#: Before the names of the search's and the activities' parameters, as a modality is before its
+#: stream's.
+PEOPLE, ACTIVITY = "people.", "activity."
 #: Defaults of a stream of windows: one comes at every hop, none repeats.
 _WINDOWED = {"stale_after_s": 0.8, "recover_frames": 1, "qos_depth": 20}
+#: A window looks back five seconds by itself: what was told before it adds little.
+_WINDOWED_ACTIVITY = {"dwell_s": 0.3, "independent_s": 1.0}
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ class FusionParams(Group):
     )
     #: Of a model that finds people.
     search: SearchConfig = field(default_factory=SearchConfig)
+    #: Of a model that tells activities.
+    activity: ActivityConfig = field(default_factory=ActivityConfig)
 
     def windows(self) -> WindowConfig:
         """The settings of windows; raises ConfigError when they contradict each other."""
@@ -130,8 +136,10 @@ def sensor_set_of(modalities: Collection[str]) -> str:
 
 
 def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
-    """Every parameter of the fusion node: its own, `people.<name>`, then `<modality>.<name>`."""
+    """Every parameter of the fusion node: its own, `people.<name>`, `activity.<name>`, then
+    `<modality>.<name>`."""
     sensors = sensors_of(sensor_set)
+    windowed = any(issubclass(kind, WindowSensor) for kind in sensors.values())
     streams = [
         specs(
             StreamParams,
@@ -143,14 +151,20 @@ def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
         for modality, kind in sensors.items()
     ]
     own = specs(FusionParams, sensor_set=sensor_set) + specs(SearchConfig, PEOPLE)
-    return own + sum(streams, ())
+    activity = specs(ActivityConfig, ACTIVITY, **(_WINDOWED_ACTIVITY if windowed else {}))
+    return own + activity + sum(streams, ())
 
 
 def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, StreamParams]]:
     """Build the groups from parameter values by name; raises ConfigError naming what is wrong."""
     own = build(FusionParams, {s.name: values[s.name] for s in specs(FusionParams)})
     search = {s.name: values[PEOPLE + s.name] for s in specs(SearchConfig)}
-    own = replace(own, search=build(SearchConfig, search, PEOPLE.rstrip(".")))
+    activity = {s.name: values[ACTIVITY + s.name] for s in specs(ActivityConfig)}
+    own = replace(
+        own,
+        search=build(SearchConfig, search, PEOPLE.rstrip(".")),
+        activity=build(ActivityConfig, activity, ACTIVITY.rstrip(".")),
+    )
     names = [spec.name for spec in specs(StreamParams)]
     sensors = sensors_of(own.sensor_set)
     streams = {}

@@ -27,6 +27,7 @@ from pta_ros.frames import (
     StreamStatus,
     nothing,
 )
+from pta_ros.fusion.activity_filter import OFF, ActivityFilter
 from pta_ros.fusion.smoothing import OneEuroFilter
 from pta_ros.fusion.stamps import ClockWatch
 from pta_ros.fusion.streams import Stream
@@ -68,12 +69,14 @@ class FusionPipeline:
         streams: Mapping[str, Stream],
         estimator: Callable[[Sample], Prediction],
         smoother: OneEuroFilter | None = None,
+        activities: ActivityFilter | None = None,
     ) -> None:
         self.streams = dict(streams)
         #: Estimates that were thrown away because the model gave numbers that are not finite.
         self.unsound = 0
         self._estimator = estimator
         self._smoother = smoother
+        self._activities = activities or ActivityFilter(OFF)
         self._clock = ClockWatch()
         self._last_ns: int | None = None  # the instant of the last sample
         self._in_flight: Sample | None = None
@@ -208,7 +211,7 @@ class FusionPipeline:
             stamps_ns={name: frame.stamp_ns for name, frame in sample.frames.items()},
             streams=streams,
             timings_ms=stages,
-            probabilities=prediction.probabilities,
+            probabilities=self._activities(prediction.probabilities, sample.stamp_ns),
             people=prediction.people,
         )
 
@@ -223,6 +226,7 @@ class FusionPipeline:
             stream.reset()
         if self._smoother is not None:
             self._smoother.reset()
+        self._activities.reset()
         self._last_ns = None
         self._weights = {}
 
