@@ -21,6 +21,7 @@ from pta_ros.settings import (
     START,
     Group,
     Spec,
+    T,
     build,
     param,
     ros_parameters,
@@ -136,8 +137,7 @@ def sensor_set_of(modalities: Collection[str]) -> str:
 
 
 def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
-    """Every parameter of the fusion node: its own, `people.<name>`, `activity.<name>`, then
-    `<modality>.<name>`."""
+    """Every parameter of the fusion node: its own, its groups', then `<modality>.<name>`."""
     sensors = sensors_of(sensor_set)
     windowed = any(issubclass(kind, WindowSensor) for kind in sensors.values())
     streams = [
@@ -158,13 +158,8 @@ def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
 def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, StreamParams]]:
     """Build the groups from parameter values by name; raises ConfigError naming what is wrong."""
     own = build(FusionParams, {s.name: values[s.name] for s in specs(FusionParams)})
-    search = {s.name: values[PEOPLE + s.name] for s in specs(SearchConfig)}
-    activity = {s.name: values[ACTIVITY + s.name] for s in specs(ActivityConfig)}
-    own = replace(
-        own,
-        search=build(SearchConfig, search, PEOPLE.rstrip(".")),
-        activity=build(ActivityConfig, activity, ACTIVITY.rstrip(".")),
-    )
+    search = _part(SearchConfig, values, PEOPLE)
+    own = replace(own, search=search, activity=_part(ActivityConfig, values, ACTIVITY))
     names = [spec.name for spec in specs(StreamParams)]
     sensors = sensors_of(own.sensor_set)
     streams = {}
@@ -189,6 +184,11 @@ def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, Stre
             )
         _check_device(modality, stream.device, own.composed)
     return own, streams
+
+
+def _part(kind: type[T], values: Mapping[str, Any], prefix: str) -> T:
+    """The group whose parameters have this prefix."""
+    return build(kind, {s.name: values[prefix + s.name] for s in specs(kind)}, prefix.rstrip("."))
 
 
 def _check_device(modality: str, device: Group, composed: bool) -> None:

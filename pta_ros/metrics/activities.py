@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,9 +39,9 @@ def changes_per_min(seconds: Array, labels: Labels) -> float | None:
 
 def delays_s(seconds: Array, labels: Labels, truth: Labels) -> NDArray[np.float64]:
     """From each true change to the first estimate that knows of it; inf where none does in time."""
-    begins = np.flatnonzero(np.diff(truth)) + 1
+    begins = [*(np.flatnonzero(np.diff(truth)) + 1), len(truth)]
     found = []
-    for begin, end in zip(begins, [*begins[1:], len(truth)], strict=True):
+    for begin, end in pairwise(begins):
         right = np.flatnonzero(labels[begin:end] == truth[begin])
         found.append(seconds[begin + right[0]] - seconds[begin] if len(right) else np.inf)
     return np.array(found, np.float64)
