@@ -81,10 +81,10 @@ class ActivityFilter:
         """The probabilities (K,) of `stamp_ns`, given all before.
 
         Unchanged at the first call, after a gap or a step back, and while `dwell_s` is 0. One that
-        is a little late changes nothing: what is known by then is told again.
+        is a little late changes nothing: what is known by then is told again. Nothing told, (0,),
+        changes nothing either.
         """
         if not self.config.dwell_s or len(probabilities) < 2:
-            self.reset()
             return probabilities
         told = _sound(probabilities)
         dt_s = (stamp_ns - self._stamp_ns) / NS

@@ -21,7 +21,6 @@ from pta_ros.settings import (
     START,
     Group,
     Spec,
-    T,
     build,
     param,
     ros_parameters,
@@ -31,6 +30,8 @@ from pta_ros.settings import (
 #: Before the names of the search's and the activities' parameters, as a modality is before its
 #: stream's.
 PEOPLE, ACTIVITY = "people.", "activity."
+#: The groups of FusionParams that have parameters of their own, by the prefix of their names.
+_INNER: dict[str, type[Group]] = {PEOPLE: SearchConfig, ACTIVITY: ActivityConfig}
 #: Defaults of a stream of windows: one comes at every hop, none repeats.
 _WINDOWED = {"stale_after_s": 0.8, "recover_frames": 1, "qos_depth": 20}
 #: A window looks back five seconds by itself: what was told before it adds little.
@@ -150,16 +151,16 @@ def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
         + specs(kind.installation, f"{modality}.")
         for modality, kind in sensors.items()
     ]
-    own = specs(FusionParams, sensor_set=sensor_set) + specs(SearchConfig, PEOPLE)
-    activity = specs(ActivityConfig, ACTIVITY, **(_WINDOWED_ACTIVITY if windowed else {}))
-    return own + activity + sum(streams, ())
+    own = specs(FusionParams, sensor_set=sensor_set)
+    changed = {ACTIVITY: _WINDOWED_ACTIVITY if windowed else {}}
+    inner = [specs(kind, prefix, **changed.get(prefix, {})) for prefix, kind in _INNER.items()]
+    return own + sum(inner, ()) + sum(streams, ())
 
 
 def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, StreamParams]]:
     """Build the groups from parameter values by name; raises ConfigError naming what is wrong."""
     own = build(FusionParams, {s.name: values[s.name] for s in specs(FusionParams)})
-    search = _part(SearchConfig, values, PEOPLE)
-    own = replace(own, search=search, activity=_part(ActivityConfig, values, ACTIVITY))
+    own = replace(own, search=_inner(PEOPLE, values), activity=_inner(ACTIVITY, values))
     names = [spec.name for spec in specs(StreamParams)]
     sensors = sensors_of(own.sensor_set)
     streams = {}
@@ -186,8 +187,9 @@ def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, Stre
     return own, streams
 
 
-def _part(kind: type[T], values: Mapping[str, Any], prefix: str) -> T:
-    """The group whose parameters have this prefix."""
+def _inner(prefix: str, values: Mapping[str, Any]) -> Any:
+    """One of the inner groups from parameter values by name."""
+    kind = _INNER[prefix]
     return build(kind, {s.name: values[prefix + s.name] for s in specs(kind)}, prefix.rstrip("."))
 
 

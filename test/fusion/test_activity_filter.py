@@ -38,8 +38,11 @@ def test_off_everything_passes_unchanged():
     assert np.array_equal(follow(listed, config=OFF), listed)
 
 
-def test_no_classes_pass():
-    assert len(ActivityFilter(CONFIG)(np.zeros(0, np.float32), T0)) == 0
+def test_an_estimate_without_activities_passes_and_is_no_break():
+    follower = ActivityFilter(CONFIG)
+    before = follow([told(0, 0.9)] * 50, follower=follower)[-1]
+    assert len(follower(np.zeros(0, np.float32), T0 + 5 * S)) == 0
+    assert follower(told(0, 0.9), T0 + 5 * S + S // 10)[0] == pytest.approx(before[0], abs=0.01)
 
 
 def test_what_comes_out_are_probabilities():
