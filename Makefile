@@ -54,7 +54,10 @@ ifneq ($(TASK),activity)
 	@$(ENV) bench_clouds
 	@$(ENV) bench_clocks
 	@$(ENV) bench_people
+	@$(ENV) bench_activities mmfi
 	@$(ENV) bench_bag $(REPLAY)
+else
+	@$(ENV) bench_activities xrf55
 endif
 
 model: setup ## Train the shipped model from nothing (data/bench, runs/mmfi_lite)

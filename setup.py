@@ -35,6 +35,7 @@ TOOLS = (
     "bench_clouds",
     "bench_clocks",
     "bench_people",
+    "bench_activities",
     "mmfi_to_bag",
     "csi_to_bag",
     "make_xrf55_bag",

@@ -13,8 +13,16 @@ from typing import Any
 import yaml
 
 from pta_ros.captures.params import CsiParams
+from pta_ros.fusion.activity_filter import ActivityConfig
 from pta_ros.fusion.config import SearchConfig, StreamParams, TracksConfig
-from pta_ros.fusion.params import PEOPLE, TRACKS, SensorParams, fusion_specs, topics_of
+from pta_ros.fusion.params import (
+    ACTIVITY,
+    PEOPLE,
+    TRACKS,
+    SensorParams,
+    fusion_specs,
+    topics_of,
+)
 from pta_ros.sensors import SENSORS, sensor_sets
 from pta_ros.settings import Spec, specs
 
@@ -76,6 +84,13 @@ counts for the parameter and the assumption; transforms say themselves how the c
 
 {search}
 
+**Activities over time.** What a model says of one person's activity is followed by a filter over
+the classes, live as in replays ([xrf55.md](xrf55.md#over-time)). Both numbers are chosen on
+synthetic validation people; of windows of packets they are others (`config/xrf55_live.yaml`).
+`activity.dwell_s: 0` tells each instant by itself.
+
+{activity}
+
 ## People over time: `tracks.<parameter>`
 
 Models with joints follow people from estimate to estimate: positions, velocities and deviations are
@@ -135,6 +150,7 @@ def as_markdown() -> str:
         stream=as_table(streams),
         search=as_table(specs(SearchConfig, PEOPLE)),
         tracks=as_table(specs(TracksConfig, TRACKS)),
+        activity=as_table(specs(ActivityConfig, ACTIVITY)),
         own="\n\n".join(filter(None, map(_own_table, SENSORS))),
         sensor=as_table(specs(SensorParams)),
         csi_node=as_table(specs(CsiParams)),

@@ -12,6 +12,7 @@ import torch
 
 from pta_ros import checkpoint
 from pta_ros.errors import ConfigError
+from pta_ros.fusion.activity_filter import ActivityFilter
 from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.estimator import Estimator
 from pta_ros.fusion.follow import Follower
@@ -152,12 +153,14 @@ class Engine:
         """A fresh pipeline around the estimator that `start` made."""
         assert self.estimator is not None, "start() comes first"
         streams = {m: Stream(m, given) for m, given in self.streams.items()}
+        activities = ActivityFilter(self.params.activity)
         windows = {m: s for m, s in self.sensors.items() if isinstance(s, WindowSensor)}
         if windows:
-            return WindowedPipeline(streams, self.estimator, windows, self.params.windows())
+            settings = self.params.windows()
+            return WindowedPipeline(streams, self.estimator, windows, settings, activities)
         follower = self._follower()
         self.estimator.alone = follower is not None and follower.wants_alone
-        return FusionPipeline(streams, self.estimator, follower)
+        return FusionPipeline(streams, self.estimator, follower, activities)
 
     def _follower(self) -> Follower | None:
         """None for a model that tells no joints."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pta_ros.errors import ConfigError, did_you_mean
+from pta_ros.fusion.activity_filter import ActivityConfig
 from pta_ros.fusion.config import (
     SearchConfig,
     Source,
@@ -31,12 +32,16 @@ from pta_ros.settings import (
     specs,
 )
 
-#: Before the names of the search's and the tracks' parameters, as a modality before its stream's.
-PEOPLE, TRACKS = "people.", "tracks."
+#: Before the names of the inner groups' parameters, as a modality is before its stream's.
+PEOPLE, TRACKS, ACTIVITY = "people.", "tracks.", "activity."
 #: The groups of FusionParams that have parameters of their own, by the prefix of their names.
-_INNER: dict[str, type[Group]] = {PEOPLE: SearchConfig, TRACKS: TracksConfig}
+_INNER: dict[str, type[Group]] = {
+    PEOPLE: SearchConfig, TRACKS: TracksConfig, ACTIVITY: ActivityConfig
+}  # fmt: skip
 #: Defaults of a stream of windows: one comes at every hop, none repeats.
 _WINDOWED = {"stale_after_s": 0.8, "recover_frames": 1, "qos_depth": 20}
+#: A window looks back five seconds by itself: what was told before it adds little.
+_WINDOWED_ACTIVITY = {"dwell_s": 0.3, "independent_s": 1.0}
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,8 @@ class FusionParams(Group):
     search: SearchConfig = field(default_factory=SearchConfig)
     #: Of a model with joints.
     tracks: TracksConfig = field(default_factory=TracksConfig)
+    #: Of a model that tells activities.
+    activity: ActivityConfig = field(default_factory=ActivityConfig)
 
     def windows(self) -> WindowConfig:
         """The settings of windows; raises ConfigError when they contradict each other."""
@@ -128,9 +135,9 @@ def sensor_set_of(modalities: Collection[str]) -> str:
 
 
 def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
-    """Every parameter of the fusion node: its own, `people.<name>` and `tracks.<name>`, then
-    `<modality>.<name>`."""
+    """Every parameter of the fusion node: its own, its groups', then `<modality>.<name>`."""
     sensors = sensors_of(sensor_set)
+    windowed = any(issubclass(kind, WindowSensor) for kind in sensors.values())
     streams = [
         specs(
             StreamParams,
@@ -142,14 +149,20 @@ def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
         for modality, kind in sensors.items()
     ]
     own = specs(FusionParams, sensor_set=sensor_set)
-    inner = [specs(kind, prefix) for prefix, kind in _INNER.items()]
+    changed = {ACTIVITY: _WINDOWED_ACTIVITY if windowed else {}}
+    inner = [specs(kind, prefix, **changed.get(prefix, {})) for prefix, kind in _INNER.items()]
     return own + sum(inner, ()) + sum(streams, ())
 
 
 def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, StreamParams]]:
     """Build the groups from parameter values by name; raises ConfigError naming what is wrong."""
     own = build(FusionParams, {s.name: values[s.name] for s in specs(FusionParams)})
-    own = replace(own, search=_inner(PEOPLE, values), tracks=_inner(TRACKS, values))
+    inner_groups = {
+        "search": _inner(PEOPLE, values),
+        "tracks": _inner(TRACKS, values),
+        "activity": _inner(ACTIVITY, values),
+    }
+    own = replace(own, **inner_groups)
     names = [spec.name for spec in specs(StreamParams)]
     sensors = sensors_of(own.sensor_set)
     streams = {}

@@ -19,6 +19,7 @@ from time import perf_counter
 
 from pta_ros.errors import ConfigError
 from pta_ros.frames import Estimate, Frame, Sample, StreamState, StreamStatus, nothing
+from pta_ros.fusion.activity_filter import OFF, ActivityFilter
 from pta_ros.fusion.follow import Follower
 from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.sampler import Sampler
@@ -37,6 +38,7 @@ class FusionPipeline:
         streams: Mapping[str, Stream],
         estimator: Callable[[Sample], Prediction],
         follower: Follower | None = None,
+        activities: ActivityFilter | None = None,
     ) -> None:
         self.streams = dict(streams)
         self.follower = follower
@@ -44,6 +46,7 @@ class FusionPipeline:
         self.unsound = 0
         self._estimator = estimator
         self._sampler = Sampler(self.streams, follower)
+        self._activities = activities or ActivityFilter(OFF)
         self._clock = ClockWatch()
         self._sample_ms = 0.0
         self._weights: dict[str, float] = {}
@@ -208,13 +211,14 @@ class FusionPipeline:
         else:
             self._weights = dict(prediction.weights)
         self._stamps_ns = stamps_ns
+        told = nothing() if sample.late else prediction.probabilities
         return Estimate(
             stamp_ns=sample.stamp_ns,
             joints_m=prediction.joints_m,
             std_m=prediction.std_m,
             weights=self._weights,
             stamps_ns=stamps_ns,
-            probabilities=nothing() if sample.late else prediction.probabilities,
+            probabilities=self._activities(told, sample.stamp_ns),
             people=prediction.people,
         )
 
@@ -241,6 +245,7 @@ class FusionPipeline:
             stream.reset()
         if self.follower is not None:
             self.follower.reset()
+        self._activities.reset()
         self._weights, self._stamps_ns = {}, {}
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from pta_ros.clock import NS, to_ns
 from pta_ros.errors import DecodeError
 from pta_ros.frames import FloatArray, Frame, Sample, StreamState, StreamStatus
+from pta_ros.fusion.activity_filter import ActivityFilter
 from pta_ros.fusion.clocks import SensorClock
 from pta_ros.fusion.config import StreamConfig, WindowConfig
 from pta_ros.fusion.pipeline import FusionPipeline
@@ -44,8 +45,10 @@ class WindowedPipeline(FusionPipeline):
         estimator: Callable[[Sample], Prediction],
         sensors: Mapping[str, WindowSensor],
         config: WindowConfig,
+        activities: ActivityFilter | None = None,
     ) -> None:
-        super().__init__({m: _of_windows(s) for m, s in streams.items()}, estimator)
+        windows = {m: _of_windows(s) for m, s in streams.items()}
+        super().__init__(windows, estimator, activities=activities)
         self._rings = {m: PacketRing(sensors[m], s.config) for m, s in streams.items()}
         self._config, self._hop_ns = config, to_ns(config.hop_s)
         self._end_ns: int | None = None  # of the next window

@@ -15,7 +15,8 @@ from pta_ros.simulate.room import Placement
 
 SESSION_CLIP = 100_000  # clip numbers from here on belong to sessions
 _STREAM = 404
-_BLEND_S = 1.6
+#: How long the way from one action to the next takes, from the segment's start on.
+BLEND_S = 1.6
 _LIFT = 0.1  # height of a step, in leg lengths
 _FULL_STEP_M = 0.3
 
@@ -55,7 +56,7 @@ class Segments:
         channels, place = self._pure(k, time_s)
         if k == 0:
             return channels, place
-        u = np.clip((time_s - self._made[k].start_s) / _BLEND_S, 0.0, 1.0)
+        u = np.clip((time_s - self._made[k].start_s) / BLEND_S, 0.0, 1.0)
         ease = (u**3 * (10.0 - 15.0 * u + 6.0 * u**2))[:, None]
         old_channels, old_place = self._pure(k - 1, time_s)
         channels = old_channels + ease * (channels - old_channels)

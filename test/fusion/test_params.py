@@ -9,6 +9,7 @@ import yaml
 
 from pta_ros.captures.params import CsiParams
 from pta_ros.errors import ConfigError
+from pta_ros.fusion.activity_filter import ActivityConfig
 from pta_ros.fusion.config import SearchConfig, StreamConfig, StreamParams
 from pta_ros.fusion.params import (
     FusionParams,
@@ -67,6 +68,8 @@ def test_names_of_streams_and_their_topics():
         ("people.presence", 1.5, "people.presence is 1.5; expected 0 to 1"),
         ("people.apart_m", 0.0, "people.apart_m is 0.0; expected 0.05 to 5 m"),
         ("people.most", 0, "people.most is 0; expected 1 to 100"),
+        ("activity.dwell_s", -1.0, "activity.dwell_s is -1.0; expected 0 to 3600 s"),
+        ("activity.independent_s", 0.0, "activity.independent_s is 0.0; expected 0.01 to 60 s"),
     ],
 )
 def test_wrong_values_are_refused_by_name(name, value, said):
@@ -93,6 +96,13 @@ def test_the_search_of_people_comes_from_a_file(tmp_path):
     wrong = "fusion: {ros__parameters: {people: {presense: 0.8}}}"
     with pytest.raises(ConfigError, match=r"people\.presense; did you mean people\.presence"):
         read_params(write(tmp_path, wrong))
+
+
+def test_how_activities_are_followed_comes_from_a_file_or_from_the_set(tmp_path):
+    text = "fusion: {ros__parameters: {activity: {dwell_s: 4}}}"
+    assert read_params(write(tmp_path, text))[0].activity == ActivityConfig(dwell_s=4.0)
+    windows = read_params(None, "xrf55")[0].activity
+    assert 0 < windows.dwell_s < ActivityConfig.dwell_s  # a window looks back by itself
 
 
 def test_values_reach_the_streams():
@@ -171,7 +181,7 @@ def test_documented_table_is_the_dataclasses(params_doc):
     for group in (FusionParams, StreamParams, SensorParams, CsiParams):
         for spec in specs(group):
             assert f"| `{spec.name}` |" in text
-    for spec in specs(SearchConfig, "people."):
+    for spec in specs(SearchConfig, "people.") + specs(ActivityConfig, "activity."):
         assert f"| `{spec.name}` |" in text
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame, StreamState
+from pta_ros.fusion.activity_filter import ActivityConfig, ActivityFilter
 from pta_ros.fusion.config import TracksConfig
 from pta_ros.fusion.follow import Follower
 from pta_ros.fusion.pipeline import FusionPipeline
@@ -312,3 +313,43 @@ def test_unknown_modality_is_named():
         rig.push(0, "radar")
     with pytest.raises(ConfigError, match=r"radar.*depth"):
         rig.pipeline.reject("radar", ERROR, at(0))
+
+
+class Acts:
+    """A pipeline of a model that tells activities: what a frame holds is the likely class."""
+
+    def __init__(self, **settings):
+        activities = ActivityFilter(ActivityConfig(**settings)) if settings else None
+        streams = {"depth": Stream("depth", StreamConfig())}
+        self.pipeline = FusionPipeline(streams, self._told, activities=activities)
+
+    def _told(self, sample):
+        told = np.full(5, 0.1, np.float32)
+        told[int(sample.frames["depth"].array[0])] = 0.6
+        empty = np.zeros((0, 3), np.float32), np.zeros(0, np.float32)
+        return Prediction(*empty, {"depth": 1.0}, probabilities=told)
+
+    def tell(self, ms, class_id):
+        frame = Frame("depth", at(ms), np.array([class_id, ms], np.float32))
+        self.pipeline.push(frame, at(ms))
+        return self.pipeline.step(at(ms)).probabilities
+
+
+def test_activities_are_followed_over_time():
+    rig = Acts(dwell_s=5.0, independent_s=0.5)
+    assert rig.tell(0, 2)[2] == pytest.approx(0.6)
+    for k in range(1, 20):
+        before = rig.tell(100 * k, 2)
+    assert before[2] > 0.6
+    other = rig.tell(2000, 4)
+    assert other.argmax() == 2
+    assert other.sum() == pytest.approx(1.0)
+    rig.pipeline.reset()
+    assert rig.tell(2100, 4)[4] == pytest.approx(0.6)
+
+
+def test_without_a_filter_each_instant_tells_its_own_activity():
+    rig = Acts()
+    told = [rig.tell(100 * k, k % 5) for k in range(10)]
+    assert [int(p.argmax()) for p in told] == [0, 1, 2, 3, 4] * 2
+    assert all(p.max() == pytest.approx(0.6) for p in told)

@@ -5,6 +5,7 @@ import pytest
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import Frame, StreamState
+from pta_ros.fusion.activity_filter import ActivityConfig, ActivityFilter
 from pta_ros.fusion.config import WindowConfig
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.prediction import Prediction
@@ -206,3 +207,31 @@ def test_memory_of_a_ring_is_bounded():
 def test_settings_that_cannot_work_are_refused():
     with pytest.raises(ConfigError, match="grace_s"):
         WindowConfig(hop_s=0.1, grace_s=0.2)
+
+
+def test_activities_of_windows_are_followed_over_time():
+    """The label that one window alone tells does not come through."""
+    stamps = []
+
+    def odd(sample):
+        stamps.append(sample.stamp_ns)
+        told_now = np.full(4, 0.1, np.float32)
+        told_now[3 if len(stamps) == 8 else 1] = 0.7
+        return Prediction(
+            np.zeros((0, 3), np.float32),
+            np.zeros(0, np.float32),
+            {"rfid": 1.0},
+            probabilities=told_now,
+        )
+
+    rig = Rig()
+    rig.pipeline = WindowedPipeline(
+        {"rfid": Stream("rfid", StreamConfig(stale_after_s=0.8, recover_frames=1))},
+        odd,
+        {"rfid": SENSOR},
+        WindowConfig(),
+        ActivityFilter(ActivityConfig(dwell_s=5.0, independent_s=2.0)),
+    )
+    rig.feed(0, 12, "rfid")
+    assert len(rig.estimates) == len(stamps) > 12
+    assert [int(e.probabilities.argmax()) for e in rig.estimates] == [1] * len(stamps)

@@ -108,7 +108,8 @@ class Measured:
     variation of each bone's length. `undelivered` are the sensors that no estimate used,
     `no_estimate` why there is none at all. A replay that is judged by its activities has no joints:
     `changed_percent` stands in place of `shift_mm`, as it does for people, of whom nobody is
-    followed over time: no jitter, no bones.
+    followed over time: no jitter, no bones. `label_changes` and `true_changes` of activities are
+    per minute.
     """
 
     name: str
@@ -124,6 +125,8 @@ class Measured:
     dropped: Judged | None
     shift_mm: float | None
     changed_percent: float | None
+    label_changes: float | None
+    true_changes: float | None
     undelivered: tuple[Undelivered, ...]
     no_estimate: str
     subsets: tuple[SubsetSeen, ...]
@@ -182,6 +185,8 @@ def measure(run: Scored, free: Scored, dropped: Scored | None = None) -> Measure
         dropped=_errors_inside(dropped, replay.faults),
         shift_mm=shift_mm(run, free, chosen) if faulty else None,
         changed_percent=changed_percent(run, free, chosen) if faulty else None,
+        label_changes=scores.label_changes(run),
+        true_changes=scores.true_changes(replay),
         undelivered=undelivered(replay),
         no_estimate=no_estimate(replay),
         subsets=_subsets(run),

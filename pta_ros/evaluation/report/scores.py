@@ -13,6 +13,7 @@ from pta_ros.evaluation.faults.injector import Fault
 from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.report.people import PeopleFigures, PeopleScored, score_people
 from pta_ros.frames import FloatArray, StreamState
+from pta_ros.metrics.activities import changes_per_min
 from pta_ros.metrics.pose import pa_mpjpe, usual_step_s
 
 LIVE, MISSING, EMPTY = (s.name for s in (StreamState.LIVE, StreamState.MISSING, StreamState.EMPTY))
@@ -158,6 +159,19 @@ def seconds(run: Replayed, times_ns: NDArray[np.int64] | int) -> Seconds:
 def duration_s(run: Replayed) -> float:
     """Length of the replay in seconds."""
     return (run.end_ns - run.begin_ns) / 1e9
+
+
+def label_changes(scored: Scored) -> float | None:
+    """How often the label of activities changes, per minute; None of anything else."""
+    if not scored.run.classes:
+        return None
+    return changes_per_min(scored.seconds, scored.run.class_id)
+
+
+def true_changes(run: Replayed) -> float | None:
+    """How often the true activity changes, per minute; None where it is not known."""
+    spans = run.true_spans
+    return 60e9 * (len(spans) - 1) / (spans[-1][1] - spans[0][0]) if spans else None
 
 
 def gap_s(times_s: Seconds) -> float:

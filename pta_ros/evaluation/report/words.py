@@ -118,10 +118,19 @@ def cost(seen: Measured) -> str:
     if not seen.faults:
         if isinstance(seen.whole, PeopleFigures):
             return people(seen.whole)
-        return "" if seen.whole is None else f"{_told(seen.whole)}."
+        told = "" if seen.whole is None else f"{_told(seen.whole)}."
+        return " ".join(filter(None, (told, _flicker(seen))))
     if seen.window is None or seen.free is None:
         return _effect(seen)
     return f"{_told(seen.window, seen.free)}{_limit_kept(seen)}."
+
+
+def _flicker(seen: Measured) -> str:
+    """How often the label of activities changes, and how often the true one does."""
+    if seen.label_changes is None:
+        return ""
+    true = "" if seen.true_changes is None else f", the activity {number(seen.true_changes)}"
+    return f"The label changes {number(seen.label_changes)} times a minute{true}."
 
 
 def never_delivered(each: Undelivered) -> str:

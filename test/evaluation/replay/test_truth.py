@@ -105,11 +105,14 @@ def test_the_report_tells_accuracy_and_whether_the_limit_is_kept(session_bag, tm
     assert evaluate_bag.main([*given, "--out", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out.splitlines()
     assert "Accuracy" in said[0]
+    assert "times a minute, the activity" in said[0]
     assert "with the sensor dropped instead (+0.0, limit −5 points kept)" in said[1]
     report = json.loads((tmp_path / "out/report.json").read_text())
     free, gone = report["replays"]
     assert report["topics"]["ground truth"] == "/ground_truth_activity"
     assert report["data_synthetic"]
+    assert free["true_changes"] == pytest.approx(60 * 2 / 20)
+    assert 0 < free["label_changes"] < 60
     assert free["whole"]["accuracy_percent"] >= gone["whole"]["accuracy_percent"]
     assert gone["window"] == gone["dropped"]
     assert (gone["gain_points"], gone["limit"], gone["kept"]) == (0.0, 5.0, True)
