@@ -13,8 +13,15 @@ from typing import Any
 import yaml
 
 from pta_ros.captures.params import CsiParams
-from pta_ros.fusion.config import SearchConfig, StreamParams, TracksConfig
-from pta_ros.fusion.params import PEOPLE, TRACKS, SensorParams, fusion_specs, topics_of
+from pta_ros.fusion.config import PublishConfig, SearchConfig, StreamParams, TracksConfig
+from pta_ros.fusion.params import (
+    PEOPLE,
+    PUBLISH,
+    TRACKS,
+    SensorParams,
+    fusion_specs,
+    topics_of,
+)
 from pta_ros.sensors import SENSORS, sensor_sets
 from pta_ros.settings import Spec, specs
 
@@ -87,6 +94,15 @@ With `predict_ahead_s` positions, and `header.stamp`, lie so far ahead of now.
 
 {tracks}
 
+## Further outputs: `publish.<parameter>`
+
+In messages that other packages read ([your_robot.md](your_robot.md#people-for-other-packages)). One
+whose package of messages is not installed fails the configuration, with the package's name, as does
+one of a model without joints or with `tracks.enabled: false`. No message is made while nobody
+listens.
+
+{publish}
+
 ## sensor_node (node name `sensor`)
 
 {sensor}
@@ -133,6 +149,7 @@ def as_markdown() -> str:
         stream=as_table(streams),
         search=as_table(specs(SearchConfig, PEOPLE)),
         tracks=as_table(specs(TracksConfig, TRACKS)),
+        publish=as_table(specs(PublishConfig, PUBLISH)),
         own="\n\n".join(filter(None, map(_own_table, SENSORS))),
         sensor=as_table(specs(SensorParams)),
         csi_node=as_table(specs(CsiParams)),

@@ -205,3 +205,17 @@ class TracksConfig(Group):
         """The settings of the tracker."""
         people = AssociationConfig(forget_after_s=self.forget_after_s)
         return TrackerConfig(history_s=self.history_s, association=people)
+
+
+@dataclass(frozen=True)
+class PublishConfig(Group):
+    """What else is published of people who are followed; parameters `publish.<name>`."""
+
+    tf: bool = param(False, "people and their joints as frames on /tf; needs tf2_msgs")
+    humans: bool = param(False, "REP 155's topics of bodies, /humans/bodies/...; needs hri_msgs")
+    obstacles: bool = param(
+        True, "people on the floor: obstacles (PoseArray), obstacle_points (PointCloud2)"
+    )
+    people_msgs: bool = param(
+        False, "moving_people (people_msgs/People) for social costmap layers; needs people_msgs"
+    )

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from pta_ros.errors import ConfigError, did_you_mean
 from pta_ros.fusion.config import (
+    PublishConfig,
     SearchConfig,
     Source,
     StreamParams,
@@ -31,10 +32,10 @@ from pta_ros.settings import (
     specs,
 )
 
-#: Before the names of the search's and the tracks' parameters, as a modality before its stream's.
-PEOPLE, TRACKS = "people.", "tracks."
+#: Before the names of parameters of groups, as a modality is before its stream's.
+PEOPLE, TRACKS, PUBLISH = "people.", "tracks.", "publish."
 #: The groups of FusionParams that have parameters of their own, by the prefix of their names.
-_INNER: dict[str, type[Group]] = {PEOPLE: SearchConfig, TRACKS: TracksConfig}
+_INNER: dict[str, type] = {PEOPLE: SearchConfig, TRACKS: TracksConfig, PUBLISH: PublishConfig}
 #: Defaults of a stream of windows: one comes at every hop, none repeats.
 _WINDOWED = {"stale_after_s": 0.8, "recover_frames": 1, "qos_depth": 20}
 
@@ -90,6 +91,7 @@ class FusionParams(Group):
     search: SearchConfig = field(default_factory=SearchConfig)
     #: Of a model with joints.
     tracks: TracksConfig = field(default_factory=TracksConfig)
+    publish: PublishConfig = field(default_factory=PublishConfig)
 
     def windows(self) -> WindowConfig:
         """The settings of windows; raises ConfigError when they contradict each other."""
@@ -128,8 +130,8 @@ def sensor_set_of(modalities: Collection[str]) -> str:
 
 
 def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
-    """Every parameter of the fusion node: its own, `people.<name>` and `tracks.<name>`, then
-    `<modality>.<name>`."""
+    """Every parameter of the fusion node: its own, `people.<name>`, `tracks.<name>` and
+    `publish.<name>`, then `<modality>.<name>`."""
     sensors = sensors_of(sensor_set)
     streams = [
         specs(
@@ -149,7 +151,8 @@ def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
 def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, StreamParams]]:
     """Build the groups from parameter values by name; raises ConfigError naming what is wrong."""
     own = build(FusionParams, {s.name: values[s.name] for s in specs(FusionParams)})
-    own = replace(own, search=_inner(PEOPLE, values), tracks=_inner(TRACKS, values))
+    inner = {"search": PEOPLE, "tracks": TRACKS, "publish": PUBLISH}
+    own = replace(own, **{name: _inner(prefix, values) for name, prefix in inner.items()})
     names = [spec.name for spec in specs(StreamParams)]
     sensors = sensors_of(own.sensor_set)
     streams = {}
