@@ -57,10 +57,14 @@ def record(bench, folder, people_model, hall_readings):
 
 def lived(bag):
     """Joints of everybody by the stamps of the frames that were used."""
-    found = {}
+    found, newest_ns = {}, 0
     for raw in bag.messages(["/people"]):
         msg = bag.decode(raw)
         stamps = tuple(m.stamp.sec * NS + m.stamp.nanosec for m in msg.modalities)
+        when_ns = msg.header.stamp.sec * NS + msg.header.stamp.nanosec
+        if not any(stamps) or when_ns <= newest_ns:
+            continue  # predicted, or corrected by a late frame
+        newest_ns = when_ns
         poses = [[(p.x, p.y, p.z) for p in one.skeleton.positions] for one in msg.people]
         found[stamps] = np.array(poses).reshape(-1, 17, 3)
     return found

@@ -44,8 +44,12 @@ class Listener:
 
     def __init__(self):
         self.estimates = Estimates()
+        self.newest_ns = 0
 
     def estimate(self, estimate):
+        if estimate.predicted or estimate.stamp_ns <= self.newest_ns:
+            return  # from no frame, or corrected by a late one
+        self.newest_ns = estimate.stamp_ns
         streams = {status.modality: status for status in estimate.streams}
         self.estimates.add(
             tuple(estimate.stamps_ns.get(m, 0) for m in MODALITIES),
@@ -83,12 +87,16 @@ def record(bench, folder):
 
 def lived(bag):
     """What the fusion said live."""
-    found = Estimates()
+    found, newest_ns = Estimates(), 0
     for raw in bag.messages({"/skeleton"}):
         msg = bag.decode(raw)
         streams = {each.modality: each for each in msg.modalities}
         names = {1: "LIVE", 2: "STALE", 0: "MISSING"}
         stamps = tuple(streams[m].stamp.sec * NS + streams[m].stamp.nanosec for m in MODALITIES)
+        when_ns = msg.header.stamp.sec * NS + msg.header.stamp.nanosec
+        if not any(stamps) or when_ns <= newest_ns:
+            continue  # predicted, or corrected by a late frame
+        newest_ns = when_ns
         found.add(
             stamps,
             [(p.x, p.y, p.z) for p in msg.positions],
