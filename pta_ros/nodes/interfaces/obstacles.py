@@ -13,6 +13,7 @@ from geometry_msgs.msg import Point, Pose, PoseArray
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import PointCloud2
 
+from pta_ros.fusion.config import OBSTACLE_POINTS
 from pta_ros.nodes.base import keep_last
 from pta_ros.nodes.interfaces.body import Array, Ground, on_floor
 from pta_ros.nodes.interfaces.output import Scene
@@ -20,7 +21,7 @@ from pta_ros.nodes.interfaces.tf import quaternion
 from pta_ros.nodes.messages import to_header, to_reading
 from pta_ros.sensors import LidarSensor
 
-POSES, POINTS = "obstacles", "obstacle_points"
+POSES = "obstacles"
 _QOS = keep_last(5, reliable=True)
 #: Half of a person's width, and the height above the floor that all of nav2's defaults look at, m.
 _RADIUS_M, _HEIGHT_M = 0.25, 0.3
@@ -39,7 +40,7 @@ class Obstacles:
         make = node.create_lifecycle_publisher
         self._publishers = [
             (make(PoseArray, POSES, _QOS), poses),
-            (make(PointCloud2, POINTS, _QOS), points),
+            (make(PointCloud2, OBSTACLE_POINTS, _QOS), points),
         ]
 
     def publish(self, scene: Scene) -> None:
