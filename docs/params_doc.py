@@ -14,10 +14,11 @@ import yaml
 
 from pta_ros.captures.params import CsiParams
 from pta_ros.fusion.activity_filter import ActivityConfig
-from pta_ros.fusion.config import SearchConfig, StreamParams, TracksConfig
+from pta_ros.fusion.config import PublishConfig, SearchConfig, StreamParams, TracksConfig
 from pta_ros.fusion.params import (
     ACTIVITY,
     PEOPLE,
+    PUBLISH,
     TRACKS,
     SensorParams,
     fusion_specs,
@@ -104,6 +105,15 @@ contradicts (84 mm in place of 50).
 
 {tracks}
 
+## Further outputs: `publish.<parameter>`
+
+In messages that other packages read ([your_robot.md](your_robot.md#people-for-other-packages)). One
+that needs a package which is not installed fails the configuration, with the package's name; a
+model without joints and `tracks.enabled: false` fail it, too. No message is made while nobody
+listens.
+
+{publish}
+
 ## sensor_node (node name `sensor`)
 
 {sensor}
@@ -151,6 +161,7 @@ def as_markdown() -> str:
         search=as_table(specs(SearchConfig, PEOPLE)),
         tracks=as_table(specs(TracksConfig, TRACKS)),
         activity=as_table(specs(ActivityConfig, ACTIVITY)),
+        publish=as_table(specs(PublishConfig, PUBLISH)),
         own="\n\n".join(filter(None, map(_own_table, SENSORS))),
         sensor=as_table(specs(SensorParams)),
         csi_node=as_table(specs(CsiParams)),

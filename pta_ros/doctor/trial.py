@@ -8,7 +8,7 @@ from typing import Any
 
 from pta_ros.doctor.watch import Watch
 from pta_ros.errors import ConfigError, DecodeError, NobodySeen
-from pta_ros.fusion.config import COMPRESSED, IMAGE, RAW, StreamParams
+from pta_ros.fusion.config import COMPRESSED, IMAGE, OBSTACLE_POINTS, RAW, StreamParams
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.level import LEVEL_FRAME, LevelIntake, intake_of
 from pta_ros.fusion.params import fusion_from, fusion_specs
@@ -25,8 +25,8 @@ _UNITS: Mapping[str, tuple[float, ...]] = {
     "depth.float_scale_m": (0.001,),
     "lidar.scale_m": (0.001, 0.01),
 }
-#: A topic of ours: a sensor node's output.
-_OWN = "/reduced"
+#: Topics of ours: a sensor node's output, a fusion node's people.
+_OWN = ("/reduced", f"/{OBSTACLE_POINTS}")
 
 
 @dataclass(frozen=True)

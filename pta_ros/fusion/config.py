@@ -18,6 +18,8 @@ _UNMOVED = "only clouds can be moved into another frame"
 #: Message type of an image topic that is not raw.
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
 RAW = "raw"
+#: Topic of a fusion node's people as points: a cloud, and no LiDAR's.
+OBSTACLE_POINTS = "obstacle_points"
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,20 @@ class SearchConfig(Group):
     )
     apart_m: float = param(0.4, "least distance of two people", unit="m", low=0.05, high=5.0)
     most: int = param(8, "places that are looked at, the likeliest first", low=1, high=100)
+
+
+@dataclass(frozen=True)
+class PublishConfig(Group):
+    """What else is published of people who are followed; parameters `publish.<name>`."""
+
+    tf: bool = param(False, "people and their joints as frames on /tf; needs tf2_msgs")
+    humans: bool = param(False, "REP 155's topics of bodies, /humans/bodies/...; needs hri_msgs")
+    obstacles: bool = param(
+        True, "people on the floor: obstacles (PoseArray), obstacle_points (PointCloud2)"
+    )
+    people_msgs: bool = param(
+        False, "moving_people (people_msgs/People) for social costmap layers; needs people_msgs"
+    )
 
 
 #: How models of people err: on two synthetic walkers of the wide world (10 Hz, camera, LiDAR and

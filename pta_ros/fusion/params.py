@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from pta_ros.errors import ConfigError, did_you_mean
 from pta_ros.fusion.activity_filter import ActivityConfig
 from pta_ros.fusion.config import (
+    PublishConfig,
     SearchConfig,
     Source,
     StreamParams,
@@ -33,10 +34,10 @@ from pta_ros.settings import (
 )
 
 #: Before the names of the inner groups' parameters, as a modality is before its stream's.
-PEOPLE, TRACKS, ACTIVITY = "people.", "tracks.", "activity."
+PEOPLE, TRACKS, ACTIVITY, PUBLISH = "people.", "tracks.", "activity.", "publish."
 #: The groups of FusionParams that have parameters of their own, by the prefix of their names.
 _INNER: dict[str, type[Group]] = {
-    PEOPLE: SearchConfig, TRACKS: TracksConfig, ACTIVITY: ActivityConfig
+    PEOPLE: SearchConfig, TRACKS: TracksConfig, ACTIVITY: ActivityConfig, PUBLISH: PublishConfig
 }  # fmt: skip
 #: Defaults of a stream of windows: one comes at every hop, none repeats.
 _WINDOWED = {"stale_after_s": 0.8, "recover_frames": 1, "qos_depth": 20}
@@ -97,6 +98,7 @@ class FusionParams(Group):
     tracks: TracksConfig = field(default_factory=TracksConfig)
     #: Of a model that tells activities.
     activity: ActivityConfig = field(default_factory=ActivityConfig)
+    publish: PublishConfig = field(default_factory=PublishConfig)
 
     def windows(self) -> WindowConfig:
         """The settings of windows; raises ConfigError when they contradict each other."""
@@ -157,12 +159,8 @@ def fusion_specs(sensor_set: str = FusionParams.sensor_set) -> tuple[Spec, ...]:
 def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, StreamParams]]:
     """Build the groups from parameter values by name; raises ConfigError naming what is wrong."""
     own = build(FusionParams, {s.name: values[s.name] for s in specs(FusionParams)})
-    inner_groups = {
-        "search": _inner(PEOPLE, values),
-        "tracks": _inner(TRACKS, values),
-        "activity": _inner(ACTIVITY, values),
-    }
-    own = replace(own, **inner_groups)
+    inner = {"search": PEOPLE, "tracks": TRACKS, "activity": ACTIVITY, "publish": PUBLISH}
+    own = replace(own, **{name: _inner(prefix, values) for name, prefix in inner.items()})
     names = [spec.name for spec in specs(StreamParams)]
     sensors = sensors_of(own.sensor_set)
     streams = {}

@@ -85,7 +85,9 @@ class FusionNode(LifecycleNode):
             from pta_ros.fusion.engine import Engine
         except ImportError as error:
             raise ConfigError(entry.remedy(error)) from error
-        self._engine = Engine.load(params, streams)
+        engine = Engine.load(params, streams)
+        self._outlet.open(engine)
+        self._engine = engine
         self._health.failures.clear()
         self.get_logger().info(
             f"model {self._engine.loaded.name} for {', '.join(self._engine.sensors)}; "
@@ -117,12 +119,14 @@ class FusionNode(LifecycleNode):
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe, stop the worker, free the device."""
         self.close()
+        self._outlet.forget()
         super().on_deactivate(state)
         return ERROR if self._health.failures.fatal else SUCCESS
 
     @logged
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Forget the model."""
+        self._outlet.close()
         self._engine = None
         return super().on_cleanup(state)
 
@@ -130,6 +134,7 @@ class FusionNode(LifecycleNode):
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release everything, from any state."""
         self.close()
+        self._outlet.close()
         self._engine = None
         return super().on_shutdown(state)
 
@@ -137,6 +142,7 @@ class FusionNode(LifecycleNode):
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release everything; the node is unconfigured then, and may be configured again."""
         self.close()
+        self._outlet.close()
         self._engine, self._health.failures.fatal = None, False
         self.get_logger().error(f"back to unconfigured after: {self._health.failures.last}")
         return SUCCESS

@@ -1,4 +1,4 @@
-"""What a fusion node publishes of an estimate: skeleton, people, activity and markers."""
+"""What a fusion node publishes of an estimate: skeleton, people, activity, markers, and more."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from visualization_msgs.msg import MarkerArray
 
 from pta_ros.checkpoint import Checkpoint
 from pta_ros.frames import Estimate
+from pta_ros.nodes.interfaces.body import LEVEL, OPTICAL
+from pta_ros.nodes.interfaces.chosen import Interfaces, chosen
 from pta_ros.nodes.markers import people_markers, to_markers
 from pta_ros.nodes.messages import set_latency, to_activity, to_people, to_skeleton
 
@@ -26,6 +28,21 @@ class Publishers:
         self._activities = make(Activity, "activity", 5)
         self._markers = make(MarkerArray, "skeleton_markers", 5)
         self._marked = 0  # people in the last markers
+        self._interfaces, self._ground = Interfaces(node), LEVEL
+
+    def open(self, engine: Any) -> None:
+        """Make what an Engine's parameters ask for; raises ConfigError for what cannot be."""
+        self._ground = LEVEL if engine.level_frame else OPTICAL
+        has_joints = engine.loaded.model.config.has("pose")
+        self._interfaces.open(chosen(engine.params, has_joints))
+
+    def forget(self) -> None:
+        """No estimate comes for now."""
+        self._interfaces.forget()
+
+    def close(self) -> None:
+        """Remove what `open` made; harmless when done twice."""
+        self._interfaces.close()
 
     def publish(self, estimate: Estimate, loaded: Checkpoint, frame_id: str) -> float:
         """Publish one estimate; gives its latency from the newest sensor stamp, ms.
@@ -48,6 +65,7 @@ class Publishers:
             latency_ms = self._send(self._skeletons, msg, estimate)
             if estimate.people is None and self._markers.get_subscription_count():
                 self._markers.publish(to_markers(msg))
+        self._interfaces.publish(estimate, frame_id, self._ground)
         return latency_ms
 
     def _send(self, publisher: Any, msg: Any, estimate: Estimate) -> float:

@@ -120,6 +120,12 @@ def test_a_recorder_with_another_clock_is_no_sensors_fault(robot, record, sensor
     assert set(settings(found)) == {"depth.topic", "lidar.topic", "csi.topic"}
 
 
+def test_the_people_of_a_fusion_node_are_no_lidar(robot, record, sensors):
+    found = examine([record({"/obstacle_points": robot.lidar, "/l/cloud": robot.lidar})], sensors)
+    assert chosen(found) == {"lidar": "/l/cloud"}
+    assert [trial.watch.name for trial in found.trials] == ["/l/cloud"]
+
+
 def test_a_whole_robot_ends_with_zero(robot, record, tmp_path):
     bag = record({"/d/image": robot.depth, "/l/points": robot.lidar, "/csi": robot.csi})
     assert evaluate_bag.main([str(bag), "--doctor"]) == 0

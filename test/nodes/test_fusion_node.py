@@ -106,6 +106,34 @@ def test_tf_static_without_tf2_msgs_fails_the_configuration(node):
     assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
 
 
+@pytest.mark.skipif(importlib.util.find_spec("hri_msgs"), reason="hri_msgs is installed")
+def test_an_output_without_its_messages_fails_the_configuration_until_it_is_off(node):
+    from rclpy.lifecycle import TransitionCallbackReturn
+    from rclpy.parameter import Parameter
+
+    node.set_parameters([Parameter("publish.humans", value=True)])
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert state(node) == "unconfigured"
+    assert "publish.humans is true and needs hri_msgs" in node.watch.health.failures.last
+    assert node.count_publishers("obstacles") == 0
+    node.set_parameters([Parameter("publish.humans", value=False)])
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert node.count_publishers("obstacles") == 1
+
+
+def test_further_outputs_are_there_while_it_is_configured(node, ros):
+    from geometry_msgs.msg import PoseArray
+
+    heard = []
+    node.create_subscription(PoseArray, "obstacles", heard.append, 5)
+    assert node.count_publishers("obstacles") == 0
+    push_until(node, lambda: ros.spin_once(node, timeout_sec=0.01) or heard)
+    assert len(heard[0].poses) == 1  # the one person, who has a number by now
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+    assert node.count_publishers("obstacles") == node.count_publishers("obstacle_points") == 0
+
+
 class BrokenHead(torch.nn.Module):
     def forward(self, fused):
         raise RuntimeError("no such head")
