@@ -32,7 +32,7 @@ class Follower:
 
     def __init__(self, config: TracksConfig, modalities: Sequence[str], crowd: bool) -> None:
         self.config, self._crowd = config, crowd
-        self._tracker = Tracker(config.tracker(), modalities)
+        self._tracker = Tracker(config.tracker(crowd), modalities)
         self._consistency = Consistency(modalities)
         self.consistency = config.consistency
         self.enabled = config.enabled

@@ -49,7 +49,8 @@ class Rig:
     def __init__(self, *names, **tracks):
         self.names = names or tuple(SIGMA_M)
         streams = {m: Stream(m, StreamConfig(history=20)) for m in self.names}
-        follower = Follower(TracksConfig(**tracks), self.names, crowd=False)
+        config = TracksConfig(**{"consistency": True} | tracks)
+        follower = Follower(config, self.names, crowd=False)
         self.pipeline = FusionPipeline(streams, estimator, follower)
         self.rng = np.random.default_rng(1)
 

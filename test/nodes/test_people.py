@@ -189,3 +189,11 @@ def test_tracks_are_read_back_as_they_were_told():
     np.testing.assert_allclose(found.velocities, told.velocities)
     assert found.weights == told.weights
     assert to_crowd(message(person(1.0)), "people").tracks == ()
+
+
+def test_a_live_stream_that_is_left_out_is_a_warning_with_the_reason():
+    reason = "contradicts the track by 0.31 m since 12.4 s"
+    away = StreamStatus("lidar", StreamState.LIVE, 0.01, 10.0, reason=reason)
+    _, depth, lidar = Health(people=1).report(ACTIVE, (LIVE[0], away), 1).status
+    assert (depth.level, lidar.level) == (OK, WARN)
+    assert lidar.message == f"left out: it {reason}"

@@ -7,7 +7,8 @@ import pytest
 
 from pta_ros.errors import DecodeError
 from pta_ros.frames import Frame, StreamState
-from pta_ros.fusion.config import StreamConfig
+from pta_ros.fusion.config import StreamConfig, TracksConfig
+from pta_ros.fusion.follow import Follower
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.streams import Stream
@@ -242,3 +243,94 @@ def test_an_encoder_that_fails_is_reported_and_the_worker_goes_on(rig):
     r.push("csi", 100)
     r.until(lambda: len(r.estimates) == 2)
     assert [str(e) for e in r.errors] == ["no memory left"]
+
+
+def walk(sample):
+    """A synthetic person, who is where the frames say on the average; 3 cm off."""
+    place = np.mean([frame.array[0] for frame in sample.frames.values()])
+    shape = np.random.default_rng(3).normal(0.0, 0.3, (17, 3))
+    weights = dict.fromkeys(sample.frames, 1.0 / len(sample.frames))
+    joints = (shape + place).astype(np.float32)
+    return Prediction(joints, np.full(17, 0.03, np.float32), weights)
+
+
+def followed(estimator=walk):
+    streams = {m: Stream(m, StreamConfig()) for m in ("depth", "csi")}
+    follower = Follower(TracksConfig(), tuple(streams), crowd=False)
+    return FusionPipeline(streams, estimator, follower)
+
+
+def walking_frames():
+    """Frames by arrival: depth in time, every third CSI frame 30 ms late, a gap at the end."""
+    rng, found = np.random.default_rng(1), []
+    for n in range(20):
+        for modality, late in (("depth", 0), ("csi", 30 if n % 3 == 0 else 0)):
+            array = np.array([0.05 * n + rng.normal(0, 0.01), n, len(found)], np.float32)
+            arrives = T0 + (100 * n + late + (modality == "csi")) * MS
+            found.append(Frame(modality, T0 + 100 * n * MS, array, arrives))
+    return sorted(found, key=lambda frame: frame.received_ns)
+
+
+def test_live_and_replayed_tracks_are_the_same(rig):
+    from pta_ros.evaluation.replay.decode import Arrival
+    from pta_ros.evaluation.replay.judge import PoseJudge
+    from pta_ros.evaluation.replay.replay import Replay
+
+    class Watcher:
+        def __init__(self):
+            self.estimates = []
+
+        def estimate(self, estimate):
+            self.estimates.append(estimate)
+
+        def frame(self, frame):
+            pass
+
+        def states(self, time_ns, statuses):
+            pass
+
+    frames, watcher = walking_frames(), Watcher()
+    end_ns = frames[-1].received_ns + 3_000 * MS
+    replay = Replay(followed(), 0.0, PoseJudge(judged=False), watcher)
+    replay.run([Arrival(f.received_ns, f.modality, f) for f in frames], T0, end_ns)
+
+    r = rig()
+    r.worker = Worker(followed(), lambda: r.now_ns, r, 0.0)
+    r.worker.start()
+    for n, frame in enumerate(frames, start=1):
+        r.now_ns = frame.received_ns
+        r.worker.push(frame)
+        r.until(lambda n=n: len(r.estimates) == n)
+    offline = [e for e in watcher.estimates if not e.predicted]
+    assert len(offline) == len(r.estimates) == 40
+    for one, other in zip(offline, r.estimates, strict=True):
+        assert (one.stamp_ns, one.stamps_ns) == (other.stamp_ns, other.stamps_ns)
+        assert [t.id for t in one.tracks] == [t.id for t in other.tracks]
+        np.testing.assert_allclose(one.joints_m, other.joints_m, atol=1e-3)
+        np.testing.assert_allclose(one.std_m, other.std_m, atol=1e-3)
+    assert len(watcher.estimates) - len(offline) >= 10  # and then it is predicted
+
+
+def test_in_silence_the_worker_publishes_what_is_predicted(rig):
+    r = rig()
+    r.worker = Worker(followed(), lambda: r.now_ns, r, 0.0)
+    r.worker.start()
+    for n, frame in enumerate(walking_frames()[:12], start=1):
+        r.now_ns = frame.received_ns
+        r.worker.push(frame)
+        r.until(lambda n=n: len(r.estimates) == n)
+    r.now_ns += 600 * MS  # the clock is set by hand: it is noticed at the next look
+    r.until(lambda: len(r.estimates) > 12)
+    assert r.estimates[-1].predicted
+    assert r.estimates[-1].tracks[0].id == r.estimates[11].tracks[0].id
+
+
+def test_following_is_switched_while_running(rig):
+    r, encoder = rig(), Encoder()
+    r.worker = Worker(followed(), lambda: r.now_ns, r, 0.0, encoder)
+    for settings, alone in (
+        ({"consistency": True}, True), ({"enabled": False}, False), ({"enabled": True}, True),
+        ({"consistency": False}, False),
+    ):  # fmt: skip
+        r.worker.follow(**settings)
+        assert encoder.alone is alone

@@ -90,8 +90,9 @@ class Replayed:
     `window_s` is how far back an estimate looks. `true_spans` are the true activities: begin and
     end (ns), class. One of a model that finds people has them in `people`, and no joints either.
 
-    Of estimates from which no frame was used, that the tracks predicted, only the stamps are kept:
-    `predicted_ns` (K,).
+    Rows are estimates of instants, as they were first told. Only the stamps are kept of those that
+    late frames corrected afterwards, `corrected_ns` (K,), and of those that tracks predicted, from
+    no frame at all, `predicted_ns` (L,).
     """
 
     name: str
@@ -121,6 +122,7 @@ class Replayed:
     heard: Mapping[str, Heard] = field(default_factory=dict)
     people: People | None = None
     predicted_ns: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    corrected_ns: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def task(self) -> str:

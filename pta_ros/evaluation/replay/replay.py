@@ -80,6 +80,7 @@ class Replay:
         self._estimates = EstimateLog(tuple(pipeline.streams), judge.joints)
         self._statuses: tuple[StreamStatus, ...] = ()
         self._predicted_ns: list[int] = []
+        self._corrected_ns: list[int] = []
         self._failures: dict[str, int] = {}
         self._hearing = {modality: _Hearing() for modality in pipeline.streams}
 
@@ -120,6 +121,7 @@ class Replay:
             losses=(*losses, *self._judge.losses(), *failed),
             failed=tuple(failed),
             predicted_ns=np.array(self._predicted_ns, np.int64),
+            corrected_ns=np.array(self._corrected_ns, np.int64),
             heard={
                 modality: hearing.heard(topics.get(modality, ""), absent.get(modality, ""))
                 for modality, hearing in self._hearing.items()
@@ -182,7 +184,8 @@ class Replay:
             self._deadline_ns = None
             predicted = self._pipeline.predict(now_ns)
             if predicted is not None:
-                self._tell_predicted(predicted)
+                self._predicted_ns.append(predicted.stamp_ns)
+                self._tell(lambda observer: observer.estimate(predicted))
         elif self._pipeline.ready(now_ns):
             self._step(now_ns)
         elif self._deadline_ns is None:
@@ -198,18 +201,18 @@ class Replay:
         except PtaError as error:
             self._fail(error)
             return
-        if estimate is not None and estimate.predicted:
-            self._tell_predicted(estimate)
-        elif estimate is not None:
+        if estimate is not None:
             self._keep(sample, estimate)
 
-    def _tell_predicted(self, estimate: Estimate) -> None:
-        self._predicted_ns.append(estimate.stamp_ns)
-        self._tell(lambda observer: observer.estimate(estimate))
-
     def _keep(self, sample: Sample, estimate: Estimate) -> None:
-        self._estimates.add(estimate)
-        self._judge.add(sample, estimate)
+        """Note what was estimated of an instant; of what late frames correct, the stamp."""
+        if estimate.predicted:
+            self._predicted_ns.append(estimate.stamp_ns)
+        elif sample.late:
+            self._corrected_ns.append(estimate.stamp_ns)
+        else:
+            self._estimates.add(estimate)
+            self._judge.add(sample, estimate)
         self._tell(lambda observer: observer.estimate(estimate))
 
     def _fail(self, error: PtaError | DecodeError) -> None:

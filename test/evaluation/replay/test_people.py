@@ -122,12 +122,14 @@ def test_everybody_is_found_at_every_moment(replayed):
     assert not [loss for loss in replayed.losses if "assumed" in loss or "fail" in loss]
     assert len(replayed.stamp_ns) == EACH * len(SCENES)
     number = (replayed.stamp_ns - T0) // STEP // EACH
-    np.testing.assert_array_equal(replayed.people.counts, number)
+    new = ((replayed.stamp_ns - T0) // STEP % EACH == 0) & (number > 0)
+    np.testing.assert_array_equal(replayed.people.counts, number - new)  # told from the second on
     np.testing.assert_array_equal(replayed.people.true_counts, number)
+    assert set(replayed.people.ids.tolist()) == {1, 2}
     scored = score(replayed)
     figures = measure(scored, scored).whole
-    assert (figures.there, figures.found, figures.false) == (3 * EACH, 3 * EACH, 0)
-    assert figures.right_percent == figures.counts_right_percent == 100.0
+    assert (figures.there, figures.found, figures.false) == (3 * EACH, 3 * EACH - 2, 0)
+    assert figures.right_percent == pytest.approx(100.0 * (1 - 2 / len(number)))
     assert figures.centre_mm < 300.0
     assert figures.mpjpe_mm > 0
     assert 0 <= figures.within_1_percent <= figures.within_2_percent <= 100
@@ -157,10 +159,10 @@ def test_two_reports_are_byte_equal_but_for_the_timings(bag, people_model, tmp_p
         reports.append((out / "people_fault-free.csv").read_bytes())
     assert reports[:2] == reports[2:]
     said = capsys.readouterr().out
-    assert "24 of 24 people found, 0 false; the number is right in 100 % of the estimates" in said
+    assert "22 of 24 people found, 0 false; the number is right in 9" in said
     with (out / "people_fault-free.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 3 * EACH
+    assert len(rows) == 3 * EACH - 2
     assert all(float(row["centre_mm"]) < 300 for row in rows)
     whole = json.loads((out / "report.json").read_text())["replays"][0]
     assert whole["whole"]["found"] == 3 * EACH
@@ -202,7 +204,7 @@ def test_one_true_skeleton_in_the_cameras_frame_is_placed(engine, write, replaye
     np.testing.assert_allclose(one.people.true_m[0], replayed.people.true_m[0], atol=1e-4)
     figures = score(one).errors()
     assert figures.estimates == here.sum() >= EACH
-    assert figures.found == figures.there == figures.estimates
+    assert figures.found + 1 == figures.there == figures.estimates
 
 
 def test_a_truth_of_which_nobody_knows_where_it_is_is_told(engine, write):
@@ -246,6 +248,7 @@ def test_missed_false_and_unknown_are_counted():
         counts=np.array([2, 1, 0, 0]), presence=np.ones(3, np.float32), centres_m=told[:, 0],
         joints_m=told, std_m=np.full((3, 17), 0.08, np.float32),
         true_counts=np.array([2, -1, 0, 1]), true_m=np.stack([pose(1), pose(3), pose(2)]),
+        ids=np.array([1, 2, 1]),
     )  # fmt: skip
     scored = score_people(people)
     assert scored.known.tolist() == [True, False, True, True]

@@ -36,7 +36,9 @@ def test_every_frame_of_a_healthy_bag_is_used_once(run, whole):
     assert np.isfinite(result.error_mm).all()
     assert result.error_mm.mean() < 200  # far from the mean pose's 400
     assert [s.received for s in result.statuses] == [30, 30, 30]
-    assert [s.used for s in result.statuses] == [30, 29, 29]
+    assert [s.used for s in result.statuses] == [30, 30, 30]
+    assert len(result.corrected_ns) == 2  # by the other two first frames, late for that instant
+    assert len(result.predicted_ns) == 0
     assert result.losses == ()
     assert set(result.timings_ms) >= {"sample", "infer", "finish"}
 
@@ -87,6 +89,8 @@ def test_delayed_messages_arrive_late_and_in_order(run, whole):
     late = run(whole, ("delay", "lidar", 0.0, 9.0, 0.05))
     assert not late.used[:, 1].any()
     assert len(late.stamp_ns) == 30
+    assert late.statuses[1].used >= 29
+    assert len(late.corrected_ns) == late.statuses[1].used + 1  # and the first CSI frame
     assert (np.diff(late.stamp_ns) > 0).all()
 
 
@@ -133,7 +137,7 @@ def test_an_observer_sees_everything(run, whole):
     run(whole, observer=watcher)
     counts = {name: watcher.seen.count(name) for name in set(watcher.seen)}
     assert counts == {
-        "depth": 30, "lidar": 30, "csi": 30, "truth": 30, "estimate": 30, "states": 61
+        "depth": 30, "lidar": 30, "csi": 30, "truth": 30, "estimate": 32, "states": 61
     }  # fmt: skip
 
 

@@ -160,7 +160,7 @@ def context():
         bags=("made_up/walk_01",),
         topics={"depth": "/depth/image", "lidar": "/lidar/points", "csi": "/wifi/csi"},
         model="models/mmfi_lite", command="evaluate_bag made_up/walk_01",
-        model_synthetic=True, data_synthetic=True, settings={"smoothing": False},
+        model_synthetic=True, data_synthetic=True, settings={"tracks": True},
     )  # fmt: skip
 
 
