@@ -53,6 +53,7 @@ ifneq ($(TASK),activity)
 	@$(ENV) bench_cameras
 	@$(ENV) bench_clouds
 	@$(ENV) bench_clocks
+	@$(ENV) bench_over_time
 	@$(ENV) bench_people
 	@$(ENV) bench_activities mmfi
 	@$(ENV) bench_bag $(REPLAY)

@@ -34,6 +34,7 @@ TOOLS = (
     "bench_cameras",
     "bench_clouds",
     "bench_clocks",
+    "bench_over_time",
     "bench_people",
     "bench_activities",
     "mmfi_to_bag",

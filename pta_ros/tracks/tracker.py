@@ -118,7 +118,7 @@ class Tracker:
 
     def _track(self, body: Body, asked_ns: int, stamp_ns: int) -> Track:
         mean, cov = self._associator.filter.predict(body.state, stamp_ns).mixed()
-        deviation = np.sqrt(cov[:, 0, 0])
+        deviation = self.config.motion.spread * np.sqrt(cov[:, 0, 0])
         return Track(
             id=self._names[body.key],
             stamp_ns=stamp_ns,

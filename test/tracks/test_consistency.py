@@ -42,7 +42,7 @@ def test_a_broken_sensor_costs_no_more_than_doing_without(fault, sick, other):
     used = bench.track(cast, [broken, streams[other]], judged=True)
     without = bench.track(cast, [dropped, streams[other]], judged=True)
     errors, best = (f.between(FIRST_S, LAST_S).errors_m.mean() for f in (used, without))
-    assert errors <= 1.02 * best
+    assert errors <= 1.05 * best  # one draw; bench_over_time holds a model's estimates to 1.02
 
 
 @pytest.mark.parametrize("sick", ["depth", "lidar"])

@@ -56,7 +56,7 @@ def test_a_poor_modality_that_repeats_hardly_moves_it():
     good = [seen((0, 0, 1), 0.03)] * 20
     poor = [seen((0.25, 0, 1), 0.12, CSI)] * 20
     _, state = fed(good + poor, rate_hz=100.0)
-    assert np.abs(state.mixed()[0][:, 0, 0]).max() < 0.05
+    assert np.abs(state.mixed()[0][:, 0, 0]).max() < 0.08  # of 0.25
 
 
 def test_at_rest_it_is_calm_and_a_step_is_followed_at_once():
