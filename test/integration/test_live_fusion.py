@@ -140,6 +140,11 @@ def test_without_any_stream_there_is_no_skeleton_but_an_error(live):
     live.until(lambda: set(live.states().values()) == {"STALE"})
     assert live.status("fusion").level == b"\x02"
     assert "no live stream" in live.status("fusion").message
+    live.listen(2.0)  # tracks.forget_after_s is 1.5: until then the pose is predicted
+    told = [msg for _, msg in live.skeletons]
+    alone = [msg for msg in told if not any(m.stamp.sec for m in msg.modalities)]
+    assert all(msg.predicted and msg.track_id and len(msg.velocities) == 17 for msg in alone)
+    assert alone[-1].std_dev[0] > alone[-2].std_dev[0]
     live.skeletons.clear()
     live.listen(0.5)
     assert not live.skeletons
