@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.clock import NS, to_ns
+from pta_ros.errors import DecodeError
 from pta_ros.evaluation.replay.decode import Arrival
 from pta_ros.evaluation.replay.judge import PoseJudge
 from pta_ros.evaluation.replay.replay import Replay
@@ -114,7 +115,11 @@ def _of_one(film: Film, intake: Intake, take: Take, seconds: float) -> Iterable[
             reading = take.fault(reading, rng)
         late_s = take.late_s if take.late_every and n % take.late_every == 0 else 0.0
         arrives_ns = T0 + to_ns(time_s + late_s)
-        yield Arrival(arrives_ns, modality, _frame(intake, reading, T0 + to_ns(time_s), arrives_ns))
+        try:
+            content: Frame | DecodeError = _frame(intake, reading, T0 + to_ns(time_s), arrives_ns)
+        except DecodeError as error:  # so broken that the checks see it
+            content = error
+        yield Arrival(arrives_ns, modality, content)
 
 
 def _frame(intake: Intake, reading: NDArray[Any], stamp_ns: int, now_ns: int) -> Frame:

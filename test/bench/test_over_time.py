@@ -6,7 +6,9 @@ import pytest
 from pta_ros.bench import film, over_time
 from pta_ros.bench.film import T0, Film, Take
 from pta_ros.bench.over_time import Stage, subset
+from pta_ros.cli import bench_over_time
 from pta_ros.clock import NS
+from pta_ros.errors import DecodeError
 from pta_ros.fusion.params import fusion_from, fusion_specs
 
 PERSON = Film(41)
@@ -64,6 +66,17 @@ def test_faults_change_what_is_seen_and_keep_its_kind(modality):
         assert other.dtype == reading.dtype, name
         assert other.shape == reading.shape, name
         assert not np.array_equal(other, reading), name
+
+
+def test_what_the_checks_refuse_arrives_as_such(given):
+    noise = Take(fault=film.noisy("depth"), from_s=0.55, to_s=1.05)
+    kinds = [isinstance(arrival.content, DecodeError) for arrival in told(given, noise)]
+    assert sum(kinds) == 5
+
+
+def test_a_part_that_does_not_exist_is_named(capsys):
+    assert bench_over_time.main(["--parts", "weather"]) == 1
+    assert "['weather'] are unknown; expected some of ['subsets'" in capsys.readouterr().err
 
 
 def test_a_stage_tells_what_was_published(given, monkeypatch):
