@@ -64,6 +64,8 @@ class Stage:
         pipeline.follow(follow)
         assert pipeline.follower is not None
         pipeline.follower.consistency = judged
+        assert self.engine.estimator is not None
+        self.engine.estimator.alone = judged and follow
         given = film.arrivals(person, takes, self.engine.streams, SECONDS)
         found = [e for e in film.play(pipeline, given, SECONDS) if len(e.joints_m)]
         stamps = np.array([(e.stamp_ns - T0) / NS for e in found])
