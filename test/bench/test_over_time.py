@@ -68,6 +68,17 @@ def test_faults_change_what_is_seen_and_keep_its_kind(modality):
         assert not np.array_equal(other, reading), name
 
 
+def test_a_slow_sensor_beside_a_fast_one_is_replayed_to_the_end(given):
+    """A prediction that is due while an estimate waits for the slow one once held a replay up."""
+    from pta_ros.fusion.engine import Engine
+
+    engine = Engine.load(*given)
+    engine.start()
+    takes = {"depth": Take(rate_hz=5.0), "csi": Take(rate_hz=100.0)}
+    estimates = film.play(engine.pipeline(), film.arrivals(PERSON, takes, given[1], 1.0), 1.0)
+    assert len(estimates) > 20
+
+
 def test_what_the_checks_refuse_arrives_as_such(given):
     noise = Take(fault=film.noisy("depth"), from_s=0.55, to_s=1.05)
     kinds = [isinstance(arrival.content, DecodeError) for arrival in told(given, noise)]

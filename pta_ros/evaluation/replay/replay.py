@@ -76,6 +76,7 @@ class Replay:
         self._judge, self._observer = judge, observer
         self._deadline_ns: int | None = None
         self._tick_ns: int | None = None
+        self._seen_to_ns: int | None = None  # what the pipeline had due then was seen to
         self._changes: list[Change] = []
         self._estimates = EstimateLog(tuple(pipeline.streams), judge.joints)
         self._statuses: tuple[StreamStatus, ...] = ()
@@ -137,13 +138,16 @@ class Replay:
         Asking for the states closes windows too, so it comes last of what is due at one moment.
         """
         while self._tick_ns is not None:
-            window_ns = self._pipeline.next_due_ns()
-            due = min(t for t in (self._deadline_ns, window_ns, self._tick_ns) if t is not None)
+            next_ns = self._pipeline.next_due_ns()
+            if next_ns == self._seen_to_ns:  # what is due there waits for the deadline
+                next_ns = None
+            due = min(t for t in (self._deadline_ns, next_ns, self._tick_ns) if t is not None)
             if due > now_ns:
                 return
             if due == self._deadline_ns:
                 self._step(due)
-            elif due == window_ns:
+            elif due == next_ns:
+                self._seen_to_ns = due
                 self._settle(due)
             else:
                 self._note_states(due)
@@ -192,7 +196,7 @@ class Replay:
             self._deadline_ns = now_ns + self._wait_ns
 
     def _step(self, now_ns: int) -> None:
-        self._deadline_ns = None
+        self._deadline_ns = self._seen_to_ns = None
         sample = self._pipeline.sample(now_ns)
         if sample is None:
             return
