@@ -39,6 +39,11 @@ def _main(arguments: list[str] | None) -> int:
         raise ConfigError(f"parts {unknown} are unknown; expected some of {list(over_time.PARTS)}")
     given = {spec.name: spec.default for spec in fusion_specs()}
     engine = Engine.load(*fusion_from({**given, "model": options.model}))
+    if engine.finds_people or not engine.loaded.model.config.has("pose"):
+        raise ConfigError(
+            f"model {engine.loaded.name} does not tell one person's skeleton; expected one that "
+            "does, such as mmfi_lite"
+        )
     engine.start()
     stage = over_time.Stage(engine, options.people)
     bounds = []

@@ -90,6 +90,11 @@ def test_a_part_that_does_not_exist_is_named(capsys):
     assert "['weather'] are unknown; expected some of ['subsets'" in capsys.readouterr().err
 
 
+def test_a_model_of_people_is_refused(capsys):
+    assert bench_over_time.main(["--model", "people_lite"]) == 1
+    assert "people_lite does not tell one person's skeleton" in capsys.readouterr().err
+
+
 def test_a_stage_tells_what_was_published(given, monkeypatch):
     from pta_ros.fusion.engine import Engine
 

@@ -108,6 +108,17 @@ class Bench:
             self.publishers[key] = self.node.create_publisher(kind, key, profile)
         return self.publishers[key]
 
+    def show(self, readings):
+        """Publish depth and LiDAR of now, with noise of their own each time."""
+        from pta_ros.nodes.messages import to_header, to_reading
+
+        header = to_header(self.node.get_clock().now().nanoseconds, "sensor")
+        depth, lidar = readings["depth"], readings["lidar"]
+        noisy = depth + self.rng.integers(0, 3, depth.shape).astype(np.uint16) * (depth > 0)
+        moved = lidar + self.rng.normal(0, 0.002, lidar.shape).astype(np.float32)
+        for modality, array in (("depth", noisy), ("lidar", moved)):
+            self.publisher(modality).publish(to_reading(SENSORS[modality](), array, header))
+
     def message(self, modality, stamp_ns=None):
         """One plausible reading, different each time."""
         from pta_ros.nodes.messages import to_header, to_reading

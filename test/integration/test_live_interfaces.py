@@ -121,8 +121,6 @@ def test_everything_is_heard_of_a_person_who_comes_and_goes(
     from lifecycle_msgs.srv import ChangeState
 
     from pta_ros.nodes.interfaces.body import JOINT_FRAMES
-    from pta_ros.nodes.messages import to_header, to_reading
-    from pta_ros.sensors import SENSORS
 
     process = bench.start(
         "fusion_node", "-p", f"model:={people_model}", "-p", "device:=cpu",
@@ -133,12 +131,7 @@ def test_everything_is_heard_of_a_person_who_comes_and_goes(
     scene = {"now": hall_readings((2.5, 0.4))}
 
     def send():
-        header = to_header(bench.node.get_clock().now().nanoseconds, "sensor")
-        depth, lidar = scene["now"]["depth"], scene["now"]["lidar"]
-        noisy = depth + bench.rng.integers(0, 3, depth.shape).astype(np.uint16) * (depth > 0)
-        moved = lidar + bench.rng.normal(0, 0.002, lidar.shape).astype(np.float32)
-        for modality, array in (("depth", noisy), ("lidar", moved)):
-            bench.publisher(modality).publish(to_reading(SENSORS[modality](), array, header))
+        bench.show(scene["now"])
 
     def until(done, sending=send):
         looked = [0.0]

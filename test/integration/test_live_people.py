@@ -2,7 +2,6 @@
 
 import time
 
-import numpy as np
 import pytest
 
 pytestmark = pytest.mark.ros
@@ -12,9 +11,6 @@ NEVER_S = 120  # far more than it takes, even on a busy machine
 def test_nobody_a_person_and_nobody(bench, people_model, hall_readings):
     from pta_msgs.msg import People
     from visualization_msgs.msg import MarkerArray
-
-    from pta_ros.nodes.messages import to_header, to_reading
-    from pta_ros.sensors import SENSORS
 
     told, markers, scene = [], [], {"now": hall_readings()}
     bench.node.create_subscription(
@@ -30,13 +26,7 @@ def test_nobody_a_person_and_nobody(bench, people_model, hall_readings):
     )  # fmt: skip
 
     def send():
-        header = to_header(bench.node.get_clock().now().nanoseconds, "sensor")
-        depth, lidar = scene["now"]["depth"], scene["now"]["lidar"]
-        noisy = depth + bench.rng.integers(0, 3, depth.shape).astype(np.uint16) * (depth > 0)
-        moved = lidar + bench.rng.normal(0, 0.002, lidar.shape).astype(np.float32)
-        for modality, array in (("depth", noisy), ("lidar", moved)):
-            msg = to_reading(SENSORS[modality](), array, header)
-            bench.publisher(modality).publish(msg)
+        bench.show(scene["now"])
 
     def message():
         return bench.status("fusion").message if bench.status("fusion") else ""

@@ -23,9 +23,6 @@ def record(bench, folder, people_model, hall_readings):
     """Nobody, one, two, nobody; gives the path of the bag and the parameter file."""
     from pta_msgs.msg import People
 
-    from pta_ros.nodes.messages import to_header, to_reading
-    from pta_ros.sensors import SENSORS
-
     params, bag = folder / "params.yaml", folder / "bag"
     params.write_text(
         "fusion: {ros__parameters: {tracks: {enabled: false}, "
@@ -39,13 +36,7 @@ def record(bench, folder, people_model, hall_readings):
     fusion = bench.start("fusion_node", *arguments)
 
     def send():
-        header = to_header(bench.node.get_clock().now().nanoseconds, "sensor")
-        depth, lidar = scene["now"]["depth"], scene["now"]["lidar"]
-        noisy = depth + bench.rng.integers(0, 3, depth.shape).astype(np.uint16) * (depth > 0)
-        moved = lidar + bench.rng.normal(0, 0.002, lidar.shape).astype(np.float32)
-        for modality, array in (("depth", noisy), ("lidar", moved)):
-            msg = to_reading(SENSORS[modality](), array, header)
-            bench.publisher(modality).publish(msg)
+        bench.show(scene["now"])
 
     for places in ((), ((2.5, 0.4),), ((2.5, 0.4), (3.2, -0.9)), ()):
         scene["now"] = hall_readings(*places)
