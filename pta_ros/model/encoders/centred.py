@@ -72,9 +72,7 @@ class DepthEncoder(_HeatMaps):
     grid: Tensor
 
     def __init__(self, channels: int) -> None:
-        super().__init__(
-            channels, nn.Sequential(_stage(5, 32), _stage(32, _FINE), Residual(_FINE))
-        )
+        super().__init__(channels, nn.Sequential(_stage(5, 32), _stage(32, _FINE), Residual(_FINE)))
         self.register_buffer("grid", _grid(PATCH), persistent=False)
 
     def forward(self, patch: Tensor) -> Tensor:
