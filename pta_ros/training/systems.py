@@ -17,10 +17,12 @@ from pta_ros.model.heads import PoseHead
 from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA
 from pta_ros.training.activity import activity_stage, mutual_stage, with_activity
+from pta_ros.training.augment_centred import together
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.corrupt import FROZEN
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.fit import Setup, calibrate, supervised_stage
+from pta_ros.training.fresh import Draw, Fresh
 from pta_ros.training.gate import Corrupted, calibrate_gate, gate_stage
 from pta_ros.training.meta import meta_stage
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
@@ -169,9 +171,16 @@ def _pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Bench) 
     _take_projections(model, bench)
     for modality, single in bench.singles.items():
         model.encoders[modality].load_state_dict(single.encoder.state_dict())
-    setup = replace(_setup(name, bench, model), config=config)
+    setup = replace(_setup(name, bench, model), config=config, draw=_fresh(model, bench))
     _run(meta_stage(setup, model, bench.ready.rows["meta_val"]), name, config, bench)
     return model
+
+
+def _fresh(model: PTA, bench: Bench) -> Draw | None:
+    """Of people, whose encoders see changed frames in training, the meta stage does, too."""
+    if not model.config.joint_tokens:
+        return None
+    return Fresh(dict(model.encoders.items()), bench.ready.data, together)
 
 
 def _gated(bench: Bench) -> PTA:
