@@ -26,9 +26,6 @@ __all__ = ["PeopleEstimator", "Person", "SearchConfig"]
 
 Array = NDArray[np.float64]
 
-#: What search and look have in common, as they saw the same: taken from the sum of their log odds.
-#: Chosen on validation scenes of the wide world.
-_SHARED_LOG_ODDS = 5.0
 _SHAPES = {"depth": centred.PATCH_SHAPE, "lidar": centred.CLOUD_SHAPE}
 
 
@@ -37,6 +34,21 @@ class Candidates(NamedTuple):
 
     places: Array
     log_odds: Array
+
+
+class Looks(NamedTuple):
+    """What the model says of P candidates that some sensor shows.
+
+    `joints` (P, 17, 3) metres, level frame, `deviation` (P, 17), `weights` (P, M); log odds (P,)
+    of the search and of this look; `seen` (P, M) bool: the sensors that show the place.
+    """
+
+    joints: Array
+    deviation: Array
+    weights: Array
+    searched: Array
+    looked: Array
+    seen: NDArray[np.bool_]
 
 
 @dataclass(eq=False)
@@ -112,29 +124,44 @@ class PeopleEstimator:
 
         `presence` is of search and look together.
         """
-        kept, inputs, available = self._centred(candidates.places, readings)
-        if not kept:
-            return ()
-        searched = candidates.log_odds[list(kept)]
-        centres = list(kept.values())
-        out = self._run(inputs, available)
-        joints_m, log_std, weights, looked = (
-            part.float().cpu().numpy().astype(np.float64)
-            for part in (out.joints, out.log_std, out.weights, out.logits[:, 0])
-        )
-        presence = 1.0 / (1.0 + np.exp(_SHARED_LOG_ODDS - searched - looked))
+        looks = self.examine(candidates, readings)
+        presence = self._presence(looks)
         people = []
         for row in np.argsort(-presence, kind="stable"):
             if presence[row] < self.search.presence:
                 break
-            centre = centres[row]
-            joints = centre.to_level(joints_m[row])
-            shares = dict(zip(self.modalities, weights[row].tolist(), strict=True))
-            deviation = np.exp(log_std[row])
+            shares = dict(zip(self.modalities, looks.weights[row].tolist(), strict=True))
+            joints, deviation = looks.joints[row], looks.deviation[row]
             people.append(
                 Person(float(presence[row]), centred.trunk(joints), joints, deviation, shares)
             )
         return _each_once(people, self.search.apart_m)
+
+    @torch.inference_mode()
+    def examine(self, candidates: Candidates, readings: Readings) -> Looks:
+        """What the model says of each candidate of whom some sensor shows enough."""
+        kept, inputs, available = self._centred(candidates.places, readings)
+        if not kept:
+            none = np.zeros(0)
+            nobody = np.zeros((0, len(self.modalities)))
+            return Looks(np.zeros((0, 17, 3)), np.zeros((0, 17)), nobody, none, none, nobody > 0)
+        out = self._run(inputs, available)
+        local, log_std, weights, looked = (
+            part.float().cpu().numpy().astype(np.float64)
+            for part in (out.joints, out.log_std, out.weights, out.logits[:, 0])
+        )
+        centres = zip(kept.values(), local, strict=True)
+        joints = np.array([centre.to_level(pose) for centre, pose in centres])
+        seen = torch.stack([available[m] for m in self.modalities], dim=1).numpy()
+        searched = candidates.log_odds[list(kept)]
+        return Looks(joints, np.exp(log_std), weights, searched, looked, seen)
+
+    def _presence(self, looks: Looks) -> Array:
+        """Probabilities (P,) that somebody is there."""
+        assert self.source.finder is not None
+        given = map(torch.from_numpy, (looks.searched, looks.looked, looks.seen))
+        log_odds = self.source.finder.presence(*given)
+        return np.asarray(log_odds.sigmoid().numpy(), np.float64)
 
     def _run(
         self, inputs: dict[str, torch.Tensor], available: dict[str, torch.Tensor]
