@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from pta_ros.people.centred import HALF_M, NOTHING, OUTSIDE, PATCH, REACH_M, RETURN
+from pta_ros.people.centred import ABSENT_M, HALF_M, NOTHING, OUTSIDE, PATCH, REACH_M, RETURN
 from pta_ros.training.augment import MIRROR, Pair
 
 _PIXEL_M = 2 * HALF_M / PATCH
@@ -24,7 +24,7 @@ def depth(patches: Tensor, joints: Tensor) -> Pair:
 
 
 def lidar(clouds: Tensor, joints: Tensor) -> Pair:
-    """Mirror, turn, move, replace a random share of the points by others, add noise."""
+    """Mirror, turn, move, lose a random share of the points, add noise."""
     angle = 0.2 * torch.randn(len(clouds))
     c, s, o, i = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
     turn = torch.stack([c, -s, o, s, c, o, o, o, i], dim=1).view(-1, 3, 3).transpose(1, 2)
@@ -61,11 +61,8 @@ def _spoilt_patches(z: Tensor, state: Tensor) -> Tensor:
 
 
 def _spoilt_cloud(clouds: Tensor) -> Tensor:
-    other = torch.randint(clouds.shape[1], clouds.shape[:2])
-    kept = torch.arange(clouds.shape[1]).expand(other.shape)
-    lose = torch.rand(other.shape) < 0.8 * torch.rand(len(clouds), 1).square()
-    source = torch.where(lose, other, kept)
-    clouds = clouds.gather(1, source[..., None].expand(clouds.shape))
+    lose = torch.rand(clouds.shape[:2]) < 0.8 * torch.rand(len(clouds), 1).square()
+    clouds = clouds.masked_fill(lose[..., None], ABSENT_M)
     return clouds + 0.01 * torch.randn_like(clouds)
 
 

@@ -85,7 +85,7 @@ class DepthEncoder(_HeatMaps):
 
 
 class LidarEncoder(_HeatMaps):
-    """(B, 512, 3) cloud -> 17 tokens; see people.centred.lidar_cloud.
+    """(B, N, 3) cloud -> 17 tokens; see people.centred.lidar_cloud.
 
     The points are seen along x like a depth patch, in pixels of twice the size and in eight slices
     of range: each pixel of each slice knows how many points it holds, and their mean place.
@@ -99,7 +99,7 @@ class LidarEncoder(_HeatMaps):
         self.register_buffer("grid", _grid(_PIXELS), persistent=False)
 
     def forward(self, cloud: Tensor) -> Tensor:
-        """`cloud` (B, 512, 3) -> tokens (B, 17, C)."""
+        """`cloud` (B, N, 3) -> tokens (B, 17, C)."""
         sums = _pixels(cloud.float())  # (B, 4, slices, pixels, pixels)
         counts = sums[:, 0]
         range_m = sums[:, 1] / counts.clamp(min=1)
