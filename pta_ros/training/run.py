@@ -24,6 +24,7 @@ from pta_ros.training.corrupt import corrupted_view, kinds
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.find import find_stage
 from pta_ros.training.gate import Corrupted
+from pta_ros.training.makers import UNGATED, Bench
 from pta_ros.training.prepare import (
     Prepared,
     Watcher,
@@ -37,7 +38,7 @@ from pta_ros.training.prepare import (
 from pta_ros.training.presence import fit_presence
 from pta_ros.training.pretrain import SingleModality
 from pta_ros.training.resume import run_stage
-from pta_ros.training.systems import UNGATED, Bench, add_activity, make_system
+from pta_ros.training.systems import add_activity, make_system
 
 GATED = "pta_gate"
 FIND = "find"
