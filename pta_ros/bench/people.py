@@ -25,7 +25,8 @@ from pta_ros.frames import Sample
 from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.level import LEVEL_FRAME, LevelIntake
 from pta_ros.fusion.live_people import LivePeople
-from pta_ros.fusion.people import Candidates, PeopleEstimator, SearchConfig
+from pta_ros.fusion.looks import Candidates
+from pta_ros.fusion.people import PeopleEstimator, SearchConfig
 from pta_ros.home import shipped
 from pta_ros.metrics.bound import Bound, at_most
 from pta_ros.model.finder import Finder

@@ -19,7 +19,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("evaluate_pta", description=__doc__)
     parser.add_argument("data", type=Path, help="root of an MM-Fi or XRF55 tree")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--model", type=Path, help="model folder")
+    what.add_argument("--model", help="model folder, or a shipped model's name")
     what.add_argument(
         "--table", type=Path, metavar="RUN", help="compare the systems of train_pta --systems"
     )
@@ -66,8 +66,9 @@ def _evaluate(options: argparse.Namespace, cache: Path) -> dict[str, Any]:
     from pta_ros.datasets.problems import problem_lines
     from pta_ros.datasets.reduced import reduce_tree
     from pta_ros.evaluation.compare import one_model
+    from pta_ros.home import model_folder
 
-    loaded = checkpoint.load(options.model)
+    loaded = checkpoint.load(model_folder(options.model))
     if loaded.finder is not None:
         return _evaluate_people(options, loaded)
     tree = open_tree(options.data, loaded.sensors)

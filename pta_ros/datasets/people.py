@@ -22,20 +22,19 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from pta_ros.datasets.arrays import Halves, Layout, array_writer, read_arrays, read_or_make
+from pta_ros.datasets.empty import PLACES, empty_places
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.datasets.wide import SCENES, Clip, clips_of
 from pta_ros.people import birdseye, centred
 from pta_ros.people.centred import CLOUD_SHAPE, PATCH_SHAPE
 from pta_ros.people.readings import LidarReading, Readings
 
-FORMAT = 2
+FORMAT = 3
 NOBODY = 255
 #: Most people of a frame, and most filled voxels that are kept of one.
 MOST_PEOPLE, VOXELS = 4, 16_384
 #: Who shows a sensor fewer joints, pixels or points than this is hidden from it.
 VISIBLE_JOINTS, VISIBLE_COUNTS = 4, (60, 15)
-#: No person's trunk is nearer to a place with nobody than this, metres; where such a place may be.
-_NOBODY_M, _NOBODY_UP_M = 0.45, (0.7, 1.4)
 #: Deviations of a sensor's assumed tilt (degrees) and height (metres), and of a found centre.
 _TILT_DEG, _HEIGHT_M, _CENTRE_M = 2.5, 0.15, (0.05, 0.05, 0.06)
 
@@ -46,8 +45,8 @@ class PeopleSet:
 
     `voxels` (F, VOXELS) indices, -1 for none, `values` likewise; `centres` (F, 4, 3) metres, NaN
     for nobody; `visible` (F, 4, 2): to depth, to LiDAR; `frame_split` (F,) 0, 1, 2. `people` has a
-    row for each person and frame, joints in the centred frame, and one for a place in the frame
-    where things are but nobody: its joints are NaN. `sight` (N, 2, 17): joints that the sensors
+    row for each person and frame, joints in the centred frame, and two for places in the frame with
+    nobody (datasets/empty.py): their joints are NaN. `sight` (N, 2, 17): joints that the sensors
     see; `who` (N,): the person's number in the clip, NOBODY for none.
     """
 
@@ -80,7 +79,7 @@ def people_set(
     splits = [list(SCENES).index(split) for split, _ in folders]
     listed = [FORMAT, str(root.resolve()), [[c.folder.parent.name, *c.people.shape] for c in clips]]
     fingerprint = hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
-    rows = sum(int(visible(clip).any(axis=2).sum()) + len(clip.people) for clip in clips)
+    rows = sum(int(visible(clip).any(axis=2).sum()) + PLACES * len(clip.people) for clip in clips)
     layout = _layout(sum(len(c.people) for c in clips), rows)
 
     def write(folder: Path) -> None:
@@ -135,7 +134,7 @@ def _reduced(clip: Clip, split: int) -> dict[str, NDArray[Any]]:
     frames, people = len(clip.people), clip.people.shape[1]
     seen = visible(clip)
     rows = np.asarray(seen.any(axis=2))
-    layout = _layout(frames, int(rows.sum()) + frames)
+    layout = _layout(frames, int(rows.sum()) + PLACES * frames)
     out = {name: np.zeros(shape, dtype) for name, (dtype, shape) in layout.items()}
     out["voxels"][:], out["centres"][:], out["frame_split"][:] = -1, np.nan, split
     out["names"][:] = (clip.folder.parents[1].name, clip.folder.parent.name, "A01")
@@ -158,10 +157,12 @@ def _reduced(clip: Clip, split: int) -> dict[str, NDArray[Any]]:
                 centre.to_centred(joints[who]), clip.sight[number][:, who])  # fmt: skip
             out["number"][row], out["who"][row] = number, who
             row += 1
-        if (place := _empty_place(readings, joints, rng)) is not None:
-            _look(out, row, readings, centred.centre_at(place, readings), np.ones(2, bool))
-        out["number"][row] = number
-        row += 1
+        trunks = centred.trunk(joints)[:, :2]
+        for place in empty_places(readings, index, trunks, rng):
+            if place is not None:
+                _look(out, row, readings, centred.centre_at(place, readings), np.ones(2, bool))
+            out["number"][row] = number
+            row += 1
     return out
 
 
@@ -180,24 +181,6 @@ def _look(
     for column, (name, reading) in enumerate({"depth": patch, "lidar": cloud}.items()):
         if reading is not None:
             out[name][row], out["present"][row, column] = reading, True
-
-
-def _empty_place(
-    readings: Readings, joints: NDArray[np.float64], rng: np.random.Generator
-) -> NDArray[np.float64] | None:
-    """A place (3,) at something that is nobody's trunk; None where there is nothing else."""
-    assert readings.lidar is not None
-    points = readings.lidar.cloud[:: max(1, len(readings.lidar.cloud) // 2000)]
-    points = points[(points[:, 2] > 0.3) & (points[:, 2] < 1.9) & (points[:, 0] > 0.6)]
-    if len(joints):
-        trunks = centred.trunk(joints)[:, :2]
-        away = np.linalg.norm(points[:, None, :2] - trunks, axis=2).min(axis=1)
-        points = points[away > _NOBODY_M]
-    points = points[np.hypot(points[:, 0], points[:, 1]) < 6.5]
-    if not len(points):
-        return None
-    x, y, _ = points[rng.integers(len(points))]
-    return np.array([x, y, rng.uniform(*_NOBODY_UP_M)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ from time import perf_counter
 import numpy as np
 
 from pta_ros.frames import Frame, Person, Sample
-from pta_ros.fusion.people import Candidates, PeopleEstimator
+from pta_ros.fusion.looks import Candidates
+from pta_ros.fusion.people import PeopleEstimator
 from pta_ros.fusion.prediction import Prediction
 from pta_ros.people import birdseye
 from pta_ros.people.readings import Readings

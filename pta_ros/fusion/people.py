@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from pta_ros.checkpoint import Checkpoint
 from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.frames import Person
 from pta_ros.fusion.config import SearchConfig
+from pta_ros.fusion.looks import SHAPES, Candidates, Centred, Looks
 from pta_ros.model.finder import Found, peaks
 from pta_ros.model.heads import PTAOutput
 from pta_ros.model.inference import BATCHES, fold_norms, trace_people
@@ -25,29 +25,6 @@ from pta_ros.people.readings import Float32, Readings
 __all__ = ["PeopleEstimator", "Person", "SearchConfig"]
 
 Array = NDArray[np.float64]
-
-#: What search and look have in common, as they saw the same: taken from the sum of their log odds.
-#: Chosen on validation scenes of the wide world.
-_SHARED_LOG_ODDS = 5.0
-_SHAPES = {"depth": centred.PATCH_SHAPE, "lidar": centred.CLOUD_SHAPE}
-
-
-class Candidates(NamedTuple):
-    """Where somebody may be: places (P, 3) in the level frame, and the search's log odds (P,)."""
-
-    places: Array
-    log_odds: Array
-
-
-class _Looked(NamedTuple):
-    """Candidates that are looked at: where, and the search's log odds of each."""
-
-    centres: list[centred.Centre]
-    log_odds: Array
-
-    def only(self, rows: list[int]) -> _Looked:
-        """Some of them."""
-        return _Looked([self.centres[row] for row in rows], self.log_odds[rows])
 
 
 @dataclass(eq=False)
@@ -88,7 +65,7 @@ class PeopleEstimator:
 
         `precision` and `graphs` as in model.inference.trace_people.
         """
-        shapes = {m: _SHAPES[m] for m in self.modalities}
+        shapes = {m: SHAPES[m] for m in self.modalities}
         self._finder = trace_people(self._model, self._finder, shapes, precision, graphs)
         grid = np.zeros((birdseye.CHANNELS, birdseye.SIZE, birdseye.SIZE), np.float32)
         for count in chain.from_iterable((n,) * 3 for n in BATCHES):  # specialised in two runs
@@ -125,48 +102,59 @@ class PeopleEstimator:
 
         `presence` is of search and look together.
         """
-        kept, inputs, available = self._centred(candidates.places, readings)
-        if not kept:
-            return ()
-        found = _Looked(list(kept.values()), candidates.log_odds[list(kept)])
-        return self._there(found, self._run(inputs, available))
+        return self._there(self.examine(candidates, readings))
 
     @torch.inference_mode()
     def look_each(
         self, candidates: Candidates, readings: Readings
     ) -> tuple[tuple[Person, ...], dict[str, tuple[Person, ...]]]:
         """As `look`, and whom of them each modality of the readings shows alone."""
-        kept, inputs, available = self._centred(candidates.places, readings)
+        near = Centred.of(candidates, readings, self.modalities)
         given = [m for m in self.modalities if getattr(readings, m) is not None]
-        if not kept:
+        if not near.centres:
             return (), dict.fromkeys(given, ())
-        found = _Looked(list(kept.values()), candidates.log_odds[list(kept)])
-        whole, each, places = self._run_each(inputs, available)
-        alone = {}
-        for m in given:
-            rows = torch.nonzero(places[:, 1] == self.modalities.index(m))[:, 0]
-            own = found.only(places[rows, 0].tolist())
-            alone[m] = self._there(own, PTAOutput(*(part[rows] for part in each)))
-        return self._there(found, whole), alone
+        whole, each, places = self._run_each(near.inputs, near.available)
+        row, column = places.T.cpu().numpy()
+        single = near.looks(each, row, np.eye(len(self.modalities), dtype=bool)[column])
+        alone = {m: column == self.modalities.index(m) for m in given}
+        return self._there(self._all(near, whole)), {
+            m: self._there(Looks(*(part[own] for part in single))) for m, own in alone.items()
+        }
 
-    def _there(self, found: _Looked, output: PTAOutput) -> tuple[Person, ...]:
-        """Who is there, of the rows of an output."""
-        joints_m, log_std, weights, looked = (
-            part.float().cpu().numpy().astype(np.float64)
-            for part in (output.joints, output.log_std, output.weights, output.logits[:, 0])
-        )
-        presence = 1.0 / (1.0 + np.exp(_SHARED_LOG_ODDS - found.log_odds - looked))
+    @torch.inference_mode()
+    def examine(self, candidates: Candidates, readings: Readings) -> Looks:
+        """What the model says of each candidate of whom some sensor shows enough."""
+        near = Centred.of(candidates, readings, self.modalities)
+        if near.centres:
+            return self._all(near, self._run(near.inputs, near.available))
+        none, nobody = np.zeros(0), np.zeros((0, len(self.modalities)))
+        return Looks(np.zeros((0, 17, 3)), np.zeros((0, 17)), nobody, none, none, nobody > 0)
+
+    def _all(self, near: Centred, output: PTAOutput) -> Looks:
+        """The looks at all candidates, by whatever sees them."""
+        seen = torch.stack([near.available[m] for m in self.modalities], dim=1).numpy()
+        return near.looks(output, np.arange(len(near.centres)), seen)
+
+    def _there(self, looks: Looks) -> tuple[Person, ...]:
+        """Who is there, of those looked at."""
+        presence = self._presence(looks)
         people = []
         for row in np.argsort(-presence, kind="stable"):
             if presence[row] < self.search.presence:
                 break
-            joints = found.centres[row].to_level(joints_m[row])
-            shares = dict(zip(self.modalities, weights[row].tolist(), strict=True))
-            deviation = np.exp(log_std[row])
+            shares = dict(zip(self.modalities, looks.weights[row].tolist(), strict=True))
+            joints, deviation = looks.joints[row], looks.deviation[row]
             people.append(
                 Person(float(presence[row]), centred.trunk(joints), joints, deviation, shares)
             )
         return _each_once(people, self.search.apart_m)
+
+    def _presence(self, looks: Looks) -> Array:
+        """Probabilities (P,) that somebody is there."""
+        assert self.source.finder is not None
+        given = map(torch.from_numpy, (looks.searched, looks.looked, looks.seen))
+        log_odds = self.source.finder.presence(*given)
+        return np.asarray(log_odds.sigmoid().numpy(), np.float64)
 
     def _run(
         self, inputs: dict[str, torch.Tensor], available: dict[str, torch.Tensor]
@@ -182,28 +170,6 @@ class PeopleEstimator:
         mask = self._model.mask(given, available)
         features = self._model.features(self._model.encode(given, mask), given, mask)
         return self._model.complete_each(features, mask, self.refine)
-
-    def _centred(
-        self, places: Array, readings: Readings
-    ) -> tuple[dict[int, centred.Centre], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        """Of those candidates of whom some sensor shows enough: centres by number, and inputs."""
-        kept, rows = {}, []
-        for number, place in enumerate(places):
-            centre = centred.centre_at(place, readings)
-            row = {
-                "depth": readings.depth and centred.depth_patch(readings.depth, centre),
-                "lidar": readings.lidar and centred.lidar_cloud(readings.lidar, centre),
-            }
-            if any(row[modality] is not None for modality in self.modalities):
-                kept[number] = centre
-                rows.append(row)
-        inputs, available = {}, {}
-        for modality in self.modalities:
-            shape, own = _SHAPES[modality], [row[modality] for row in rows]
-            available[modality] = torch.tensor([reading is not None for reading in own])
-            filled = [np.zeros(shape, np.float32) if r is None else r for r in own]
-            inputs[modality] = torch.from_numpy(np.array(filled, np.float32).reshape(-1, *shape))
-        return kept, inputs, available
 
 
 def _each_once(people: list[Person], apart_m: float) -> tuple[Person, ...]:

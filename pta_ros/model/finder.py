@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pta_ros.model.encoders.lite import Residual
+from pta_ros.model.purify import subset_number
 
 #: Cells of the grid per cell of the heat map, along each side.
 STRIDE = 2
@@ -30,8 +31,27 @@ class Found(NamedTuple):
     height: Tensor
 
 
+class Presence(nn.Module):
+    """Log odds that somebody is there, of what the search and the look at the place say.
+
+    Both saw the same sensors, so that their sum would be too sure. For each subset of the two
+    sensors who see the place: a constant and the shares of the two; training/presence.py fits them.
+    """
+
+    shares: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("shares", torch.tensor([[-5.0, 1.0, 1.0]]).repeat(4, 1))
+
+    def forward(self, searched: Tensor, looked: Tensor, mask: Tensor) -> Tensor:
+        """Log odds (B,) from log odds (B,) of search and look; `mask` (B, 2) bool."""
+        constant, search, look = self.shares[subset_number(mask)].T
+        return constant + search * searched + look * looked
+
+
 class Finder(nn.Module):
-    """Grid (B, CHANNELS, SIZE, SIZE) -> Found."""
+    """Grid (B, CHANNELS, SIZE, SIZE) -> Found. `presence` judges what is found."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -45,6 +65,7 @@ class Finder(nn.Module):
         self.out = nn.Conv2d(24, 4, 1)
         bias = torch.tensor([-5.0, 0.0, 0.0, 1.1])  # people are rare; a trunk's usual height
         self.out.bias = nn.Parameter(bias)
+        self.presence = Presence()
 
     def forward(self, grid: Tensor) -> Found:
         """`grid` (B, CHANNELS, SIZE, SIZE); see birdseye.fill."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import fpsample
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +18,10 @@ from pta_ros.people.readings import DepthReading, Float32, LidarReading, Reading
 PATCH, HALF_M, REACH_M = 96, 1.1, 1.2
 PATCH_SHAPE = (2, PATCH, PATCH)
 #: The cloud: points, and metres around the centre, across and up.
-CLOUD, RADIUS_M, TALL_M = 512, 1.1, 1.3
+CLOUD, RADIUS_M, TALL_M = 1024, 1.1, 1.3
 CLOUD_SHAPE = (CLOUD, 3)
+#: Every coordinate of a row of the cloud that holds no point: so far away it is in no picture.
+ABSENT_M = 9.0
 #: Second channel of a patch: outside of the image; inside, nothing within reach; a return.
 OUTSIDE, NOTHING, RETURN = 0.0, 1.0, 2.0
 #: Enough of a reading to say anything about a person.
@@ -91,9 +92,9 @@ def depth_patch(reading: DepthReading, centre: Centre) -> Float32 | None:
 
 
 def lidar_cloud(reading: LidarReading, centre: Centre) -> Float32 | None:
-    """The cloud (512, 3) of the centred frame in farthest-point order; None for too few points.
+    """The cloud (1024, 3) of the centred frame; None when fewer than LEAST_POINTS lie within.
 
-    Of fewer than 512 points the whole sequence is repeated.
+    Of more points every n-th is taken; rows without a point hold ABSENT_M.
     """
     x, y, up = reading.cloud.T
     place = centre.place.astype(np.float32)
@@ -103,14 +104,12 @@ def lidar_cloud(reading: LidarReading, centre: Centre) -> Float32 | None:
     near = near[np.abs(up[near] - place[2]) < TALL_M]
     away = np.stack([x[near], y[near], up[near]], axis=1) - place
     away = away[np.square(away[:, :2]).sum(axis=1) < RADIUS_M**2]
-    own = away @ centre.axes.T.astype(np.float32)
-    if len(own) < LEAST_POINTS:
+    if len(away) < LEAST_POINTS:
         return None
-    own = own[:: -(-len(own) // (4 * CLOUD))]
-    count = min(len(own), CLOUD)
-    height = min(5, int(np.log2(len(own))))  # of its tree: 2**height is at most the points
-    order = fpsample.bucket_fps_kdline_sampling(own, count, height, start_idx=0)
-    return np.asarray(np.resize(own[order], CLOUD_SHAPE), np.float32)
+    away = away[:: -(-len(away) // CLOUD)]
+    cloud = np.full(CLOUD_SHAPE, ABSENT_M, np.float32)
+    cloud[: len(away)] = away @ centre.axes.T.astype(np.float32)
+    return cloud
 
 
 def _window(reading: DepthReading, centre: Centre) -> tuple[slice, slice] | None:

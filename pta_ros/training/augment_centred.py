@@ -5,10 +5,12 @@ Joints (B, 17, 3) are in the centred frame: x along the ray, y left, z up, metre
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
-from pta_ros.people.centred import HALF_M, NOTHING, OUTSIDE, PATCH, REACH_M, RETURN
+from pta_ros.people.centred import ABSENT_M, HALF_M, NOTHING, OUTSIDE, PATCH, REACH_M, RETURN
 from pta_ros.training.augment import MIRROR, Pair
 
 _PIXEL_M = 2 * HALF_M / PATCH
@@ -17,40 +19,51 @@ _MOST_PIXELS = 3  # that a patch is moved
 
 def depth(patches: Tensor, joints: Tensor) -> Pair:
     """Mirror, move, hide a rectangle, cut the image off at one side, lose pixels, add noise."""
-    z, state = patches[:, 0], patches[:, 1]
-    count = len(z)
-    flip = torch.rand(count) < 0.5
-    z, state = (torch.where(flip[:, None, None], x.flip(2), x) for x in (z, state))
-    joints = _mirrored(joints, flip)
-    z, state, joints = _moved(z, state, joints)
-    found = state == RETURN
-    scale = 0.012 * torch.rand(count, 1, 1)
-    z = z + scale * torch.randn_like(z)
-    lost = torch.rand_like(z) < 0.15 * torch.rand(count, 1, 1).square()
-    lost |= _rectangle(count, 0.25)
-    state = torch.where(found & (lost | (z.abs() > REACH_M)), NOTHING, state)
-    state = torch.where(_cut(count), OUTSIDE, state)
-    return torch.stack([torch.where(state == RETURN, z, 0.0), state], dim=1), joints
+    changed, joints = together({"depth": patches}, joints)
+    return changed["depth"], joints
 
 
 def lidar(clouds: Tensor, joints: Tensor) -> Pair:
-    """Mirror, turn, move, replace a random share of the points by others, add noise."""
-    count = len(clouds)
+    """Mirror, turn, move, lose a random share of the points, add noise."""
+    angle = 0.2 * torch.randn(len(clouds))
+    c, s, o, i = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
+    turn = torch.stack([c, -s, o, s, c, o, o, o, i], dim=1).view(-1, 3, 3).transpose(1, 2)
+    changed, joints = together({"lidar": clouds @ turn}, joints @ turn)
+    return changed["lidar"], joints
+
+
+def together(inputs: Mapping[str, Tensor], joints: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """Mirror and move all modalities of a batch alike; spoil each in its own way."""
+    count = len(joints)
     flip = torch.rand(count) < 0.5
-    mirrored = clouds * clouds.new_tensor([1.0, -1.0, 1.0])
-    clouds = torch.where(flip[:, None, None], mirrored, clouds)
-    joints = _mirrored(joints, flip)
-    angle = 0.2 * torch.randn(count)
-    c, s, o, i = angle.cos(), angle.sin(), torch.zeros(count), torch.ones(count)
-    turn = torch.stack([c, -s, o, s, c, o, o, o, i], dim=1).view(count, 3, 3)
-    shift = 0.04 * torch.randn(count, 1, 3)
-    clouds, joints = (x @ turn.transpose(1, 2) + shift for x in (clouds, joints))
-    other = torch.randint(clouds.shape[1], clouds.shape[:2])
-    kept = torch.arange(clouds.shape[1]).expand(other.shape)
-    lose = torch.rand(other.shape) < 0.8 * torch.rand(count, 1).square()
-    source = torch.where(lose, other, kept)
-    clouds = clouds.gather(1, source[..., None].expand(clouds.shape))
-    return clouds + 0.01 * torch.randn_like(clouds), joints
+    step = torch.randint(-_MOST_PIXELS, _MOST_PIXELS + 1, (count, 2))  # down, right
+    ahead = 0.05 * torch.randn(count)
+    shift = torch.stack([ahead, -step[:, 1] * _PIXEL_M, -step[:, 0] * _PIXEL_M], dim=1)[:, None]
+    out = dict(inputs)
+    if "depth" in out:
+        turned = torch.where(flip[:, None, None, None], out["depth"].flip(3), out["depth"])
+        out["depth"] = _spoilt_patches(*_moved(turned[:, 0], turned[:, 1], step, ahead))
+    if "lidar" in out:
+        mirrored = out["lidar"] * out["lidar"].new_tensor([1.0, -1.0, 1.0])
+        turned = torch.where(flip[:, None, None], mirrored, out["lidar"])
+        out["lidar"] = _spoilt_cloud(turned + shift)
+    return out, _mirrored(joints, flip) + shift
+
+
+def _spoilt_patches(z: Tensor, state: Tensor) -> Tensor:
+    count = len(z)
+    z = z + 0.012 * torch.rand(count, 1, 1) * torch.randn_like(z)
+    lost = torch.rand_like(z) < 0.15 * torch.rand(count, 1, 1).square()
+    lost |= _rectangle(count, 0.25)
+    state = torch.where((state == RETURN) & (lost | (z.abs() > REACH_M)), NOTHING, state)
+    state = torch.where(_cut(count), OUTSIDE, state)
+    return torch.stack([torch.where(state == RETURN, z, 0.0), state], dim=1)
+
+
+def _spoilt_cloud(clouds: Tensor) -> Tensor:
+    lose = torch.rand(clouds.shape[:2]) < 0.8 * torch.rand(len(clouds), 1).square()
+    clouds = clouds.masked_fill(lose[..., None], ABSENT_M)
+    return clouds + 0.01 * torch.randn_like(clouds)
 
 
 def _mirrored(joints: Tensor, flip: Tensor) -> Tensor:
@@ -58,19 +71,14 @@ def _mirrored(joints: Tensor, flip: Tensor) -> Tensor:
     return torch.where(flip[:, None, None], other, joints)
 
 
-def _moved(z: Tensor, state: Tensor, joints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _moved(z: Tensor, state: Tensor, step: Tensor, ahead: Tensor) -> tuple[Tensor, Tensor]:
     """Each patch moved by whole pixels and in depth; what comes in is outside of the image."""
-    count = len(z)
-    step = torch.randint(-_MOST_PIXELS, _MOST_PIXELS + 1, (count, 2))  # down, right
-    ahead = 0.05 * torch.randn(count)
     row = torch.arange(PATCH) - step[:, :1]
     column = torch.arange(PATCH) - step[:, 1:]
     inside = ((row >= 0) & (row < PATCH))[:, :, None] & ((column >= 0) & (column < PATCH))[:, None]
     index = row.clamp(0, PATCH - 1)[:, :, None] * PATCH + column.clamp(0, PATCH - 1)[:, None]
     z, state = (x.flatten(1).gather(1, index.flatten(1)).view_as(x) for x in (z, state))
-    moved = torch.stack([ahead, -step[:, 1] * _PIXEL_M, -step[:, 0] * _PIXEL_M], dim=1)
-    state = torch.where(inside, state, OUTSIDE)
-    return z + ahead[:, None, None], state, joints + moved[:, None]
+    return z + ahead[:, None, None], torch.where(inside, state, OUTSIDE)
 
 
 def _rectangle(count: int, share: float) -> Tensor:

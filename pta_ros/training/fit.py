@@ -18,6 +18,7 @@ from pta_ros.model.projector import Projected
 from pta_ros.model.purify import subset_number
 from pta_ros.training.config import MetaConfig, TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
+from pta_ros.training.fresh import Draw
 from pta_ros.training.losses import task_loss
 from pta_ros.training.pretrain import one_cycle
 from pta_ros.training.purify import draw_subsets
@@ -37,7 +38,8 @@ class Setup:
     """What a stage trains with: `rows` of `data`, by the budget of `config.meta`.
 
     `validate` returns the figures of one epoch, `progress` is called with (steps done, of all),
-    `ranks` are the processes that make each step together.
+    `ranks` are the processes that make each step together. With `draw` the meta stage trains on
+    what it gives of those rows.
     """
 
     config: TrainConfig
@@ -46,6 +48,7 @@ class Setup:
     validate: Callable[[], Figures] = dict
     progress: Callable[[int, int], None] = lambda done, total: None
     ranks: Ranks = ALONE
+    draw: Draw | None = None
 
 
 def fit_stage(

@@ -19,6 +19,7 @@ from pta_ros.model.purify import fuse
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.fit import Setup, endless, fit_stage
+from pta_ros.training.fresh import Draw
 from pta_ros.training.losses import alignment, task_error, task_loss
 from pta_ros.training.purify import draw_subsets
 from pta_ros.training.resume import Figures, Stage
@@ -32,13 +33,20 @@ class MetaTrainer:
     theta is everything that is trained except the weights' logits a. `config.meta.outer` selects
     the theta at which the outer step takes the loss: `first_order` the present one, as a constant;
     `unrolled` the one after a further inner step, as Eq. 3 is written. `none` leaves a alone.
-    `ranks` are the processes that make each step together.
+    `ranks` are the processes that make each step together. Inner steps take their rows from `draw`;
+    None: from `data`.
     """
 
     def __init__(
-        self, config: TrainConfig, model: PTA, data: FeatureSet, ranks: Ranks = ALONE
+        self,
+        config: TrainConfig,
+        model: PTA,
+        data: FeatureSet,
+        ranks: Ranks = ALONE,
+        draw: Draw | None = None,
     ) -> None:
         self.config, self.model, self.data, self.ranks = config, model, data, ranks
+        self._draw = draw
         ranks.join_norms(model)
         # With neither, nothing depends on the aligner: PTA without diffusion.
         self.aligns = config.meta.align_weight > 0 or model.config.refine
@@ -69,10 +77,11 @@ class MetaTrainer:
     def _losses(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """L_task and L_align of meta-train rows in training mode."""
         self.model.train().encoders.eval()
-        mask = draw_subsets(self.data.present[rows])
-        project = partial(self._project, used=mask.any(dim=0))
+        data, rows = self._draw(rows) if self._draw else (self.data, rows)
+        mask = draw_subsets(data.present[rows])
+        project = partial(self._project, data, used=mask.any(dim=0))
         (features,) = self.ranks.share(project, rows, mask)
-        truth = self.data.truth(rows)
+        truth = data.truth(rows)
         plain = self._task(features, mask, truth)
         if not self.aligns:
             return plain, features.new_zeros(())
@@ -80,8 +89,8 @@ class MetaTrainer:
         share = self.config.meta.plain_share
         return share * plain + (1 - share) * self._task(refined, mask, truth), align
 
-    def _project(self, rows: Tensor, mask: Tensor, used: Tensor) -> tuple[Tensor]:
-        return (self.data.features(self.model, rows, mask, used),)
+    def _project(self, data: FeatureSet, rows: Tensor, mask: Tensor, used: Tensor) -> tuple[Tensor]:
+        return (data.features(self.model, rows, mask, used),)
 
     def _task(self, features: Tensor, mask: Tensor, truth: Truth) -> Tensor:
         return task_loss(self.config.task_loss, self.model.predict(features, mask), truth)
@@ -134,7 +143,7 @@ class MetaTrainer:
         return task_error(self.config.task_loss, result, self.data.truth(rows))
 
     def _estimate(self, rows: Tensor, mask: Tensor, used: Tensor) -> PTAOutput:
-        (features,) = self._project(rows, mask, used)
+        (features,) = self._project(self.data, rows, mask, used)
         return self.model.complete(features, mask)
 
     def _unrolled_theta(self) -> dict[str, Tensor]:
@@ -182,7 +191,7 @@ def _at(model: nn.Module, tensors: Mapping[str, Tensor], function: Callable[[], 
 def meta_stage(setup: Setup, model: PTA, outer_rows: Tensor) -> Stage:
     """The stage that trains `model` on the setup's rows, and its weights on `outer_rows`."""
     settings = setup.config.meta
-    trainer = MetaTrainer(setup.config, model, setup.data, setup.ranks)
+    trainer = MetaTrainer(setup.config, model, setup.data, setup.ranks, setup.draw)
     meta_rows = endless(outer_rows, settings.batch)
 
     def step(number: int, count: int, part: Tensor) -> Figures:

@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from pta_ros import checkpoint
+from pta_ros.checkpoint import Checkpoint
 from pta_ros.datasets.features import FeatureSet, cache_features
 from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.model.baselines import XFi
@@ -23,6 +24,7 @@ from pta_ros.training.corrupt import corrupted_view, kinds
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.find import find_stage
 from pta_ros.training.gate import Corrupted
+from pta_ros.training.makers import UNGATED, Bench
 from pta_ros.training.prepare import (
     Prepared,
     Watcher,
@@ -33,9 +35,10 @@ from pta_ros.training.prepare import (
     train_encoder,
     train_encoders,
 )
+from pta_ros.training.presence import fit_presence
 from pta_ros.training.pretrain import SingleModality
 from pta_ros.training.resume import run_stage
-from pta_ros.training.systems import UNGATED, Bench, add_activity, make_system
+from pta_ros.training.systems import add_activity, make_system
 
 GATED = "pta_gate"
 FIND = "find"
@@ -57,6 +60,9 @@ def train(
     with ranks.one_by_one():
         finder = _finder(config, bench.ready, folder, watcher)
     if ranks.first:
+        if finder is not None:
+            known = Checkpoint(system, bench.ready.sensors, {}, {}, folder.name, finder)
+            finder = fit_presence(known, root, watcher.progress("judge who is there"))
         _write_settings(config, bench)
         _save(folder / "model", system, bench, config, root, begun, finder)
 

@@ -5,11 +5,12 @@ import torch
 
 from pta_ros.errors import ConfigError
 from pta_ros.model.config import PTAConfig
+from pta_ros.model.encoders.centred import _pixels
 from pta_ros.model.finder import Finder, Found, peaks
 from pta_ros.model.heads import JointHead
 from pta_ros.model.pta import PTA
 from pta_ros.people import birdseye
-from pta_ros.people.centred import CLOUD_SHAPE, PATCH_SHAPE
+from pta_ros.people.centred import CLOUD_SHAPE, HALF_M, PATCH_SHAPE
 
 SIZES = {"modalities": ("depth", "lidar"), "encoders": "centred", "tokens": 17, "dim": 32}
 
@@ -39,6 +40,26 @@ def test_depth_where_nothing_returned_means_nothing(model):
     other = x.clone()
     other[:, 0][x[:, 1] != 2] = 7.0
     torch.testing.assert_close(model.encoders["depth"](x), model.encoders["depth"](other))
+
+
+def test_the_order_of_points_and_what_lies_far_mean_nothing(model):
+    encoder, x = model.encoders["lidar"], inputs()["lidar"]
+    torch.testing.assert_close(encoder(x), encoder(x.flip(1)))
+    far, farther = x.clone(), x.clone()
+    far[:, :100, 2], farther[:, :100, 2] = 1.2, -5.0  # above and below the picture
+    torch.testing.assert_close(encoder(far), encoder(farther))
+
+
+def test_a_pixel_s_points_have_a_mean_place():
+    """Two points of one pixel and slice, a third elsewhere: sums of ones, x, left and up."""
+    side = 2 * HALF_M / 48
+    middle = torch.tensor([0.1, HALF_M - 10.5 * side, HALF_M - 20.5 * side])
+    cloud = torch.stack([middle, middle + torch.tensor([0.02, 0.25 * side, 0.0]), -middle])[None]
+    sums = _pixels(cloud)[0, :, :, 20, 10]
+    slice_ = int((HALF_M + 0.1) * 8 / (2 * HALF_M))
+    torch.testing.assert_close(sums[:, slice_], torch.tensor([2.0, 0.22, 0.25, 0.0]))
+    assert not sums[:, [i for i in range(8) if i != slice_]].any()
+    assert float(_pixels(cloud)[0, 0].sum()) == 3
 
 
 def test_a_batch_gives_what_its_rows_give(model):

@@ -113,7 +113,7 @@ def test_nan_is_no_return():
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_a_cloud_is_centred_and_repeated():
+def test_a_cloud_is_centred_and_filled_up():
     rng = np.random.default_rng(1)
     own = rng.normal([3.0, 1.0, 1.0], 0.2, (40, 3)).astype(np.float32)
     far = np.array([[5.0, 1.0, 1.0]], np.float32)
@@ -121,5 +121,15 @@ def test_a_cloud_is_centred_and_repeated():
     centre = centred.centre_at(np.array([3.0, 1.0, 1.0]), Readings(lidar=reading))
     cloud = centred.lidar_cloud(reading, centre)
     assert cloud.shape == centred.CLOUD_SHAPE
-    found = {tuple(p) for p in np.round(cloud, 4)}
+    points = cloud[(cloud != centred.ABSENT_M).all(axis=1)]
+    assert len(points) == len(own)
+    found = {tuple(p) for p in np.round(points, 4)}
     assert found == {tuple(p) for p in np.round(centre.to_centred(own).astype(np.float32), 4)}
+
+
+def test_of_a_dense_cloud_every_so_many_points_are_taken():
+    own = np.random.default_rng(2).normal([3.0, 1.0, 1.0], 0.2, (5000, 3)).astype(np.float32)
+    reading = LidarReading(own, np.zeros(3))
+    centre = centred.centre_at(np.array([3.0, 1.0, 1.0]), Readings(lidar=reading))
+    cloud = centred.lidar_cloud(reading, centre)
+    assert 500 < (cloud != centred.ABSENT_M).all(axis=1).sum() <= centred.CLOUD

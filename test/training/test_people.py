@@ -6,6 +6,7 @@ import torch
 
 from pta_ros.checkpoint import load
 from pta_ros.cli import make_mmfi, train_pta
+from pta_ros.datasets.empty import empty_places
 from pta_ros.datasets.mmfi import MmfiTree
 from pta_ros.datasets.people import NOBODY, people_set, visible
 from pta_ros.datasets.wide import Clip, clips_of
@@ -14,6 +15,7 @@ from pta_ros.fusion.people import PeopleEstimator, SearchConfig
 from pta_ros.model.finder import Found
 from pta_ros.people import birdseye
 from pta_ros.people.centred import NOTHING, OUTSIDE, PATCH, RETURN, trunk
+from pta_ros.people.readings import LidarReading, Readings
 from pta_ros.training import augment_centred, find
 from pta_ros.training.find import find_loss
 from pta_ros.training.find import load as load_frames
@@ -49,9 +51,9 @@ def test_everybody_in_sight_has_a_row(tree, data):
     assert (data.sight[somebody].sum(axis=2).max(axis=1) >= 4).all()
 
 
-def test_every_frame_has_a_place_with_nobody(data):
+def test_every_frame_has_two_places_with_nobody(data):
     nobody = data.who == NOBODY
-    assert nobody.sum() == len(data.voxels)
+    assert nobody.sum() == 2 * len(data.voxels)
     assert np.isnan(data.people.joints[nobody]).all()
     assert data.people.usable[nobody].mean() > 0.5
 
@@ -117,9 +119,52 @@ def test_a_patch_and_its_joints_are_moved_alike():
 def test_a_cloud_and_its_joints_are_moved_alike():
     torch.manual_seed(0)
     joints = torch.randn(6, 17, 3) * 0.3
-    clouds = joints[:, :1].expand(6, 512, 3)
+    clouds = joints[:, :1].expand(6, 1024, 3)
     moved, after = augment_centred.lidar(clouds, joints)
-    torch.testing.assert_close(moved.mean(dim=1), after[:, 0], atol=0.01, rtol=0)
+    kept = (moved < 5).all(dim=2, keepdim=True)
+    mean = (moved * kept).sum(dim=1) / kept.sum(dim=1)
+    torch.testing.assert_close(mean, after[:, 0], atol=0.02, rtol=0)
+
+
+def test_two_modalities_are_moved_alike():
+    torch.manual_seed(1)
+    joint = torch.tensor([0.2, 0.3, -0.2])
+    row, column = (round(float((1.1 - v) / 2.2 * PATCH - 0.5)) for v in (joint[2], joint[1]))
+    agreed = 0
+    for _ in range(40):
+        given = {"depth": patch_at(row, column), "lidar": joint.expand(1, 1024, 3)}
+        moved, joints = augment_centred.together(given, joint.expand(1, 17, 3))
+        points = moved["lidar"][(moved["lidar"] < 5).all(dim=2)]
+        torch.testing.assert_close(points.mean(dim=0), joints[0, 0], atol=0.02, rtol=0)
+        z, state = moved["depth"][0]
+        hit = (state == RETURN).nonzero().float()
+        if len(hit) >= 7:  # neither hidden nor cut off
+            agreed += 1
+            up, left = (1.1 - (hit.mean(dim=0) + 0.5) / PATCH * 2.2).tolist()
+            place = [float(z[state == RETURN].mean()), left, up]
+            np.testing.assert_allclose(place, joints[0, 0].numpy(), atol=0.03)
+    assert agreed > 15
+
+
+def test_a_lone_thing_of_a_person_s_size_is_a_place_with_nobody():
+    """A wall and a pole stand before the LiDAR; a person is where the pole is, or is not."""
+    rng = np.random.default_rng(0)
+    wall = np.column_stack(
+        [np.full(4000, 5.0), rng.uniform(-3, 3, 4000), rng.uniform(0, 2.2, 4000)]
+    )
+    pole = np.column_stack(
+        [rng.uniform([2.9, 0.9], [3.1, 1.1], (900, 2)), rng.uniform(0, 1.7, 900)]
+    )
+    cloud = np.concatenate([wall, pole]).astype(np.float32)
+    readings = Readings(lidar=LidarReading(cloud, np.zeros(3)))
+    index, _ = birdseye.fill(readings)
+    for _ in range(5):
+        anything, lone = empty_places(readings, index, np.zeros((0, 2)), rng)
+        assert np.hypot(*(lone[:2] - (3.0, 1.0))) < 0.3
+        assert min(abs(anything[0] - 5.0), np.hypot(*(anything[:2] - (3.0, 1.0)))) < 0.3
+    anything, lone = empty_places(readings, index, np.array([[3.0, 1.0]]), rng)
+    assert anything[0] == pytest.approx(5.0)
+    assert lone is None or np.hypot(*(lone[:2] - (3.0, 1.0))) > 0.45
 
 
 def test_the_search_s_loss_is_least_at_the_truth():

@@ -34,7 +34,7 @@ from pta_ros.evaluation.compare.text import (
 )
 from pta_ros.metrics.evaluate import ACCURACY, MPJPE, PA_MPJPE
 from pta_ros.metrics.subsets import listed
-from pta_ros.training.systems import UNGATED
+from pta_ros.training.makers import UNGATED
 
 
 def pose_page(records: Sequence[PoseRecord], context: Context, docs: bool = False) -> str:

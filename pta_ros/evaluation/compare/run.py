@@ -34,9 +34,10 @@ from pta_ros.metrics.evaluate import evaluate_activities, evaluate_subsets, mean
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.projector import Projected
 from pta_ros.training.corrupt import FROZEN, FROZEN_BACK, frozen_rows
+from pta_ros.training.makers import UNGATED, Bench
 from pta_ros.training.prepare import Watcher, provenance_of
 from pta_ros.training.run import GATED, read_bench
-from pta_ros.training.systems import BY_TASK, UNGATED, Bench, make_system
+from pta_ros.training.systems import BY_TASK, make_system
 
 #: Systems that are also tested with corrupted frames.
 TESTED_CORRUPTED = (UNGATED, GATED)

@@ -16,7 +16,8 @@ from pta_ros.errors import ConfigError
 from pta_ros.metrics.evaluate import ACCURACY, MPJPE, Metric, SubsetResult
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.skeleton import NUM_JOINTS
-from pta_ros.training.systems import BY_TASK, UNGATED
+from pta_ros.training.makers import UNGATED
+from pta_ros.training.systems import BY_TASK
 
 #: Compared with nothing but PTA: its weights, evaluated with unrefined student features.
 PLAIN = "pta_plain"

@@ -10,8 +10,8 @@ import open3d as o3d
 from numpy.typing import NDArray
 
 from pta_ros.sensors.camera import Intrinsics
+from pta_ros.simulate.wide.meshes import Mesh
 from pta_ros.simulate.wide.mounting import Mount
-from pta_ros.simulate.wide.rooms import Mesh
 
 Array = NDArray[np.float64]
 Float32 = NDArray[np.float32]

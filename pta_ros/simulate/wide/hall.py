@@ -11,9 +11,10 @@ from pta_ros.simulate.body import RADII, Subject
 from pta_ros.simulate.motion import Variation
 from pta_ros.simulate.wide.cameras import Camera
 from pta_ros.simulate.wide.lidars import Lidar
+from pta_ros.simulate.wide.meshes import box
 from pta_ros.simulate.wide.mounting import Mount, Mounting
 from pta_ros.simulate.wide.people import Person
-from pta_ros.simulate.wide.rooms import Room, box
+from pta_ros.simulate.wide.rooms import Room
 from pta_ros.simulate.wide.scene import Scene
 
 CAMERA = Camera("D435 640x480", 640, 480, 385.0, 0.3, 7.0, "stereo")

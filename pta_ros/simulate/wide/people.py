@@ -12,7 +12,8 @@ from pta_ros.simulate.actions import ACTIONS, Action
 from pta_ros.simulate.body import RADII, Subject, vertices
 from pta_ros.simulate.kinematics import CHANNELS, INDEX
 from pta_ros.simulate.motion import Variation, channels
-from pta_ros.simulate.wide.rooms import Mesh, Rng, box
+from pta_ros.simulate.wide.furniture import draw_chair
+from pta_ros.simulate.wide.meshes import Mesh, Rng, box, turned
 
 Array = NDArray[np.float64]
 
@@ -20,13 +21,16 @@ _LEGS = [i for n, i in INDEX.items() if n.endswith(("fx", "fy", "fz", "knee")) o
 _ARMS = ("l", "r")
 _KEYS = 6  # random key poses of one cycle
 _FOLDS_M = 0.006
+#: Height of a seat as it is drawn; and of a sitting person's pelvis above it.
+SEAT_M, _PELVIS_M = 0.45, 0.12
 
 
 @dataclass(frozen=True, eq=False)
 class Person:
     """Somebody in a scene: `place` (x, y) metres and `heading` (rad, 0: away from the camera) at
     time 0, `speed` forward (m/s), `shape` factors of the surface's radii, what the person does.
-    `dark_m`: so far around the top of the head hair swallows most of a camera's light."""
+    `dark_m`: so far around the top of the head hair swallows most of a camera's light. `seat`: what
+    the person sits on, SEAT_M high, at the origin and looking along x."""
 
     subject: Subject
     action: Action
@@ -37,6 +41,7 @@ class Person:
     shape: Array
     carries: str
     dark_m: float
+    seat: Mesh | None = None
 
     def joints(self, time_s: float) -> Array:
         """Joints (17, 3) in the level frame."""
@@ -63,6 +68,18 @@ class Person:
         corners, faces = box((-0.12, -0.15, -0.15), (0.12, 0.15, 0.2))
         c, s = forward[:2]
         return corners @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]]) + middle, faces
+
+    def seated_on(self, joints: Array) -> Mesh | None:
+        """The seat under `joints` (17, 3); None for somebody who stands."""
+        if self.seat is None:
+            return None
+        (x, y, z), (vertices, faces) = joints[0], self.seat
+        top = max(z - _PELVIS_M, 0.1)
+        up = vertices[:, 2]
+        high = np.where(up > SEAT_M, up - SEAT_M + top, up * (top / SEAT_M))
+        back = 0.04 * np.array([np.cos(self.heading), np.sin(self.heading)])
+        local = np.column_stack([vertices[:, :2], high])
+        return turned(local, self.heading, (x - back[0], y - back[1])), faces
 
     def _to_level(self, body: Array, time_s: Array) -> Array:
         c, s = np.cos(self.heading), np.sin(self.heading)
@@ -91,6 +108,7 @@ def draw_person(rng: Rng, seed: int, index: int, place: Array) -> Person:
     return Person(
         subject, action, variation, place, float(rng.uniform(0, 2 * np.pi)), speed,
         _shape(rng), carries, float(rng.choice([0.0, 0.09, 0.13], p=[0.6, 0.2, 0.2])),
+        _seat(rng) if what == "sits" else None,
     )  # fmt: skip
 
 
@@ -100,6 +118,13 @@ def draw_walker(rng: Rng, seed: int, index: int, speed_m_s: float) -> Person:
     variation = Variation.draw(seed, index, int(rng.integers(1 << 30)))
     walking = _walking(rng, speed_m_s / subject.leg)
     return Person(subject, walking, variation, np.zeros(2), 0.0, 0.0, _shape(rng), "", 0.0)
+
+
+def _seat(rng: Rng) -> Mesh:
+    """A chair or, for one of three, a stool."""
+    if rng.random() < 0.35:
+        return box((-0.2, -0.2, SEAT_M - 0.08), (0.2, 0.2, SEAT_M))
+    return draw_chair(rng, SEAT_M)
 
 
 def _shape(rng: Rng) -> Array:

@@ -14,9 +14,10 @@ from pta_ros.simulate.wide import cameras, lidars
 from pta_ros.simulate.wide.cameras import Camera
 from pta_ros.simulate.wide.casting import World, cast, window, world_of
 from pta_ros.simulate.wide.lidars import Lidar
+from pta_ros.simulate.wide.meshes import Mesh
 from pta_ros.simulate.wide.mounting import Mounting, draw_mounting
 from pta_ros.simulate.wide.people import Person, draw_person
-from pta_ros.simulate.wide.rooms import Mesh, Room, box, draw_room
+from pta_ros.simulate.wide.rooms import Room, draw_room
 
 Array = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -90,8 +91,8 @@ class Scene:
         for person, pose in pairs:
             if (thing := person.thing(pose)) is not None:
                 things.append(thing)
-            if person.action.name == "sitting":
-                things.append(_seat(pose))
+            if (seat := person.seated_on(pose)) is not None:
+                things.append(seat)
         return people + things
 
     def _depth(
@@ -210,9 +211,3 @@ def _free_place(rng: Rng, room: Room, people: list[Person], half: float) -> Arra
             continue
         return place
     return None
-
-
-def _seat(joints: Array) -> Mesh:
-    """A stool under somebody who sits."""
-    x, y, z = joints[0]
-    return box((x - 0.2, y - 0.2, max(z - 0.2, 0.05)), (x + 0.2, y + 0.2, max(z - 0.12, 0.1)))

@@ -7,7 +7,7 @@ import pytest
 
 from pta_ros.evaluation.compare.table import COMPARED, PLAIN, Context, Data, Machine, PoseRecord
 from pta_ros.metrics.subsets import subset_name, subsets
-from pta_ros.training.systems import UNGATED
+from pta_ros.training.makers import UNGATED
 
 MODALITIES = ("depth", "lidar", "csi")
 NAMES = [subset_name(s) for s in subsets(MODALITIES)]

@@ -1,0 +1,55 @@
+"""Batches whose frames are changed and encoded anew each time they are drawn.
+
+Frozen encoders know their training frames by heart: of those very frames their features are better
+than of any other. A head that is to serve new frames is trained on frames that they have not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.reduced import ReducedSet
+
+#: Rows -> a set of features, and which of its rows they are.
+Draw = Callable[[Tensor], tuple[FeatureSet, Tensor]]
+#: Inputs (B, *shape) by modality, and joints (B, J, 3) -> both, changed alike.
+Change = Callable[[Mapping[str, Tensor], Tensor], tuple[dict[str, Tensor], Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class Fresh:
+    """Draws rows of `data`, changed by `change`, as features of `encoders` (in eval mode).
+
+    The encoders run in bfloat16. For models of joint tokens: no LiDAR's points come along.
+    """
+
+    encoders: Mapping[str, nn.Module]
+    data: ReducedSet
+    change: Change
+
+    @torch.no_grad()
+    def __call__(self, rows: Tensor) -> tuple[FeatureSet, Tensor]:
+        """The features of a batch of rows, whose tokens are zero where a modality is absent."""
+        index = rows.numpy()
+        given = {m: torch.from_numpy(self.data.inputs[m][index]) for m in self.encoders}
+        inputs, joints = self.change(given, torch.from_numpy(self.data.joints[index]))
+        present = torch.stack(
+            [torch.from_numpy(self.data.present[m][index]) for m in self.encoders], dim=1
+        )
+        columns = zip(self.encoders.items(), present.T, strict=True)
+        tokens = {m: _encoded(encoder, inputs[m], real) for (m, encoder), real in columns}
+        return FeatureSet(tokens, {}, present, joints, rows), torch.arange(len(rows))
+
+
+def _encoded(encoder: nn.Module, inputs: Tensor, real: Tensor) -> Tensor:
+    """Tokens (B, L, C) of the inputs that are `real` (B,)."""
+    with torch.autocast("cpu", torch.bfloat16):
+        seen = encoder(inputs[real]).float()
+    tokens: Tensor = seen.new_zeros(len(inputs), *seen.shape[1:])
+    tokens[real] = seen
+    return tokens
