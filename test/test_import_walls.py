@@ -63,6 +63,7 @@ TORCH_HOMES = (
     "checkpoint.py",
     "imported/",
     "fusion/estimator.py",
+    "fusion/looks.py",
     "fusion/people.py",
     "fusion/engine.py",  # the live model's device, threads and memory
     "datasets/features.py",  # the cache of encoder features
