@@ -166,7 +166,7 @@ class _Notes:
 def play(pipeline: FusionPipeline, given: list[Arrival], seconds: float) -> list[Estimate]:
     """What a fresh pipeline says of a scene, in the order in which it is published."""
     notes = _Notes()
-    Replay(pipeline, 0.02, PoseJudge(judged=False), notes).run(given, T0, T0 + to_ns(seconds))
+    Replay(pipeline, PoseJudge(judged=False), notes).run(given, T0, T0 + to_ns(seconds))
     return notes.estimates
 
 

@@ -18,6 +18,7 @@ from pta_ros.fusion.estimator import Estimator
 from pta_ros.fusion.follow import Follower
 from pta_ros.fusion.level import LEVEL_FRAME
 from pta_ros.fusion.live_people import LivePeople
+from pta_ros.fusion.pace import Pace
 from pta_ros.fusion.params import FusionParams
 from pta_ros.fusion.people import PeopleEstimator
 from pta_ros.fusion.pipeline import FusionPipeline
@@ -157,10 +158,18 @@ class Engine:
         windows = {m: s for m, s in self.sensors.items() if isinstance(s, WindowSensor)}
         if windows:
             settings = self.params.windows()
-            return WindowedPipeline(streams, self.estimator, windows, settings, activities)
+            pace = Pace(max_wait_s=self.params.max_wait_s)  # all windows end at once
+            return WindowedPipeline(streams, self.estimator, windows, settings, activities, pace)
         follower = self._follower()
         self.estimator.alone = follower is not None and follower.wants_alone
-        return FusionPipeline(streams, self.estimator, follower, activities)
+        return FusionPipeline(streams, self.estimator, follower, activities, self._pace())
+
+    def _pace(self) -> Pace:
+        weights = self.loaded.model.purify(
+            torch.ones(1, len(self.loaded.sensors), dtype=torch.bool)
+        )
+        shares = dict(zip(self.loaded.model.config.modalities, weights[0].tolist(), strict=True))
+        return Pace(shares, self.params.rate_hz, self.params.max_wait_s)
 
     def _follower(self) -> Follower | None:
         """None for a model that tells no joints."""

@@ -66,8 +66,20 @@ class FusionParams(Group):
     )
     refine: bool = param(True, "refine features by diffusion before the head", change=LIVE)
     gate: bool = param(True, "judge every sensor by each frame, if the model has learned to")
+    rate_hz: float = param(
+        0.0,
+        "most estimates per second; 0: as many as the best sensor gives, and others near to it in "
+        "weight",
+        unit="Hz",
+        low=0.0,
+        high=1000.0,
+    )
     max_wait_s: float = param(
-        0.02, "longest wait for the other LIVE streams' new frames", unit="s", low=0.0, high=1.0
+        0.02,
+        "wait for other LIVE streams' frames, so long after their usual time",
+        unit="s",
+        low=0.0,
+        high=1.0,
     )
     window_hop_s: float = param(
         WindowConfig.hop_s, "time between two windows of packets", unit="s", low=0.1, high=5.0

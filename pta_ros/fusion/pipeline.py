@@ -21,6 +21,7 @@ from pta_ros.errors import ConfigError
 from pta_ros.frames import Estimate, Frame, Sample, StreamState, StreamStatus, nothing
 from pta_ros.fusion.activity_filter import OFF, ActivityFilter
 from pta_ros.fusion.follow import Follower
+from pta_ros.fusion.pace import Pace
 from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.sampler import Sampler
 from pta_ros.fusion.stamps import ClockWatch
@@ -39,13 +40,14 @@ class FusionPipeline:
         estimator: Callable[[Sample], Prediction],
         follower: Follower | None = None,
         activities: ActivityFilter | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.streams = dict(streams)
         self.follower = follower
         #: Estimates that were thrown away because the model gave numbers that are not finite.
         self.unsound = 0
         self._estimator = estimator
-        self._sampler = Sampler(self.streams, follower)
+        self._sampler = Sampler(self.streams, follower, pace or Pace())
         self._activities = activities or ActivityFilter(OFF)
         self._clock = ClockWatch()
         self._sample_ms = 0.0
@@ -81,12 +83,12 @@ class FusionPipeline:
         return replace(status, weight=self._weights.get(stream.modality, 0.0), reason=left_out)
 
     def pending(self, now_ns: int) -> bool:
-        """Whether there is a sample: some LIVE stream is past the last instant, or a frame late."""
+        """Whether there is a sample, at once or after some waiting."""
         self._tick(now_ns)
         return self._sampler.pending(now_ns)
 
     def ready(self, now_ns: int) -> bool:
-        """Whether there is a sample and waiting would not improve it."""
+        """Whether there is a sample and waiting would not improve it, or has lasted too long."""
         self._tick(now_ns)
         return self._sampler.ready(now_ns)
 
@@ -96,7 +98,12 @@ class FusionPipeline:
         return self._sampler.upcoming(now_ns)
 
     def next_due_ns(self) -> int | None:
-        """When something happens without a new message; None: never."""
+        """When something happens without a new message; None: never.
+
+        While an instant waits for streams, when that ends; nothing is predicted meanwhile.
+        """
+        if self._sampler.due_ns is not None:
+            return self._sampler.due_ns
         return self.follower.due_ns if self.follower else None
 
     def follow(self, enabled: bool) -> None:

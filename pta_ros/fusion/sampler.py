@@ -7,62 +7,86 @@ from collections.abc import Mapping
 
 from pta_ros.frames import Frame, Sample
 from pta_ros.fusion.follow import Follower
+from pta_ros.fusion.pace import Pace
 from pta_ros.fusion.streams import Stream
 
 
 class Sampler:
     """Takes samples from streams, one in flight at a time.
 
-    An instant is the newest stamp among the LIVE streams, and the others join with the frame
-    nearest to it, or not at all. With a follower, a frame that comes after its instant has passed
-    makes a sample of its own, when no newer instant waits.
+    An instant is the newest stamp among the LIVE streams that lead (see Pace), and the others join
+    with the frame nearest to it, or not at all. With a follower, a frame of a stream that leads and
+    that comes after its instant has passed makes a sample of its own, when no newer instant waits.
     """
 
-    def __init__(self, streams: Mapping[str, Stream], follower: Follower | None) -> None:
-        self._streams, self._follower = streams, follower
+    def __init__(
+        self, streams: Mapping[str, Stream], follower: Follower | None, pace: Pace
+    ) -> None:
+        self._streams, self._follower, self._pace = streams, follower, pace
         self._last_ns: int | None = None  # the instant of the last sample
+        self._noticed: tuple[str, int] | None = None  # who set the next one, and when it was seen
         self.in_flight: Sample | None = None
+        #: When waiting for the other streams ends; None: no instant waits.
+        self.due_ns: int | None = None
 
     def pending(self, now_ns: int) -> bool:
-        """Whether there is a sample: some LIVE stream is past the last instant, or a frame late."""
-        news = any(self._is_new(stamp) for stamp in self.newest(now_ns).values())
-        return news or self._late(now_ns) is not None
+        """Whether there is a sample: a stream that leads is past the last instant, or a frame is
+        late."""
+        return self._next(now_ns) is not None or self._late(now_ns) is not None
 
     def ready(self, now_ns: int) -> bool:
-        """Whether there is a sample and waiting would not improve it.
-
-        So every LIVE stream is past the last instant, or is a slow one whose next frame will not
-        lie nearer to this instant than the one it has.
-        """
-        newest = self.newest(now_ns)
-        t_ns = max(newest.values(), default=None)
-        if t_ns is None or not self._is_new(t_ns):
+        """Whether there is a sample and waiting would not improve it, or has lasted too long."""
+        found = self._next(now_ns)
+        if found is None:
             return self._late(now_ns) is not None
-        return all(
-            self._is_new(stamp) or not self._streams[name].may_come_nearer(t_ns)
-            for name, stamp in newest.items()
-        )
+        return now_ns >= self._until_ns(*found, now_ns)
+
+    def _until_ns(self, lead: str, t_ns: int, now_ns: int) -> int:
+        """Until when the instant waits for the other LIVE streams."""
+        weight = self._pace.weight
+        if self._noticed is None or weight(lead) > weight(self._noticed[0]):
+            self._noticed = lead, now_ns
+        since_ns = self._noticed[1]
+        waits = [
+            self._pace.until_ns(lead, t_ns, since_ns, self._streams[m], self._is_past(stamp))
+            for m, stamp in self.newest(now_ns).items()
+            if m != lead
+        ]
+        self.due_ns = max(waits, default=since_ns)
+        return self.due_ns
 
     def newest(self, now_ns: int) -> dict[str, int]:
         """The newest stamp of each LIVE stream."""
         stamps = {name: stream.newest_ns(now_ns) for name, stream in self._streams.items()}
         return {name: stamp for name, stamp in stamps.items() if stamp is not None}
 
+    def _next(self, now_ns: int) -> tuple[str, int] | None:
+        """The next instant, and which stream sets it: of several the best one."""
+        live = self.newest(now_ns)
+        leading = [
+            (stamp, self._pace.weight(m), m)
+            for m, stamp in live.items()
+            if self._pace.leads(m, live) and self._pace.may_follow(stamp, self._last_ns)
+        ]
+        if not leading:
+            self._noticed = self.due_ns = None
+            return None
+        stamp, _, modality = max(leading, key=lambda found: found[:2])
+        return modality, stamp
+
     def upcoming(self, now_ns: int) -> list[Frame]:
         """The new frames that a sample taken now would hold: worth encoding while others come."""
-        newest = max(self.newest(now_ns).values(), default=None)
-        if newest is None or not self._is_new(newest):
+        found = self._next(now_ns)
+        if found is None:
             return []
-        frames = (stream.nearest(newest, now_ns) for stream in self._streams.values())
-        return [frame for frame in frames if frame is not None and self._is_new(frame.stamp_ns)]
+        frames = (stream.nearest(found[1], now_ns) for stream in self._streams.values())
+        return [frame for frame in frames if frame is not None and self._is_past(frame.stamp_ns)]
 
     def take(self, now_ns: int) -> Sample | None:
-        """The frames at the newest instant, or a late one; None without a new frame."""
-        newest = max(self.newest(now_ns).values(), default=None)
-        if newest is not None and self._is_new(newest):
-            self.in_flight = self._at(newest, now_ns)
-        else:
-            self.in_flight = self._take_late(now_ns)
+        """The frames at the next instant, or a late one; None without a new frame."""
+        found = self._next(now_ns)
+        self._noticed = self.due_ns = None
+        self.in_flight = self._at(found[1], now_ns) if found else self._take_late(now_ns)
         return self.in_flight
 
     def settle(self, used: bool) -> None:
@@ -74,7 +98,7 @@ class Sampler:
     def restart(self) -> None:
         """Start over: any stamp makes an instant."""
         self.settle(used=False)
-        self._last_ns = None
+        self._last_ns = self._noticed = self.due_ns = None
 
     def pass_by(self) -> None:
         """Tell the streams which frames are late from now on, and which too late."""
@@ -85,7 +109,7 @@ class Sampler:
         for stream in self._streams.values():
             stream.buffer.pass_by(self._last_ns, oldest_ns)
 
-    def _is_new(self, stamp_ns: int) -> bool:
+    def _is_past(self, stamp_ns: int) -> bool:
         return self._last_ns is None or stamp_ns > self._last_ns
 
     def _at(self, instant_ns: int, now_ns: int) -> Sample:
@@ -103,7 +127,9 @@ class Sampler:
         """The newest of the late frames that may be used."""
         if self._follower is None:
             return None
-        trusted = [m for m in self._streams if not self._follower.reason(m)]
+        live = self.newest(now_ns)
+        leading = [m for m in live if self._pace.leads(m, live)]
+        trusted = [m for m in leading if not self._follower.reason(m)]
         frames = (self._streams[modality].late(now_ns) for modality in trusted)
         return max(filter(None, frames), key=lambda frame: frame.stamp_ns, default=None)
 

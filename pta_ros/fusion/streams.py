@@ -21,7 +21,10 @@ Counters add up at any time: received = used + dropped + corrupt + waiting.
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import replace
+from statistics import median
+from typing import NamedTuple
 
 from pta_ros.clock import NS, to_ns
 from pta_ros.errors import NobodySeen
@@ -32,6 +35,16 @@ from pta_ros.fusion.config import StreamConfig
 from pta_ros.fusion.stamps import PATIENCE, ClockWatch, FreezeRule, RateMeter
 
 __all__ = ["Stream", "StreamConfig"]
+
+#: A frame counts for so many of its sensor's periods: until the next one, or the one after.
+_JOINS = 1.5
+
+
+class Due(NamedTuple):
+    """A frame to come: its stamp and when it usually arrives, ns."""
+
+    stamp_ns: int
+    arrival_ns: int
 
 
 class Stream:
@@ -61,6 +74,7 @@ class Stream:
         self._newest_ns: int | None = None  # stamp of the newest usable frame
         self._heard_ns = 0  # when the last message came, usable or not
         self._raw_ns = 0  # the sensor's own stamp on the frame before
+        self._delays_ns: deque[int] = deque(maxlen=20)  # from its stamp to a frame's arrival
         self._sensor_clock.forget()
         self._freeze.forget()
         self._good_run = self._unusable = 0
@@ -79,7 +93,7 @@ class Stream:
         if self._freeze.add(placed.array):
             self._note_repeat()
             return False
-        self._accept(placed)
+        self._accept(placed, now_ns)
         return True
 
     def reject(self, error: Exception, now_ns: int) -> None:
@@ -136,12 +150,13 @@ class Stream:
             self._note = reason
             self.buffer.clear()
 
-    def _accept(self, frame: Frame) -> None:
+    def _accept(self, frame: Frame, now_ns: int) -> None:
         """Keep a good frame; one that advances time counts towards LIVE.
 
         Whether it was old on arrival shows at the next `_tick`, with which every question begins.
         """
         self.buffer.add(frame)
+        self._delays_ns.append(now_ns - frame.stamp_ns)
         self._rate.add(frame.stamp_ns, self._unusable - 1)
         self._unusable = 0
         if self._newest_ns is not None and frame.stamp_ns < self._newest_ns:
@@ -231,12 +246,26 @@ class Stream:
         """
         return self._newest_ns is None or t_ns - self._newest_ns > self._rate.period_ns / 2
 
-    def nearest(self, t_ns: int, now_ns: int) -> Frame | None:
-        """The frame nearest to `t_ns` within `sync_tolerance_s`; None unless LIVE."""
-        self._tick(now_ns)
-        if not self._is_live():
+    def due(self, t_ns: int) -> Due | None:
+        """Its frame to come that lies nearest to `t_ns`; None while its period is not known."""
+        period_ns = self._rate.period_ns
+        if self._newest_ns is None or not period_ns:
             return None
-        return self.buffer.nearest(t_ns, to_ns(self.config.sync_tolerance_s))
+        count = max(1, round((t_ns - self._newest_ns) / period_ns))
+        stamp_ns = self._newest_ns + round(count * period_ns)
+        return Due(stamp_ns, stamp_ns + round(median(self._delays_ns)))
+
+    @property
+    def tolerance_ns(self) -> int:
+        """So far from an instant a frame may lie: `sync_tolerance_s`, of a fast sensor less."""
+        most_ns = to_ns(self.config.sync_tolerance_s)
+        period_ns = self._rate.period_ns
+        return min(most_ns, round(_JOINS * period_ns)) if period_ns else most_ns
+
+    def nearest(self, t_ns: int, now_ns: int) -> Frame | None:
+        """The frame nearest to `t_ns` within `tolerance_ns`; None unless LIVE."""
+        self._tick(now_ns)
+        return self.buffer.nearest(t_ns, self.tolerance_ns) if self._is_live() else None
 
     def late(self, now_ns: int) -> Frame | None:
         """The newest of its frames that came after their instant; None unless LIVE."""

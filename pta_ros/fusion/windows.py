@@ -22,6 +22,7 @@ from pta_ros.frames import FloatArray, Frame, Sample, StreamState, StreamStatus
 from pta_ros.fusion.activity_filter import ActivityFilter
 from pta_ros.fusion.clocks import SensorClock
 from pta_ros.fusion.config import StreamConfig, WindowConfig
+from pta_ros.fusion.pace import Pace
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.stamps import RATE_WINDOW_NS, FreezeRule
@@ -46,9 +47,10 @@ class WindowedPipeline(FusionPipeline):
         sensors: Mapping[str, WindowSensor],
         config: WindowConfig,
         activities: ActivityFilter | None = None,
+        pace: Pace | None = None,
     ) -> None:
         windows = {m: _of_windows(s) for m, s in streams.items()}
-        super().__init__(windows, estimator, activities=activities)
+        super().__init__(windows, estimator, activities=activities, pace=pace)
         self._rings = {m: PacketRing(sensors[m], s.config) for m, s in streams.items()}
         self._config, self._hop_ns = config, to_ns(config.hop_s)
         self._end_ns: int | None = None  # of the next window
@@ -66,8 +68,10 @@ class WindowedPipeline(FusionPipeline):
         self._close_due(now_ns)
 
     def next_due_ns(self) -> int | None:
-        """When the next window closes."""
-        return None if self._end_ns is None else self._end_ns + to_ns(self._config.grace_s)
+        """When the next window closes, or the waiting for streams ends."""
+        closes_ns = None if self._end_ns is None else self._end_ns + to_ns(self._config.grace_s)
+        times_ns = [t for t in (closes_ns, super().next_due_ns()) if t is not None]
+        return min(times_ns, default=None)
 
     def pending(self, now_ns: int) -> bool:
         """As in FusionPipeline; closes the window that is due."""

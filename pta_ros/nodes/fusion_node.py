@@ -101,9 +101,9 @@ class FusionNode(LifecycleNode):
         engine = self._engine
         params, streams = fusion_from(self._given.values())
         engine.configure(params, streams)
-        pipeline, wait_s = engine.start(), params.max_wait_s
+        pipeline = engine.start()
         self._health.people = None
-        self._worker = Worker(pipeline, self._now_ns, self, wait_s, engine.estimator)
+        self._worker = Worker(pipeline, self._now_ns, self, engine.estimator)
         self._health.meter = Meter()
         result = super().on_activate(state)
         self._worker.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -28,9 +27,9 @@ class Outlet(Protocol):
 class Worker:
     """Owns the pipeline's lock. `now_ns` reads the clock of the stamps.
 
-    An estimate starts when every LIVE stream has a new frame, or `max_wait_s` after the first one;
-    with an `encoder` (an Estimator), frames that are there are encoded while others are awaited.
-    While no estimate comes, what the tracks predict is published when it is due.
+    An estimate starts when the pipeline is ready; with an `encoder` (an Estimator), frames that are
+    there are encoded while others are awaited. While no estimate comes, what the tracks predict is
+    published when it is due.
     """
 
     def __init__(
@@ -38,12 +37,10 @@ class Worker:
         pipeline: FusionPipeline,
         now_ns: Callable[[], int],
         outlet: Outlet,
-        max_wait_s: float,
         encoder: Any = None,
     ) -> None:
         self._pipeline, self._now_ns, self._outlet = pipeline, now_ns, outlet
         self._encoder = encoder
-        self._max_wait_s = max_wait_s
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name="fusion", daemon=True)
@@ -112,31 +109,24 @@ class Worker:
         """Wait for the next sample, or for a prediction; None when asked to stop."""
         with self._changed:
             while not self._stopping:
-                if not self._pipeline.pending(self._now_ns()):
-                    predicted = self._pipeline.predict(self._now_ns())
-                    if predicted is not None:
-                        return predicted
+                found = self._found()
+                if found is not None:
+                    return found
+                waits = self._pipeline.pending(self._now_ns())
+                if not (waits and self._encode_ahead()):
                     self._changed.wait(self._until_due_s())
-                    continue
-                self._await_ready()
-                sample = None if self._stopping else self._pipeline.sample(self._now_ns())
-                if sample is not None:
-                    return sample
         return None
+
+    def _found(self) -> Sample | Estimate | None:
+        """The sample that is ready, or the prediction that is due."""
+        now_ns = self._now_ns()
+        if not self._pipeline.pending(now_ns):
+            return self._pipeline.predict(now_ns)
+        return self._pipeline.sample(now_ns) if self._pipeline.ready(now_ns) else None
 
     def _until_due_s(self) -> float | None:
         due_ns = self._pipeline.next_due_ns()
         return None if due_ns is None else max((due_ns - self._now_ns()) / 1e9, 0.0) + 0.001
-
-    def _await_ready(self) -> None:
-        limit = time.monotonic() + self._max_wait_s
-        while not self._stopping and not self._pipeline.ready(self._now_ns()):
-            if self._encode_ahead():
-                continue
-            left = limit - time.monotonic()
-            if left <= 0:
-                return
-            self._changed.wait(left)
 
     def _encode_ahead(self) -> bool:
         """Encode one new frame without the lock; False when there is none left to encode."""

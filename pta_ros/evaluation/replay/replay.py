@@ -1,9 +1,9 @@
 """Replays a bag through the node's own streams, pipeline and model, on the bag's clock.
 
 What the node's worker does with threads and waiting is done here with the recorder's times: an
-estimate is made when every LIVE stream has a new frame, or `max_wait_s` after the first one,
-windows of packets are closed and predictions made when they are due. The model counts as infinitely
-fast, so that the same bag gives the same numbers on any machine.
+estimate is made when the pipeline is ready, windows of packets are closed and predictions made when
+they are due. The model counts as infinitely fast, so that the same bag gives the same numbers on
+any machine.
 """
 
 from __future__ import annotations
@@ -68,15 +68,12 @@ class Replay:
     def __init__(
         self,
         pipeline: FusionPipeline,
-        max_wait_s: float,
         judge: Judge,
         observer: Observer | None = None,
     ) -> None:
-        self._pipeline, self._wait_ns = pipeline, to_ns(max_wait_s)
+        self._pipeline = pipeline
         self._judge, self._observer = judge, observer
-        self._deadline_ns: int | None = None
         self._tick_ns: int | None = None
-        self._seen_to_ns: int | None = None  # what the pipeline had due then was seen to
         self._changes: list[Change] = []
         self._estimates = EstimateLog(tuple(pipeline.streams), judge.joints)
         self._statuses: tuple[StreamStatus, ...] = ()
@@ -139,15 +136,10 @@ class Replay:
         """
         while self._tick_ns is not None:
             next_ns = self._pipeline.next_due_ns()
-            if next_ns == self._seen_to_ns:  # what is due there waits for the deadline
-                next_ns = None
-            due = min(t for t in (self._deadline_ns, next_ns, self._tick_ns) if t is not None)
+            due = min(t for t in (next_ns, self._tick_ns) if t is not None)
             if due > now_ns:
                 return
-            if due == self._deadline_ns:
-                self._step(due)
-            elif due == next_ns:
-                self._seen_to_ns = due
+            if due == next_ns:
                 self._settle(due)
             else:
                 self._note_states(due)
@@ -183,20 +175,16 @@ class Replay:
             self._fail(content)
 
     def _settle(self, now_ns: int) -> None:
-        """Make the estimate that is ready, or note until when to wait for the other streams."""
+        """Make the estimate that is ready, or the prediction that is due."""
         if not self._pipeline.pending(now_ns):
-            self._deadline_ns = None
             predicted = self._pipeline.predict(now_ns)
             if predicted is not None:
                 self._predicted_ns.append(predicted.stamp_ns)
                 self._tell(lambda observer: observer.estimate(predicted))
         elif self._pipeline.ready(now_ns):
             self._step(now_ns)
-        elif self._deadline_ns is None:
-            self._deadline_ns = now_ns + self._wait_ns
 
     def _step(self, now_ns: int) -> None:
-        self._deadline_ns = self._seen_to_ns = None
         sample = self._pipeline.sample(now_ns)
         if sample is None:
             return

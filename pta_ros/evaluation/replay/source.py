@@ -163,7 +163,7 @@ def replay(
         source.tf_topic, source.shift_ns,
     )  # fmt: skip
     begin_ns, end_ns = bag.begin_ns + source.shift_ns, bag.end_ns + source.shift_ns
-    run = Replay(engine.pipeline(), engine.params.max_wait_s, judge, observer)
+    run = Replay(engine.pipeline(), judge, observer)
     with closing(ahead(decoder.arrivals())) as arrivals:
         run.run(arrivals, begin_ns, end_ns)
     losses = [*source.notes, *bag.losses, *decoder.losses, *decoder.remarks()]
