@@ -239,12 +239,17 @@ class Stream:
         self._tick(now_ns)
         return self._newest_ns if self._is_live() else None
 
-    def may_come_nearer(self, t_ns: int) -> bool:
-        """Whether its next frame, one period after the newest, would lie nearer to `t_ns`.
+    def fits(self, t_ns: int) -> bool:
+        """Whether its newest frame may be used at `t_ns`."""
+        return self._newest_ns is not None and abs(t_ns - self._newest_ns) <= self.tolerance_ns
 
-        True while the period is not known.
+    def lag(self, t_ns: int) -> float:
+        """How far its newest frame lies before `t_ns`, in its periods, which must be known.
+
+        From a half on its next frame will lie nearer.
         """
-        return self._newest_ns is None or t_ns - self._newest_ns > self._rate.period_ns / 2
+        assert self._newest_ns is not None
+        return (t_ns - self._newest_ns) / self._rate.period_ns
 
     def due(self, t_ns: int) -> Due | None:
         """Its frame to come that lies nearest to `t_ns`; None while its period is not known."""
