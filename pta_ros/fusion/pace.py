@@ -56,14 +56,14 @@ class Pace:
         has, where that usually comes within `max_wait_s`. `since_ns`: when the instant was noticed;
         `has_new`: the other has a frame that was in no instant.
         """
-        wait_ns = to_ns(self.max_wait_s)
-        due = other.due(t_ns)
+        timing, wait_ns = other.timing, to_ns(self.max_wait_s)
+        due = timing.due(t_ns)
         if due is None:  # its period is not known yet
-            return since_ns if has_new and other.fits(t_ns) else since_ns + wait_ns
+            return since_ns if has_new and timing.fits(t_ns) else since_ns + wait_ns
         better = self.weight(other.modality) > self.weight(lead)
-        if better and abs(due.stamp_ns - t_ns) <= other.tolerance_ns:
+        if better and abs(due.stamp_ns - t_ns) <= timing.tolerance_ns:
             return max(due.arrival_ns, since_ns) + wait_ns
-        nearer = other.lag(t_ns) > (_LAGS if has_new else 0.5)
+        nearer = timing.lag(t_ns) > (_LAGS if has_new else 0.5)
         if nearer and due.arrival_ns <= since_ns + wait_ns:
             return max(due.arrival_ns, since_ns) + wait_ns
         return since_ns
