@@ -15,6 +15,9 @@ from pta_ros.fusion.streams import Stream
 
 #: Streams with so much of the best one's weight lead, too.
 _LEADS = 0.4
+#: What is new is good enough up to so much of a period's age: half would be nearest, but streams of
+#: one rate would then wait for one another in turn.
+_LAGS = 0.75
 #: Instants may come so much earlier than the asked rate says: stamps jitter.
 _EARLY = 0.2
 
@@ -53,15 +56,14 @@ class Pace:
         has, where that usually comes within `max_wait_s`. `since_ns`: when the instant was noticed;
         `has_new`: the other has a frame that was in no instant.
         """
-        wait_ns = to_ns(self.max_wait_s)
-        due = other.due(t_ns)
+        timing, wait_ns = other.timing, to_ns(self.max_wait_s)
+        due = timing.due(t_ns)
         if due is None:  # its period is not known yet
-            return since_ns if has_new else since_ns + wait_ns
-        if has_new and due.stamp_ns > t_ns:  # two of a rate would wait for each other for ever
-            return since_ns
+            return since_ns if has_new and timing.fits(t_ns) else since_ns + wait_ns
         better = self.weight(other.modality) > self.weight(lead)
-        if better and abs(due.stamp_ns - t_ns) <= other.tolerance_ns:
+        if better and abs(due.stamp_ns - t_ns) <= timing.tolerance_ns:
             return max(due.arrival_ns, since_ns) + wait_ns
-        if other.may_come_nearer(t_ns) and due.arrival_ns <= since_ns + wait_ns:
+        nearer = timing.lag(t_ns) > (_LAGS if has_new else 0.5)
+        if nearer and due.arrival_ns <= since_ns + wait_ns:
             return max(due.arrival_ns, since_ns) + wait_ns
         return since_ns

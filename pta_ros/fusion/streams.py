@@ -21,10 +21,7 @@ Counters add up at any time: received = used + dropped + corrupt + waiting.
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import replace
-from statistics import median
-from typing import NamedTuple
 
 from pta_ros.clock import NS, to_ns
 from pta_ros.errors import NobodySeen
@@ -33,18 +30,9 @@ from pta_ros.fusion.buffer import FrameBuffer
 from pta_ros.fusion.clocks import SensorClock
 from pta_ros.fusion.config import StreamConfig
 from pta_ros.fusion.stamps import PATIENCE, ClockWatch, FreezeRule, RateMeter
+from pta_ros.fusion.timing import Timing
 
 __all__ = ["Stream", "StreamConfig"]
-
-#: A frame counts for so many of its sensor's periods: until the next one, or the one after.
-_JOINS = 1.5
-
-
-class Due(NamedTuple):
-    """A frame to come: its stamp and when it usually arrives, ns."""
-
-    stamp_ns: int
-    arrival_ns: int
 
 
 class Stream:
@@ -64,17 +52,17 @@ class Stream:
         self._refused, self._refusal = 0, ""  # why the last message was refused
         self._clock = ClockWatch()
         self._sensor_clock = SensorClock(modality, config)
-        self._rate = RateMeter(to_ns(config.stale_after_s), patience)
+        #: When its frames come.
+        self.timing = Timing(config, RateMeter(to_ns(config.stale_after_s), patience))
         #: Its `take`s and `settle` use frames that `nearest` and `late` gave.
         self.buffer = FrameBuffer(config.history)
         self._forget()
 
     def _forget(self) -> None:
         self._state = StreamState.MISSING
-        self._newest_ns: int | None = None  # stamp of the newest usable frame
+        self.timing.forget()
         self._heard_ns = 0  # when the last message came, usable or not
         self._raw_ns = 0  # the sensor's own stamp on the frame before
-        self._delays_ns: deque[int] = deque(maxlen=20)  # from its stamp to a frame's arrival
         self._sensor_clock.forget()
         self._freeze.forget()
         self._good_run = self._unusable = 0
@@ -156,12 +144,10 @@ class Stream:
         Whether it was old on arrival shows at the next `_tick`, with which every question begins.
         """
         self.buffer.add(frame)
-        self._delays_ns.append(now_ns - frame.stamp_ns)
-        self._rate.add(frame.stamp_ns, self._unusable - 1)
+        advances = self.timing.add(frame.stamp_ns, now_ns, self._unusable - 1)
         self._unusable = 0
-        if self._newest_ns is not None and frame.stamp_ns < self._newest_ns:
+        if not advances:
             return
-        self._newest_ns = frame.stamp_ns
         self._good_run += 1
         if not self._ailing or self._good_run >= self.config.recover_frames:
             self._state, self._ailing = StreamState.LIVE, False
@@ -173,8 +159,8 @@ class Stream:
         """Let time pass: a clock that jumped back, frames that grew old, a silent sensor."""
         if self._clock.went_back(now_ns):
             self.reset()
-        limit_ns = self._rate.limit_ns
-        if self._newest_ns is not None and now_ns - self._newest_ns > limit_ns:
+        limit_ns = self.timing.rate.limit_ns
+        if self.timing.newest_ns is not None and now_ns - self.timing.newest_ns > limit_ns:
             self._good_run = 0
             if self._state is StreamState.LIVE:
                 self._state, self._ailing = StreamState.STALE, True
@@ -186,7 +172,7 @@ class Stream:
     def reset(self) -> None:
         """Start over, as after a jump of the clock; the counters stay."""
         self.buffer.restart()
-        self._rate.restart()
+        self.timing.rate.restart()
         self._forget()
 
     def enable(self, enabled: bool) -> None:
@@ -198,24 +184,24 @@ class Stream:
     def status(self, now_ns: int) -> StreamStatus:
         """State, age, rate, counters and reason at `now_ns`; `weight` is the pipeline's to fill."""
         self._tick(now_ns)
-        newest, behind_ns = self._newest_ns, self._sensor_clock.behind_ns
+        newest, behind_ns = self.timing.newest_ns, self._sensor_clock.behind_ns
         return StreamStatus(
             modality=self.modality,
             state=self._state if self._enabled else StreamState.DISABLED,
             age_s=math.inf if newest is None else max(0, now_ns - newest) / NS,
-            rate_hz=self._rate.rate_hz(now_ns),
+            rate_hz=self.timing.rate.rate_hz(now_ns),
             received=self._received,
             used=self.buffer.used,
             dropped=self._dropped + self.buffer.dropped,
             corrupt=self._corrupt,
-            lost=self._rate.lost,
+            lost=self.timing.rate.lost,
             reason=self._reason(now_ns),
             restamped=self._sensor_clock.restamped,
             remark=self._sensor_clock.remark,
             refused=self._refused,
             refusal=self._refusal,
             behind_s=math.nan if behind_ns is None else behind_ns / NS,
-            stale_limit_s=self._rate.limit_ns / NS,
+            stale_limit_s=self.timing.rate.limit_ns / NS,
         )
 
     def _reason(self, now_ns: int) -> str:
@@ -226,9 +212,9 @@ class Stream:
             return ""
         said = {StreamState.MISSING: "no usable message yet", StreamState.STALE: "silent"}
         parts = [said.get(self._state, ""), self._note]
-        if self._state is StreamState.STALE and self._newest_ns is not None:
-            old = f"no new frame for {(now_ns - self._newest_ns) / NS:.2f} s"
-            heard = now_ns - self._heard_ns <= self._rate.limit_ns
+        if self._state is StreamState.STALE and self.timing.newest_ns is not None:
+            old = f"no new frame for {(now_ns - self.timing.newest_ns) / NS:.2f} s"
+            heard = now_ns - self._heard_ns <= self.timing.rate.limit_ns
             parts[0] = (heard and self._sensor_clock.late()) or old
         return ": ".join(part for part in parts if part)
 
@@ -237,35 +223,12 @@ class Stream:
     def newest_ns(self, now_ns: int) -> int | None:
         """Stamp (ns) of the newest usable frame; None unless LIVE."""
         self._tick(now_ns)
-        return self._newest_ns if self._is_live() else None
-
-    def may_come_nearer(self, t_ns: int) -> bool:
-        """Whether its next frame, one period after the newest, would lie nearer to `t_ns`.
-
-        True while the period is not known.
-        """
-        return self._newest_ns is None or t_ns - self._newest_ns > self._rate.period_ns / 2
-
-    def due(self, t_ns: int) -> Due | None:
-        """Its frame to come that lies nearest to `t_ns`; None while its period is not known."""
-        period_ns = self._rate.period_ns
-        if self._newest_ns is None or not period_ns:
-            return None
-        count = max(1, round((t_ns - self._newest_ns) / period_ns))
-        stamp_ns = self._newest_ns + round(count * period_ns)
-        return Due(stamp_ns, stamp_ns + round(median(self._delays_ns)))
-
-    @property
-    def tolerance_ns(self) -> int:
-        """So far from an instant a frame may lie: `sync_tolerance_s`, of a fast sensor less."""
-        most_ns = to_ns(self.config.sync_tolerance_s)
-        period_ns = self._rate.period_ns
-        return min(most_ns, round(_JOINS * period_ns)) if period_ns else most_ns
+        return self.timing.newest_ns if self._is_live() else None
 
     def nearest(self, t_ns: int, now_ns: int) -> Frame | None:
-        """The frame nearest to `t_ns` within `tolerance_ns`; None unless LIVE."""
+        """The frame nearest to `t_ns` within the tolerance; None unless LIVE."""
         self._tick(now_ns)
-        return self.buffer.nearest(t_ns, self.tolerance_ns) if self._is_live() else None
+        return self.buffer.nearest(t_ns, self.timing.tolerance_ns) if self._is_live() else None
 
     def late(self, now_ns: int) -> Frame | None:
         """The newest of its frames that came after their instant; None unless LIVE."""

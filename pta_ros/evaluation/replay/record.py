@@ -30,6 +30,16 @@ class Change:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A LIVE sensor is left out of the estimates from `begin_ns` to `end_ns`, and why."""
+
+    modality: str
+    begin_ns: int
+    end_ns: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Heard:
     """What came of one sensor: from `topic` (empty: none in the bag, `absent` says what is there).
 
@@ -92,7 +102,7 @@ class Replayed:
 
     Rows are estimates of instants, as they were first told. Only the stamps are kept of those that
     late frames corrected afterwards, `corrected_ns` (K,), and of those that tracks predicted, from
-    no frame at all, `predicted_ns` (L,).
+    no frame at all, `predicted_ns` (L,). `left_out` are sensors that contradicted the others.
     """
 
     name: str
@@ -123,6 +133,7 @@ class Replayed:
     people: People | None = None
     predicted_ns: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     corrected_ns: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def task(self) -> str:

@@ -9,6 +9,7 @@ any machine.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -19,9 +20,9 @@ from pta_ros.errors import DecodeError, PtaError
 from pta_ros.evaluation.faults.injector import FaultPlan
 from pta_ros.evaluation.replay.decode import Arrival
 from pta_ros.evaluation.replay.judge import Judge
-from pta_ros.evaluation.replay.record import Change, EstimateLog, Heard, Replayed
+from pta_ros.evaluation.replay.record import Change, EstimateLog, Heard, LeftOut, Replayed
 from pta_ros.evaluation.replay.truth import Truth
-from pta_ros.frames import Estimate, FloatArray, Frame, Sample, StreamStatus
+from pta_ros.frames import Estimate, FloatArray, Frame, Sample, StreamState, StreamStatus
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.refusals import Refusals
 
@@ -79,6 +80,8 @@ class Replay:
         self._statuses: tuple[StreamStatus, ...] = ()
         self._predicted_ns: list[int] = []
         self._corrected_ns: list[int] = []
+        self._out: dict[str, LeftOut] = {}  # now
+        self._left_out: list[LeftOut] = []  # before
         self._failures: dict[str, int] = {}
         self._hearing = {modality: _Hearing() for modality in pipeline.streams}
 
@@ -120,6 +123,7 @@ class Replay:
             failed=tuple(failed),
             predicted_ns=np.array(self._predicted_ns, np.int64),
             corrected_ns=np.array(self._corrected_ns, np.int64),
+            left_out=(*self._left_out, *self._out.values()),
             heard={
                 modality: hearing.heard(topics.get(modality, ""), absent.get(modality, ""))
                 for modality, hearing in self._hearing.items()
@@ -153,8 +157,20 @@ class Replay:
             for status in self._statuses
             if status.state is not before.get(status.modality)
         ]
+        self._note_left_out(now_ns)
         if self._observer is not None:
             self._observer.states(now_ns, self._statuses)
+
+    def _note_left_out(self, now_ns: int) -> None:
+        """Which LIVE sensors are left out now; the reason is the last one that was given."""
+        for status in self._statuses:
+            out = status.reason if status.state is StreamState.LIVE else ""
+            last = self._out.get(status.modality)
+            if out:
+                begin_ns = last.begin_ns if last else now_ns
+                self._out[status.modality] = LeftOut(status.modality, begin_ns, now_ns, out)
+            elif last:
+                self._left_out.append(replace(self._out.pop(status.modality), end_ns=now_ns))
 
     # -- what arrives ---------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from pta_ros.evaluation.faults.injector import Fault
 from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.report import scores
 from pta_ros.evaluation.report.delivery import Undelivered, no_estimate, undelivered
+from pta_ros.evaluation.report.followed import FollowedSeen, followed
 from pta_ros.evaluation.report.scores import LIVE, Errors, Judged, Mask, Scored, inside
 from pta_ros.frames import FloatArray
 from pta_ros.metrics.pose import bone_variation, jitter
@@ -107,9 +108,8 @@ class Measured:
     m/s² per joint (`truth_jitter` that of the ground truth), `bones_percent` the coefficient of
     variation of each bone's length. `undelivered` are the sensors that no estimate used,
     `no_estimate` why there is none at all. A replay that is judged by its activities has no joints:
-    `changed_percent` stands in place of `shift_mm`, as it does for people, of whom nobody is
-    followed over time: no jitter, no bones. `label_changes` and `true_changes` of activities are
-    per minute.
+    `changed_percent` stands in place of `shift_mm`, as it does for people, whose jitter and bones
+    are not told. `label_changes` and `true_changes` of activities are per minute.
     """
 
     name: str
@@ -135,6 +135,7 @@ class Measured:
     jitter: dict[str, float] | None
     truth_jitter: dict[str, float] | None
     bones_percent: dict[str, float] | None
+    followed: FollowedSeen | None
 
     @property
     def ratio(self) -> float | None:
@@ -197,6 +198,7 @@ def measure(run: Scored, free: Scored, dropped: Scored | None = None) -> Measure
         bones_percent=None
         if replay.task != "pose"
         else _named(_BONE_NAMES, 100.0 * bone_variation(replay.joints_m)),
+        followed=followed(run),
     )
 
 

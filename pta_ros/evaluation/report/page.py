@@ -24,6 +24,7 @@ from pta_ros.evaluation.report.measure import COUNTS
 from pta_ros.evaluation.report.people import PeopleFigures
 from pta_ros.evaluation.report.scores import Errors, Judged
 from pta_ros.evaluation.report.timeline import figure
+from pta_ros.evaluation.report.words_over_time import over_time
 from pta_ros.frames import FloatArray
 from pta_ros.sensors.depth import DepthSensor
 
@@ -88,6 +89,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "charts": charts, "words": words, "pictures": pictures, "counts": COUNTS,
         "plotly": _packed(code), "plotly_digest": _digest(code), "digest": _digest,
+        "over_time": over_time,
     }  # fmt: skip
     return environment
 

@@ -53,7 +53,8 @@ class PeopleScored:
     """N estimates: people `told`, `there` (-1: not known) and `found` in each, (N,).
 
     Of the F people found: `row` (F,) their estimate, `person` (F,) their row in `People`,
-    `centre_mm` (F,), `joint_mm` (F, 17), `ratio` (F, 17, 3): errors over the deviation.
+    `true` (F,) the row of the true one, `centre_mm` (F,), `joint_mm` (F, 17), `ratio`
+    (F, 17, 3): errors over the deviation.
     """
 
     told: Ints
@@ -61,6 +62,7 @@ class PeopleScored:
     found: Ints
     row: Ints
     person: Ints
+    true: Ints
     centre_mm: FloatArray
     joint_mm: FloatArray
     ratio: FloatArray
@@ -109,12 +111,12 @@ class PeopleScored:
 
 def score_people(people: People) -> PeopleScored:
     """Find in every estimate who of the true people is who of the estimated."""
-    begins, true_begins = _begins(people.counts), _begins(np.maximum(people.true_counts, 0))
+    first, true_first = begins(people.counts), begins(np.maximum(people.true_counts, 0))
     pairs: list[tuple[int, int, int]] = []
     for row, (count, true_count) in enumerate(
         zip(people.counts.tolist(), people.true_counts.tolist(), strict=True)
     ):
-        at, true_at = int(begins[row]), int(true_begins[row])
+        at, true_at = int(first[row]), int(true_first[row])
         truth = people.true_m[true_at : true_at + max(true_count, 0)]
         found = paired(truth, people.centres_m[at : at + count])
         pairs += [(row, at + n, true_at + who) for who, n in sorted(found.items())]
@@ -128,13 +130,14 @@ def score_people(people: People) -> PeopleScored:
         found=np.bincount(rows, minlength=len(people.counts)).astype(np.int64),
         row=rows,
         person=told,
+        true=true,
         centre_mm=(1e3 * centres).astype(np.float32),
         joint_mm=(1e3 * np.linalg.norm(away, axis=-1)).reshape(-1, NUM_JOINTS),
         ratio=np.abs(away) / deviation,
     )
 
 
-def _begins(counts: Ints) -> Ints:
+def begins(counts: Ints) -> Ints:
     """Where each one's rows begin, (N,)."""
     return np.asarray(np.cumsum(counts) - counts, np.int64)
 

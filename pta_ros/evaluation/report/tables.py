@@ -75,7 +75,10 @@ def _pose(joints_m: FloatArray, std_m: FloatArray) -> list[str]:
 
 
 def write_people(scored: Scored, path: Path) -> None:
-    """One row per person of every estimate, in the level frame; an empty error: not found."""
+    """One row per person of every estimate, in the level frame; an empty error: not found.
+
+    `track` is the person's number, 0 where nobody is followed.
+    """
     run, people = scored.run, scored.run.people
     assert people is not None
     assert scored.people is not None
@@ -86,11 +89,12 @@ def write_people(scored: Scored, path: Path) -> None:
             scored.people.person, scored.people.centre_mm, scored.people.joint_mm, strict=True
         )
     }
-    head = ["time_s", "stamp_ns", "presence", "centre_x", "centre_y", "centre_z"]
+    head = ["time_s", "stamp_ns", "track", "presence", "centre_x", "centre_y", "centre_z"]
     head += ["centre_mm", "mpjpe_mm", *_JOINTS]
     written = (
         [
-            f"{scored.seconds[row]:.4f}", str(run.stamp_ns[row]), f"{people.presence[person]:.4f}",
+            f"{scored.seconds[row]:.4f}", str(run.stamp_ns[row]), str(people.ids[person]),
+            f"{people.presence[person]:.4f}",
             *(f"{value:.4f}" for value in people.centres_m[person].tolist()),
             *errors.get(person, ["", ""]),
             *_pose(people.joints_m[person], people.std_m[person]),
