@@ -31,7 +31,12 @@ class StreamConfig(Group):
         0.3, "without a usable frame for so long the stream is STALE", unit="s", low=0.05, high=60.0
     )
     sync_tolerance_s: float = param(
-        0.08, "largest distance of a frame from the estimated moment", unit="s", low=0.001, high=5.0
+        0.08,
+        "largest distance of a frame from the estimated moment; one and a half of the sensor's own "
+        "periods, where that is less",
+        unit="s",
+        low=0.001,
+        high=5.0,
     )
     offset_s: float = param(
         0.0, "added to stamps; negative for a sensor that stamps late", unit="s", low=-5.0, high=5.0
