@@ -29,6 +29,7 @@ TOOLS = (
     "evaluate_bag",
     "evaluate_frames",
     "evaluate_geometry",
+    "fit_weights",
     "bench_bag",
     "bench_heads",
     "bench_cameras",
