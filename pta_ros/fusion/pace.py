@@ -60,7 +60,7 @@ class Pace:
         due = timing.due(t_ns)
         if due is None:  # its period is not known yet
             return since_ns if has_new and timing.fits(t_ns) else since_ns + wait_ns
-        better = self.weight(other.modality) > self.weight(lead)
+        better = self.weight(other.modality) > self.weight(lead) and not has_new
         if better and abs(due.stamp_ns - t_ns) <= timing.tolerance_ns:
             return max(due.arrival_ns, since_ns) + wait_ns
         nearer = timing.lag(t_ns) > (_LAGS if has_new else 0.5)

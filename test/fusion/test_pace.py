@@ -120,6 +120,15 @@ def test_frames_that_come_all_at_once_are_one_estimate():
     assert set(live.used(2000)) == set(WEIGHTS)
 
 
+def test_what_a_slow_machine_did_not_get_to_waits_for_no_better_frame():
+    live = Live().run(2000, depth=100, lidar=100, offset={"lidar": 40})
+    pipeline = live.pipeline
+    for name, stamp in (("depth", 2000), ("lidar", 2040)):  # both come while the model runs
+        frame = Frame(name, T0 + stamp * MS, np.full(3, stamp, np.float32))
+        pipeline.push(frame, T0 + 2045 * MS)
+    assert pipeline.ready(T0 + 2045 * MS)
+
+
 def test_the_rate_can_be_limited():
     live = Live(rate_hz=10.0).run(3000, depth=33, csi=10)
     steps = np.diff(live.stamps(1000))
