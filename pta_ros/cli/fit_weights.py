@@ -32,8 +32,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
-    if options.rounds < 1:
-        raise ConfigError(f"--rounds is {options.rounds}; expected 1 or more")
+    for name, least in (("rounds", 1), ("seed", 0)):
+        if (value := getattr(options, name)) < least:
+            raise ConfigError(f"--{name} is {value}; expected {least} or more")
     from tqdm import tqdm
 
     from pta_ros.datasets.outputs import read_outputs
@@ -67,7 +68,7 @@ def as_text(found: OwnOutputs) -> str:
 def _row(found: OwnOutputs, seen: SubsetFigures) -> list[str]:
     low, high = seen.spread
     figures = [f"{seen.mean:.1f}", f"{seen.fitted:.1f}", f"{low:.1f} to {high:.1f}"]
-    figures += [f"{found.gain(seen):+.1f}", f"{found.harm(seen):.1f}"]
+    figures += [f"{found.gain(seen):+.1f}", f"{seen.harm:.1f}"]
     sure = [] if seen.ece_percent is None else [f"{seen.ece_percent:.1f}"]
     return [spaced(seen.name), str(seen.samples), *figures, *sure]
 

@@ -8,6 +8,7 @@ of NaN means that the modality was absent.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from numpy.typing import NDArray
 from pta_ros.errors import DatasetError
 from pta_ros.frames import FloatArray
 
+#: What numpy raises for files that are no NPZ, or damaged ones.
+_NO_NPZ = (
+    OSError, ValueError, AttributeError, TypeError, EOFError, zipfile.BadZipFile, zlib.error
+)  # fmt: skip
 LABELS, TRUTH = "labels", "truth"
 
 
@@ -41,10 +46,10 @@ def read_outputs(path: Path) -> Outputs:
     """Read a file; raises DatasetError for one that is missing, is none, or does not fit."""
     try:
         with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+            arrays = {name: np.asanyarray(stored[name]) for name in stored.files}
     except FileNotFoundError as error:
         raise DatasetError(f"{path}: no such file; expected an NPZ of outputs") from error
-    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+    except _NO_NPZ as error:
         raise DatasetError(
             f"{path}: no NPZ of plain arrays ({error}); write it with numpy.savez"
         ) from error
@@ -67,14 +72,17 @@ def _checked(path: Path, arrays: dict[str, NDArray[np.generic]]) -> Outputs:
     values = {name: _numbers(path, name, array) for name, array in arrays.items()}
     shape = next(iter(shapes.values()))
     goal = _labels(path, target, shape) if truths[0] == LABELS else _poses(path, target, shape)
-    whole = [np.isfinite(v).reshape(len(v), -1).all(axis=1) for v in values.values()]
-    absent = [np.isnan(v).reshape(len(v), -1).all(axis=1) for v in values.values()]
+    axes = tuple(range(1, len(shape)))
+    whole = [np.isfinite(v).all(axis=axes) for v in values.values()]
+    absent = [np.isnan(v).all(axis=axes) for v in values.values()]
     for name, good, gone in zip(values, whole, absent, strict=True):
         if (odd := ~(good | gone)).any():
             raise DatasetError(
                 f"{path}: {name} has a value in row {int(odd.argmax())} that is not finite; "
                 "expected numbers, or NaN in the whole row where the modality is absent"
             )
+        if not good.any():
+            raise DatasetError(f"{path}: {name} is absent from every row; leave it out")
     return Outputs(values, np.stack(whole, axis=1), goal)
 
 

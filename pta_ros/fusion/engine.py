@@ -158,7 +158,7 @@ class Engine:
         windows = {m: s for m, s in self.sensors.items() if isinstance(s, WindowSensor)}
         if windows:
             settings = self.params.windows()
-            pace = Pace(max_wait_s=self.params.max_wait_s)  # all windows end at once
+            pace = Pace({}, self.params.rate_hz, self.params.max_wait_s)  # windows end at once
             return WindowedPipeline(streams, self.estimator, windows, settings, activities, pace)
         follower = self._follower()
         self.estimator.alone = follower is not None and follower.wants_alone

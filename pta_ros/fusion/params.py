@@ -68,8 +68,8 @@ class FusionParams(Group):
     gate: bool = param(True, "judge every sensor by each frame, if the model has learned to")
     rate_hz: float = param(
         0.0,
-        "most estimates per second; 0: as many as the best sensor gives, and others near to it in "
-        "weight",
+        "most instants per second that are estimated; 0: as many as the best sensor gives, and "
+        "others near to it in weight",
         unit="Hz",
         low=0.0,
         high=1000.0,

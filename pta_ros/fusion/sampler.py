@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pta_ros.frames import Frame, Sample
 from pta_ros.fusion.follow import Follower
-from pta_ros.fusion.pace import Pace
+from pta_ros.fusion.pace import Instant, Pace
 from pta_ros.fusion.streams import Stream
 
 
@@ -24,7 +24,8 @@ class Sampler:
     ) -> None:
         self._streams, self._follower, self._pace = streams, follower, pace
         self._last_ns: int | None = None  # the instant of the last sample
-        self._noticed: tuple[str, int] | None = None  # who set the next one, and when it was seen
+        self._allowed_ns = -math.inf  # from here on the next may be
+        self._wanted: Instant | None = None  # for which others are awaited
         self.in_flight: Sample | None = None
         #: When waiting for the other streams ends; None: no instant waits.
         self.due_ns: int | None = None
@@ -39,21 +40,21 @@ class Sampler:
         found = self._next(now_ns)
         if found is None:
             return self._late(now_ns) is not None
-        return now_ns >= self._until_ns(*found, now_ns)
+        self.due_ns = self._until_ns(*found, now_ns)
+        return now_ns >= self.due_ns
 
     def _until_ns(self, lead: str, t_ns: int, now_ns: int) -> int:
-        """Until when the instant waits for the other LIVE streams."""
-        weight = self._pace.weight
-        if self._noticed is None or weight(lead) > weight(self._noticed[0]):
-            self._noticed = lead, now_ns
-        since_ns = self._noticed[1]
+        """Until when others are waited for. It counts from the first frame that set an instant, or
+        from the first of a better stream: newer ones of the same do not put it off."""
+        weight, wanted = self._pace.weight, self._wanted
+        if wanted is None or weight(lead) > weight(wanted.lead):
+            wanted = self._wanted = Instant(lead, t_ns, now_ns)
         waits = [
-            self._pace.until_ns(lead, t_ns, since_ns, self._streams[m], self._is_past(stamp))
+            self._pace.until_ns(wanted, self._streams[m], self._is_past(stamp))
             for m, stamp in self.newest(now_ns).items()
             if m != lead
         ]
-        self.due_ns = max(waits, default=since_ns)
-        return self.due_ns
+        return max(waits, default=now_ns)
 
     def newest(self, now_ns: int) -> dict[str, int]:
         """The newest stamp of each LIVE stream."""
@@ -61,18 +62,27 @@ class Sampler:
         return {name: stamp for name, stamp in stamps.items() if stamp is not None}
 
     def _next(self, now_ns: int) -> tuple[str, int] | None:
-        """The next instant, and which stream sets it: of several the best one."""
-        live = self.newest(now_ns)
-        leading = [
-            (stamp, self._pace.weight(m), m)
-            for m, stamp in live.items()
-            if self._pace.leads(m, live) and self._pace.may_follow(stamp, self._last_ns)
-        ]
-        if not leading:
-            self._noticed = self.due_ns = None
+        """Which stream sets the next instant, and when it is.
+
+        Of those that lead the best one with a new frame, as long as that is near to the newest.
+        """
+        stamps = {m: t for m, t in self._leading(now_ns).items() if self._may_follow(t)}
+        newest = max(stamps.values(), default=None)
+        if newest is None:
+            self._wanted = self.due_ns = None
             return None
-        stamp, _, modality = max(leading, key=lambda found: found[:2])
-        return modality, stamp
+        near = [m for m, t in stamps.items() if newest - t <= self._streams[m].timing.tolerance_ns]
+        lead = max(near, key=lambda m: (self._pace.weight(m), stamps[m]))
+        return lead, stamps[lead]
+
+    def _leading(self, now_ns: int) -> dict[str, int]:
+        """The newest stamps of the streams that lead."""
+        newest = self.newest(now_ns)
+        leading = self._pace.leading({m: self._streams[m] for m in newest}, now_ns)
+        return {m: newest[m] for m in leading}
+
+    def _may_follow(self, stamp_ns: int) -> bool:
+        return self._is_past(stamp_ns) and stamp_ns >= self._allowed_ns
 
     def upcoming(self, now_ns: int) -> list[Frame]:
         """The new frames that a sample taken now would hold: worth encoding while others come."""
@@ -85,7 +95,7 @@ class Sampler:
     def take(self, now_ns: int) -> Sample | None:
         """The frames at the next instant, or a late one; None without a new frame."""
         found = self._next(now_ns)
-        self._noticed = self.due_ns = None
+        self._wanted = self.due_ns = None
         self.in_flight = self._at(found[1], now_ns) if found else self._take_late(now_ns)
         return self.in_flight
 
@@ -98,7 +108,8 @@ class Sampler:
     def restart(self) -> None:
         """Start over: any stamp makes an instant."""
         self.settle(used=False)
-        self._last_ns = self._noticed = self.due_ns = None
+        self._last_ns = self._wanted = self.due_ns = None
+        self._allowed_ns = -math.inf
 
     def pass_by(self) -> None:
         """Tell the streams which frames are late from now on, and which too late."""
@@ -120,6 +131,7 @@ class Sampler:
                 stream.buffer.take(frame)
                 frames[name] = frame
         self._last_ns = instant_ns
+        self._allowed_ns = self._pace.next_allowed_ns(self._allowed_ns, instant_ns)
         self.pass_by()
         return Sample(instant_ns, frames)
 
@@ -127,9 +139,7 @@ class Sampler:
         """The newest of the late frames that may be used."""
         if self._follower is None:
             return None
-        live = self.newest(now_ns)
-        leading = [m for m in live if self._pace.leads(m, live)]
-        trusted = [m for m in leading if not self._follower.reason(m)]
+        trusted = [m for m in self._leading(now_ns) if not self._follower.reason(m)]
         frames = (self._streams[modality].late(now_ns) for modality in trusted)
         return max(filter(None, frames), key=lambda frame: frame.stamp_ns, default=None)
 

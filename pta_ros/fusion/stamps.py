@@ -146,6 +146,11 @@ class RateMeter:
         return float(median(self._gaps)) if len(self._gaps) >= _MIN_GAPS else 0.0
 
     @property
+    def longest_gap_ns(self) -> float:
+        """The longest of the last gaps between stamps; 0: none is known."""
+        return max(self._gaps, default=0.0)
+
+    @property
     def _window_ns(self) -> float:
         return max(RATE_WINDOW_NS, 3 * self.period_ns)
 

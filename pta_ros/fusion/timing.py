@@ -12,6 +12,8 @@ from pta_ros.fusion.stamps import RateMeter
 
 #: A frame counts for so many of its sensor's periods: until the next one, or the one after.
 _JOINS = 1.5
+#: Where a gap is longer than so many periods, frames come in bursts, or several were lost.
+_BURSTS = 3.0
 #: The usual delay is the median of so many.
 _DELAYS = 20
 
@@ -47,19 +49,35 @@ class Timing:
         return True
 
     def due(self, t_ns: int) -> Due | None:
-        """The frame to come that lies nearest to `t_ns`; None while the period is not known."""
+        """The frame to come that lies nearest to `t_ns`; None while no regular period is known."""
         period_ns = self.rate.period_ns
-        if self.newest_ns is None or not period_ns:
+        if (
+            self.newest_ns is None
+            or not period_ns
+            or self.rate.longest_gap_ns > _BURSTS * period_ns
+        ):
             return None
         count = max(1, round((t_ns - self.newest_ns) / period_ns))
         stamp_ns = self.newest_ns + round(count * period_ns)
         return Due(stamp_ns, stamp_ns + round(median(self._delays_ns)))
 
+    def missed_two(self, now_ns: int) -> bool:
+        """Whether two of its frames should have come by now and did not; False: not known."""
+        period_ns = self.rate.period_ns
+        if self.newest_ns is None or not period_ns:
+            return False
+        return now_ns > self.newest_ns + 2 * period_ns + median(self._delays_ns)
+
     @property
     def tolerance_ns(self) -> int:
-        """So far from an instant a frame may lie: `sync_tolerance_s`, of a fast sensor less."""
+        """So far from an instant a frame may lie: `sync_tolerance_s`, of a fast sensor less.
+
+        A frame counts until the next is due; where they come in bursts, until the next burst.
+        """
         period_ns = self.rate.period_ns
-        return min(self._most_ns, round(_JOINS * period_ns)) if period_ns else self._most_ns
+        if not period_ns:
+            return self._most_ns
+        return min(self._most_ns, round(max(_JOINS * period_ns, self.rate.longest_gap_ns)))
 
     def fits(self, t_ns: int) -> bool:
         """Whether the newest frame may be used at `t_ns`."""

@@ -129,10 +129,47 @@ def test_what_a_slow_machine_did_not_get_to_waits_for_no_better_frame():
     assert pipeline.ready(T0 + 2045 * MS)
 
 
-def test_the_rate_can_be_limited():
-    live = Live(rate_hz=10.0).run(3000, depth=33, csi=10)
-    steps = np.diff(live.stamps(1000))
-    assert set(steps) == {99}
+@pytest.mark.parametrize(("rate_hz", "period"), [(10.0, 10), (5.0, 33), (1.0, 100), (10.0, 100)])
+def test_the_rate_can_be_limited(rate_hz, period):
+    live = Live(rate_hz=rate_hz).run(20_000, depth=period, csi=10)
+    count = len(live.stamps(10_000))
+    assert 10 * rate_hz - 1 <= count <= 10 * rate_hz + 1
+
+
+@pytest.mark.parametrize("dead", [{"depth": 33}, {"depth": 100}])
+@pytest.mark.parametrize("lidar", [10, 33])
+def test_a_better_stream_that_dies_does_not_hold_the_others_up(dead, lidar):
+    late = {"depth": 40, "lidar": 5}
+    live = Live(stale_after_s=2.0).run(2000, delay=late, lidar=lidar, **dead)
+    live.run(3000, start=2000, delay=late, lidar=lidar)
+    gaps = np.diff([now for now, _, _ in live.told])
+    assert max(gaps) <= 130
+
+
+def test_a_poor_stream_takes_over_after_two_missed_frames():
+    live = Live(stale_after_s=5.0).run(2000, depth=100, csi=10)
+    live.run(3000, start=2000, csi=10)
+    after = [now for now, _, _ in live.told if now > 1900]
+    assert after[0] <= 2150
+    assert len(after) > 80
+
+
+def test_a_sensor_that_is_later_than_its_period_neither_waits_nor_slows():
+    slow = Live().run(4000, delay={"depth": 150, "lidar": 5}, depth=100, lidar=50)
+    assert len(slow.stamps(2000)) >= 38
+    usual = Live().run(4000, delay={"depth": 40, "lidar": 5}, depth=33, lidar=33)
+    both = [at for at in usual.stamps(2000) if set(usual.used(at)) == {"depth", "lidar"}]
+    assert len(both) >= 55
+    assert all(len(set(usual.used(at).values())) == 1 for at in both)
+
+
+def test_a_sensor_that_sends_in_bursts_counts_until_the_next_one():
+    live = Live(freeze_frames=0)
+    for begin in range(0, 3000, 100):
+        live.run(begin + 40, start=begin, depth=100)
+        live.run(begin + 50, start=begin + 40, csi=1)
+        live.run(begin + 100, start=begin + 50)
+    assert all("csi" in live.used(at) for at in live.stamps(1500))
 
 
 def test_of_a_fast_sensor_only_a_recent_frame_counts():

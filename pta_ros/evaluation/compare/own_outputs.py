@@ -35,7 +35,8 @@ Mask = NDArray[np.bool_]
 @dataclass(frozen=True)
 class SubsetFigures:
     """One subset on held-out halves: with equal weights (the mean of the outputs) and with fitted
-    ones; `spread` is from the least to the most of the rounds, of the fitted.
+    ones; `spread` is from the least to the most of the rounds, of the fitted. `harm` is how much
+    the best subset within this one is better on the very same samples; 0: none is.
 
     Of labels figures are accuracies in percent, and `ece_percent` the calibration error; of poses
     MPJPE in mm, without an ece.
@@ -46,6 +47,7 @@ class SubsetFigures:
     mean: float
     fitted: float
     spread: tuple[float, float]
+    harm: float
     ece_percent: float | None
 
 
@@ -65,15 +67,6 @@ class OwnOutputs:
         apart = subset.fitted - subset.mean
         return apart if self.has_labels else -apart
 
-    def harm(self, subset: SubsetFigures) -> float:
-        """How much the best subset within this one is better; 0: none is."""
-        names = set(subset.name.split("+"))
-        inner = [s.fitted for s in self.subsets if set(s.name.split("+")) < names]
-        if not inner:
-            return 0.0
-        best = max(inner) - subset.fitted if self.has_labels else subset.fitted - min(inner)
-        return max(0.0, best)
-
 
 def fit_outputs(
     given: Outputs,
@@ -85,12 +78,12 @@ def fit_outputs(
 
     Raises DatasetError for too few samples.
     """
-    count = len(given.target)
+    seen = np.flatnonzero(given.present.any(axis=1))
+    count = len(seen)
     if count < LEAST:
         raise DatasetError(
             f"{count} samples; expected {LEAST} or more to fit weights and to test them"
         )
-    seen = np.flatnonzero(given.present.any(axis=1))
     names = subsets(tuple(given.values))
     told: dict[str, list[_Figures]] = {subset_name(s): [] for s in names}
     for number in range(rounds):
@@ -123,6 +116,7 @@ class _Figures:
     samples: int
     mean: float
     fitted: float
+    harm: float
     ece_percent: float | None
 
 
@@ -130,19 +124,34 @@ def _measured(
     given: Outputs, rows: NDArray[np.integer], subset: tuple[str, ...], weights: ModalityWeights
 ) -> list[_Figures]:
     """Figures of the rows that have the whole subset; none without such rows."""
-    wanted = np.array([name in subset for name in given.values])
-    rows = rows[given.present[rows][:, wanted].all(axis=1)]
+    rows = rows[given.present[rows][:, _mask(given, subset)].all(axis=1)]
     if not len(rows):
         return []
     parts = torch.from_numpy(np.stack([np.nan_to_num(v[rows]) for v in given.values.values()], 1))
-    mask = torch.from_numpy(wanted)[None].expand(len(rows), -1)
-    with torch.no_grad():
-        equal = fuse(parts, mask / mask.sum(dim=1, keepdim=True))
-        fitted = fuse(parts, weights(mask))
-    target = given.target[rows]
-    ece = 100 * calibration_error(softmax(fitted, 1).numpy(), target) if given.has_labels else None
+    target, mask = given.target[rows], torch.from_numpy(_mask(given, subset))[None]
+    equal = fuse(parts, (mask / mask.sum()).expand(len(rows), -1))
+    fitted = _fused(given, parts, subset, weights)
     before, after = (_score(given, estimate, target) for estimate in (equal, fitted))
-    return [_Figures(len(rows), before, after, ece)]
+    inner = [
+        _score(given, _fused(given, parts, within, weights), target)
+        for within in subsets(subset)
+        if within != subset
+    ]
+    best = (max if given.has_labels else min)([after, *inner])
+    ece = 100 * calibration_error(softmax(fitted, 1).numpy(), target) if given.has_labels else None
+    return [_Figures(len(rows), before, after, abs(best - after), ece)]
+
+
+def _mask(given: Outputs, subset: tuple[str, ...]) -> Mask:
+    return np.array([name in subset for name in given.values])
+
+
+@torch.no_grad()
+def _fused(
+    given: Outputs, parts: Tensor, subset: tuple[str, ...], weights: ModalityWeights
+) -> Tensor:
+    mask = torch.from_numpy(_mask(given, subset))[None].expand(len(parts), -1)
+    return fuse(parts, weights(mask))
 
 
 def _score(given: Outputs, estimate: Tensor, target: NDArray[Any]) -> float:
@@ -162,5 +171,6 @@ def _joined(name: str, figures: list[_Figures]) -> SubsetFigures:
         mean=mean(f.mean for f in figures),
         fitted=mean(fitted),
         spread=(min(fitted), max(fitted)),
+        harm=mean(f.harm for f in figures),
         ece_percent=mean(sure) if sure else None,
     )

@@ -191,14 +191,15 @@ class Replay:
             self._fail(content)
 
     def _settle(self, now_ns: int) -> None:
-        """Make the estimate that is ready, or the prediction that is due."""
-        if not self._pipeline.pending(now_ns):
-            predicted = self._pipeline.predict(now_ns)
-            if predicted is not None:
-                self._predicted_ns.append(predicted.stamp_ns)
-                self._tell(lambda observer: observer.estimate(predicted))
-        elif self._pipeline.ready(now_ns):
+        """Make the estimates that are ready, or the prediction that is due."""
+        while self._pipeline.pending(now_ns):
+            if not self._pipeline.ready(now_ns):
+                return
             self._step(now_ns)
+        predicted = self._pipeline.predict(now_ns)
+        if predicted is not None:
+            self._predicted_ns.append(predicted.stamp_ns)
+            self._tell(lambda observer: observer.estimate(predicted))
 
     def _step(self, now_ns: int) -> None:
         sample = self._pipeline.sample(now_ns)

@@ -16,8 +16,8 @@ from pta_ros.people.centred import trunk
 
 Ints = NDArray[np.int64]
 
-#: Nobody moves so far from one estimate to the next: then they are two people.
-_FARTHEST_M = 0.5
+#: Nobody moves farther than this and so much a second: then they are two people.
+_APART_M, _FAST_M_PER_S = 0.5, 3.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def followed(scored: Scored) -> FollowedSeen | None:
     told, true = _walks(scored)
     step_mm, row = _largest_step(told, scored)
     people = run.people if scored.has_truth else None
-    mine = None if people is None else identities(people)
+    mine = None if people is None else identities(people, scored.seconds)
     return FollowedSeen(
         predicted=len(run.predicted_ns),
         stretches=len(stretches),
@@ -64,10 +64,16 @@ def followed(scored: Scored) -> FollowedSeen | None:
         step_at_s=None if row is None else float(scored.seconds[row]),
         true_step_mm=_largest_step(true, scored)[0],
         left_out_s=_left_out(run),
-        numbers=None if run.people is None else len(set(run.people.ids.tolist()) - {0}),
+        numbers=_numbers(run),
         true_people=None if mine is None else len(set(mine.tolist())),
         exchanges=None if people is None or mine is None else _exchanges(people, mine, scored),
     )
+
+
+def _numbers(run: Replayed) -> int | None:
+    """How many numbers were given; None where nobody is followed."""
+    ids = set() if run.people is None else set(run.people.ids.tolist())
+    return None if run.people is None or ids == {0} else len(ids - {0})
 
 
 def _left_out(run: Replayed) -> dict[str, float]:
@@ -99,7 +105,7 @@ def _walks(scored: Scored) -> tuple[list[_Walk], list[_Walk]]:
         return [(np.arange(len(run.stamp_ns)), run.joints_m)], [(known, run.truth_m[known])]
     rows = np.repeat(np.arange(len(people.counts)), people.counts)
     true_rows = np.repeat(np.arange(len(people.counts)), np.maximum(people.true_counts, 0))
-    told, mine = people.ids, identities(people)
+    told, mine = people.ids, identities(people, scored.seconds)
     return (
         [(rows[told == n], people.joints_m[told == n]) for n in set(told.tolist()) - {0}],
         [(true_rows[mine == n], people.true_m[mine == n]) for n in set(mine.tolist())],
@@ -112,7 +118,8 @@ def _largest_step(walks: list[_Walk], scored: Scored) -> tuple[float | None, int
     found: list[tuple[float, int]] = []
     for rows, joints in walks:
         times = scored.seconds[rows]
-        next_to = np.flatnonzero(np.diff(times) < gap_s(scored.seconds))
+        steady = (np.diff(times) < gap_s(scored.seconds)) & (np.diff(rows) == 1)
+        next_to = np.flatnonzero(steady)
         steps = np.linalg.norm(joints[next_to + 1] - joints[next_to], axis=-1)
         if steps.size:
             worst = int(steps.max(axis=1).argmax())
@@ -120,24 +127,29 @@ def _largest_step(walks: list[_Walk], scored: Scored) -> tuple[float | None, int
     return max(found, default=(None, None))
 
 
-def identities(people: People) -> Ints:
+def identities(people: People, times_s: NDArray[np.floating]) -> Ints:
     """Who each true row is, (T,), from 0 on: people keep their number while their ways are steady.
 
-    Whoever is not known of at an estimate is somebody new at the next.
+    `times_s` (N,) of the estimates; those at which the truth is not known are passed over.
     """
     first, out = begins(np.maximum(people.true_counts, 0)), []
-    before, own, count = np.zeros((0, 3)), np.zeros(0, np.int64), 0
-    for begin, there in zip(first.tolist(), people.true_counts.tolist(), strict=True):
-        places = trunk(people.true_m[begin : begin + max(there, 0)])
+    before, own, then, count = np.zeros((0, 3)), np.zeros(0, np.int64), 0.0, 0
+    for begin, there, now in zip(
+        first.tolist(), people.true_counts.tolist(), times_s.tolist(), strict=True
+    ):
+        if there < 0:
+            continue
+        places = trunk(people.true_m[begin : begin + there])
         mine = np.full(len(places), -1, np.int64)
         away = np.linalg.norm(before[:, None] - places[None], axis=-1)
-        for a, b in zip(*linear_sum_assignment(np.minimum(away, _FARTHEST_M)), strict=True):
-            if away[a, b] < _FARTHEST_M:
+        farthest = _APART_M + _FAST_M_PER_S * (now - then)
+        for a, b in zip(*linear_sum_assignment(np.minimum(away, farthest)), strict=True):
+            if away[a, b] < farthest:
                 mine[b] = own[a]
         new = np.flatnonzero(mine < 0)
         mine[new] = count + np.arange(len(new))
         count += len(new)
-        before, own = places, mine
+        before, own, then = places, mine, now
         out.append(mine)
     return np.concatenate([np.zeros(0, np.int64), *out])
 

@@ -54,7 +54,7 @@ def test_the_better_model_weighs_more_and_both_are_better_than_either(write):
     assert [s.name for s in found.subsets] == ["good", "poor", "good+poor"]
     assert good.mean == good.fitted > poor.fitted
     assert both.fitted > both.mean
-    assert found.harm(both) < 2.0
+    assert both.harm < 2.0
     assert 0 <= both.ece_percent < 20
 
 
@@ -99,6 +99,7 @@ def changed(**arrays):
         (changed(labels=np.zeros(399, int)), "expected whole numbers"),
         (changed(poor=np.where(np.eye(400, 5), np.inf, 0.0)), "row 0 that is not finite"),
         (changed(poor=np.full((400, 5), "x")), "expected numbers"),
+        (changed(poor=np.full((400, 5), np.nan)), "poor is absent from every row"),
         ({**poses(), "truth": np.zeros((300, 3, 3))}, "expected (N, J, 3) of both"),
         ({**poses(), "truth": np.full((300, 4, 3), np.nan)}, "truth is not finite"),
     ],
@@ -124,6 +125,7 @@ def test_the_command_says_what_it_found_and_writes_it(write, tmp_path, capsys):
         ("none.npz", None, "no such file"),
         ("text.npz", b"weights", "no NPZ of plain arrays"),
         ("short.npz", b"PK\x03\x04", "no NPZ of plain arrays"),
+        ("empty.npz", b"", "no NPZ of plain arrays"),
     ],
 )
 def test_a_file_that_is_none_is_one_line(tmp_path, capsys, name, content, told):
@@ -140,11 +142,27 @@ def test_pickled_arrays_are_not_loaded(tmp_path, capsys):
     assert "no NPZ of plain arrays" in capsys.readouterr().err
 
 
+def test_one_array_is_no_npz(tmp_path, capsys):
+    np.save(tmp_path / "own.npy", np.zeros((50, 3)))
+    assert fit_weights.main([str(tmp_path / "own.npy")]) == 1
+    assert "no NPZ of plain arrays" in capsys.readouterr().err
+
+
+def test_harm_is_of_the_same_samples(write):
+    arrays = logits(800)
+    hard = np.arange(400)
+    arrays["good"][hard] = np.random.default_rng(1).standard_normal((400, 5))
+    arrays["poor"][400:] = np.nan  # it is there in the hard ones alone, and helps
+    both = fit_outputs(read_outputs(write(arrays)), rounds=1).subsets[2]
+    assert both.harm < 10.0  # against the easy ones it would be 35
+
+
 def test_few_samples_and_no_rounds_are_told(write, capsys):
     few = {name: array[:30] for name, array in logits().items()}
     assert fit_weights.main([str(write(few))]) == 1
     assert "30 samples; expected 40 or more" in capsys.readouterr().err
     assert fit_weights.main([str(write(logits())), "--rounds", "0"]) == 1
+    assert fit_weights.main([str(write(logits())), "--seed", "-1"]) == 1
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="needs ../shared/real")
@@ -152,4 +170,4 @@ def test_on_real_outputs_fitting_gains_and_no_sensor_harms():
     found = fit_outputs(read_outputs(REAL), rounds=2)
     everything = found.subsets[-1]
     assert everything.fitted > everything.mean + 2.0
-    assert all(found.harm(subset) < 0.5 for subset in found.subsets)
+    assert all(subset.harm < 0.5 for subset in found.subsets)

@@ -84,7 +84,27 @@ def test_contradictions_add_up(made_up):
 
 def test_true_people_keep_their_identity_whatever_their_order():
     people = crowd([[]] * 4, [[]] * 4, [[1.0, 4.0], [4.1, 1.1], [1.2], [1.3, 7.0]])
-    assert identities(people).tolist() == [0, 1, 1, 0, 0, 0, 2]
+    assert identities(people, np.arange(4) / 10).tolist() == [0, 1, 1, 0, 0, 0, 2]
+
+
+def test_a_true_person_is_the_same_across_gaps_of_the_truth_and_at_low_rates():
+    walk = [[0.7 * n] for n in range(5)]  # 1.4 m/s at 2 Hz
+    assert set(identities(crowd([[]] * 5, [[]] * 5, walk), np.arange(5) / 2).tolist()) == {0}
+    gaps = [[1.0], None, [1.1], None, [1.2]]
+    assert identities(crowd([[]] * 5, [[]] * 5, gaps), np.arange(5) / 10).tolist() == [0, 0, 0]
+
+
+def test_a_step_over_missing_estimates_is_none(made_up):
+    true = [[1.0 + 0.1 * n] for n in range(6)]
+    told = [[1.0], [1.1], [], [], [1.4], [1.5]]
+    people = crowd(told, [[7] * len(own) for own in told], true)
+    assert followed(of_people(made_up, people)).step_mm == pytest.approx(100, abs=1)
+
+
+def test_without_tracks_there_are_no_numbers(made_up):
+    seen = followed(of_people(made_up, crowd([[1.0]] * 3, [[0]] * 3, [[1.0]] * 3)))
+    assert seen.numbers is None
+    assert "number" not in over_time(seen)
 
 
 def test_numbers_that_change_are_counted(made_up):
