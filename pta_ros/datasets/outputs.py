@@ -49,10 +49,9 @@ def read_outputs(path: Path) -> Outputs:
             arrays = {name: np.asanyarray(stored[name]) for name in stored.files}
     except FileNotFoundError as error:
         raise DatasetError(f"{path}: no such file; expected an NPZ of outputs") from error
-    except _NO_NPZ as error:
-        raise DatasetError(
-            f"{path}: no NPZ of plain arrays ({error}); write it with numpy.savez"
-        ) from error
+    except _NO_NPZ as error:  # numpy's own words would advise to load what is pickled
+        told = f"{path}: no NPZ of plain arrays; write it with numpy.savez, no objects in it"
+        raise DatasetError(told) from error
     return _checked(path, arrays)
 
 
