@@ -9,7 +9,7 @@ from pta_ros.evaluation.report.words import clock, figure, number
 def over_time(seen: FollowedSeen) -> str:
     """Jumps, predictions, corrections, identities, contradictions; empty where there is nothing."""
     parts = [_step(seen), _predicted(seen), _numbers(seen)]
-    parts += [f"{seen.corrected} corrections by late frames"] if seen.corrected else []
+    parts += [f"{_counted(seen.corrected, 'correction')} by late frames"] if seen.corrected else []
     parts += [f"{name} contradicts for {number(t)} s" for name, t in seen.left_out_s.items()]
     told = "; ".join(filter(None, parts))
     return f"Over time: {told}." if told else ""
@@ -28,14 +28,18 @@ def _predicted(seen: FollowedSeen) -> str:
     if not seen.predicted:
         return ""
     far = f"{number(seen.longest_s, 2)} s beyond the last estimate at most"
-    return f"{seen.predicted} predictions, {far}"
+    return f"{_counted(seen.predicted, 'prediction')}, {far}"
 
 
 def _numbers(seen: FollowedSeen) -> str:
     if seen.numbers is None:
         return ""
-    told = f"{seen.numbers} track {'number' if seen.numbers == 1 else 'numbers'}"
+    told = _counted(seen.numbers, "track number")
     if seen.true_people is None or seen.exchanges is None:
         return told
     people = "1 person" if seen.true_people == 1 else f"{seen.true_people} people"
-    return f"{told} for {people}, changed {seen.exchanges} times"
+    return f"{told} for {people}, changed {_counted(seen.exchanges, 'time')}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -71,6 +71,7 @@ def test_predictions_are_stretches_beyond_the_last_estimate(made_up):
     assert (seen.predicted, seen.corrected) == (3, 3)
     assert "3 corrections by late frames" in over_time(seen)
     assert "3 predictions" in over_time(seen)
+    assert "; 1 correction by" in over_time(replace(seen, corrected=1))
 
 
 def test_contradictions_add_up(made_up):
