@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pta_ros.evaluation.faults.injector import FaultPlan
     from pta_ros.evaluation.replay.source import Source
     from pta_ros.evaluation.report.files import Case, Context
-    from pta_ros.evaluation.report.measure import Measured
+    from pta_ros.evaluation.report.seen import Measured
     from pta_ros.fusion.engine import Engine
 
 SUITE, INTERRUPTED = "suite", 130
@@ -125,7 +125,7 @@ def _replayed(
 
 def _bounds(replays: Iterable[Measured]) -> list[Bound]:
     """What --check holds against a limit: faulty sensors beside doing without them."""
-    from pta_ros.evaluation.report.measure import LIMIT, LIMIT_POINTS
+    from pta_ros.evaluation.report.seen import LIMIT, LIMIT_POINTS
 
     found = []
     for seen in replays:

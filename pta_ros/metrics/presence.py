@@ -25,8 +25,13 @@ def paired(truth: NDArray[np.floating], centres: NDArray[np.floating]) -> dict[i
     if not len(truth) or not len(centres):
         return {}
     away = np.linalg.norm(trunk(truth)[:, None, :2] - centres[None, :, :2], axis=-1)
-    pairs = zip(*linear_sum_assignment(np.minimum(away, 2 * FOUND_M)), strict=True)
-    return {int(who): int(n) for who, n in pairs if away[who, n] <= FOUND_M}
+    return near_pairs(away, FOUND_M)
+
+
+def near_pairs(away: NDArray[np.floating], farthest: float) -> dict[int, int]:
+    """Rows and columns of distances (P, K) that belong together: the least in all, none beyond."""
+    pairs = zip(*linear_sum_assignment(np.minimum(away, 2 * farthest)), strict=True)
+    return {int(row): int(column) for row, column in pairs if away[row, column] <= farthest}
 
 
 def match(truth: Array, found: tuple[Person, ...]) -> dict[int, Person]:

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pta_ros.evaluation.report import words
-from pta_ros.evaluation.report.measure import Measured, Stages
+from pta_ros.evaluation.report.measure import Stages
 from pta_ros.evaluation.report.scores import LIVE, Scored, gap_s, spans
+from pta_ros.evaluation.report.seen import Measured
 from pta_ros.metrics.pose import usual_step_s
 from pta_ros.sensors import SENSORS
 from pta_ros.skeleton import JOINT_NAMES, LIMBS

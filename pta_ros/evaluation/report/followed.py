@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from pta_ros.evaluation.replay.record import People, Replayed
 from pta_ros.evaluation.report.people import begins
 from pta_ros.evaluation.report.scores import Scored, gap_s
 from pta_ros.frames import FloatArray
+from pta_ros.metrics.presence import near_pairs
 from pta_ros.people.centred import trunk
 
 Ints = NDArray[np.int64]
@@ -143,9 +143,8 @@ def identities(people: People, times_s: NDArray[np.floating]) -> Ints:
         mine = np.full(len(places), -1, np.int64)
         away = np.linalg.norm(before[:, None] - places[None], axis=-1)
         farthest = _APART_M + _FAST_M_PER_S * (now - then)
-        for a, b in zip(*linear_sum_assignment(np.minimum(away, farthest)), strict=True):
-            if away[a, b] < farthest:
-                mine[b] = own[a]
+        for a, b in near_pairs(away, farthest).items():
+            mine[b] = own[a]
         new = np.flatnonzero(mine < 0)
         mine[new] = count + np.arange(len(new))
         count += len(new)

@@ -22,8 +22,8 @@ from pta_ros.evaluation.report.charts import (
     states,
     true_activities,
 )
-from pta_ros.evaluation.report.measure import FaultSeen, Measured
 from pta_ros.evaluation.report.scores import LIVE, Scored, gap_s
+from pta_ros.evaluation.report.seen import FaultSeen, Measured
 from pta_ros.evaluation.report.series import means, pieces, steps, thin
 from pta_ros.metrics.pose import usual_step_s
 

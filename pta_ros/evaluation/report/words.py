@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pta_ros.evaluation.faults.plan import strength_text
 from pta_ros.evaluation.replay.record import Moment, Replayed
 from pta_ros.evaluation.report.delivery import Undelivered
-from pta_ros.evaluation.report.measure import LIMIT, LIMIT_POINTS, FaultSeen, Measured, SensorSeen
 from pta_ros.evaluation.report.people import PeopleFigures
 from pta_ros.evaluation.report.scores import EMPTY, LIVE, MISSING, Accuracy, Errors, Judged, seconds
+from pta_ros.evaluation.report.seen import LIMIT, LIMIT_POINTS, FaultSeen, Measured, SensorSeen
 from pta_ros.metrics.presence import FOUND_M
 
 #: What stands where there is no figure.
