@@ -39,6 +39,7 @@ TOOLS = (
     "bench_people",
     "bench_activities",
     "mmfi_to_bag",
+    "bag_to_dataset",
     "csi_to_bag",
     "make_xrf55_bag",
     "pta_demo",

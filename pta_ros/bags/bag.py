@@ -63,13 +63,13 @@ class Bag:
         """What could not be read, in words; complete once `messages` has run out."""
         return [*self._told, *(text for part in self._parts for text in part.losses(self.begin_ns))]
 
-    def messages(self, topics: Collection[str]) -> Iterator[Raw]:
-        """The messages of these topics, of all parts, in order of time."""
+    def messages(self, topics: Collection[str], start_ns: int = 0) -> Iterator[Raw]:
+        """The messages of these topics from `start_ns` on, of all parts, in order of time."""
         wanted = set(topics) & self.topics.keys()
         sources = [
-            (part.source.begin_ns, partial(part.messages, wanted))
+            (part.source.begin_ns, partial(part.messages, wanted, start_ns))
             for part in self._parts
-            if part.source.count
+            if part.source.count and part.source.end_ns >= start_ns
         ]
         last_ns, disordered = 0, 0
         for raw in in_order(sources):

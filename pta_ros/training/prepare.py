@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pta_ros import __version__
 from pta_ros.datasets import open_tree
-from pta_ros.datasets.clips import made_with
+from pta_ros.datasets.clips import made_of, made_with
 from pta_ros.datasets.people import PeopleSet, people_set
 from pta_ros.datasets.problems import problem_lines
 from pta_ros.datasets.reduced import ReducedSet, reduce_tree
@@ -80,7 +80,7 @@ def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> P
     data = reduce_tree(tree, sensors, cache, progress=shown, on_problem=config.on_problem)
     for line in problem_lines(data.problems):
         watcher.note(line)
-    rows, splits = split_rows(config.split, data)
+    rows, splits = split_rows(config.split, data, by_scene=made_of(root) is not None)
     for name, found in rows.items():
         if not len(found):
             raise DatasetError(f"{root}: no usable frame of {name} group {splits[name]}")
@@ -100,14 +100,12 @@ def _prepare_people(config: TrainConfig, root: Path, cache: Path, watcher: Watch
     """Of a wide tree, whose scenes are its splits: everybody who is seen, centred."""
     data = people_set(root, cache, watcher.progress("centre people"))
     people = data.people
-    rows, splits = wide_splits(people, config.split.seed, config.split.meta_val)
+    rows, splits = split_rows(config.split, people, by_scene=True)
     for name, found in rows.items():
         if not len(found):
             raise DatasetError(f"{root}: nobody is seen in the clips for {name}")
     sensors = sensors_from_config({m: {} for m in config.model.modalities})
-    return Prepared(
-        people, sensors, splits, {n: torch.from_numpy(r) for n, r in rows.items()}, people_of=data
-    )
+    return Prepared(people, sensors, splits, rows, people_of=data)
 
 
 @torch.inference_mode()
@@ -136,9 +134,12 @@ def _imported_folder(config: TrainConfig) -> Path:
 
 
 def split_rows(
-    settings: SplitConfig, data: ReducedSet
+    settings: SplitConfig, data: ReducedSet, by_scene: bool = False
 ) -> tuple[dict[str, Tensor], dict[str, tuple[str, ...]]]:
-    """Rows and members of every split, by subject or clip or, for XRF55, by repeat."""
+    """Rows and members of every split, by subject, clip or scene or, for XRF55, by repeat."""
+    if by_scene:
+        dealt, splits = wide_splits(data, settings.seed, settings.meta_val)
+        return {n: torch.from_numpy(rows) for n, rows in dealt.items()}, splits
     if data.joints.shape[1]:
         groups = _groups(settings, data)
         return {n: torch.from_numpy(data.rows_of(s)) for n, s in groups.items()}, groups
