@@ -40,7 +40,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--part",
         choices=("train", "val", "test"),
         default="",
-        help="all of it is for this (default: 70, 15 and 15 %% of each recording's time)",
+        help="all of it is for this (of each recording the last 15 %% test, the 15 before val)",
     )
     add("--params", type=Path, help="the fusion node's parameter file: topics, lenses, poses")
     add("--config", type=Path, help="a training configuration, whose `sensors` count (CSI's shape)")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from pta_ros.datasets.calibration import CALIBRATION, Calibration, read_calibration
-from pta_ros.datasets.clips import ClipFiles, Tree, file_stamp, made_with
+from pta_ros.datasets.clips import ClipFiles, Tree, file_stamp, made_of, made_with
 from pta_ros.datasets.mmfi_files import (
     FOLDERS,
     READERS,
@@ -109,7 +109,7 @@ class Clip(ClipFiles):
     def stamp(self) -> str:
         """See ClipFiles."""
         own = [file_stamp(self._truth)]
-        own += [file_stamp(self.path / CALIBRATION)] if self.calibration else []
+        own += [file_stamp(known)] if (known := self.path / CALIBRATION).is_file() else []
         return "\n".join([super().stamp(), *own])
 
 
@@ -156,7 +156,12 @@ class MmfiTree(Tree):
 
     @property
     def missing_clips(self) -> tuple[str, ...]:
-        """Clips (E01/S02/A05) that a subject lacks although another subject has the action."""
+        """Clips (E01/S02/A05) that a subject lacks although another subject has the action.
+
+        Of recordings none: a subject is a piece of one there.
+        """
+        if made_of(self.root) is not None:
+            return ()
         found = {(clip.scene, *clip.pair) for clip in self.clips}
         expected = [(*person, action) for person in self._people for action in self.actions]
         return tuple("/".join(clip) for clip in expected if clip not in found)

@@ -10,8 +10,8 @@ from pta_ros.datasets.wide import SCENES
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.recordings.annotations import Annotation
 
-#: Shares of a recording's time, in its order: training, validation and test.
-SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
+#: Share of a recording's clips that is for validation, and again for the test, at its end.
+HELD_OUT = 0.15
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,22 @@ def cut(
 ) -> tuple[Cut, ...]:
     """The clips of a recording, numbered from `first` on.
 
-    `part` takes all of it for train, val or test; empty deals its time out by SHARES. `spans` are
-    (begin, end, action); without, all is action 1.
+    `part` takes all of it for train, val or test; empty holds the last clips out (HELD_OUT) of
+    three or more. `spans` are (begin, end, action); without, all is action 1.
     """
     if not clip_s >= 1:
         raise ConfigError(f"clips of {clip_s:g} s; expected 1 s or more")
     begin_ns, end_ns = span_ns
-    cuts: list[Cut] = []
-    for a, b, action in spans or ((begin_ns, end_ns, 1),):
-        for start, stop in _pieces(max(a, begin_ns), min(b, end_ns), to_ns(clip_s)):
-            share = ((start + stop) / 2 - begin_ns) / max(1, end_ns - begin_ns)
-            scene = SCENES[part or _part(share)]
-            cuts.append(Cut(scene, first + len(cuts), action, start, stop))
-    return tuple(cuts)
+    pieces = [
+        (action, *piece)
+        for a, b, action in spans or ((begin_ns, end_ns, 1),)
+        for piece in _pieces(max(a, begin_ns), min(b, end_ns), to_ns(clip_s))
+    ]
+    parts = [part] * len(pieces) if part else _parts(len(pieces))
+    return tuple(
+        Cut(SCENES[own], first + number, *piece)
+        for number, (own, piece) in enumerate(zip(parts, pieces, strict=True))
+    )
 
 
 def _pieces(begin_ns: int, end_ns: int, most_ns: int) -> Iterator[tuple[int, int]]:
@@ -59,14 +62,10 @@ def _pieces(begin_ns: int, end_ns: int, most_ns: int) -> Iterator[tuple[int, int
         yield start, min(start + most_ns, end_ns)
 
 
-def _part(share: float) -> str:
-    """The part of a recording that a share of its time belongs to."""
-    passed = 0.0
-    for name, own in SHARES.items():
-        passed += own
-        if share < passed:
-            return name
-    return name
+def _parts(count: int) -> list[str]:
+    """Which part each of so many clips is for."""
+    held = max(1, round(HELD_OUT * count)) if count >= 3 else 0
+    return ["train"] * (count - 2 * held) + ["val"] * held + ["test"] * held
 
 
 def labelled(

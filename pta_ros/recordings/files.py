@@ -11,6 +11,7 @@ Beside MM-Fi's files (README of the wide tree: simulate/wide/writer.py):
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from pta_ros.recordings.truth import LEVEL, OWN, SIGMA
 from pta_ros.sensors import DepthSensor
 from pta_ros.skeleton import NUM_JOINTS
 
+_MAT_TEXT = b"MATLAB 5.0 MAT-file".ljust(116)
 _FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 
 
@@ -73,8 +75,7 @@ class ClipWriter:
             path.write_bytes(np.ascontiguousarray(frame.array, "<f8").tobytes())
         else:
             self.csi_shape = frame.array.shape
-            with path.open("wb") as file:
-                scipy.io.savemat(file, {"CSIamp": csi_db(frame.array)})
+            path.write_bytes(_mat(frame.array))
 
     def _note(self, frames: Mapping[str, Frame], people: FloatArray) -> None:
         sight = np.zeros((2, len(people), NUM_JOINTS), bool)
@@ -121,6 +122,13 @@ def _padded(rows: NDArray[Any], axis: int, count: int, fill: Any) -> NDArray[Any
     missing = [(0, 0)] * rows.ndim
     missing[axis] = (0, count - rows.shape[axis])
     return np.pad(rows, missing, constant_values=fill)
+
+
+def _mat(amplitude: FloatArray) -> bytes:
+    """A MATLAB file of the amplitudes; without the date in its header, the same gives the same."""
+    file = io.BytesIO()
+    scipy.io.savemat(file, {"CSIamp": csi_db(amplitude)})
+    return _MAT_TEXT + file.getvalue()[len(_MAT_TEXT) :]
 
 
 def _millimetres(metres: FloatArray) -> NDArray[np.uint16]:

@@ -37,7 +37,7 @@ class Marker:
         path = root / RECORDED
         given = {"format": FORMAT, **settings}
         if not path.is_file():
-            if root.exists() and (not root.is_dir() or any(root.iterdir())):
+            if root.exists() and (not root.is_dir() or any(_of_others(root))):
                 raise DatasetError(f"{root}: not empty and not made here; choose another folder")
             return cls(root, given)
         try:
@@ -77,3 +77,8 @@ class Marker:
         except OSError as error:
             reason = error.strerror or error
             raise DatasetError(f"{self.root}: {reason}; expected a place to write to") from error
+
+
+def _of_others(root: Path) -> list[Path]:
+    """What lies in a folder and is nothing that a run which was stopped left."""
+    return [path for path in root.iterdir() if not path.name.startswith(PARTIAL)]
