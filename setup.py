@@ -37,6 +37,7 @@ TOOLS = (
     "bench_clocks",
     "bench_over_time",
     "bench_people",
+    "bench_conversion",
     "bench_activities",
     "mmfi_to_bag",
     "bag_to_dataset",
