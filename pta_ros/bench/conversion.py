@@ -28,7 +28,7 @@ from pta_ros.skeleton import NUM_JOINTS
 
 #: Times real time, on two processes.
 MIN_SPEED, JOBS = 5.0, 2
-_CAMERA_HZ, _OTHERS_HZ, _CLIP_S = 30, 10, 5.0
+_CAMERA_HZ, _OTHERS_HZ, _CLIP_S = 30, 10, 10.0
 _POINTS = 30_000
 _START_NS = 1_600_000_000 * NS
 

@@ -40,7 +40,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--part",
         choices=("train", "val", "test"),
         default="",
-        help="all of it is for this (of each recording the last 15 %% test, the 15 before val)",
+        help="all of it is for this (of each activity the last 15 %% test, the 15 before val)",
     )
     add("--params", type=Path, help="the fusion node's parameter file: topics, lenses, poses")
     add("--config", type=Path, help="a training configuration, whose `sensors` count (CSI's shape)")
@@ -136,19 +136,23 @@ def _progress(name: str, done: int, total: int) -> None:
 
 def _tell(marker: Marker, out: Path) -> None:
     """What every recording became, and what was left out of it."""
-    frames = sum(one["report"]["frames"] for one in marker.recordings)
-    for one in marker.recordings:
+    done = [one for one in marker.recordings if "report" in one]
+    frames = sum(one["report"]["frames"] for one in done)
+    for one in done:
         report = one["report"]
         has = ", ".join(f"{count} {m}" for m, count in report["with"].items())
         print(f"{one['name']}: {report['frames']} frames ({has}), truth: {one['truth'] or 'none'}")
         for text in _left_out(report):
             print(f"  {text}")
+    for one in marker.recordings:
+        if one not in done:
+            print(f"{one['name']}: not finished; the command that began it goes on")
     if not frames:
         raise DatasetError(f"{out}: not one frame; expected sensors with truth (see above)")
     if marker.classes:
         print(f"model: {{classes: [{', '.join(marker.classes)}]}}    # for the training's YAML")
     synthetic = "; synthetic" if marker.synthetic else ""
-    print(f"{out}: {frames} frames in {len(marker.recordings)} recordings{synthetic}")
+    print(f"{out}: {frames} frames in {len(done)} recordings{synthetic}")
 
 
 def _left_out(report: dict[str, Any]) -> Iterable[str]:

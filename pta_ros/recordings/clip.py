@@ -30,7 +30,7 @@ from pta_ros.recordings.truth import Timeline
 #: In a clip's folder what was left out of it, and in the tree's that of clips without frames.
 REPORT, EMPTY = "report.json", "empty"
 #: So long before a clip its streams are read: repeats and periods are known then, and clocks.
-_BEFORE_NS = {True: 6 * NS, False: 2 * HORIZON_NS}
+_BEFORE_NS = {True: 6 * NS, False: HORIZON_NS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +119,8 @@ def _written(task: Task, folder: Path) -> dict[str, Any]:
             clip.add(sample.stamp_ns, frames, people)
             tally.keep(frames)
     if clip.stamps:
-        assumed = any("intrinsics assumed" in text for text in tally.remarks(intakes))
         clip.finish(
-            {**calibration(places, clip, assumed), **_about(task)},
+            {**calibration(places, clip), **_about(task)},
             task.truth is None or task.truth.certain,
         )
     return tally.report(intakes)
@@ -132,14 +131,14 @@ def _samples(task: Task, intakes: dict[str, Any], tally: Tally) -> Iterator[Samp
     survey, span_ns = task.survey, (task.cut.begin_ns, task.cut.end_ns)
     bag = _opened(survey.paths)
     aligned = any(stream.stamp_policy == "align" for stream in survey.setup.streams.values())
-    around = (span_ns[0] - _BEFORE_NS[aligned], span_ns[1] + 2 * HORIZON_NS)
+    around = (span_ns[0] - _BEFORE_NS[aligned], span_ns[1] + HORIZON_NS + survey.late_ns)
     recorded = tuple(t - survey.shift_ns for t in around)
     decoder = Decoder(
         bag, intakes, survey.topics, Injector(FaultPlan("none"), bag.begin_ns), survey.static,
         people_of, shift_ns=survey.shift_ns, span_ns=(recorded[0], recorded[1]),
     )  # fmt: skip
     streams = {m: survey.setup.streams[m] for m in intakes}
-    together = Synchroniser(streams, task.rate_hz, span_ns)
+    together = Synchroniser(streams, task.rate_hz, span_ns, HORIZON_NS + survey.late_ns)
     arrivals = decoder.arrivals()
     for arrival in arrivals:
         _take(arrival, together, tally)

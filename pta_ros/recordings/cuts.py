@@ -10,7 +10,7 @@ from pta_ros.datasets.wide import SCENES
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.recordings.annotations import Annotation
 
-#: Share of a recording's clips that is for validation, and again for the test, at its end.
+#: Share of an activity's clips that is for validation, and again for the test: the last ones.
 HELD_OUT = 0.15
 
 
@@ -39,8 +39,8 @@ def cut(
 ) -> tuple[Cut, ...]:
     """The clips of a recording, numbered from `first` on.
 
-    `part` takes all of it for train, val or test; empty holds the last clips out (HELD_OUT) of
-    three or more. `spans` are (begin, end, action); without, all is action 1.
+    `part` takes all of it for train, val or test; empty holds the last clips of each action out
+    (HELD_OUT), where it has three or more. `spans` are (begin, end, action); without, all is 1.
     """
     if not clip_s >= 1:
         raise ConfigError(f"clips of {clip_s:g} s; expected 1 s or more")
@@ -50,7 +50,7 @@ def cut(
         for a, b, action in spans or ((begin_ns, end_ns, 1),)
         for piece in _pieces(max(a, begin_ns), min(b, end_ns), to_ns(clip_s))
     ]
-    parts = [part] * len(pieces) if part else _parts(len(pieces))
+    parts = [part] * len(pieces) if part else _parts([action for action, *_ in pieces])
     return tuple(
         Cut(SCENES[own], first + number, *piece)
         for number, (own, piece) in enumerate(zip(parts, pieces, strict=True))
@@ -58,14 +58,25 @@ def cut(
 
 
 def _pieces(begin_ns: int, end_ns: int, most_ns: int) -> Iterator[tuple[int, int]]:
-    for start in range(begin_ns, end_ns, most_ns):
-        yield start, min(start + most_ns, end_ns)
+    """A rest of less than a tenth of a clip belongs to the one before it."""
+    start = begin_ns
+    while start < end_ns:
+        stop = end_ns if end_ns - start < 1.1 * most_ns else start + most_ns
+        yield start, stop
+        start = stop
 
 
-def _parts(count: int) -> list[str]:
-    """Which part each of so many clips is for."""
-    held = max(1, round(HELD_OUT * count)) if count >= 3 else 0
-    return ["train"] * (count - 2 * held) + ["val"] * held + ["test"] * held
+def _parts(actions: Sequence[int]) -> list[str]:
+    """Which part each clip is for, by the actions of all."""
+    parts = ["train"] * len(actions)
+    for action in set(actions):
+        own = [number for number, each in enumerate(actions) if each == action]
+        held = max(1, round(HELD_OUT * len(own))) if len(own) >= 3 else 0
+        for number in own[len(own) - 2 * held :]:
+            parts[number] = "val"
+        for number in own[len(own) - held :]:
+            parts[number] = "test"
+    return parts
 
 
 def labelled(

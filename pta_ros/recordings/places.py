@@ -47,6 +47,11 @@ class Places:
         intake = self.intakes[modality]
         return isinstance(intake, LevelIntake) and intake.pose(self.frames[modality]).assumed
 
+    def lens_assumed(self) -> bool:
+        """Whether nobody says what the camera's lens is."""
+        sensor = self.intakes["depth"].sensor
+        return isinstance(sensor, DepthCamera) and not (sensor.mount.fx or sensor.told)
+
     def rotation_deg(self) -> int:
         """By how much images are turned clockwise to stand upright."""
         sensor = self.intakes["depth"].sensor if "depth" in self.intakes else None

@@ -35,6 +35,8 @@ from pta_ros.settings import mapping, read_yaml
 MODALITIES = ("depth", "lidar", "csi")
 #: A camera's lens is looked for in so many messages.
 _LOOK_AT = 20
+#: What comes later has another clock.
+_LATEST_NS = 10 * NS
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ class Survey:
     notes: tuple[str, ...]
     synthetic: bool | None
     absent: dict[str, str] = field(default_factory=dict)
+    #: So long after their stamps messages come.
+    late_ns: int = 0
 
     @property
     def name(self) -> str:
@@ -149,6 +153,7 @@ def survey(
         {m: frame for m, (_, frame) in firsts.items()}, static, shift_ns,
         (begin_ns, bag.end_ns + shift_ns + 1), notes,
         _is_synthetic(bag), found.absent,
+        max(0, min(_LATEST_NS, max(shift_ns - each.ahead_ns for each in offsets.values()))),
     )  # fmt: skip
 
 

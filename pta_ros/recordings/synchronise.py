@@ -21,7 +21,7 @@ from pta_ros.fusion.config import StreamConfig
 from pta_ros.fusion.pace import Pace
 from pta_ros.fusion.stamps import FreezeRule
 
-#: So long frames of an instant may be under way.
+#: So long frames of an instant may be under way, beyond what is usual.
 HORIZON_NS = NS
 #: A frame belongs to an instant within so much of its sensor's period; a lost one leaves a gap.
 _BELONGS = 0.75
@@ -84,11 +84,16 @@ class Synchroniser:
     """
 
     def __init__(
-        self, configs: Mapping[str, StreamConfig], rate_hz: float, span_ns: tuple[int, int]
+        self,
+        configs: Mapping[str, StreamConfig],
+        rate_hz: float,
+        span_ns: tuple[int, int],
+        horizon_ns: int = HORIZON_NS,
     ) -> None:
         self._tapes = {modality: Tape(modality, config) for modality, config in configs.items()}
         self._pace, self._period_ns = Pace(rate_hz=rate_hz), NS / rate_hz
         self._begin_ns, self._end_ns = span_ns
+        self._horizon_ns = horizon_ns
         self._allowed_ns = -math.inf
 
     def add(self, frame: Frame, now_ns: int) -> None:
@@ -97,12 +102,12 @@ class Synchroniser:
 
     def samples(self, now_ns: float = math.inf) -> Iterator[Sample]:
         """The samples that nothing to come after `now_ns` can change; inf: nothing is to come."""
-        while (t_ns := self._next()) is not None and t_ns + HORIZON_NS <= now_ns:
+        while (t_ns := self._next()) is not None and t_ns + self._horizon_ns <= now_ns:
             found = {modality: tape.nearest(t_ns) for modality, tape in self._tapes.items()}
             self._allowed_ns = self._pace.next_allowed_ns(self._allowed_ns, t_ns)
             yield Sample(t_ns, {m: frame for m, frame in found.items() if frame is not None})
         for tape in self._tapes.values():
-            tape.forget(int(min(now_ns, self._end_ns + HORIZON_NS)) - 3 * HORIZON_NS)
+            tape.forget(int(min(now_ns, self._end_ns)) - 3 * self._horizon_ns)
 
     def _next(self) -> int | None:
         from_ns = max(self._allowed_ns, self._begin_ns)

@@ -102,6 +102,21 @@ def test_frames_come_at_the_rate_or_as_the_sensors_do(write, tree, scene, rate_h
     np.testing.assert_array_equal(clip.arrays(1)[0], scene.depth(20 // frames))
 
 
+def test_a_sensor_behind_a_slow_link_joins_its_instants(write, tree, scene, monkeypatch):
+    from pta_ros.bags.bag import BagWriter
+
+    before = BagWriter.write
+
+    def late(self, topic, stamp, msg):
+        before(self, topic, stamp + (18 * 10**8 if topic == "/lidar/points" else 0), msg)
+
+    monkeypatch.setattr(BagWriter, "write", late)
+    bag = write(count=40)
+    monkeypatch.undo()
+    made = tree(bag, part="train")
+    assert made.report["with"] == {"depth": 40, "lidar": 40, "csi": 40}
+
+
 def test_the_truth_is_between_two_messages(write, tree, scene):
     made = tree(write(skip=lambda topic, n: topic == "/ground_truth" and n % 2), part="train")
     (clip,) = MmfiTree(made.root).clips

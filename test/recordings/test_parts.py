@@ -21,20 +21,20 @@ MS = 10**6
 T0 = 10**18
 
 
-def samples(stamps, rate_hz=10.0, span_ms=(0, 10_000), config=None):
+def samples(stamps, rate_hz=10.0, span_ms=(0, 10_000), late_ms=None):
     """Instants (ms) and what is in each, of frames at these stamps (ms) by modality."""
-    config = config or StreamConfig()
+    config, late = StreamConfig(), late_ms or {}
     together = Synchroniser(
         dict.fromkeys(("depth", "lidar", "csi"), config),
         rate_hz,
         tuple(T0 + t * MS for t in span_ms),
     )
-    listed = sorted((t, m) for m, each in stamps.items() for t in each)
+    listed = sorted((t + late.get(m, 0), t, m) for m, each in stamps.items() for t in each)
     found = []
-    for number, (t, modality) in enumerate(listed):
+    for number, (came, t, modality) in enumerate(listed):
         frame = Frame(modality, T0 + t * MS, np.full(3, number, np.float32))
-        together.add(frame, T0 + t * MS)
-        found += together.samples(T0 + t * MS)
+        together.add(frame, T0 + came * MS)
+        found += together.samples(T0 + came * MS)
     found += together.samples()
     return [
         ((s.stamp_ns - T0) // MS, {m: (f.stamp_ns - T0) // MS for m, f in s.frames.items()})
@@ -53,6 +53,13 @@ def test_a_lost_frame_is_a_mask_and_no_neighbour_takes_its_place():
     found = dict(samples({"depth": range(0, 3000, 100), "lidar": lidar}))
     assert found[1500] == {"depth": 1500}
     assert found[1400] == {"depth": 1400, "lidar": 1400}
+
+
+def test_what_comes_late_is_in_its_instant():
+    stamps = {"depth": range(0, 3000, 100), "lidar": range(0, 3000, 100)}
+    found = samples(stamps, late_ms={"lidar": 900})
+    assert all(frames == {"depth": t, "lidar": t} for t, frames in found)
+    assert len(found) == 30
 
 
 def test_others_go_on_while_the_camera_is_silent():
@@ -143,6 +150,14 @@ def test_a_recording_is_cut_in_time_and_its_end_held_out():
     assert cuts[3].begin_ns == cuts[2].end_ns == T0 + 30 * 10**9
     assert [c.scene for c in cut((T0, T0 + 15 * 10**9), 10.0, 1)] == ["E01", "E01"]
     assert {c.scene for c in cut((T0, T0 + 100 * 10**9), 10.0, 1, "test")} == {"E03"}
+    assert len(cut((T0, T0 + 10 * 10**9 + 1), 10.0, 1)) == 1
+
+
+def test_of_each_activity_the_last_clips_are_held_out():
+    spans = [(T0 + n * 10**9, T0 + (n + 1) * 10**9, 1 + (n >= 4)) for n in range(8)]
+    cuts = cut((T0, T0 + 8 * 10**9), 10.0, 1, "", spans)
+    assert [c.scene for c in cuts] == ["E01", "E01", "E02", "E03"] * 2
+    assert [c.name for c in cuts][-1] == "E03/S00008/A02"
 
 
 def test_sight_is_what_a_reading_shows_of_a_person(scene):
