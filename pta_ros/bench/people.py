@@ -89,7 +89,7 @@ class PeopleTimes:
         return dict(vars(self))
 
 
-def bench_people(repeats: int = 50, threads: int = 2, precision: str = "float32") -> PeopleTimes:
+def bench_people(repeats: int = 50, threads: int = 1, precision: str = "float32") -> PeopleTimes:
     """Time each part so often, in turn; raises ConfigError for less than one repeat."""
     if repeats < 1:
         raise ConfigError(f"{repeats} repeats; expected 1 or more")
@@ -111,7 +111,7 @@ def bench_people(repeats: int = 50, threads: int = 2, precision: str = "float32"
         ms[_FIND].append(_timed(partial(live.find, Sample(0, frames)))[1])
         readings = Readings(**{m: frame.reading for m, frame in frames.items()})
         for count in COUNTS:
-            there = Candidates(centres[:count], np.full(count, _SURE))
+            there = Candidates(centres[:count], np.full(count, _SURE), np.ones(count, bool))
             look = partial(people.look, there, readings)
             look_ms[count].append(_timed(look)[1])
     return PeopleTimes(

@@ -42,6 +42,7 @@ def fit_presence(
     """
     assert source.finder is not None
     estimator = PeopleEstimator(source, _SEARCH)
+    estimator.quicken()
     rows, folders = [], clips_of(root, "val")
     for done, folder in enumerate(folders, start=1):
         clip = Clip.open(folder)
@@ -60,7 +61,8 @@ def _judged(estimator: PeopleEstimator, clip: Clip, number: int) -> list[tuple[L
     out = []
     for sensors in (("depth",), ("lidar",), ("depth", "lidar")):
         given = Readings(**{m: getattr(readings, m) for m in sensors})
-        looks = estimator.examine(estimator.find(birdseye.grid(given)), given)
+        candidates = estimator.settle(estimator.find(birdseye.grid(given)), given)
+        looks = estimator.examine(candidates, given)
         columns = [("depth", "lidar").index(m) for m in sensors]
         seen = visible(clip)[number][:, columns].any(axis=1)
         out.append((looks, _right(looks, truth, seen)))

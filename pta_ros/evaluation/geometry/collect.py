@@ -81,6 +81,9 @@ def collect(
 ) -> tuple[list[PersonRow], list[FrameRow]]:
     """The rows of all these clips, refined and plain features each."""
     ways = {refined: replace(estimator, refine=refined) for refined in (True, False)}
+    graphs: dict[str, bytes] = {}  # of the same parts either way
+    for way in ways.values():
+        way.quicken(graphs=graphs)
     people: list[PersonRow] = []
     frames: list[FrameRow] = []
     for done, folder in enumerate(folders, start=1):
