@@ -40,12 +40,19 @@ _SAME_M = 0.3
 class Candidates(NamedTuple):
     """Where somebody may be: places (P, 3) in the level frame, and the search's log odds (P,).
 
-    `settled` (P,) bool: whose place is better known than the search tells.
+    `settled` (P,) bool: whose place is better known than the search tells. `looked` (P,): what a
+    first look said, log odds; NaN: there was none.
     """
 
     places: Array
     log_odds: Array
     settled: NDArray[np.bool_]
+    looked: Array
+
+    @classmethod
+    def found(cls, places: Array, log_odds: Array) -> Candidates:
+        """What a search found, not looked at yet."""
+        return cls(places, log_odds, np.zeros(len(places), bool), np.full(len(places), np.nan))
 
     def expecting(self, places: Array) -> Candidates:
         """Those who are near one of the places (K, 3) where people are expected are there.
@@ -58,11 +65,13 @@ class Candidates(NamedTuple):
             away = [float(np.hypot(*(place - other)[:2])) for other in free]
             if away and min(away) <= _SAME_M:
                 out[row], settled[row] = free.pop(int(np.argmin(away))), True
-        return Candidates(out, self.log_odds, settled)
+        return self._replace(places=out, settled=settled)
 
     def of(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Candidates:
         """Some of them."""
-        return Candidates(self.places[rows], self.log_odds[rows], self.settled[rows])
+        return Candidates(
+            self.places[rows], self.log_odds[rows], self.settled[rows], self.looked[rows]
+        )
 
 
 class Looks(NamedTuple):
@@ -82,15 +91,15 @@ class Looks(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Centred:
-    """Of P candidates of whom some sensor shows enough: centres, log odds (P,), and what is shown.
+    """The P `candidates` of whom some sensor shows enough: their centres, and what is shown.
 
     `rows` (P,) are their numbers among all candidates. `mask` (P, M) bool: by which modalities they
     are shown; `tokens` has the encoded rows of each that shows anybody, (rows, 17, C).
     """
 
+    candidates: Candidates
     centres: list[centred.Centre]
     rows: NDArray[np.intp]
-    log_odds: Array
     mask: torch.Tensor
     tokens: dict[str, torch.Tensor]
 
@@ -109,16 +118,22 @@ class Centred:
         rows = np.flatnonzero(seen.any(axis=0))
         tokens = {m: t for m, (_, t) in zip(modalities, told, strict=True) if t is not None}
         mask = torch.from_numpy(np.ascontiguousarray(seen[:, rows].T))
-        return cls([centres[n] for n in rows], rows, candidates.log_odds[rows], mask, tokens)
+        return cls(candidates.of(rows), [centres[n] for n in rows], rows, mask, tokens)
 
     def looks(
         self, output: PTAOutput, candidate: NDArray[np.intp], seen: NDArray[np.bool_]
     ) -> Looks:
-        """An output's rows: of which candidate each is (R,), and by which sensors (R, M) bool."""
+        """An output's rows: of which candidate each is (R,), and by which sensors (R, M) bool.
+
+        Who was looked at before is as likely as that look said: a look from the place that fits
+        somebody best tells people from things less well (validation scenes).
+        """
         local, log_std, weights, looked = (
             part.float().cpu().numpy().astype(np.float64)
             for part in (output.joints, output.log_std, output.weights, output.logits[:, 0])
         )
         poses = [self.centres[n].to_level(pose) for n, pose in zip(candidate, local, strict=True)]
         joints = np.array(poses, np.float64).reshape(local.shape)
-        return Looks(joints, np.exp(log_std), weights, self.log_odds[candidate], looked, seen)
+        searched, before = self.candidates.log_odds[candidate], self.candidates.looked[candidate]
+        looked = np.where(np.isfinite(before), before, looked)
+        return Looks(joints, np.exp(log_std), weights, searched, looked, seen)

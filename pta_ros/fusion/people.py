@@ -100,7 +100,7 @@ class PeopleEstimator:
         places = birdseye.place_of(peak.cell.numpy().astype(np.float64))
         log_odds = torch.logit(peak.probability.double(), eps=1e-6).numpy()
         whole = np.column_stack([places, peak.height.numpy()])
-        return Candidates(whole, log_odds, np.zeros(len(whole), bool))
+        return Candidates.found(whole, log_odds)
 
     @torch.inference_mode()
     def look(self, candidates: Candidates, readings: Readings) -> tuple[Person, ...]:
@@ -121,13 +121,14 @@ class PeopleEstimator:
             return candidates
         new = np.flatnonzero(~candidates.settled)
         near = self._near(candidates.of(new), readings)
-        places, kept = candidates.places.copy(), candidates.settled.copy()
-        if near.centres:
-            looks = self._all(near)
-            rows = new[near.rows]
-            places[rows] = centred.trunk(looks.joints)
-            kept[rows] = self._presence(looks) >= self.search.candidate
-        return candidates._replace(places=places, settled=kept).of(kept)
+        if not near.centres:
+            return candidates.of(candidates.settled)
+        looks, rows = self._all(near), new[near.rows]
+        places, looked = candidates.places.copy(), candidates.looked.copy()
+        kept = candidates.settled.copy()
+        places[rows], looked[rows] = centred.trunk(looks.joints), looks.looked
+        kept[rows] = self._presence(looks) >= self.search.candidate
+        return Candidates(places, candidates.log_odds, kept, looked).of(kept)
 
     @torch.inference_mode()
     def look_each(
