@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -29,7 +25,6 @@ from pta_ros.people.readings import Float32, Readings
 __all__ = ["PeopleEstimator", "Person", "SearchConfig"]
 
 Array = NDArray[np.float64]
-T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -112,10 +107,9 @@ class PeopleEstimator:
 
     @torch.inference_mode()
     def settle(self, candidates: Candidates, readings: Readings) -> Candidates:
-        """A first look at those who are not settled puts them where it sees their trunk.
+        """A first look at those who are not settled says who is there, and where their trunk is.
 
-        The search is some 5 cm off, from there the second look is better by a twentieth. Who the
-        first look finds less likely than `search.candidate` is left out.
+        The search is some 5 cm off; from the trunk the second look is better by a twentieth.
         """
         if candidates.settled.all():
             return candidates
@@ -127,7 +121,7 @@ class PeopleEstimator:
         places, looked = candidates.places.copy(), candidates.looked.copy()
         kept = candidates.settled.copy()
         places[rows], looked[rows] = centred.trunk(looks.joints), looks.looked
-        kept[rows] = self._presence(looks) >= self.search.candidate
+        kept[rows] = self._presence(looks) >= self.search.presence
         return Candidates(places, candidates.log_odds, kept, looked).of(kept)
 
     @torch.inference_mode()
@@ -158,12 +152,11 @@ class PeopleEstimator:
         return Looks(np.zeros((0, 17, 3)), np.zeros((0, 17)), nobody, none, none, nobody > 0)
 
     def _near(self, candidates: Candidates, readings: Readings) -> Centred:
-        """What the sensors show of the candidates, encoded; the sensors side by side."""
+        """What the sensors show of the candidates, encoded."""
         centres = [centred.centre_at(place, readings) for place in candidates.places]
-        told = _side_by_side(partial(self._shown, readings, centres), self.modalities)
+        told = [self._shown(readings, centres, modality) for modality in self.modalities]
         return Centred.of(candidates, centres, told, self.modalities)
 
-    @torch.inference_mode()  # which holds for a thread
     def _shown(
         self, readings: Readings, centres: list[centred.Centre], modality: str
     ) -> tuple[NDArray[np.bool_], torch.Tensor | None]:
@@ -212,16 +205,6 @@ class PeopleEstimator:
     ) -> tuple[PTAOutput, PTAOutput, torch.Tensor]:
         mask = mask.to(self.device)
         return self._model.complete_each(self._model.features(tokens, {}, mask), mask, self.refine)
-
-
-#: Beside the thread that asks. The encoders are too small to gain from threads inside of them.
-_BESIDE = ThreadPoolExecutor(1, thread_name_prefix="sensor")
-
-
-def _side_by_side(work: Callable[[str], T], modalities: Sequence[str]) -> list[T]:
-    """What `work` gives for each modality: the first in this thread, the others in another."""
-    others = [_BESIDE.submit(work, modality) for modality in modalities[1:]]
-    return [work(modalities[0]), *(other.result() for other in others)]
 
 
 def _each_once(people: list[Person], apart_m: float) -> tuple[Person, ...]:

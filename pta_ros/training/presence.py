@@ -61,8 +61,7 @@ def _judged(estimator: PeopleEstimator, clip: Clip, number: int) -> list[tuple[L
     out = []
     for sensors in (("depth",), ("lidar",), ("depth", "lidar")):
         given = Readings(**{m: getattr(readings, m) for m in sensors})
-        candidates = estimator.settle(estimator.find(birdseye.grid(given)), given)
-        looks = estimator.examine(candidates, given)
+        looks = estimator.examine(estimator.find(birdseye.grid(given)), given)
         columns = [("depth", "lidar").index(m) for m in sensors]
         seen = visible(clip)[number][:, columns].any(axis=1)
         out.append((looks, _right(looks, truth, seen)))

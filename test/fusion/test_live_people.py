@@ -190,7 +190,7 @@ def test_a_first_look_puts_candidates_where_their_trunk_is(people_model, live, h
     live.see(hall_readings(*PLACES))
     frames = live.pipeline._estimator._filled
     readings = Readings(**{m: frame.reading for m, frame in frames.items()})
-    people = PeopleEstimator.load(people_model, SearchConfig(candidate=0.01))
+    people = PeopleEstimator.load(people_model, SearchConfig(presence=0.01))
     places = np.array([(*PLACES[0], 1.0), (*PLACES[1], 1.0), (1.0, 30.0, 1.0)])
     three = Candidates.found(places, np.full(3, 5.0))
     three = three._replace(settled=np.array([False, True, False]))
