@@ -161,7 +161,7 @@ class SearchConfig(Group):
     """Whom a model that finds people counts as found; parameters `people.<name>`."""
 
     candidate: float = param(
-        0.1, "least probability of a place in the grid that is looked at", low=0.0, high=1.0
+        0.15, "least probability of a place in the grid that is looked at", low=0.0, high=1.0
     )
     presence: float = param(
         0.6, "least probability of a person, of search and look together", low=0.0, high=1.0
