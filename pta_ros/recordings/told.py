@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pta_ros.bags.bag import Bag
-from pta_ros.clock import NS
 from pta_ros.errors import ConfigError, DatasetError, DecodeError
 from pta_ros.evaluation.replay.people import TruePeople, people_of
 from pta_ros.fusion.refusals import Refusals
@@ -15,7 +14,7 @@ from pta_ros.recordings.annotations import Annotation
 from pta_ros.recordings.joints import JointMap
 from pta_ros.recordings.moving import Moving
 from pta_ros.recordings.places import Places
-from pta_ros.recordings.survey import Survey
+from pta_ros.recordings.survey import Survey, no_overlap
 from pta_ros.recordings.truth import Timeline, timeline
 
 _TF, _TF_TYPE = "/tf", "tf2_msgs/msg/TFMessage"
@@ -128,8 +127,5 @@ def check_overlap(seen: Survey, told: Timeline) -> None:
     begin_ns, end_ns = seen.span_ns
     first, last = (told.stamps[0], told.stamps[-1]) if told.stamps else (end_ns, end_ns)
     if last < begin_ns or first > end_ns:
-        raise DatasetError(
-            f"{seen.name}: no overlap in time: the truth goes from {first / NS:.1f} to "
-            f"{last / NS:.1f} s, the sensors from {begin_ns / NS:.1f} to {end_ns / NS:.1f}; "
-            "expected one clock: see --clock, and stamp_policy and offset_s in --params"
-        )
+        spans = {"the truth": (first, last), "the sensors": seen.span_ns}
+        raise DatasetError(f"{seen.name}: {no_overlap(spans)}")

@@ -162,7 +162,7 @@ def test_a_truth_of_another_time_is_one_error(write, tree, scene):
     def truth(n, stamp):
         return scene.truth(n, stamp - 3600 * 10**9)
 
-    with pytest.raises(DatasetError, match="no overlap in time: the truth goes from"):
+    with pytest.raises(DatasetError, match="no overlap in time: the truth from"):
         tree(write(truth=truth))
 
 
