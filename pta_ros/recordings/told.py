@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pta_ros.bags.bag import Bag
@@ -89,7 +89,8 @@ def truth_of(bag: Bag, seen: Survey, wishes: Wishes) -> tuple[Timeline | None, i
         why = "; ".join(r.reason for r in refusals.most()[:1]) or "nobody is told"
         raise DatasetError(f"{seen.name}: no truth from {source}: {why}; expected joints over time")
     places = Places(seen.intakes(), seen.frames, moving, seen.setup.level)
-    return timeline(told, places, source)
+    placed, lost = timeline(told, places, source)
+    return (replace(placed, certain=False) if wishes.teacher else placed), lost
 
 
 def _read(
