@@ -82,6 +82,15 @@ class Bag:
         if disordered:
             self._tell(f"{disordered} messages came out of order and are left out")
 
+    def span_ns(self, topic: str) -> tuple[int, int]:
+        """Times of the first and last message of the files that have the topic."""
+        files = [
+            part.source
+            for part in self._parts
+            if any(each.topic.name == topic for each in part.source.channels) and part.source.count
+        ]
+        return min(f.begin_ns for f in files), max(f.end_ns for f in files)
+
     def decode(self, raw: Raw) -> Any:
         """The message, its attributes as in ROS; DecodeError when the bytes do not fit its type."""
         return bag_types.decode(self._types, raw.topic, raw.type, raw.data)

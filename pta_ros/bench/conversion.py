@@ -21,7 +21,7 @@ from pta_ros.errors import ConfigError
 from pta_ros.frames import FloatArray
 from pta_ros.metrics.bound import Bound, at_least
 from pta_ros.recordings.convert import convert
-from pta_ros.recordings.survey import Setup
+from pta_ros.recordings.setup import Setup
 from pta_ros.recordings.told import Wishes
 from pta_ros.sensors import CsiSensor, DepthSensor, LidarSensor
 from pta_ros.skeleton import NUM_JOINTS

@@ -75,7 +75,7 @@ def _main(arguments: list[str] | None) -> int:
     from pta_ros.recordings.annotations import read_annotations
     from pta_ros.recordings.convert import convert
     from pta_ros.recordings.joints import read_joints
-    from pta_ros.recordings.survey import Setup
+    from pta_ros.recordings.setup import Setup
     from pta_ros.recordings.told import Wishes
 
     topics = _topics(options.topic)

@@ -13,7 +13,8 @@ from pta_ros.recordings.clip import Task, Writing, close_recording, empty_report
 from pta_ros.recordings.cuts import Cut, cut, labelled
 from pta_ros.recordings.marker import Marker
 from pta_ros.recordings.report import summary
-from pta_ros.recordings.survey import Setup, Survey, survey
+from pta_ros.recordings.setup import Setup
+from pta_ros.recordings.survey import Survey, survey
 from pta_ros.recordings.told import Wishes, check_overlap, told_by, truth_of
 
 #: Told how many of a recording's clips are done: (name, done, total).

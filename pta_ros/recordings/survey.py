@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 from pta_ros.bags.bag import Bag
@@ -20,60 +21,17 @@ from pta_ros.evaluation.replay.topics import (
     static_topic,
     truth_wanted,
 )
-from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.intake import Intake
-from pta_ros.fusion.level import LEVEL_FRAME, intake_of
-from pta_ros.fusion.params import read_params
+from pta_ros.fusion.level import intake_of
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.recordings.joints import POSES, JointMap
-from pta_ros.sensors import SENSORS, sensors_from_config
+from pta_ros.recordings.setup import MODALITIES, Setup
 from pta_ros.sensors.base import Sensor
-from pta_ros.sensors.whole import kept
-from pta_ros.settings import mapping, read_yaml
 
-#: What trees in MM-Fi's layout hold; the first that is there sets the instants.
-MODALITIES = ("depth", "lidar", "csi")
 #: A camera's lens is looked for in so many messages.
 _LOOK_AT = 20
 #: What comes later has another clock.
 _LATEST_NS = 10 * NS
-
-
-@dataclass(frozen=True)
-class Setup:
-    """How recordings are read: sensors by modality, kept whole, and the streams' parameters."""
-
-    sensors: Mapping[str, Sensor]
-    streams: Mapping[str, StreamParams]
-    level: str
-
-    @classmethod
-    def read(cls, params: Path | None, config: Path | None, left_out: tuple[str, ...]) -> Setup:
-        """By a fusion node's parameter file and a training configuration's sensors."""
-        own, streams = read_params(params, "mmfi")
-        given = (
-            mapping(read_yaml(config, "a training configuration"), str(config)) if config else {}
-        )
-        listed = mapping(given.get("sensors", {}), f"{config}: sensors")
-        sensors = sensors_from_config({m: listed.get(m, {}) for m in MODALITIES})
-        level = own.frame_id or LEVEL_FRAME
-        used = [m for m in MODALITIES if m not in left_out]
-        if not used:
-            raise ConfigError("no sensor is left; expected depth, lidar or csi")
-        placed = {m: _in_level(m, streams[m], level) for m in used}
-        return cls({m: kept(sensors[m]) for m in used}, placed, level)
-
-
-def _in_level(modality: str, stream: StreamParams, level: str) -> StreamParams:
-    if stream.frame:
-        raise ConfigError(
-            f"{modality}.frame is {stream.frame!r}; a tree keeps every sensor's own frame and "
-            f"where it stands in {level!r}: leave it empty"
-        )
-    return stream if SENSORS[modality].message_type not in _PLACED else replace(stream, frame=level)
-
-
-_PLACED = ("sensor_msgs/msg/Image", "sensor_msgs/msg/PointCloud2")
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +104,7 @@ def survey(
     if not firsts:
         raise DatasetError(f"{bag.paths[0]}: no readable message on {', '.join(topics)}")
     begin_ns = min(when for when, _ in firsts.values())
+    _check_overlap(bag, setup, {t: m for t, m in topics.items() if m in firsts}, offsets, shift_ns)
     notes = (*found.notes, *clocks.notes(found.topics, offsets, shift_ns))
     return Survey(
         tuple(bag.paths), setup, {t: m for t, m in topics.items() if m in firsts}, told,
@@ -155,6 +114,32 @@ def survey(
         _is_synthetic(bag), found.absent,
         max(0, min(_LATEST_NS, max(shift_ns - each.ahead_ns for each in offsets.values()))),
     )  # fmt: skip
+
+
+def no_overlap(spans: Mapping[str, tuple[int, int]]) -> str:
+    """What to say of two things that were never recorded at one time, by name, ns."""
+    told = ", ".join(f"{n} from {a / NS:.1f} to {b / NS:.1f} s" for n, (a, b) in spans.items())
+    remedy = "see --clock, and stamp_policy and offset_s in --params"
+    return f"no overlap in time: {told}; expected one clock: {remedy}"
+
+
+def _check_overlap(
+    bag: Bag,
+    setup: Setup,
+    topics: Mapping[str, str],
+    offsets: Mapping[str, clocks.Offset],
+    shift_ns: int,
+) -> None:
+    """Raise DatasetError for sensors of different times: other clocks, or two recordings."""
+    spans = {}
+    for topic, modality in topics.items():
+        stamps = setup.streams[modality].stamp_policy in ("stamp", "reject") and topic in offsets
+        ahead_ns = offsets[topic].ahead_ns if stamps else shift_ns
+        begin_ns, end_ns = (time_ns + ahead_ns for time_ns in bag.span_ns(topic))
+        spans[modality] = (begin_ns, end_ns)
+    for (one, first), (other, second) in combinations(spans.items(), 2):
+        if first[1] < second[0] or second[1] < first[0]:
+            raise DatasetError(f"{bag.paths[0]}: {no_overlap({one: first, other: second})}")
 
 
 def _truth(bag: Bag, given: str | None, joints: JointMap | None) -> Wanted:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pta_ros.bags.bag import Bag
-from pta_ros.clock import NS
 from pta_ros.errors import ConfigError, DatasetError, DecodeError
 from pta_ros.evaluation.replay.people import TruePeople, people_of
 from pta_ros.fusion.refusals import Refusals
@@ -15,7 +14,7 @@ from pta_ros.recordings.annotations import Annotation
 from pta_ros.recordings.joints import JointMap
 from pta_ros.recordings.moving import Moving
 from pta_ros.recordings.places import Places
-from pta_ros.recordings.survey import Survey
+from pta_ros.recordings.survey import Survey, no_overlap
 from pta_ros.recordings.truth import Timeline, timeline
 
 _TF, _TF_TYPE = "/tf", "tf2_msgs/msg/TFMessage"
@@ -90,7 +89,8 @@ def truth_of(bag: Bag, seen: Survey, wishes: Wishes) -> tuple[Timeline | None, i
         why = "; ".join(r.reason for r in refusals.most()[:1]) or "nobody is told"
         raise DatasetError(f"{seen.name}: no truth from {source}: {why}; expected joints over time")
     places = Places(seen.intakes(), seen.frames, moving, seen.setup.level)
-    return timeline(told, places, source)
+    placed, lost = timeline(told, places, source)
+    return (replace(placed, certain=False) if wishes.teacher else placed), lost
 
 
 def _read(
@@ -128,8 +128,5 @@ def check_overlap(seen: Survey, told: Timeline) -> None:
     begin_ns, end_ns = seen.span_ns
     first, last = (told.stamps[0], told.stamps[-1]) if told.stamps else (end_ns, end_ns)
     if last < begin_ns or first > end_ns:
-        raise DatasetError(
-            f"{seen.name}: no overlap in time: the truth goes from {first / NS:.1f} to "
-            f"{last / NS:.1f} s, the sensors from {begin_ns / NS:.1f} to {end_ns / NS:.1f}; "
-            "expected one clock: see --clock, and stamp_policy and offset_s in --params"
-        )
+        spans = {"the truth": (first, last), "the sensors": seen.span_ns}
+        raise DatasetError(f"{seen.name}: {no_overlap(spans)}")

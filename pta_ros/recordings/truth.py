@@ -22,10 +22,14 @@ LEVEL, OWN, SIGMA = slice(0, 3), slice(3, 6), 6
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """Everybody over time: `stamps` ascend, each with rows (P, 17, 7), see the columns above."""
+    """Everybody over time: `stamps` ascend, each with rows (P, 17, 7), see the columns above.
+
+    `certain`: it counts as true, and no deviation is told.
+    """
 
     stamps: list[int]
     rows: list[FloatArray]
+    certain: bool
 
     def at(self, stamp: int) -> FloatArray | None:
         """Everybody at one stamp (P, 17, 7); None where nothing is told near to it."""
@@ -39,12 +43,7 @@ class Timeline:
         first, last = (
             bisect_left(self.stamps, t) for t in (begin_ns - NS, end_ns + NS)
         )  # fmt: skip
-        return Timeline(self.stamps[first:last], self.rows[first:last])
-
-    @property
-    def certain(self) -> bool:
-        """Whether no deviation is told: it counts as true."""
-        return not any(row[..., SIGMA].any() for row in self.rows)
+        return Timeline(self.stamps[first:last], self.rows[first:last], self.certain)
 
 
 def timeline(told: Iterable[TruePeople], places: Places, source: str) -> tuple[Timeline, int]:
@@ -70,7 +69,8 @@ def timeline(told: Iterable[TruePeople], places: Places, source: str) -> tuple[T
         rows.append(np.concatenate([level, own, sigma], axis=-1).astype(np.float32))
     if not stamps and lost:
         raise DatasetError(_unreachable(next(iter(lost)), places, source))
-    return Timeline(stamps, rows), sum(lost.values())
+    certain = not any(row[..., SIGMA].any() for row in rows)
+    return Timeline(stamps, rows, certain), sum(lost.values())
 
 
 def _moved(points: FloatArray, way: np.ndarray) -> FloatArray:

@@ -20,14 +20,14 @@ from pta_ros.datasets.people import PeopleSet, people_set
 from pta_ros.datasets.problems import problem_lines
 from pta_ros.datasets.reduced import ReducedSet, reduce_tree
 from pta_ros.datasets.splits import published_splits, repeat_split, subject_splits, wide_splits
-from pta_ros.errors import ConfigError, DatasetError
+from pta_ros.errors import DatasetError
 from pta_ros.imported.xfi import load_encoder, weights_sha256
-from pta_ros.model.pta import PTA
 from pta_ros.sensors import sensors_from_config
 from pta_ros.sensors.base import Sensor
 from pta_ros.training.config import SplitConfig, TrainConfig
 from pta_ros.training.losses import CROSS_ENTROPY
 from pta_ros.training.pretrain import SingleModality, mean_pose, pretrain_stage, rows_with
+from pta_ros.training.rehearse import check_classes, rehearse
 from pta_ros.training.resume import Figures, read_stage, run_stage, seed_everything
 
 
@@ -88,7 +88,8 @@ def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> P
     imported = _imported_sha256(config)
     given = {m: config.sensors.get(m, {}) for m in config.model.modalities}
     sensors = sensors_from_config(given)
-    _rehearse(config, sensors)
+    rehearse(config, sensors)
+    check_classes(config, root)
     tree = open_tree(root, sensors)
     shown = watcher.progress("reduce frames")
     data = reduce_tree(tree, sensors, cache, progress=shown, on_problem=config.on_problem)
@@ -120,21 +121,6 @@ def _prepare_people(config: TrainConfig, root: Path, cache: Path, watcher: Watch
             raise DatasetError(f"{root}: nobody is seen in the clips for {name}")
     sensors = sensors_from_config({m: {} for m in config.model.modalities})
     return Prepared(people, sensors, splits, rows, people_of=data)
-
-
-@torch.inference_mode()
-def _rehearse(config: TrainConfig, sensors: dict[str, Sensor]) -> None:
-    """Build the model and encode a blank frame of each sensor; ConfigError when that fails."""
-    try:
-        model = PTA(config.model).eval()
-        for modality, sensor in sensors.items():
-            model.encode_one(modality, torch.zeros(1, *sensor.shape))
-    except (AssertionError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(
-            f"model and sensors do not fit together: {reason}; expected sizes as in config/, "
-            "changed one at a time"
-        ) from error
 
 
 def _imported_sha256(config: TrainConfig) -> dict[str, str]:

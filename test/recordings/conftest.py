@@ -10,7 +10,7 @@ pytest.importorskip("rosbags")
 from pta_ros.bags.bag import BagWriter
 from pta_ros.bags.messages import header, message, reading, transforms, true_pose
 from pta_ros.recordings.convert import convert
-from pta_ros.recordings.survey import Setup
+from pta_ros.recordings.setup import Setup
 from pta_ros.recordings.told import Wishes
 from pta_ros.sensors import SENSORS
 from pta_ros.sensors.camera import CAMERA_INFO, Intrinsics, info_fields

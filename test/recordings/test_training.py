@@ -52,6 +52,19 @@ def test_one_person_without_lidar_with_activities_of_ones_own(write, tree, tmp_p
     assert "missing clip" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("activities", [True, False])
+def test_activities_must_be_those_of_the_tree(write, tree, tmp_path, capsys, activities):
+    from pta_ros.recordings.annotations import Annotation
+
+    known = (Annotation(0, 1, "wave", 1), Annotation(1, 2, "sit", 2)) if activities else ()
+    made = tree(write(), annotations=known)
+    (tmp_path / "small.yaml").write_text(ONE)
+    arguments = [str(made.root), "--config", str(tmp_path / "small.yaml"), "--out"]
+    assert train_pta.main([*arguments, str(tmp_path / "run")]) == 1
+    expected = "model.classes: [wave, sit]" if activities else "its activities are none"
+    assert expected in capsys.readouterr().err
+
+
 def test_people_anywhere(write, tree, tmp_path):
     made = tree(write(count=60), clip_s=1.0)
     loaded, splits = train(made.root, PEOPLE, tmp_path)

@@ -162,7 +162,7 @@ def test_a_truth_of_another_time_is_one_error(write, tree, scene):
     def truth(n, stamp):
         return scene.truth(n, stamp - 3600 * 10**9)
 
-    with pytest.raises(DatasetError, match="no overlap in time: the truth goes from"):
+    with pytest.raises(DatasetError, match="no overlap in time: the truth from"):
         tree(write(truth=truth))
 
 
@@ -192,6 +192,27 @@ def test_a_model_tells_the_truth_and_how_sure_it_is(write, tree, scene, tmp_path
     assert not list(made.root.glob(".partial*"))
     about = yaml.safe_load((folder / "calibration.yaml").read_text())
     assert about["truth"] == f"estimates of model {people_model}"
+
+
+def test_a_model_that_sees_nobody_says_so_in_every_clip(write, tree, tmp_path):
+    from pta_ros.evaluation.replay.people import TruePeople
+
+    class Nobody:
+        name = "nobody"
+
+        def tell(self, seen):
+            nobody = np.zeros((0, 17, 3), np.float32)
+            stamps = range(seen.span_ns[0], seen.span_ns[1], 10**8)
+            return [TruePeople(t, "base_link", nobody) for t in stamps]
+
+        def forget(self, seen):
+            pass
+
+    made = tree(write(truth=lambda n, stamp: {}), teacher=Nobody(), part="train")
+    assert np.load(made.root / ONLY / "people.npy").shape == (20, 0, 17, 3)
+    assert np.load(made.root / ONLY / "deviation.npy").shape == (20, 0, 17)
+    (clip,) = MmfiTree(made.root).clips
+    assert clip.frame_numbers == ()
 
 
 def test_a_models_estimates_are_made_once(write, tree, tmp_path, people_model, monkeypatch):
