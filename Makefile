@@ -55,6 +55,7 @@ ifneq ($(TASK),activity)
 	@$(ENV) bench_clocks
 	@$(ENV) bench_over_time
 	@$(ENV) bench_people
+	@$(ENV) bench_conversion
 	@$(ENV) bench_activities mmfi
 	@$(ENV) bench_bag $(REPLAY)
 else

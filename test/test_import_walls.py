@@ -39,6 +39,7 @@ ORDER = (
     "evaluation/compare",
     "evaluation/frames",
     "evaluation/geometry",
+    "recordings",
     "demo",
     "bench",
     "cli",

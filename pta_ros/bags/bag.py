@@ -63,13 +63,13 @@ class Bag:
         """What could not be read, in words; complete once `messages` has run out."""
         return [*self._told, *(text for part in self._parts for text in part.losses(self.begin_ns))]
 
-    def messages(self, topics: Collection[str]) -> Iterator[Raw]:
-        """The messages of these topics, of all parts, in order of time."""
+    def messages(self, topics: Collection[str], start_ns: int = 0) -> Iterator[Raw]:
+        """The messages of these topics from `start_ns` on, of all parts, in order of time."""
         wanted = set(topics) & self.topics.keys()
         sources = [
-            (part.source.begin_ns, partial(part.messages, wanted))
+            (part.source.begin_ns, partial(part.messages, wanted, start_ns))
             for part in self._parts
-            if part.source.count
+            if part.source.count and part.source.end_ns >= start_ns
         ]
         last_ns, disordered = 0, 0
         for raw in in_order(sources):
@@ -81,6 +81,15 @@ class Bag:
             yield raw if raw.data[:4] != ZSTD_MAGIC else replace(raw, data=inflated(raw.data))
         if disordered:
             self._tell(f"{disordered} messages came out of order and are left out")
+
+    def span_ns(self, topic: str) -> tuple[int, int]:
+        """Times of the first and last message of the files that have the topic."""
+        files = [
+            part.source
+            for part in self._parts
+            if any(each.topic.name == topic for each in part.source.channels) and part.source.count
+        ]
+        return min(f.begin_ns for f in files), max(f.end_ns for f in files)
 
     def decode(self, raw: Raw) -> Any:
         """The message, its attributes as in ROS; DecodeError when the bytes do not fit its type."""

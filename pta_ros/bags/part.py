@@ -206,11 +206,11 @@ class Part:
         for source in self._opened:
             source.close()
 
-    def messages(self, topics: Collection[str]) -> Iterator[Raw]:
-        """The messages of these topics in order of time, as many as can be had."""
-        last_ns, same = 0, 0
+    def messages(self, topics: Collection[str], start_ns: int = 0) -> Iterator[Raw]:
+        """The messages of these topics from `start_ns` on, in order, as many as can be had."""
+        last_ns, same = start_ns, 0
         try:
-            for raw in self.source.messages(topics):
+            for raw in self.source.messages(topics, start_ns):
                 same = same + 1 if raw.time_ns == last_ns else 1
                 last_ns = raw.time_ns
                 yield raw

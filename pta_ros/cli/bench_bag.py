@@ -44,14 +44,15 @@ class Repeated(Bag):
         self.end_ns = self.begin_ns + round(self._seconds * NS)
         return self
 
-    def messages(self, topics: Collection[str]) -> Iterator[Raw]:
-        """The messages of these topics until `seconds` are full."""
+    def messages(self, topics: Collection[str], start_ns: int = 0) -> Iterator[Raw]:
+        """The messages of these topics from `start_ns` on until `seconds` are full."""
         shift_ns = 0
         while self.begin_ns + shift_ns < self.end_ns:
             for raw in super().messages(topics):
                 if raw.time_ns + shift_ns > self.end_ns:
                     return
-                yield _later(raw, shift_ns)
+                if raw.time_ns + shift_ns >= start_ns:
+                    yield _later(raw, shift_ns)
             shift_ns += self._round_ns
 
 

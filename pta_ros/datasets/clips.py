@@ -14,6 +14,8 @@ from pta_ros.frames import FloatArray
 
 #: In the root of a synthetic tree: what it was made with.
 MARKER = "SYNTHETIC.json"
+#: In the root of a tree that bag_to_dataset made: of which recordings.
+RECORDED = "RECORDED.json"
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,21 @@ class Tree:
 
 
 def made_with(root: Path) -> dict[str, Any] | None:
-    """What a synthetic tree was made with; None for real data. Raises DatasetError."""
-    marker = root / MARKER
+    """What a synthetic tree was made with; None for real data. Raises DatasetError.
+
+    Recordings of synthetic sensors are synthetic data, too.
+    """
+    if (recorded := made_of(root)) is not None:
+        return {"synthetic": True, "recorded": True} if recorded.get("synthetic") else None
+    return _read_marker(root / MARKER)
+
+
+def made_of(root: Path) -> dict[str, Any] | None:
+    """What a tree of recordings was made of; None for any other. Raises DatasetError."""
+    return _read_marker(root / RECORDED)
+
+
+def _read_marker(marker: Path) -> dict[str, Any] | None:
     try:
         found = json.loads(marker.read_text(encoding="utf-8"))
     except FileNotFoundError:

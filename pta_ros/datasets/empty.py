@@ -33,8 +33,8 @@ def empty_places(
 
 
 def _any(readings: Readings, trunks: Array, rng: Rng) -> Array | None:
-    assert readings.lidar is not None
-    points = readings.lidar.cloud[:: max(1, len(readings.lidar.cloud) // 2000)]
+    points = _cloud(readings)
+    points = points[:: max(1, len(points) // 2000)]
     points = points[(points[:, 2] > 0.3) & (points[:, 2] < 1.9) & (points[:, 0] > 0.6)]
     points = points[_nobody(points[:, :2].astype(np.float64), trunks)]
     points = points[np.hypot(points[:, 0], points[:, 1]) < 6.5]
@@ -42,6 +42,18 @@ def _any(readings: Readings, trunks: Array, rng: Rng) -> Array | None:
         return None
     x, y, _ = points[rng.integers(len(points))]
     return np.array([x, y, rng.uniform(*_UP_M)])
+
+
+def _cloud(readings: Readings) -> NDArray[np.float32]:
+    """What the LiDAR returns, or without one the camera: (N, 3) in the level frame."""
+    if readings.lidar is not None:
+        return readings.lidar.cloud
+    depth = readings.depth
+    if depth is None:
+        return np.zeros((0, 3), np.float32)
+    metres = depth.depth[:: depth.step, :: depth.step]
+    cloud = np.moveaxis(depth.rays(depth.step) * metres, 0, -1)[metres > 0]
+    return np.asarray(cloud + depth.place.astype(np.float32), np.float32)
 
 
 def _lone(index: NDArray[np.int32], trunks: Array, rng: Rng) -> Array | None:

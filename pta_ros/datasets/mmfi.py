@@ -7,29 +7,27 @@ ROOT/E01/S01/A01/ground_truth.npy    row i belongs to frame number i + 1
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 
-import cv2
 import numpy as np
-import scipy.io
 
-from pta_ros.datasets.clips import ClipFiles, Tree, file_stamp, made_with
-from pta_ros.errors import DatasetError, DecodeError
+from pta_ros.datasets.calibration import CALIBRATION, Calibration, read_calibration
+from pta_ros.datasets.clips import ClipFiles, Tree, file_stamp, made_of, made_with
+from pta_ros.datasets.mmfi_files import (
+    FOLDERS,
+    READERS,
+    read_csi,
+    read_ground_truth,
+    read_millimetres,
+)
+from pta_ros.errors import DatasetError
 from pta_ros.frames import FloatArray
-from pta_ros.sensors.channel import from_db
-from pta_ros.sensors.depth_map import to_metres
 from pta_ros.skeleton import NUM_JOINTS
 
-#: Folder and file ending of each modality.
-FOLDERS = {"depth": ("depth", "png"), "lidar": ("lidar", "bin"), "csi": ("wifi-csi", "mat")}
-DEPTH_SHAPE = (480, 640)
-CSI_SHAPE = (3, 114, 10)
 #: Of synthetic trees: 1 had CSI that is not in dB, as MM-Fi's is.
 SYNTHETIC_FORMAT = 2
-#: The chunk that ends every complete PNG; some versions of OpenCV pad a cut image, silently.
-_PNG_END = b"IEND\xaeB`\x82"
 #: Names of the activities A01, A02 and so on.
 ACTIVITIES: tuple[str, ...] = (
     "stretching and relaxing", "chest expansion (horizontal)", "chest expansion (vertical)",
@@ -43,97 +41,37 @@ ACTIVITIES: tuple[str, ...] = (
 )  # fmt: skip
 
 
-def read_depth(path: Path) -> FloatArray:
-    """Read a 16-bit PNG of millimetres as float32 (480, 640) metres, 0 where nothing returned."""
-    data = _bytes(path)
-    if not data.rstrip(b"\0").endswith(_PNG_END):
-        raise DecodeError(str(path), f"{len(data)} bytes without a PNG's end", "a complete PNG")
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
-        raise DecodeError(str(path), f"OpenCV: {error}", "a readable PNG") from error
-    if pixels is None:
-        raise DecodeError(str(path), "OpenCV cannot read it", "a readable PNG")
-    if pixels.shape != DEPTH_SHAPE or pixels.dtype != np.uint16:
-        reason = f"{pixels.dtype} image of shape {pixels.shape}"
-        raise DecodeError(str(path), reason, f"uint16 {DEPTH_SHAPE}, millimetres")
-    return to_metres(pixels)
-
-
-def read_lidar(path: Path) -> FloatArray:
-    """Read float64 x, y, z triples as float32 (N, 3) metres; non-finite rows are dropped."""
-    data = _bytes(path)
-    if not data or len(data) % 24:
-        raise DecodeError(str(path), f"{len(data)} bytes", "float64 triples, 24 bytes per point")
-    with np.errstate(over="ignore", invalid="ignore"):
-        points = np.frombuffer(data, "<f8").astype(np.float32).reshape(-1, 3)
-    finite = np.isfinite(points).all(axis=1)
-    if not finite.any():
-        raise DecodeError(str(path), f"none of {len(points)} points is finite", "points in metres")
-    kept: FloatArray = points[finite]
-    return kept
-
-
-def read_csi(path: Path) -> FloatArray:
-    """Read a MATLAB file's CSIamp, which is in dB, as linear float32 (3, 114, 10).
-
-    10^(v/10) of its values is a whole number: the card counts real and imaginary parts. NaN and inf
-    (-inf is 0 counts) are kept for the repair.
-    """
-    try:
-        content = scipy.io.loadmat(path, variable_names=["CSIamp"])
-    except Exception as error:  # a damaged file takes scipy's parser anywhere
-        reason = f"{type(error).__name__}: {error}"
-        raise DecodeError(str(path), reason, "a MATLAB 5 file") from error
-    if "CSIamp" not in content:
-        raise DecodeError(str(path), "has no CSIamp", "the variable CSIamp")
-    amplitude = content["CSIamp"]
-    if amplitude.shape != CSI_SHAPE or amplitude.dtype.kind not in "fiu":
-        reason = f"CSIamp is {amplitude.dtype} of shape {amplitude.shape}"
-        raise DecodeError(str(path), reason, f"real numbers {CSI_SHAPE}")
-    return np.ascontiguousarray(from_db(amplitude))
-
-
-def read_ground_truth(path: Path) -> FloatArray:
-    """Read the joints of all frames as float32 (frames, 17, 3) metres in the camera frame."""
-    try:
-        joints = np.load(path, allow_pickle=False)
-    except Exception as error:  # zip, header and memory errors, by what the damage looks like
-        raise DatasetError(f"{path}: {error}; expected joints in .npy format") from error
-    if getattr(joints, "dtype", np.dtype("O")).kind != "f":
-        raise DatasetError(f"{path}: not an array of floats; expected joints in metres")
-    if joints.ndim != 3 or joints.shape[1:] != (NUM_JOINTS, 3) or not np.isfinite(joints).all():
-        raise DatasetError(
-            f"{path}: {joints.dtype} of shape {joints.shape}; expected finite (N, {NUM_JOINTS}, 3)"
-        )
-    metres: FloatArray = joints.astype(np.float32)
-    return metres
-
-
-def _bytes(path: Path) -> bytes:
-    """Read a whole file, or raise DecodeError with the reason."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DecodeError(str(path), error.strerror or str(error), "a readable file") from error
-
-
-READERS: dict[str, Callable[[Path], FloatArray]] = {
-    "depth": read_depth,
-    "lidar": read_lidar,
-    "csi": read_csi,
-}
-
-
 class Clip(ClipFiles):
-    """A clip of MM-Fi: `scene` E01.., `subject` S01.., `action` A01.., `path` of its folder."""
+    """A clip of MM-Fi: `scene` E01.., `subject` S01.., `action` A01.., `path` of its folder.
+
+    One of recordings (bag_to_dataset) has a calibration: images of any camera are seen through
+    MM-Fi's; frames in which nobody is have no joints and are not complete.
+    """
 
     readers = READERS
 
     @cached_property
     def ground_truth(self) -> FloatArray:
         """Joints of every frame, float32 (frames, 17, 3), metres in the camera frame."""
-        return read_ground_truth(self._truth)
+        return read_ground_truth(self._truth, gaps=self.calibration is not None)
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """What is known of the sensors; None: they are MM-Fi's."""
+        path = self.path / CALIBRATION
+        return read_calibration(path) if path.is_file() else None
+
+    def read(self, modality: str, number: int) -> FloatArray | None:
+        """See ClipFiles; depth as MM-Fi's camera would see it, NaN where this one sees nothing."""
+        path, known = self.file(modality, number), self.calibration
+        if path is None or known is None:
+            return super().read(modality, number)
+        if modality == "depth" and known.lens is not None:
+            pixels = read_millimetres(path, (known.lens.height, known.lens.width))
+            return known.camera.view(pixels, str(path))
+        if modality == "csi" and known.csi_shape:
+            return read_csi(path, known.csi_shape)
+        return super().read(modality, number)
 
     @property
     def _truth(self) -> Path:
@@ -145,9 +83,11 @@ class Clip(ClipFiles):
         return {m: _frames(self.path / folder, end) for m, (folder, end) in FOLDERS.items()}
 
     @property
-    def complete(self) -> range:
+    def complete(self) -> Collection[int]:
         """See ClipFiles; numbers begin at 1."""
-        return range(1, len(self.ground_truth) + 1)
+        if self.calibration is None:
+            return range(1, len(self.ground_truth) + 1)
+        return (np.flatnonzero(np.isfinite(self.ground_truth[:, 0, 0])) + 1).tolist()
 
     def place(self, modality: str, number: int) -> Path:
         """See ClipFiles."""
@@ -168,7 +108,9 @@ class Clip(ClipFiles):
 
     def stamp(self) -> str:
         """See ClipFiles."""
-        return f"{super().stamp()}\n{file_stamp(self._truth)}"
+        own = [file_stamp(self._truth)]
+        own += [file_stamp(known)] if (known := self.path / CALIBRATION).is_file() else []
+        return "\n".join([super().stamp(), *own])
 
 
 class MmfiTree(Tree):
@@ -214,15 +156,20 @@ class MmfiTree(Tree):
 
     @property
     def missing_clips(self) -> tuple[str, ...]:
-        """Clips (E01/S02/A05) that a subject lacks although another subject has the action."""
+        """Clips (E01/S02/A05) that a subject lacks although another subject has the action.
+
+        Of recordings none: a subject is a piece of one there.
+        """
+        if made_of(self.root) is not None:
+            return ()
         found = {(clip.scene, *clip.pair) for clip in self.clips}
         expected = [(*person, action) for person in self._people for action in self.actions]
         return tuple("/".join(clip) for clip in expected if clip not in found)
 
 
 def _folders(parent: Path, letter: str) -> list[Path]:
-    """The sub-folders named by one letter and two digits, ascending."""
-    named = re.compile(rf"{letter}\d\d")
+    """The sub-folders named by one letter and a number of two digits or five, ascending."""
+    named = re.compile(rf"{letter}\d\d(\d\d\d)?")
     return [p for p in _entries(parent) if named.fullmatch(p.name) and p.is_dir()]
 
 

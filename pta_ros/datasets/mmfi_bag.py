@@ -9,7 +9,8 @@ from typing import Any
 
 from pta_ros.bags.bag import BagWriter
 from pta_ros.bags.messages import TRUE_POSE, beside, reading, true_pose
-from pta_ros.datasets.mmfi import FOLDERS, Clip, MmfiTree
+from pta_ros.datasets.mmfi import Clip, MmfiTree
+from pta_ros.datasets.mmfi_files import FOLDERS
 from pta_ros.errors import ConfigError, DatasetError, DecodeError
 from pta_ros.sensors import SENSORS
 

@@ -77,10 +77,11 @@ def people_set(
     folders = [(split, f) for split in SCENES for f in clips_of(root, split)]
     clips = [Clip.open(folder) for _, folder in folders]
     splits = [list(SCENES).index(split) for split, _ in folders]
-    listed = [FORMAT, str(root.resolve()), [[c.folder.parent.name, *c.people.shape] for c in clips]]
+    named = [[*c.folder.parts[-2:], *c.people.shape, len(c.frames)] for c in clips]
+    listed = [FORMAT, str(root.resolve()), named]
     fingerprint = hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
-    rows = sum(int(visible(clip).any(axis=2).sum()) + PLACES * len(clip.people) for clip in clips)
-    layout = _layout(sum(len(c.people) for c in clips), rows)
+    rows = sum(int(_seen(clip).sum()) + PLACES * len(clip.frames) for clip in clips)
+    layout = _layout(sum(len(c.frames) for c in clips), rows)
 
     def write(folder: Path) -> None:
         context = multiprocessing.get_context("spawn")
@@ -108,6 +109,11 @@ def visible(clip: Clip) -> NDArray[np.bool_]:
     return seen
 
 
+def _seen(clip: Clip) -> NDArray[np.bool_]:
+    """Who (frames, P) is seen by any sensor, at the instants of `clip.frames`."""
+    return np.asarray(visible(clip).any(axis=2))[list(clip.frames)]
+
+
 def _layout(frames: int, rows: int) -> Layout:
     return {
         "voxels": ("<i4", (frames, VOXELS)),
@@ -128,28 +134,29 @@ def _layout(frames: int, rows: int) -> Layout:
 
 def _reduced(clip: Clip, split: int) -> dict[str, NDArray[Any]]:
     """The rows of one clip in every array of the layout."""
-    digest = hashlib.sha256(f"{split} {clip.folder.parent.name}".encode()).digest()
+    scene, subject, action = clip.folder.parts[-3:]
+    digest = hashlib.sha256(f"{split} {subject}".encode()).digest()
     rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
     tilt = _Tilt.draw(rng)
-    frames, people = len(clip.people), clip.people.shape[1]
+    frames, people = len(clip.frames), clip.people.shape[1]
     seen = visible(clip)
-    rows = np.asarray(seen.any(axis=2))
+    rows = _seen(clip)
     layout = _layout(frames, int(rows.sum()) + PLACES * frames)
     out = {name: np.zeros(shape, dtype) for name, (dtype, shape) in layout.items()}
     out["voxels"][:], out["centres"][:], out["frame_split"][:] = -1, np.nan, split
-    out["names"][:] = (clip.folder.parents[1].name, clip.folder.parent.name, "A01")
+    out["names"][:] = (scene, subject, action)
     out["joints"][:], out["who"][:] = np.nan, NOBODY
     row = 0
-    for number in range(frames):
+    for frame, number in enumerate(clip.frames):
         readings = tilt.readings(clip.readings(number))
         joints = tilt.points(clip.people[number].astype(np.float64))
         index, values = birdseye.fill(readings)
         kept = np.sort(rng.permutation(len(index))[:VOXELS])
-        out["voxels"][number, : len(kept)], out["values"][number, : len(kept)] = (
+        out["voxels"][frame, : len(kept)], out["values"][frame, : len(kept)] = (
             index[kept], values[kept])  # fmt: skip
-        out["centres"][number, :people] = centred.trunk(joints)
-        out["visible"][number, :people] = seen[number]
-        for who in np.flatnonzero(rows[number]):
+        out["centres"][frame, :people] = centred.trunk(joints)
+        out["visible"][frame, :people] = seen[number]
+        for who in np.flatnonzero(rows[frame]):
             missed = np.clip(rng.normal(0.0, _CENTRE_M), -0.15, 0.15)
             centre = centred.centre_at(centred.trunk(joints[who]) + missed, readings)
             _look(out, row, readings, centre, seen[number, who])
@@ -157,7 +164,7 @@ def _reduced(clip: Clip, split: int) -> dict[str, NDArray[Any]]:
                 centre.to_centred(joints[who]), clip.sight[number][:, who])  # fmt: skip
             out["number"][row], out["who"][row] = number, who
             row += 1
-        trunks = centred.trunk(joints)[:, :2]
+        trunks = centred.trunk(joints)[np.isfinite(joints[:, 0, 0]), :2]
         for place in empty_places(readings, index, trunks, rng):
             if place is not None:
                 _look(out, row, readings, centred.centre_at(place, readings), np.ones(2, bool))
@@ -174,10 +181,9 @@ def _look(
     sees: NDArray[np.bool_],
 ) -> None:
     """Fill a row with what is around `centre`, of the sensors that see it."""
-    assert readings.depth is not None
-    assert readings.lidar is not None
-    patch = centred.depth_patch(readings.depth, centre) if sees[0] else None
-    cloud = centred.lidar_cloud(readings.lidar, centre) if sees[1] else None
+    depth, lidar = readings.depth, readings.lidar
+    patch = centred.depth_patch(depth, centre) if depth and sees[0] else None
+    cloud = centred.lidar_cloud(lidar, centre) if lidar and sees[1] else None
     for column, (name, reading) in enumerate({"depth": patch, "lidar": cloud}.items()):
         if reading is not None:
             out[name][row], out["present"][row, column] = reading, True
@@ -204,11 +210,13 @@ class _Tilt:
 
     def readings(self, readings: Readings) -> Readings:
         depth, lidar = readings.depth, readings.lidar
-        assert depth is not None
-        assert lidar is not None
-        turned = replace(depth, rotation=self.turn @ depth.rotation, place=self.points(depth.place))
-        cloud = self.points(lidar.cloud).astype(np.float32)
-        return Readings(turned, LidarReading(cloud, self.points(lidar.place)))
+        if depth is not None:
+            turn, place = self.turn @ depth.rotation, self.points(depth.place)
+            depth = replace(depth, rotation=turn, place=place)
+        if lidar is not None:
+            cloud = self.points(lidar.cloud).astype(np.float32)
+            lidar = LidarReading(cloud, self.points(lidar.place))
+        return Readings(depth, lidar)
 
 
 def _read(folder: Path, layout: Layout, fingerprint: str) -> PeopleSet:

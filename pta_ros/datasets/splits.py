@@ -202,7 +202,7 @@ def repeat_split(
 def wide_splits(
     people: ReducedSet, seed: int, meta_val: float
 ) -> tuple[dict[str, Rows], dict[str, tuple[str, ...]]]:
-    """Rows and members of every split of a wide tree, whose scenes are its splits.
+    """Rows and members of every split of a tree whose scenes are its splits (wide, or recorded).
 
     The share `meta_val` of the training clips, at least one, is meta-validation. Places with nobody
     teach what nobody looks like; they have no part in validation and test, which are of poses.

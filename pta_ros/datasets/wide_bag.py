@@ -65,14 +65,13 @@ def wide_to_bag(
             time_ns = start_ns + round(number * 1e9 / rate_hz)
             pixels, points = clip.arrays(number)
             head = header(time_ns, DepthSensor.frame_id)
-            found = {
-                f"/{info_topic(DepthSensor.topic)}": message(
-                    CAMERA_INFO, header=head, **info_fields(clip.lens)
-                ),
-                f"/{DepthSensor.topic}": reading(DepthSensor(), pixels, time_ns),
-                f"/{LidarSensor.topic}": reading(LidarSensor(), points, time_ns),
-                TRUE_PEOPLE[0]: true_people(people[seen[number]], time_ns, LEVEL_FRAME),
-            }
+            found = {TRUE_PEOPLE[0]: true_people(people[seen[number]], time_ns, LEVEL_FRAME)}
+            if pixels is not None:
+                info = message(CAMERA_INFO, header=head, **info_fields(clip.lens))
+                found[f"/{info_topic(DepthSensor.topic)}"] = info
+                found[f"/{DepthSensor.topic}"] = reading(DepthSensor(), pixels, time_ns)
+            if points is not None:
+                found[f"/{LidarSensor.topic}"] = reading(LidarSensor(), points, time_ns)
             for topic, msg in found.items():
                 bag.write(topic, time_ns, msg)
             written.update(found.keys())
@@ -83,7 +82,7 @@ def _poses(clip: Clip, time_ns: int) -> object:
     """Both sensors' frames in the level one."""
     links = {}
     for kind, axes in ((DepthSensor, OPTICAL), (LidarSensor, np.eye(3))):
-        turn, place = clip.pose(kind.modality)
+        turn, place = clip.known.pose(kind.modality)
         quaternion = Rotation.from_matrix(turn @ axes).as_quat()
         links[kind.frame_id] = (place.tolist(), quaternion.tolist())
     return transforms(LEVEL_FRAME, links, time_ns)

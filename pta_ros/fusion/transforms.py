@@ -69,6 +69,16 @@ class Transforms:
                 remarks.append(str(error))
         return [remark for remark in remarks if remark]
 
+    def copy(self) -> Transforms:
+        """The same transforms, to add others to."""
+        other = Transforms()
+        other.version, other._links = self.version, dict(self._links)
+        return other
+
+    def root(self, frame: str) -> str:
+        """The frame that a frame's parents lead to; empty where they go round in a loop."""
+        return next(reversed(self._above(plain(frame))), "")
+
     def between(self, target: str, source: str) -> Matrix | None:
         """The transform that takes points of `source` to `target`; None when none is known."""
         above_target, above_source = self._above(plain(target)), self._above(plain(source))

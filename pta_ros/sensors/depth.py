@@ -225,7 +225,10 @@ class DepthCamera(DepthSensor):
 
     def decode(self, msg: Any, source: str) -> FloatArray:
         """The view of the model's camera; NaN is what this camera does not see of it."""
-        pixels = read_pixels(msg, source)
+        return self.view(read_pixels(msg, source), source)
+
+    def view(self, pixels: NDArray[Any], source: str) -> FloatArray:
+        """The same of an image's numbers (height, width) as they come, also from a file."""
         height, width = pixels.shape
         if min(height, width) < _LEAST_SIDE:
             expected = f"a depth image of at least {_LEAST_SIDE} pixels a side"

@@ -1,4 +1,4 @@
-"""Sensors whose readings are kept whole, for models that find people anywhere.
+"""Sensors whose readings are kept whole: for models that find people anywhere, and data sets.
 
 A model for one person in a fixed place sees its own camera's view and a region of the cloud; one
 that finds people sees all of it, with the lens and the sensor's pose. A reading in which nobody is
@@ -16,6 +16,7 @@ from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.camera import Intrinsics
+from pta_ros.sensors.csi import CsiSensor
 from pta_ros.sensors.depth import DepthCamera, DepthSensor
 from pta_ros.sensors.depth_device import DepthDevice
 from pta_ros.sensors.depth_map import returns, step_of
@@ -44,6 +45,13 @@ def whole(sensor: Sensor) -> WholeDepth | WholeLidar:
 def all_whole(sensors: Mapping[str, Sensor]) -> dict[str, Sensor]:
     """The sensors of a model that finds people."""
     return {modality: whole(sensor) for modality, sensor in sensors.items()}
+
+
+def kept(sensor: Sensor) -> Sensor:
+    """The same sensor whose readings are kept whole, for data sets; raises ConfigError."""
+    if isinstance(sensor, CsiSensor):
+        return WholeCsi(**{f.name: getattr(sensor, f.name) for f in fields(CsiSensor)})
+    return whole(sensor)
 
 
 @dataclass(frozen=True)
@@ -151,6 +159,20 @@ class WholeLidar(LidarSensor):
 
     def prepare(self, array: FloatArray, source: str) -> FloatArray:
         """Check one cloud, which is kept."""
+        self.check(array, source)
+        return array
+
+    def reduce(self, array: FloatArray) -> FloatArray:
+        """All of it."""
+        return array
+
+
+@dataclass(frozen=True)
+class WholeCsi(CsiSensor):
+    """Physical array: as CsiSensor's, linear, NaN and inf where nothing was received; all kept."""
+
+    def prepare(self, array: FloatArray, source: str) -> FloatArray:
+        """Check one frame, which is kept."""
         self.check(array, source)
         return array
 

@@ -7,23 +7,14 @@ leaves nothing half; what is already there is kept when it was written with the 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
-
 from pta_ros.datasets.clips import MARKER
+from pta_ros.datasets.parts import PARTIAL, write_parts
 from pta_ros.errors import DatasetError
-
-PARTIAL = ".partial-"
 
 
 class Plan(Protocol):
@@ -84,28 +75,4 @@ def write_tree(root: Path, plan: Plan, jobs: int = 1) -> Iterator[bool]:
     The value says whether the part was written (False: it was there already).
     """
     prepare(root, plan)
-    if jobs <= 1:
-        for part in plan.parts():
-            yield plan.write(root, part)
-        return
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start_worker)
-    try:
-        tasks = [pool.submit(plan.write, root, part) for part in plan.parts()]
-        for task in as_completed(tasks):
-            yield task.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """One thread each; leave Ctrl-C to the parent, and never outlive it."""
-    cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
-
-
-def _follow(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
+    return write_parts(root, plan, plan.parts(), jobs)

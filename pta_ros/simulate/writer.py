@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 import scipy.io
 
-from pta_ros.datasets.mmfi import FOLDERS, SYNTHETIC_FORMAT
+from pta_ros.datasets.mmfi import SYNTHETIC_FORMAT
+from pta_ros.datasets.mmfi_files import FOLDERS
+from pta_ros.datasets.parts import PARTIAL
 from pta_ros.errors import DatasetError
 from pta_ros.sensors.channel import to_db
 from pta_ros.simulate.recording import Recording, SimFrame, scene_of
-from pta_ros.simulate.tree import PARTIAL
 
 FULL_FRAMES = 297  # of a clip of the real data set
 RATE_HZ = 10.0

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pta_ros.datasets.parts import PARTIAL
 from pta_ros.datasets.xrf55 import FOLDERS
 from pta_ros.simulate.rf import RfRecording
-from pta_ros.simulate.tree import PARTIAL
 
 FORMAT_VERSION = 1
 

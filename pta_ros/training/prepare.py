@@ -15,19 +15,19 @@ from torch import Tensor
 
 from pta_ros import __version__
 from pta_ros.datasets import open_tree
-from pta_ros.datasets.clips import made_with
+from pta_ros.datasets.clips import made_of, made_with
 from pta_ros.datasets.people import PeopleSet, people_set
 from pta_ros.datasets.problems import problem_lines
 from pta_ros.datasets.reduced import ReducedSet, reduce_tree
 from pta_ros.datasets.splits import published_splits, repeat_split, subject_splits, wide_splits
-from pta_ros.errors import ConfigError, DatasetError
+from pta_ros.errors import DatasetError
 from pta_ros.imported.xfi import load_encoder, weights_sha256
-from pta_ros.model.pta import PTA
 from pta_ros.sensors import sensors_from_config
 from pta_ros.sensors.base import Sensor
 from pta_ros.training.config import SplitConfig, TrainConfig
 from pta_ros.training.losses import CROSS_ENTROPY
 from pta_ros.training.pretrain import SingleModality, mean_pose, pretrain_stage, rows_with
+from pta_ros.training.rehearse import check_classes, rehearse
 from pta_ros.training.resume import Figures, read_stage, run_stage, seed_everything
 
 
@@ -74,13 +74,14 @@ def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> P
     imported = _imported_sha256(config)
     given = {m: config.sensors.get(m, {}) for m in config.model.modalities}
     sensors = sensors_from_config(given)
-    _rehearse(config, sensors)
+    rehearse(config, sensors)
+    check_classes(config, root)
     tree = open_tree(root, sensors)
     shown = watcher.progress("reduce frames")
     data = reduce_tree(tree, sensors, cache, progress=shown, on_problem=config.on_problem)
     for line in problem_lines(data.problems):
         watcher.note(line)
-    rows, splits = split_rows(config.split, data)
+    rows, splits = split_rows(config.split, data, by_scene=made_of(root) is not None)
     for name, found in rows.items():
         if not len(found):
             raise DatasetError(f"{root}: no usable frame of {name} group {splits[name]}")
@@ -100,29 +101,12 @@ def _prepare_people(config: TrainConfig, root: Path, cache: Path, watcher: Watch
     """Of a wide tree, whose scenes are its splits: everybody who is seen, centred."""
     data = people_set(root, cache, watcher.progress("centre people"))
     people = data.people
-    rows, splits = wide_splits(people, config.split.seed, config.split.meta_val)
+    rows, splits = split_rows(config.split, people, by_scene=True)
     for name, found in rows.items():
         if not len(found):
             raise DatasetError(f"{root}: nobody is seen in the clips for {name}")
     sensors = sensors_from_config({m: {} for m in config.model.modalities})
-    return Prepared(
-        people, sensors, splits, {n: torch.from_numpy(r) for n, r in rows.items()}, people_of=data
-    )
-
-
-@torch.inference_mode()
-def _rehearse(config: TrainConfig, sensors: dict[str, Sensor]) -> None:
-    """Build the model and encode a blank frame of each sensor; ConfigError when that fails."""
-    try:
-        model = PTA(config.model).eval()
-        for modality, sensor in sensors.items():
-            model.encode_one(modality, torch.zeros(1, *sensor.shape))
-    except (AssertionError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(
-            f"model and sensors do not fit together: {reason}; expected sizes as in config/, "
-            "changed one at a time"
-        ) from error
+    return Prepared(people, sensors, splits, rows, people_of=data)
 
 
 def _imported_sha256(config: TrainConfig) -> dict[str, str]:
@@ -136,9 +120,12 @@ def _imported_folder(config: TrainConfig) -> Path:
 
 
 def split_rows(
-    settings: SplitConfig, data: ReducedSet
+    settings: SplitConfig, data: ReducedSet, by_scene: bool = False
 ) -> tuple[dict[str, Tensor], dict[str, tuple[str, ...]]]:
-    """Rows and members of every split, by subject or clip or, for XRF55, by repeat."""
+    """Rows and members of every split, by subject, clip or scene or, for XRF55, by repeat."""
+    if by_scene:
+        dealt, splits = wide_splits(data, settings.seed, settings.meta_val)
+        return {n: torch.from_numpy(rows) for n, rows in dealt.items()}, splits
     if data.joints.shape[1]:
         groups = _groups(settings, data)
         return {n: torch.from_numpy(data.rows_of(s)) for n, s in groups.items()}, groups

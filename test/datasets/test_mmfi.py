@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from pta_ros.datasets.mmfi import FOLDERS, MmfiTree
+from pta_ros.datasets.mmfi import MmfiTree
+from pta_ros.datasets.mmfi_files import FOLDERS
 from pta_ros.errors import DatasetError, DecodeError
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from pta_ros.datasets.mmfi import read_csi, read_depth, read_ground_truth, read_lidar
+from pta_ros.datasets.mmfi_files import read_csi, read_depth, read_ground_truth, read_lidar
 from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.sensors import CsiSensor
 

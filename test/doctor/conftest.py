@@ -10,7 +10,8 @@ pytest.importorskip("rosbags")
 from pta_ros.bags.bag import BagWriter, header, message
 from pta_ros.bags.messages import reading
 from pta_ros.checkpoint import load
-from pta_ros.datasets.mmfi import FOLDERS, MmfiTree
+from pta_ros.datasets.mmfi import MmfiTree
+from pta_ros.datasets.mmfi_files import FOLDERS
 from pta_ros.home import model_folder
 from pta_ros.sensors import SENSORS
 

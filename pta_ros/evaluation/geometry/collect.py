@@ -130,9 +130,9 @@ def _rows(
 
 
 def _setting(clip: Clip) -> Setting:
-    camera = clip.about["depth"]
+    camera = clip.known.about["depth"]
     return Setting(
-        clip.folder.parent.name, camera["device"], clip.about["lidar"]["device"],
+        clip.folder.parent.name, camera["device"], clip.known.about["lidar"]["device"],
         camera["xyz_m"][2], camera["rpy_deg"][1], camera["background_removed"],
         clip.people.shape[1],
     )  # fmt: skip

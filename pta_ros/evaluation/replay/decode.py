@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, takewhile
 from typing import TypeVar
 
 from pta_ros.bags.bag import Bag, Raw
@@ -39,8 +39,9 @@ class Decoder:
     """Turns the raw messages of one replay into arrivals.
 
     `intakes` by modality, `topics` topic -> modality (empty: ground truth, which `truth` reads),
-    `tf_topic` feeds `transforms`. `shift_ns` is added to the recorder's times. `losses` are
-    transforms that could not be used, in words.
+    `tf_topic` feeds `transforms`. `shift_ns` is added to the recorder's times; `span_ns` is begin
+    and end on the recorder's clock of what is read, None: everything. `losses` are transforms that
+    could not be used, in words.
     """
 
     bag: Bag
@@ -51,6 +52,7 @@ class Decoder:
     truth: Callable[[object, str], Truth | TrueActivity | TruePeople]
     tf_topic: str = ""
     shift_ns: int = 0
+    span_ns: tuple[int, int] | None = None
     losses: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -59,13 +61,20 @@ class Decoder:
     def arrivals(self) -> Iterator[Arrival]:
         """Everything that arrives, in order of time."""
         wanted = [*self.topics, *self._beside, *([self.tf_topic] if self.tf_topic else [])]
-        for raw in in_order(self.bag.messages(wanted), self._transport, self.injector.flush):
+        for raw in in_order(self._raws(wanted), self._transport, self.injector.flush):
             if raw.topic == self.tf_topic:
                 self._add_transforms(raw)
             elif raw.topic in self._beside:
                 self._teach(raw)
             else:
                 yield self._arrival(raw)
+
+    def _raws(self, topics: list[str]) -> Iterator[Raw]:
+        if self.span_ns is None:
+            return self.bag.messages(topics)
+        begin_ns, end_ns = self.span_ns
+        raws = self.bag.messages(topics, begin_ns)
+        return takewhile(lambda raw: raw.time_ns <= end_ns, raws)
 
     def _transport(self, raw: Raw) -> list[Raw]:
         modality = self.topics.get(raw.topic, "")

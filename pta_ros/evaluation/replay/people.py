@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from pta_ros.clock import stamp_ns
 from pta_ros.errors import DecodeError
 from pta_ros.evaluation.replay.record import Column, People
 from pta_ros.evaluation.replay.truth import TRUTH_GAP_NS, TRUTH_NEAR_NS
-from pta_ros.frames import Estimate, FloatArray
+from pta_ros.frames import Estimate, FloatArray, nothing
 from pta_ros.fusion.transforms import Matrix, apply
 from pta_ros.people.centred import trunk
 from pta_ros.skeleton import NUM_JOINTS
@@ -25,11 +25,15 @@ _FARTHEST_M = 1.0
 
 @dataclass(frozen=True, eq=False)
 class TruePeople:
-    """Everybody who is there at one moment: joints (P, 17, 3), metres in the frame `frame_id`."""
+    """Everybody who is there at one moment: joints (P, 17, 3), metres in the frame `frame_id`.
+
+    `deviation_m` (P, 17) per axis, one sigma: how sure it is; zero of what counts as true.
+    """
 
     stamp_ns: int
     frame_id: str
     joints_m: FloatArray
+    deviation_m: FloatArray = field(default_factory=nothing)
 
 
 def people_of(msg: object, topic: str) -> TruePeople:
@@ -40,13 +44,18 @@ def people_of(msg: object, topic: str) -> TruePeople:
         skeletons = [p.skeleton for p in msg.people] if hasattr(msg, "people") else [msg]
         poses = [[(p.x, p.y, p.z) for p in s.positions] for s in skeletons]  # type: ignore[union-attr]
         joints = [np.array(pose, np.float32).reshape(-1, 3) for pose in poses]
+        sigmas = [np.array(s.std_dev, np.float32).reshape(-1) for s in skeletons]  # type: ignore[union-attr]
     except (AttributeError, TypeError, ValueError) as error:
         raise DecodeError(topic, str(error), "a pta_msgs/msg/People or Skeleton") from error
     for own in joints:
         if own.shape != (NUM_JOINTS, 3) or not np.isfinite(own).all():
             raise DecodeError(topic, f"positions {own.shape}", f"{NUM_JOINTS} finite positions")
+    deviation = np.zeros((len(joints), NUM_JOINTS), np.float32)
+    for row, sigma in zip(deviation, sigmas, strict=True):
+        if sigma.shape == row.shape and np.isfinite(sigma).all():
+            row[:] = sigma
     empty = np.zeros((0, NUM_JOINTS, 3), np.float32)
-    return TruePeople(when_ns, frame_id, np.stack(joints) if joints else empty)
+    return TruePeople(when_ns, frame_id, np.stack(joints) if joints else empty, deviation)
 
 
 class PeopleTruth:
@@ -71,7 +80,7 @@ class PeopleTruth:
         """How many are there at each stamp (N,), -1: not known; all their joints (T, 17, 3)."""
         placed = self._placed()
         known = [stamp for stamp, _ in placed]
-        found = [_between(placed, known, stamp) for stamp in stamps_ns.tolist()]
+        found = [between(placed, known, stamp) for stamp in stamps_ns.tolist()]
         counts = [-1 if joints is None else len(joints) for joints in found]
         rows = [joints for joints in found if joints is not None]
         empty = np.zeros((0, NUM_JOINTS, 3), np.float32)
@@ -89,11 +98,17 @@ class PeopleTruth:
         return found
 
 
-def _between(
+def between(
     placed: list[tuple[int, FloatArray]], known: list[int], stamp: int
 ) -> FloatArray | None:
-    """Everybody at one stamp, (P, 17, 3); None where no message is near."""
+    """Everybody at one stamp, (P, 17, 3), from what is `placed` at the stamps `known`.
+
+    As it is told at this stamp, or else between two messages; None where none is near. More numbers
+    behind the three coordinates are treated as they are.
+    """
     after = bisect_left(known, stamp)
+    if after < len(known) and known[after] == stamp:
+        return placed[after][1]
     around = [placed[i] for i in (after - 1, after) if 0 <= i < len(placed)]
     if len(around) == 2:
         (a, before), (b, behind) = around
@@ -109,7 +124,8 @@ def _same(before: FloatArray, behind: FloatArray) -> FloatArray | None:
     """The people `behind` in the order of those `before`; None where they are not the same."""
     if len(before) != len(behind):
         return None
-    away = np.linalg.norm(trunk(before)[:, None] - trunk(behind)[None], axis=-1)
+    first, last = trunk(before[..., :3]), trunk(behind[..., :3])
+    away = np.linalg.norm(first[:, None] - last[None], axis=-1)
     order = linear_sum_assignment(away)[1]
     far = len(away) and away[np.arange(len(away)), order].max() > _FARTHEST_M
     return None if far else behind[order]

@@ -5,33 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from dataclasses import replace as changed
 
 import numpy as np
 
-from pta_ros.bags.bag import Bag, Topic
-from pta_ros.errors import ConfigError, DatasetError, DecodeError, did_you_mean
+from pta_ros.bags.bag import Bag
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan, Injector
 from pta_ros.evaluation.replay import clocks
 from pta_ros.evaluation.replay.decode import Decoder, ahead
 from pta_ros.evaluation.replay.judge import ActivityJudge, Judge, PeopleJudge, PoseJudge
 from pta_ros.evaluation.replay.record import Replayed
 from pta_ros.evaluation.replay.replay import Observer, Replay
+from pta_ros.evaluation.replay.topics import (
+    TRUTHS,
+    find_topics,
+    is_synthetic,
+    sensor_topics,
+    static_topic,
+    truth_wanted,
+)
 from pta_ros.evaluation.replay.truth import Activities
 from pta_ros.fusion.engine import Engine
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.level import LevelIntake, intake_of
 from pta_ros.fusion.transforms import Matrix, Transforms, plain
-from pta_ros.sensors import type_advice
 from pta_ros.sensors.window import WindowSensor
 
-#: Topics and types of the truth that a task is judged by; the first that is there counts.
-TRUTHS = {
-    "pose": {"ground_truth": "pta_msgs/msg/Skeleton"},
-    "activity": {"ground_truth_activity": "pta_msgs/msg/Activity"},
-    "people": {"truth/people": "pta_msgs/msg/People", "ground_truth": "pta_msgs/msg/Skeleton"},
-}
-TF_TOPIC, TF_TYPE = "/tf_static", "tf2_msgs/msg/TFMessage"
 FAULT_FREE = FaultPlan("fault-free")
 
 
@@ -70,32 +68,15 @@ def find_source(
     a topic that is not in the bag or has another type, DatasetError when no sensor's is.
     """
     intakes = {m: intake_of(engine.sensors[m], params) for m, params in engine.streams.items()}
-    named = {m: changed(engine.streams[m], topic=topic).source for m, topic in given.items()}
-    wanted = {m: (intake.topic, intake.type, named.get(m)) for m, intake in intakes.items()}
+    wanted = sensor_topics(intakes, engine.streams, given)
     if truth != "":
-        wanted[""] = (*_truth(bag, TRUTHS[judged_task(engine)], truth), truth)
-    topics: dict[str, str] = {}
-    absent: dict[str, str] = {}
-    notes = []
-    for modality, (topic, kind, asked) in wanted.items():
-        name, *others = _find(bag, topic, kind, asked) or [""]
-        if name:
-            topics[name] = modality
-        elif modality:
-            absent[modality] = f"no topic {topic} in the bag{_instead(bag, modality, kind)}"
-            notes.append(f"{modality}: {absent[modality]}; it counts as MISSING")
-        if others:
-            what = f"{modality or 'ground truth'}: {name} is used; {', '.join(others)} fits too"
-            notes.append(f"{what} (--topic {modality or 'truth'}={others[0]})")
-    if not any(topics.values()):
-        names = ", ".join(intake.topic for intake in intakes.values())
-        raise DatasetError(f"no topic of a sensor in the bag ({names}); it has {_listed(bag)}")
-    tf = bag.topics.get(TF_TOPIC)
-    offsets = clocks.offsets_ns(bag, topics)
+        wanted[""] = truth_wanted(bag, TRUTHS[judged_task(engine)], truth)
+    found = find_topics(bag, wanted)
+    offsets = clocks.offsets_ns(bag, found.topics)
     shift_ns = clocks.shift_ns(offsets, clock)
-    notes += clocks.notes(topics, offsets, shift_ns)
-    tf_topic = TF_TOPIC if tf and tf.type == TF_TYPE else ""
-    return Source(topics, tf_topic, shift_ns, tuple(notes), _is_synthetic(bag, topics), absent)
+    notes = (*found.notes, *clocks.notes(found.topics, offsets, shift_ns))
+    synthetic = is_synthetic(bag, found.topics)
+    return Source(found.topics, static_topic(bag), shift_ns, notes, synthetic, found.absent)
 
 
 def judged_task(engine: Engine) -> str:
@@ -134,16 +115,6 @@ def _placing(
     return place
 
 
-def _truth(bag: Bag, listed: Mapping[str, str], given: str | None) -> tuple[str, str]:
-    """Topic and type of the truth: of the type that the `given` topic has, or what is there."""
-    asked = f"/{(given or '').lstrip('/')}"
-    for name, kind in listed.items():
-        fitting = [t.name for t in bag.topics.values() if t.type == kind]
-        if asked in fitting or (given is None and any(n.endswith(f"/{name}") for n in fitting)):
-            return name, kind
-    return next(iter(listed.items()))
-
-
 def replay(
     engine: Engine, bag: Bag, source: Source, plan: FaultPlan, observer: Observer | None = None
 ) -> Replayed:
@@ -180,52 +151,3 @@ def dropped_instead(plan: FaultPlan) -> FaultPlan | None:
         return None
     drops = [Fault("drop", f.modality, f.start_s, f.end_s, 1.0, 0) for f in plan.faults]
     return FaultPlan(f"{plan.name}, {modalities.pop()} dropped", tuple(dict.fromkeys(drops)))
-
-
-def _find(bag: Bag, wanted: str, kind: str, given: str | None) -> list[str]:
-    """The bag's topic for `wanted`, in whatever namespace, and others that fit; may be none."""
-    if given is not None:
-        name = given if given in bag.topics else f"/{given.lstrip('/')}"
-        if name not in bag.topics:
-            hint = did_you_mean(name, bag.topics, f"it has {_listed(bag)}")
-            raise ConfigError(f"topic {given} is not in the bag; {hint}")
-        return [_typed(bag.topics[name], kind)]
-    ending = f"/{wanted.lstrip('/')}"
-    found = [topic for topic in bag.topics.values() if topic.name.endswith(ending)]
-    if ending in bag.topics:
-        fitting = (topic.name for topic in found if topic.type == kind and topic.name != ending)
-        return [_typed(bag.topics[ending], kind), *fitting]
-    if len(found) > 1:
-        names = ", ".join(topic.name for topic in found)
-        raise ConfigError(f"several topics end in {ending} ({names}); name the one that is meant")
-    return [_typed(topic, kind) for topic in found]
-
-
-def _instead(bag: Bag, modality: str, kind: str) -> str:
-    """The topics of a sensor's type that the bag has, with the option that reads the first."""
-    fitting = [topic.name for topic in bag.topics.values() if topic.type == kind]
-    if not fitting:
-        return ""
-    return f", which has {', '.join(fitting)} of this type (--topic {modality}={fitting[0]})"
-
-
-def _typed(topic: Topic, kind: str) -> str:
-    if topic.type != kind:
-        advice = type_advice(kind, topic.type)
-        told = f"topic {topic.name} is of type {topic.type}; expected {kind}"
-        raise ConfigError(f"{told}: {advice}" if advice else told)
-    return topic.name
-
-
-def _is_synthetic(bag: Bag, topics: Mapping[str, str]) -> bool | None:
-    """Whether the first ground truth names itself so, as the simulator's and mmfi_to_bag's do."""
-    for raw in bag.messages([topic for topic, modality in topics.items() if not modality]):
-        try:
-            return "synthetic" in str(bag.decode(raw).model)
-        except DecodeError:
-            continue
-    return None
-
-
-def _listed(bag: Bag) -> str:
-    return ", ".join(f"{topic.name} ({topic.type})" for topic in bag.topics.values())

@@ -20,9 +20,9 @@ import cv2
 import numpy as np
 import yaml
 
-from pta_ros.datasets.mmfi import FOLDERS
+from pta_ros.datasets.mmfi_files import FOLDERS
+from pta_ros.datasets.parts import PARTIAL
 from pta_ros.errors import DatasetError
-from pta_ros.simulate.tree import PARTIAL
 from pta_ros.simulate.wide.mounting import Mount
 from pta_ros.simulate.wide.scene import SPLITS, Scene, Seen, draw_scene
 

@@ -11,7 +11,8 @@ pytest.importorskip("rosbags")
 from pta_ros.bags.bag import Bag, BagWriter
 from pta_ros.bags.messages import TRUE_POSE, beside, reading, true_pose
 from pta_ros.clock import split_ns
-from pta_ros.datasets.mmfi import FOLDERS, MmfiTree
+from pta_ros.datasets.mmfi import MmfiTree
+from pta_ros.datasets.mmfi_files import FOLDERS
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan
 from pta_ros.evaluation.replay.source import find_source, replay
 from pta_ros.fusion.engine import Engine

@@ -1,0 +1,107 @@
+"""Recordings to a training tree: every recording surveyed, cut, and written clip by clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pta_ros.bags.bag import Bag
+from pta_ros.datasets.parts import write_parts
+from pta_ros.errors import ConfigError, DatasetError
+from pta_ros.recordings.clip import Task, Writing, close_recording, empty_report
+from pta_ros.recordings.cuts import Cut, cut, labelled
+from pta_ros.recordings.marker import Marker
+from pta_ros.recordings.report import summary
+from pta_ros.recordings.setup import Setup
+from pta_ros.recordings.survey import Survey, survey
+from pta_ros.recordings.told import Wishes, check_overlap, told_by, truth_of
+
+#: Told how many of a recording's clips are done: (name, done, total).
+Progress = Callable[[str, int, int], None]
+
+
+def convert(
+    recordings: list[tuple[Path, ...]], out: Path, setup: Setup, wishes: Wishes, progress: Progress
+) -> Marker:
+    """Write recordings (each of one or more parts) into the tree at `out`; what it holds then.
+
+    Raises DatasetError and ConfigError; what is written by then is whole, the same call goes on.
+    """
+    wishes.check()
+    marker = Marker.open(out, {"rate_hz": wishes.rate_hz, "clip_s": wishes.clip_s})
+    if len(recordings) > 1 and any(not one.absolute for one in wishes.annotations):
+        raise ConfigError(
+            "annotations count from a recording's begin, and there are several recordings; "
+            "expected Unix seconds, or one recording at a time"
+        )
+    for paths in recordings:
+        with Bag(paths) as bag:
+            _convert(bag, setup, wishes, marker, progress)
+    return marker
+
+
+def _convert(bag: Bag, setup: Setup, wishes: Wishes, marker: Marker, progress: Progress) -> None:
+    truth = "" if wishes.teacher else wishes.truth
+    seen = survey(bag, setup, wishes.topics, truth, wishes.joints, wishes.clock)
+    noted, cuts = _planned(seen, wishes, marker)
+    root = marker.root
+    open_ = [one for one in cuts if not _is_done(root, one)]
+    told, lost = (None, 0) if not open_ else truth_of(bag, seen, wishes)
+    if told is not None:
+        check_overlap(seen, told)
+    marker.synthetic = marker.synthetic or bool(seen.synthetic)
+    marker.save()
+    tasks = [
+        Task(
+            seen, one, wishes.rate_hz, told and told.part(one.begin_ns, one.end_ns),
+            marker.classes[one.action - 1] if wishes.annotations else "", told_by(seen, wishes),
+        )
+        for one in open_
+    ]  # fmt: skip
+    progress(seen.name, len(cuts) - len(tasks), len(cuts))
+    jobs = min(wishes.jobs, len(tasks))
+    try:
+        before = len(cuts) - len(tasks)
+        for done, _ in enumerate(write_parts(root, Writing(), tasks, jobs), before + 1):
+            progress(seen.name, done, len(cuts))
+    finally:
+        close_recording()
+    if tasks or "report" not in noted:
+        notes = [*seen.notes, *bag.losses]
+        if lost:
+            notes.append(f"{lost} messages of the truth are in a frame that no way leads from")
+        noted["report"] = summary(root, cuts, notes, seen.absent)
+        marker.save()
+    if wishes.teacher:
+        wishes.teacher.forget(seen)
+
+
+def _planned(
+    seen: Survey, wishes: Wishes, marker: Marker
+) -> tuple[dict[str, Any], tuple[Cut, ...]]:
+    """What the marker notes of a recording, and its clips; DatasetError where they are others."""
+    begin_ns = seen.span_ns[0]
+    noted = marker.known(seen.name, begin_ns)
+    first = noted["first"] if noted else marker.next_number
+    spans = (
+        labelled(wishes.annotations, seen.span_ns, marker.classes, wishes.rest)
+        if wishes.annotations
+        else ()
+    )
+    cuts = cut(seen.span_ns, wishes.clip_s, first, wishes.part, spans)
+    names = [one.name for one in cuts]
+    given = {"clips": len(cuts), "names": names, "truth": told_by(seen, wishes)}
+    if noted is None:
+        noted = {"name": seen.name, "begin_ns": begin_ns, "first": first, **given}
+        marker.recordings.append(noted)
+    elif any(noted.get(name) != value for name, value in given.items()):
+        raise DatasetError(
+            f"{marker.root}: {seen.name} is in it with other activities, parts or truth; expected "
+            "the same command, or another folder"
+        )
+    return noted, cuts
+
+
+def _is_done(root: Path, one: Cut) -> bool:
+    return (root / one.name).is_dir() or empty_report(root, one).is_file()
