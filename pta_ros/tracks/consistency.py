@@ -40,7 +40,7 @@ from pta_ros.tracks.pairs import ENOUGH, Pair, PairConfig
 _ALIKE = 0.25
 #: Who comes back must agree so much better than the lag and the distance that were blamed, and so
 #: soon after it jumped back or is no longer frozen; one that was late must move by this share.
-_CALM_LAG, _CALM, _SOON, _MOVES = 0.6, 0.6, 0.4, 1.0 / 3.0
+_CALM_LAG, _CALM, _SOON, _MOVES = 0.6, 0.5, 0.4, 1.0 / 3.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,6 @@ class _Out:
     since_ns: int
     off_m: float
     jump: Array
-    apart: float  # from the others then, as of Pair
     calm_ns: int | None = None  # since when it agrees, and how much it moved since
     motion: float = 0.0
     returned: bool = False  # it jumped back
@@ -155,8 +154,7 @@ class Consistency:
             del blamed[min(blamed, key=lambda m: over_people(_far, looks[m]))]  # the last one
         for name, kind in blamed.items():
             off_m = over_people(lambda look: look.off_m, looks[name])
-            apart = max(pair.apart for names, pair in self._pairs.items() if name in names)
-            self._out[name] = _Out(kind, self._now_ns, off_m, _jump(looks[name]), apart)
+            self._out[name] = _Out(kind, self._now_ns, off_m, _jump(looks[name]))
         for name in [m for m in looks if m not in self._out]:
             self._with[name].learn()
 
@@ -215,8 +213,7 @@ class Consistency:
         a, b = sorted((name, other), key=self.modalities.index)
         pair, config = self._pairs[a, b], self.config.pair
         late = pair.motion > ENOUGH and abs(pair.lag_s) > _CALM_LAG * config.lag_s
-        calm = config.apart if out.returned else _CALM * min(config.apart, out.apart)
-        return pair.apart < calm and not late
+        return pair.apart < (1.0 if out.returned else _CALM) * config.apart and not late
 
 
 def _deviation(look: Look) -> float:

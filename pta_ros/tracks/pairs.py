@@ -33,7 +33,7 @@ class PairConfig(Group):
     jump: float = param(4.0, "a jump is suspected", low=1.0, high=1e3)
     ratio: float = param(5.0, "and so many times the other's", low=1.0, high=1e3)
     apart: float = param(4.4, "so far apart, a large jump is to blame at once", low=0.5, high=1e3)
-    large: float = param(8.0, "a large jump", low=1.0, high=1e3)
+    large: float = param(9.0, "a large jump", low=1.0, high=1e3)
     stays: float = param(1.1, "so far apart later, any is", low=0.1, high=1e3)
     later_s: float = param(0.55, "for so long", unit="s", low=0.0, high=10.0)
     lag_s: float = param(0.12, "one is late by so much", unit="s", low=0.01, high=5.0)

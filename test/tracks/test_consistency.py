@@ -37,7 +37,7 @@ def judged(streams):
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(("sick", "other"), [("depth", "lidar"), ("depth", "csi")])
 def test_a_broken_sensor_costs_no_more_than_doing_without(fault, sick, other):
-    cast = bench.draw_cast(2, walks=False)
+    cast = bench.draw_cast(7, walks=False)
     streams = streams_of(cast, (sick, other))
     broken = bench.broken(cast, streams[sick], FAULTS[fault])
     dropped = [one for one in streams[sick] if not FIRST_S <= one.stamp_ns / NS < LAST_S]
