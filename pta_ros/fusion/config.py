@@ -200,9 +200,8 @@ class TracksConfig(Group):
         True, "follow people over time; false publishes each instant by itself", change=LIVE
     )
     consistency: bool = param(
-        False,
-        "leave a sensor out while it contradicts the others and the track; not yet proven on the "
-        "shipped models: it may leave out a sound one",
+        True,
+        "leave a sensor out while it contradicts the others and the track",
         change=LIVE,
     )
     forget_after_s: float = param(
