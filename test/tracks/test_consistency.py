@@ -37,14 +37,22 @@ def judged(streams):
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(("sick", "other"), [("depth", "lidar"), ("depth", "csi")])
 def test_a_broken_sensor_costs_no_more_than_doing_without(fault, sick, other):
-    cast = bench.draw_cast(7, walks=False)
+    """Of six people who stand, for most: somebody who stands alike left and right looks mirrored as
+    they do anyway, and some are missed (bench_over_time says what a model's estimates give)."""
+    costs = [cost_of(bench.draw_cast(seed, walks=False), fault, sick, other) for seed in range(6)]
+    assert np.median(costs) <= 1.02
+    assert sum(cost <= 1.05 for cost in costs) >= 4
+
+
+def cost_of(cast, fault, sick, other):
+    """The mean error while a sensor is broken, over that of doing without it."""
     streams = streams_of(cast, (sick, other))
     broken = bench.broken(cast, streams[sick], FAULTS[fault])
     dropped = [one for one in streams[sick] if not FIRST_S <= one.stamp_ns / NS < LAST_S]
     used = bench.track(cast, [broken, streams[other]], judged=True)
     without = bench.track(cast, [dropped, streams[other]], judged=True)
-    errors, best = (f.between(FIRST_S, LAST_S).errors_m.mean() for f in (used, without))
-    assert errors <= 1.05 * best  # one draw; bench_over_time holds a model's estimates to 1.02
+    error, best = (f.between(FIRST_S, LAST_S).errors_m.mean() for f in (used, without))
+    return float(error / best)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
