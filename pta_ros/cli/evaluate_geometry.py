@@ -1,4 +1,4 @@
-"""`evaluate_geometry`: where a model of people holds, on the wide world's synthetic test split."""
+"""`evaluate_geometry`: where a model of people holds, on scenes of the synthetic wide world."""
 
 from __future__ import annotations
 
@@ -19,7 +19,15 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="tree of make_mmfi --preset wide (default: data/wide)",
     )  # fmt: skip
     parser.add_argument("--model", default="", help="model folder (default: models/people_lite)")
-    parser.add_argument("--scenes", type=int, metavar="N", help="only the first N test scenes")
+    parser.add_argument(
+        "--split", choices=("val", "test"), default="test",
+        help="val: the scenes to choose settings by (default: test, to be looked at last)",
+    )  # fmt: skip
+    parser.add_argument("--scenes", type=int, metavar="N", help="only the first N scenes")
+    parser.add_argument(
+        "--presence", type=float, metavar="P",
+        help="somebody is there from this probability on (default: the node's people.presence)",
+    )  # fmt: skip
     parser.add_argument("--docs", type=Path, metavar="FOLDER", help="write FOLDER/geometry.md")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
     parser.add_argument("--check", action="store_true", help="exit with 3 when a bound is missed")
@@ -31,19 +39,23 @@ def _main(arguments: list[str] | None) -> int:
     check_tree(options.data)
     if options.scenes is not None and options.scenes < 1:
         raise ConfigError(f"--scenes {options.scenes}: expected 1 or more")
+    from pta_ros.datasets.wide import clips_of
     from pta_ros.evaluation.geometry.bounds import bounds_of
     from pta_ros.evaluation.geometry.collect import collect
     from pta_ros.evaluation.geometry.page import Context, page, tables
-    from pta_ros.fusion.people import PeopleEstimator
+    from pta_ros.fusion.people import PeopleEstimator, SearchConfig
     from pta_ros.home import model_folder
     from pta_ros.metrics.bound import as_records, exit_code
 
-    estimator = PeopleEstimator.load(model_folder(options.model, "people"))
-    people, frames = collect(options.data, estimator, options.scenes, _progress)
+    search = SearchConfig() if options.presence is None else SearchConfig(presence=options.presence)
+    estimator = PeopleEstimator.load(model_folder(options.model, "people"), search)
+    clips = clips_of(options.data, options.split)[: options.scenes]
+    people, frames = collect(clips, estimator, _progress)
     found = tables(people, frames)
     given = sys.argv[1:] if arguments is None else arguments
     scenes = len({frame.setting.scene for frame in frames})
-    context = Context(shlex.join(["evaluate_geometry", *given]), estimator.source.name, scenes)
+    command = shlex.join(["evaluate_geometry", *given])
+    context = Context(command, estimator.source.name, scenes, options.split)
     bounds = bounds_of(people, frames, found)
     text = page(found, bounds, context)
     print(text)

@@ -100,6 +100,7 @@ def _evaluate_people(options: argparse.Namespace, loaded: Checkpoint) -> dict[st
     if options.paper:
         raise ConfigError(f"--paper: {loaded.name} has not the paper's modalities; leave it out")
     estimator = PeopleEstimator(loaded)
+    estimator.quicken()
     text, report = evaluate_mmfi(options.data, estimator, options.subjects, _progress)
     print(text)
     return report | {"data": str(options.data), "synthetic": made_with(options.data) is not None}

@@ -161,12 +161,12 @@ class SearchConfig(Group):
     """Whom a model that finds people counts as found; parameters `people.<name>`."""
 
     candidate: float = param(
-        0.1, "least probability of a place in the grid that is looked at", low=0.0, high=1.0
+        0.15, "least probability of a place in the grid that is looked at", low=0.0, high=1.0
     )
     presence: float = param(
         0.6, "least probability of a person, of search and look together", low=0.0, high=1.0
     )
-    apart_m: float = param(0.4, "least distance of two people", unit="m", low=0.05, high=5.0)
+    apart_m: float = param(0.35, "least distance of two people", unit="m", low=0.05, high=5.0)
     most: int = param(8, "places that are looked at, the likeliest first", low=1, high=100)
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from statistics import median
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pta_ros.clock import to_ns
 from pta_ros.frames import Estimate, Frame, Person, Sample, Track
@@ -21,6 +22,8 @@ from pta_ros.tracks.tracker import Tracker
 
 #: Time between estimates while it is not known, and the least that predictions have, ns.
 _PERIOD_NS, _LEAST_NS = to_ns(0.1), to_ns(0.01)
+#: A search of people is off by so much, along each axis.
+_SURE_M = 0.05
 
 
 class Follower:
@@ -105,6 +108,12 @@ class Follower:
         self._out = {m: verdict.reason for m, verdict in verdicts.items() if not verdict.trusted}
 
     # -- who is where -----------------------------------------------------------------------
+
+    def expected(self, stamp_ns: int) -> NDArray[np.float64]:
+        """Centres (K, 3) of those whose place at a stamp is known better than a search tells."""
+        tracks = self._tracker.at(stamp_ns) if self.enabled and self._crowd else ()
+        sure = [track.centre for track in tracks if track.centre_deviation_m <= _SURE_M]
+        return np.array(sure, np.float64).reshape(-1, 3)
 
     def follow(
         self, raw: Estimate, sample: Sample, prediction: Prediction, now_ns: int

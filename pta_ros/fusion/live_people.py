@@ -26,7 +26,7 @@ class LivePeople:
         self.people = people
         #: Whether predictions say whom each modality shows alone.
         self.alone = False
-        self._grid = np.zeros((birdseye.CHANNELS, birdseye.SIZE, birdseye.SIZE), np.float32)
+        self._grid = birdseye.empty()
         self._slabs = {
             "depth": self._grid[: birdseye.SLABS],
             "lidar": self._grid[birdseye.SLABS :],
@@ -75,13 +75,13 @@ class LivePeople:
         return replace(_prediction(people, tuple(sample.frames), timings), alone=alone)
 
     def find(self, sample: Sample) -> Candidates:
-        """Candidates of a sample, as of PeopleEstimator.find."""
+        """Candidates of a sample; who is expected is looked for where that is."""
         for modality, slabs in self._slabs.items():
             if modality in sample.frames:
                 self.encode(sample.frames[modality])
             elif self._filled.pop(modality, None) is not None:
                 slabs.fill(0.0)
-        return self.people.find(self._grid)
+        return self.people.find(self._grid).expecting(sample.expected)
 
 
 def _prediction(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,18 +12,66 @@ from numpy.typing import NDArray
 
 from pta_ros.model.heads import PTAOutput
 from pta_ros.people import centred
-from pta_ros.people.readings import Readings
+from pta_ros.people.readings import Float32, Readings
 
 Array = NDArray[np.float64]
 
 SHAPES = {"depth": centred.PATCH_SHAPE, "lidar": centred.CLOUD_SHAPE}
 
 
+def shown(
+    modality: str, readings: Readings, centres: Sequence[centred.Centre]
+) -> tuple[NDArray[np.bool_], torch.Tensor]:
+    """At which of the centres (P,) a sensor shows enough, and what there, (rows, *shape)."""
+    parts: list[Float32 | None] = [None] * len(centres)
+    if modality == "depth" and readings.depth is not None:
+        parts = [centred.depth_patch(readings.depth, centre) for centre in centres]
+    if modality == "lidar" and readings.lidar is not None:
+        parts = [centred.lidar_cloud(readings.lidar, centre) for centre in centres]
+    kept = [part for part in parts if part is not None]
+    seen = np.array([part is not None for part in parts], bool)
+    return seen, torch.from_numpy(np.array(kept, np.float32).reshape(-1, *SHAPES[modality]))
+
+
+#: A candidate is somebody who is expected so near, seen from above.
+_SAME_M = 0.3
+
+
 class Candidates(NamedTuple):
-    """Where somebody may be: places (P, 3) in the level frame, and the search's log odds (P,)."""
+    """Where somebody may be: places (P, 3) in the level frame, and the search's log odds (P,).
+
+    `settled` (P,) bool: whose place is better known than the search tells. `looked` (P,): what a
+    first look said, log odds; NaN: there was none.
+    """
 
     places: Array
     log_odds: Array
+    settled: NDArray[np.bool_]
+    looked: Array
+
+    @classmethod
+    def found(cls, places: Array, log_odds: Array) -> Candidates:
+        """What a search found, not looked at yet."""
+        return cls(places, log_odds, np.zeros(len(places), bool), np.full(len(places), np.nan))
+
+    def expecting(self, places: Array) -> Candidates:
+        """Those who are near one of the places (K, 3) where people are expected are there.
+
+        Each place is taken by one candidate, the likeliest first.
+        """
+        free = list(places)
+        out, settled = self.places.copy(), self.settled.copy()
+        for row, place in enumerate(self.places):
+            away = [float(np.hypot(*(place - other)[:2])) for other in free]
+            if away and min(away) <= _SAME_M:
+                out[row], settled[row] = free.pop(int(np.argmin(away))), True
+        return self._replace(places=out, settled=settled)
+
+    def of(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Candidates:
+        """Some of them."""
+        return Candidates(
+            self.places[rows], self.log_odds[rows], self.settled[rows], self.looked[rows]
+        )
 
 
 class Looks(NamedTuple):
@@ -42,46 +91,49 @@ class Looks(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Centred:
-    """Of P candidates of whom some sensor shows enough: centres, log odds (P,), and the inputs.
+    """The P `candidates` of whom some sensor shows enough: their centres, and what is shown.
 
-    `inputs` and `available` as the model takes them, of each modality.
+    `rows` (P,) are their numbers among all candidates. `mask` (P, M) bool: by which modalities they
+    are shown; `tokens` has the encoded rows of each that shows anybody, (rows, 17, C).
     """
 
+    candidates: Candidates
     centres: list[centred.Centre]
-    log_odds: Array
-    inputs: dict[str, torch.Tensor]
-    available: dict[str, torch.Tensor]
+    rows: NDArray[np.intp]
+    mask: torch.Tensor
+    tokens: dict[str, torch.Tensor]
 
     @classmethod
-    def of(cls, candidates: Candidates, readings: Readings, modalities: tuple[str, ...]) -> Centred:
-        """Whoever is seen enough, in the order of the candidates."""
-        centres, rows, log_odds = [], [], []
-        for place, odds in zip(*candidates, strict=True):
-            centre = centred.centre_at(place, readings)
-            row = {
-                "depth": readings.depth and centred.depth_patch(readings.depth, centre),
-                "lidar": readings.lidar and centred.lidar_cloud(readings.lidar, centre),
-            }
-            if any(row[modality] is not None for modality in modalities):
-                centres.append(centre)
-                rows.append(row)
-                log_odds.append(odds)
-        inputs, available = {}, {}
-        for modality in modalities:
-            shape, own = SHAPES[modality], [row[modality] for row in rows]
-            available[modality] = torch.tensor([r is not None for r in own], dtype=torch.bool)
-            filled = [np.zeros(shape, np.float32) if r is None else r for r in own]
-            inputs[modality] = torch.from_numpy(np.array(filled, np.float32).reshape(-1, *shape))
-        return cls(centres, np.array(log_odds, np.float64), inputs, available)
+    def of(
+        cls,
+        candidates: Candidates,
+        centres: list[centred.Centre],
+        told: list[tuple[NDArray[np.bool_], torch.Tensor | None]],
+        modalities: tuple[str, ...],
+    ) -> Centred:
+        """Whoever is shown enough, in the order of the candidates.
+
+        `told` has for each of the modalities who is shown (K,) and, if anybody, the tokens."""
+        seen = np.array([one for one, _ in told], bool).reshape(len(modalities), len(centres))
+        rows = np.flatnonzero(seen.any(axis=0))
+        tokens = {m: t for m, (_, t) in zip(modalities, told, strict=True) if t is not None}
+        mask = torch.from_numpy(np.ascontiguousarray(seen[:, rows].T))
+        return cls(candidates.of(rows), [centres[n] for n in rows], rows, mask, tokens)
 
     def looks(
         self, output: PTAOutput, candidate: NDArray[np.intp], seen: NDArray[np.bool_]
     ) -> Looks:
-        """An output's rows: of which candidate each is (R,), and by which sensors (R, M) bool."""
+        """An output's rows: of which candidate each is (R,), and by which sensors (R, M) bool.
+
+        Who was looked at before is as likely as that look said: a look from the place that fits
+        somebody best tells people from things less well (validation scenes).
+        """
         local, log_std, weights, looked = (
             part.float().cpu().numpy().astype(np.float64)
             for part in (output.joints, output.log_std, output.weights, output.logits[:, 0])
         )
         poses = [self.centres[n].to_level(pose) for n, pose in zip(candidate, local, strict=True)]
         joints = np.array(poses, np.float64).reshape(local.shape)
-        return Looks(joints, np.exp(log_std), weights, self.log_odds[candidate], looked, seen)
+        searched, before = self.candidates.log_odds[candidate], self.candidates.looked[candidate]
+        looked = np.where(np.isfinite(before), before, looked)
+        return Looks(joints, np.exp(log_std), weights, searched, looked, seen)

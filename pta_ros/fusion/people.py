@@ -15,7 +15,7 @@ from pta_ros.checkpoint import Checkpoint
 from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.frames import Person
 from pta_ros.fusion.config import SearchConfig
-from pta_ros.fusion.looks import SHAPES, Candidates, Centred, Looks
+from pta_ros.fusion.looks import SHAPES, Candidates, Centred, Looks, shown
 from pta_ros.model.finder import Found, peaks
 from pta_ros.model.heads import PTAOutput
 from pta_ros.model.inference import BATCHES, fold_norms, trace_people
@@ -67,13 +67,13 @@ class PeopleEstimator:
         """
         shapes = {m: SHAPES[m] for m in self.modalities}
         self._finder = trace_people(self._model, self._finder, shapes, precision, graphs)
-        grid = np.zeros((birdseye.CHANNELS, birdseye.SIZE, birdseye.SIZE), np.float32)
+        grid = birdseye.empty()
         for count in chain.from_iterable((n,) * 3 for n in BATCHES):  # specialised in two runs
             self.find(grid)
-            inputs = {m: torch.zeros(count, *shape) for m, shape in shapes.items()}
-            available = {m: torch.ones(count, dtype=torch.bool) for m in shapes}
-            self._run(inputs, available)
-            self._run_each(inputs, available)
+            mask = torch.ones(count, len(shapes), dtype=torch.bool)
+            tokens = {m: self._encode(m, torch.zeros(count, *shape)) for m, shape in shapes.items()}
+            self._run(tokens, mask)
+            self._run_each(tokens, mask)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -94,7 +94,8 @@ class PeopleEstimator:
         peak = peaks(found, self.search.candidate, self.search.most, apart)[0]
         places = birdseye.place_of(peak.cell.numpy().astype(np.float64))
         log_odds = torch.logit(peak.probability.double(), eps=1e-6).numpy()
-        return Candidates(np.column_stack([places, peak.height.numpy()]), log_odds)
+        whole = np.column_stack([places, peak.height.numpy()])
+        return Candidates.found(whole, log_odds)
 
     @torch.inference_mode()
     def look(self, candidates: Candidates, readings: Readings) -> tuple[Person, ...]:
@@ -102,38 +103,73 @@ class PeopleEstimator:
 
         `presence` is of search and look together.
         """
-        return self._there(self.examine(candidates, readings))
+        return self._there(self.examine(self.settle(candidates, readings), readings))
+
+    @torch.inference_mode()
+    def settle(self, candidates: Candidates, readings: Readings) -> Candidates:
+        """A first look at those who are not settled says who is there, and where their trunk is.
+
+        The search is some 5 cm off; from the trunk the second look is better by a twentieth.
+        """
+        if candidates.settled.all():
+            return candidates
+        new = np.flatnonzero(~candidates.settled)
+        near = self._near(candidates.of(new), readings)
+        if not near.centres:
+            return candidates.of(candidates.settled)
+        looks, rows = self._all(near), new[near.rows]
+        places, looked = candidates.places.copy(), candidates.looked.copy()
+        kept = candidates.settled.copy()
+        places[rows], looked[rows] = centred.trunk(looks.joints), looks.looked
+        kept[rows] = self._presence(looks) >= self.search.presence
+        return Candidates(places, candidates.log_odds, kept, looked).of(kept)
 
     @torch.inference_mode()
     def look_each(
         self, candidates: Candidates, readings: Readings
     ) -> tuple[tuple[Person, ...], dict[str, tuple[Person, ...]]]:
         """As `look`, and whom of them each modality of the readings shows alone."""
-        near = Centred.of(candidates, readings, self.modalities)
+        candidates = self.settle(candidates, readings)
+        near = self._near(candidates, readings)
         given = [m for m in self.modalities if getattr(readings, m) is not None]
         if not near.centres:
             return (), dict.fromkeys(given, ())
-        whole, each, places = self._run_each(near.inputs, near.available)
+        whole, each, places = self._run_each(near.tokens, near.mask)
         row, column = places.T.cpu().numpy()
         single = near.looks(each, row, np.eye(len(self.modalities), dtype=bool)[column])
         alone = {m: column == self.modalities.index(m) for m in given}
-        return self._there(self._all(near, whole)), {
+        return self._there(self._looks(near, whole)), {
             m: self._there(Looks(*(part[own] for part in single))) for m, own in alone.items()
         }
 
     @torch.inference_mode()
     def examine(self, candidates: Candidates, readings: Readings) -> Looks:
         """What the model says of each candidate of whom some sensor shows enough."""
-        near = Centred.of(candidates, readings, self.modalities)
+        near = self._near(candidates, readings)
         if near.centres:
-            return self._all(near, self._run(near.inputs, near.available))
+            return self._all(near)
         none, nobody = np.zeros(0), np.zeros((0, len(self.modalities)))
         return Looks(np.zeros((0, 17, 3)), np.zeros((0, 17)), nobody, none, none, nobody > 0)
 
-    def _all(self, near: Centred, output: PTAOutput) -> Looks:
+    def _near(self, candidates: Candidates, readings: Readings) -> Centred:
+        """What the sensors show of the candidates, encoded."""
+        centres = [centred.centre_at(place, readings) for place in candidates.places]
+        told = [self._shown(readings, centres, modality) for modality in self.modalities]
+        return Centred.of(candidates, centres, told, self.modalities)
+
+    def _shown(
+        self, readings: Readings, centres: list[centred.Centre], modality: str
+    ) -> tuple[NDArray[np.bool_], torch.Tensor | None]:
+        """Which of the centres (P,) a sensor shows, and tokens of these; None: of nobody."""
+        seen, inputs = shown(modality, readings, centres)
+        return seen, self._encode(modality, inputs) if len(inputs) else None
+
+    def _all(self, near: Centred) -> Looks:
         """The looks at all candidates, by whatever sees them."""
-        seen = torch.stack([near.available[m] for m in self.modalities], dim=1).numpy()
-        return near.looks(output, np.arange(len(near.centres)), seen)
+        return self._looks(near, self._run(near.tokens, near.mask))
+
+    def _looks(self, near: Centred, output: PTAOutput) -> Looks:
+        return near.looks(output, np.arange(len(near.centres)), near.mask.numpy())
 
     def _there(self, looks: Looks) -> tuple[Person, ...]:
         """Who is there, of those looked at."""
@@ -156,20 +192,19 @@ class PeopleEstimator:
         log_odds = self.source.finder.presence(*given)
         return np.asarray(log_odds.sigmoid().numpy(), np.float64)
 
-    def _run(
-        self, inputs: dict[str, torch.Tensor], available: dict[str, torch.Tensor]
-    ) -> PTAOutput:
-        given = {m: values.to(self.device) for m, values in inputs.items()}
-        output: PTAOutput = self._model(given, available, self.refine)
-        return output
+    def _encode(self, modality: str, inputs: torch.Tensor) -> torch.Tensor:
+        tokens: torch.Tensor = self._model.encoders[modality](inputs.to(self.device))
+        return tokens
+
+    def _run(self, tokens: dict[str, torch.Tensor], mask: torch.Tensor) -> PTAOutput:
+        mask = mask.to(self.device)
+        return self._model.complete(self._model.features(tokens, {}, mask), mask, self.refine)
 
     def _run_each(
-        self, inputs: dict[str, torch.Tensor], available: dict[str, torch.Tensor]
+        self, tokens: dict[str, torch.Tensor], mask: torch.Tensor
     ) -> tuple[PTAOutput, PTAOutput, torch.Tensor]:
-        given = {m: values.to(self.device) for m, values in inputs.items()}
-        mask = self._model.mask(given, available)
-        features = self._model.features(self._model.encode(given, mask), given, mask)
-        return self._model.complete_each(features, mask, self.refine)
+        mask = mask.to(self.device)
+        return self._model.complete_each(self._model.features(tokens, {}, mask), mask, self.refine)
 
 
 def _each_once(people: list[Person], apart_m: float) -> tuple[Person, ...]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pta_ros.frames import Frame, Sample
 from pta_ros.fusion.follow import Follower
 from pta_ros.fusion.pace import Instant, Pace
@@ -133,7 +136,7 @@ class Sampler:
         self._last_ns = instant_ns
         self._allowed_ns = self._pace.next_allowed_ns(self._allowed_ns, instant_ns)
         self.pass_by()
-        return Sample(instant_ns, frames)
+        return Sample(instant_ns, frames, expected=self._expected(instant_ns))
 
     def _late(self, now_ns: int) -> Frame | None:
         """The newest of the late frames that may be used."""
@@ -148,4 +151,9 @@ class Sampler:
         if frame is None:
             return None
         self._streams[frame.modality].buffer.take_late()
-        return Sample(frame.stamp_ns, {frame.modality: frame}, late=True)
+        expected = self._expected(frame.stamp_ns)
+        return Sample(frame.stamp_ns, {frame.modality: frame}, late=True, expected=expected)
+
+    def _expected(self, stamp_ns: int) -> NDArray[np.float64]:
+        """Where people's centres (K, 3) are expected at a stamp."""
+        return self._follower.expected(stamp_ns) if self._follower else np.zeros((0, 3))

@@ -108,9 +108,10 @@ def peaks(found: Found, least: float, most: int, apart: float) -> list[Peak]:
         row, column = index // own.shape[1], index % own.shape[1]
         offset = found.offset[frame, :, row, column].T
         cell = (torch.stack([row, column], dim=1) + 0.5) * STRIDE + offset
+        near = (cell[:, None] - cell[None]).norm(dim=2) < apart
         kept: list[int] = []
-        for i in range(len(cell)):
-            if all(float((cell[i] - cell[j]).norm()) >= apart for j in kept):
+        for i, close in enumerate(near.tolist()):
+            if not any(close[j] for j in kept):
                 kept.append(i)
         chosen = torch.tensor(kept[:most], dtype=torch.long)
         out.append(

@@ -28,9 +28,14 @@ def fill(readings: Readings) -> Sparse:
     return filled, values[filled].astype(np.float16)
 
 
+def empty() -> Float32:
+    """A grid (CHANNELS, SIZE, SIZE) that holds nothing; in memory a column's slabs lie together."""
+    return np.zeros((SIZE, SIZE, CHANNELS), np.float32).transpose(2, 0, 1)
+
+
 def grid(readings: Readings) -> Float32:
     """The grid (CHANNELS, SIZE, SIZE); 0: nothing was seen there, or by an absent sensor."""
-    out = np.zeros((CHANNELS, SIZE, SIZE), np.float32)
+    out = empty()
     if readings.depth is not None:
         fill_depth(readings.depth, out[:SLABS])
     if readings.lidar is not None:
@@ -49,8 +54,8 @@ def fill_depth(reading: DepthReading, out: Float32) -> None:
     z = z[kept]
     lens = reading.lens
     area = z * z * np.float32(step * step / (lens.fx * lens.fy * _FACE))
-    sums = np.bincount(index, area, out.size)
-    np.minimum(sums.reshape(out.shape), _MOST, out=out, casting="same_kind")
+    sums = np.bincount(index, area, out.size).reshape(SIZE, SIZE, SLABS)
+    np.minimum(sums, _MOST, out=out.transpose(1, 2, 0), casting="same_kind")
 
 
 def fill_lidar(reading: LidarReading, out: Float32) -> None:
@@ -59,8 +64,10 @@ def fill_lidar(reading: LidarReading, out: Float32) -> None:
     index, _ = _cells(x_m, y_m, z_m, np.zeros(3), np.True_)
     count = np.bincount(index, minlength=out.size)
     filled = np.flatnonzero(count)
+    column, slab = np.divmod(filled, SLABS)
     out.fill(0.0)
-    out.reshape(-1)[filled] = np.float32(0.5) * np.log1p(count[filled].astype(np.float32))
+    values = np.float32(0.5) * np.log1p(count[filled].astype(np.float32))
+    out[slab, column // SIZE, column % SIZE] = values
 
 
 def _cells(
@@ -70,20 +77,25 @@ def _cells(
     place: NDArray[np.float64],
     among: NDArray[np.bool_] | np.bool_,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Flat voxels of the points (N,), from `place`, that lie in the grid; which points they are."""
-    inside = among
+    """Voxels of the points (N,), from `place`, that lie in the grid; which points they are.
+
+    A voxel is its place in (SIZE, SIZE, SLABS): points of a column are near in memory.
+    """
+    inside = np.array(np.broadcast_to(among, x_m.shape))
     cells = []
     for metres, origin, low_m, size_m, count in (
         (x_m, place[0], 0.0, CELL_M, SIZE),
         (y_m, place[1], -_LEFT_M, CELL_M, SIZE),
         (z_m, place[2], _LOWEST_M, SLAB_M, SLABS),
     ):
-        cell = (metres + np.float32(origin - low_m)) * np.float32(1 / size_m)
-        inside = inside & (cell >= 0) & (cell < count)
+        cell = metres + np.float32(origin - low_m)
+        cell *= np.float32(1 / size_m)
+        inside &= cell >= 0
+        inside &= cell < count
         cells.append(cell)
     kept = np.flatnonzero(inside)
     x, y, z = (cell[kept].astype(np.int32) for cell in cells)
-    return ((z * SIZE + x) * SIZE + y).astype(np.intp), kept
+    return ((x * SIZE + y) * SLABS + z).astype(np.intp), kept
 
 
 def cell_of(place: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ Float32 = NDArray[np.float32]
 #: Rows: the level axes of an optical frame (x right, y down, z forward) that looks ahead, level.
 OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 #: Of an image no more pixels than this are turned into points for the search.
-_MOST_POINTS = 80_000
+_MOST_POINTS = 40_000
 
 
 @dataclass(frozen=True, eq=False)

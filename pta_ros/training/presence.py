@@ -42,6 +42,7 @@ def fit_presence(
     """
     assert source.finder is not None
     estimator = PeopleEstimator(source, _SEARCH)
+    estimator.quicken()
     rows, folders = [], clips_of(root, "val")
     for done, folder in enumerate(folders, start=1):
         clip = Clip.open(folder)

@@ -23,7 +23,10 @@ def test_the_tool_measures_and_writes(tmp_path, capsys):
     found = tmp_path / "people.json"
     assert tool.main(["--repeats", "1", "--threads", "1", "--json", str(found)]) in (0, 3)
     told = json.loads(found.read_text())
-    assert {b["name"] for b in told["bounds"]} == {"messages to one person", "every further person"}
+    assert {b["name"] for b in told["bounds"]} == {
+        "messages to one followed person",
+        "every further person",
+    }
     assert told["points"] > 60_000
     assert "look at 4" in capsys.readouterr().out
     with pytest.raises(ConfigError, match="0 repeats"):

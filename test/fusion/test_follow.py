@@ -6,12 +6,13 @@ A synthetic person walks; a frame holds the pose (17, 3) that its sensor shows a
 import numpy as np
 import pytest
 
-from pta_ros.frames import Frame, StreamState
+from pta_ros.frames import Estimate, Frame, Sample, StreamState
 from pta_ros.fusion.config import StreamConfig, TracksConfig
 from pta_ros.fusion.follow import Follower
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.prediction import Prediction, one_person
 from pta_ros.fusion.streams import Stream
+from pta_ros.people.centred import trunk
 
 MS = 1_000_000
 T0 = 1_700_000_000_000 * MS
@@ -247,3 +248,19 @@ def test_switched_off_every_instant_stands_by_itself():
     rig.pipeline.follow(True)
     rig.walk(600, 700, 100)
     assert rig.walk(700, 800, 100).tracks[0].id == 2
+
+
+def test_a_crowd_is_expected_where_it_is_sure_to_be():
+    def expected(ms, crowd=True, **config):
+        follower = Follower(TracksConfig(**config), ("depth",), crowd)
+        for before in (-200, -100, 0):
+            seen = one_person(truth(before).astype(np.float32), np.full(17, 0.03), {"depth": 1.0})
+            nobody = np.zeros((0, 3)), np.zeros(0)
+            prediction = Prediction(*nobody, {"depth": 1.0}, people=(seen,))
+            raw = Estimate(at(before), *nobody, {}, {}, people=(seen,))
+            follower.follow(raw, Sample(at(before), {}), prediction, at(before))
+        return follower.expected(at(ms))
+
+    np.testing.assert_allclose(expected(50), [trunk(truth(50))], atol=0.02)
+    assert len(expected(1400)) == 0  # not sure any more
+    assert len(expected(50, crowd=False)) == len(expected(50, enabled=False)) == 0

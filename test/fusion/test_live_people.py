@@ -162,10 +162,51 @@ def test_traced_and_plain_agree_for_any_number(people_model, live, hall_readings
     plain, traced = PeopleEstimator.load(people_model), engine.estimator.people
     for count in (1, 2, 3, 5):
         places = np.array([(*PLACES[n % 2], 1.0 + 0.01 * n) for n in range(count)])
-        candidates = Candidates(places, np.zeros(count))
+        candidates = Candidates.found(places, np.zeros(count))
         one, other = (people.examine(candidates, readings) for people in (plain, traced))
         np.testing.assert_allclose(one.joints, other.joints, atol=2e-5, rtol=1e-4)
         np.testing.assert_allclose(one.weights, other.weights, atol=1e-5, rtol=1e-4)
+
+
+def test_who_is_expected_is_looked_for_there():
+    from pta_ros.fusion.looks import Candidates
+
+    found = Candidates.found(np.eye(3), np.array([3.0, 2.0, 1.0]))
+    near = np.array([[1.1, 0.1, 0.5], [0.2, 1.2, 0.5], [9.0, 9.0, 0.0]])
+    known = found.expecting(near)
+    np.testing.assert_array_equal(known.places, [*near[:2], found.places[2]])
+    np.testing.assert_array_equal(known.settled, [True, True, False])
+    # A place is taken by one, the likeliest: two candidates stay two.
+    twice = found._replace(places=np.array([[1.0, 0, 0], [1.05, 0, 0], [5, 0, 0]]))
+    np.testing.assert_array_equal(twice.expecting(near[:1]).settled, [True, False, False])
+    np.testing.assert_array_equal(found.expecting(np.zeros((0, 3))).places, found.places)
+
+
+def test_a_first_look_puts_candidates_where_their_trunk_is(people_model, live, hall_readings):
+    from pta_ros.fusion.looks import Candidates
+    from pta_ros.fusion.people import PeopleEstimator
+    from pta_ros.people.centred import trunk
+
+    live.see(hall_readings(*PLACES))
+    frames = live.pipeline._estimator._filled
+    readings = Readings(**{m: frame.reading for m, frame in frames.items()})
+    people = PeopleEstimator.load(people_model, SearchConfig(presence=0.01))
+    places = np.array([(*PLACES[0], 1.0), (*PLACES[1], 1.0), (1.0, 30.0, 1.0)])
+    three = Candidates.found(places, np.full(3, 5.0))
+    three = three._replace(settled=np.array([False, True, False]))
+    looked = people.examine(three, readings)
+    settled = people.settle(three, readings)
+    assert settled.settled.all()
+    assert len(settled.places) == 2  # nothing is to be seen in the third place
+    np.testing.assert_allclose(settled.places[0], trunk(looked.joints)[0], atol=1e-6)
+    np.testing.assert_array_equal(settled.places[1], places[1])
+    np.testing.assert_allclose(settled.looked, [looked.looked[0], np.nan])
+    again = people.examine(settled, readings)
+    assert again.looked[0] == looked.looked[0]  # the first look says who is there
+    np.testing.assert_allclose(again.joints[0], people.examine(
+        settled._replace(looked=np.full(2, np.nan)), readings).joints[0])  # fmt: skip
+    unlikely = three._replace(log_odds=np.full(3, -20.0))
+    assert len(people.settle(unlikely, readings).places) == 1  # whose place is known stays
 
 
 def test_the_parameters_say_who_counts(people_model, hall_readings, as_message):

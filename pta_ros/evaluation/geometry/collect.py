@@ -1,4 +1,4 @@
-"""One pass over the test frames of the wide world: a row per person, per frame, per set of sensors.
+"""One pass over frames of the wide world: a row per person, per frame, per set of sensors.
 
 The search runs as it does live; a person is found when an estimate's centre lies within 0.3 m of
 the true one, seen from above. Sensors' poses are those of the calibration.
@@ -6,7 +6,7 @@ the true one, seen from above. Sensors' poses are those of the calibration.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.datasets.people import visible
-from pta_ros.datasets.wide import Clip, clips_of
+from pta_ros.datasets.wide import Clip
 from pta_ros.fusion.people import PeopleEstimator, Person
 from pta_ros.metrics.presence import expected_count, match
 from pta_ros.people.centred import trunk
@@ -77,11 +77,13 @@ class FrameRow:
 
 
 def collect(
-    root: Path, estimator: PeopleEstimator, scenes: int | None, progress: Callable[[int, int], None]
+    folders: Sequence[Path], estimator: PeopleEstimator, progress: Callable[[int, int], None]
 ) -> tuple[list[PersonRow], list[FrameRow]]:
-    """The rows of the first `scenes` test clips (None: all), refined and plain features each."""
+    """The rows of all these clips, refined and plain features each."""
     ways = {refined: replace(estimator, refine=refined) for refined in (True, False)}
-    folders = clips_of(root, "test")[:scenes]
+    graphs: dict[str, bytes] = {}  # of the same parts either way
+    for way in ways.values():
+        way.quicken(graphs=graphs)
     people: list[PersonRow] = []
     frames: list[FrameRow] = []
     for done, folder in enumerate(folders, start=1):

@@ -15,6 +15,7 @@ Figures = dict[str, Any]
 HEIGHTS_M = (0.0, 0.8, 1.25, 3.0)
 PITCHES_DEG = (-90.0, -10.0, 0.0, 10.0, 90.0)
 DISTANCES_M = (0.0, 1.5, 2.5, 3.5, 4.5, 20.0)
+IN_SIGHT = (0.0, 7.0, 10.0, 13.0, 18.0)
 FACINGS_DEG = {"away": (0.0, 45.0), "sideways": (45.0, 135.0), "towards": (135.0, 181.0)}
 
 
@@ -37,7 +38,7 @@ def _binned(
 
 
 _HEIGHTS, _PITCHES = between(HEIGHTS_M, "m"), between(PITCHES_DEG, "deg")
-_DISTANCES = between(DISTANCES_M, "m")
+_DISTANCES, _IN_SIGHT = between(DISTANCES_M, "m"), between(IN_SIGHT, "joints")
 #: Attribute -> the group's name of a row, and the groups in order (None: sorted by name).
 ATTRIBUTES: dict[str, tuple[Callable[[PersonRow], str], list[str] | None]] = {
     "camera": (lambda row: row.setting.camera, None),
@@ -46,6 +47,7 @@ ATTRIBUTES: dict[str, tuple[Callable[[PersonRow], str], list[str] | None]] = {
     "pitch of the camera": (_binned(_PITCHES, lambda r: r.setting.pitch_deg), list(_PITCHES)),
     "distance": (_binned(_DISTANCES, lambda r: r.distance_m), list(_DISTANCES)),
     "heading": (_binned(FACINGS_DEG, lambda r: r.facing_deg), list(FACINGS_DEG)),
+    "joints in sight": (_binned(_IN_SIGHT, lambda r: float(r.sight.sum())), list(_IN_SIGHT)),
     "people in the room": (lambda row: str(row.setting.people), None),
     "background": (lambda r: "removed" if r.setting.bare else "a room", ["a room", "removed"]),
 }

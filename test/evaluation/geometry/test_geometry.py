@@ -58,7 +58,7 @@ def rows(tree, untrained):
             shown = visible(clip)[0][:, column]
             Oracle.known[tuple(one.place)] = clip.people[0].astype(float), shown
     oracle = Oracle(checkpoint.load(untrained))
-    return collect(tree, oracle, None, lambda done, total: None)
+    return collect(clips_of(tree, "test"), oracle, lambda done, total: None)
 
 
 def test_every_visible_person_has_a_row_for_each_set_and_way(tree, rows):
@@ -111,10 +111,13 @@ def test_bins_have_names_and_open_ends():
 def test_the_page_has_a_table_for_each_attribute(rows):
     found = tables(*rows)
     bounds = bounds_of(*rows, found)
-    text = page(found, bounds, Context("evaluate_geometry x", "people_lite", 8))
+    text = page(found, bounds, Context("evaluate_geometry x", "people_lite", 8, "test"))
     for attribute in figures.ATTRIBUTES:
         assert f"## By {attribute}\n" in text
-    assert "synthetic: 8 scenes" in text
+    assert "synthetic: 8 scenes\nof the wide world's test split" in text
+    assert "by which settings were chosen" in page(
+        found, bounds, Context("evaluate_geometry x --split val", "people_lite", 8, "val")
+    )
     assert "nan" not in text
     kept = {bound.name: bound for bound in bounds}
     assert kept["depth: joints in sight"].value == pytest.approx(30.0, abs=0.01)
@@ -167,5 +170,8 @@ def test_no_test_split_and_no_scenes_are_one_line(tree, untrained, tmp_path, cap
     (tmp_path / "E01").mkdir()
     assert evaluate_geometry.main([str(tmp_path), "--model", str(untrained)]) == 1
     assert "no clips for test" in capsys.readouterr().err
-    assert evaluate_geometry.main([str(tree), "--scenes", "0"]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
+    assert evaluate_geometry.main([str(tree), "--split", "val", "--model", str(untrained)]) == 1
+    assert "no clips for val" in capsys.readouterr().err
+    for wrong in (["--scenes", "0"], ["--presence", "1.5"]):
+        assert evaluate_geometry.main([str(tree), *wrong]) == 1
+        assert capsys.readouterr().err.count("\n") == 1
