@@ -98,10 +98,8 @@ Models with joints follow people from estimate to estimate: positions, velocitie
 then those of a track, which has a number. A frame that comes late corrects the newest estimate.
 While all sensors are silent, people are predicted with growing deviations, and then nothing is
 published. With `predict_ahead_s` positions, and `header.stamp`, lie so far ahead of now. With
-`consistency` a sensor that is displaced, frozen, mirrored, trembling or late against the others and
-the track is left out while it is, with the reason in its status (it stays LIVE, its weight is 0).
-It is off: with `people_lite` and a synthetic walker it took the sound camera for the one that
-contradicts (84 mm in place of 50).
+`consistency` a sensor that is displaced, frozen, mirrored, noisy or late against the others and the
+track is left out while it is, with the reason in its status (it stays LIVE, its weight is 0).
 
 {tracks}
 

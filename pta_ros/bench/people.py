@@ -52,7 +52,7 @@ _SURE = 9.0  # log odds of the search
 @dataclass(frozen=True)
 class PeopleTimes:
     """Milliseconds of each repeat: `decode` of both messages, `find` (fill and search the grid),
-    `new` a look at one person whom nobody follows yet; and looks at so many who are followed."""
+    `look at somebody new` whom nobody follows yet; and looks at so many who are followed."""
 
     ms: dict[str, list[float]]
     look_ms: dict[int, list[float]]

@@ -24,10 +24,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="val: the scenes to choose settings by (default: test, to be looked at last)",
     )  # fmt: skip
     parser.add_argument("--scenes", type=int, metavar="N", help="only the first N scenes")
-    parser.add_argument(
-        "--presence", type=float, metavar="P",
-        help="somebody is there from this probability on (default: the node's people.presence)",
-    )  # fmt: skip
+    for name in ("candidate", "presence", "apart_m"):
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=float, metavar="X",
+            help=f"in place of the node's people.{name}",
+        )  # fmt: skip
     parser.add_argument("--docs", type=Path, metavar="FOLDER", help="write FOLDER/geometry.md")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
     parser.add_argument("--check", action="store_true", help="exit with 3 when a bound is missed")
@@ -39,6 +40,8 @@ def _main(arguments: list[str] | None) -> int:
     check_tree(options.data)
     if options.scenes is not None and options.scenes < 1:
         raise ConfigError(f"--scenes {options.scenes}: expected 1 or more")
+    if options.docs and options.split != "test":
+        raise ConfigError(f"--docs with --split {options.split}: its page is of the test split")
     from pta_ros.datasets.wide import clips_of
     from pta_ros.evaluation.geometry.bounds import bounds_of
     from pta_ros.evaluation.geometry.collect import collect
@@ -47,14 +50,15 @@ def _main(arguments: list[str] | None) -> int:
     from pta_ros.home import model_folder
     from pta_ros.metrics.bound import as_records, exit_code
 
-    search = SearchConfig() if options.presence is None else SearchConfig(presence=options.presence)
+    given = {name: getattr(options, name) for name in ("candidate", "presence", "apart_m")}
+    search = SearchConfig(**{name: value for name, value in given.items() if value is not None})
     estimator = PeopleEstimator.load(model_folder(options.model, "people"), search)
     clips = clips_of(options.data, options.split)[: options.scenes]
     people, frames = collect(clips, estimator, _progress)
     found = tables(people, frames)
-    given = sys.argv[1:] if arguments is None else arguments
+    typed = sys.argv[1:] if arguments is None else arguments
     scenes = len({frame.setting.scene for frame in frames})
-    command = shlex.join(["evaluate_geometry", *given])
+    command = shlex.join(["evaluate_geometry", *typed])
     context = Context(command, estimator.source.name, scenes, options.split)
     bounds = bounds_of(people, frames, found)
     text = page(found, bounds, context)

@@ -29,7 +29,7 @@ from pta_ros.people import birdseye, centred
 from pta_ros.people.centred import CLOUD_SHAPE, PATCH_SHAPE
 from pta_ros.people.readings import LidarReading, Readings
 
-FORMAT = 3
+FORMAT = 4
 NOBODY = 255
 #: Most people of a frame, and most filled voxels that are kept of one.
 MOST_PEOPLE, VOXELS = 4, 16_384

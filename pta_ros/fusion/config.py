@@ -166,7 +166,9 @@ class SearchConfig(Group):
     presence: float = param(
         0.6, "least probability of a person, of search and look together", low=0.0, high=1.0
     )
-    apart_m: float = param(0.35, "least distance of two people", unit="m", low=0.05, high=5.0)
+    apart_m: float = param(
+        0.35, "least distance of two people that are looked at", unit="m", low=0.05, high=5.0
+    )
     most: int = param(8, "places that are looked at, the likeliest first", low=1, high=100)
 
 
@@ -198,9 +200,8 @@ class TracksConfig(Group):
         True, "follow people over time; false publishes each instant by itself", change=LIVE
     )
     consistency: bool = param(
-        False,
-        "leave a sensor out while it contradicts the others and the track; not yet proven on the "
-        "shipped models: it may leave out a sound one",
+        True,
+        "leave a sensor out while it contradicts the others and the track",
         change=LIVE,
     )
     forget_after_s: float = param(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pta_ros.model.heads import PTAOutput
 from pta_ros.people import centred
+from pta_ros.people.pairs import near_pairs
 from pta_ros.people.readings import Float32, Readings
 
 Array = NDArray[np.float64]
@@ -34,20 +35,20 @@ def shown(
 
 
 #: A candidate is somebody who is expected so near, seen from above.
-_SAME_M = 0.3
+_SAME_M = 0.2
 
 
 class Candidates(NamedTuple):
     """Where somebody may be: places (P, 3) in the level frame, and the search's log odds (P,).
 
-    `settled` (P,) bool: whose place is better known than the search tells. `looked` (P,): what a
-    first look said, log odds; NaN: there was none.
+    `settled` (P,) bool: whose place is better known than the search tells. `presence` (P,): how
+    likely a first look made them; NaN: there was none.
     """
 
     places: Array
     log_odds: Array
     settled: NDArray[np.bool_]
-    looked: Array
+    presence: Array
 
     @classmethod
     def found(cls, places: Array, log_odds: Array) -> Candidates:
@@ -57,20 +58,27 @@ class Candidates(NamedTuple):
     def expecting(self, places: Array) -> Candidates:
         """Those who are near one of the places (K, 3) where people are expected are there.
 
-        Each place is taken by one candidate, the likeliest first.
+        Each place is taken by one candidate, so that the distances are the least in all.
         """
-        free = list(places)
+        away = np.linalg.norm(self.places[:, None, :2] - places[None, :, :2], axis=-1)
         out, settled = self.places.copy(), self.settled.copy()
-        for row, place in enumerate(self.places):
-            away = [float(np.hypot(*(place - other)[:2])) for other in free]
-            if away and min(away) <= _SAME_M:
-                out[row], settled[row] = free.pop(int(np.argmin(away))), True
+        for row, number in near_pairs(away, _SAME_M).items():
+            out[row], settled[row] = places[number], True
         return self._replace(places=out, settled=settled)
+
+    def and_(self, others: Candidates) -> Candidates:
+        """These, then the others."""
+        return Candidates(
+            np.concatenate([self.places, others.places]),
+            np.concatenate([self.log_odds, others.log_odds]),
+            np.concatenate([self.settled, others.settled]),
+            np.concatenate([self.presence, others.presence]),
+        )
 
     def of(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Candidates:
         """Some of them."""
         return Candidates(
-            self.places[rows], self.log_odds[rows], self.settled[rows], self.looked[rows]
+            self.places[rows], self.log_odds[rows], self.settled[rows], self.presence[rows]
         )
 
 
@@ -123,17 +131,12 @@ class Centred:
     def looks(
         self, output: PTAOutput, candidate: NDArray[np.intp], seen: NDArray[np.bool_]
     ) -> Looks:
-        """An output's rows: of which candidate each is (R,), and by which sensors (R, M) bool.
-
-        Who was looked at before is as likely as that look said: a look from the place that fits
-        somebody best tells people from things less well (validation scenes).
-        """
+        """An output's rows: of which candidate each is (R,), and by which sensors (R, M) bool."""
         local, log_std, weights, looked = (
             part.float().cpu().numpy().astype(np.float64)
             for part in (output.joints, output.log_std, output.weights, output.logits[:, 0])
         )
         poses = [self.centres[n].to_level(pose) for n, pose in zip(candidate, local, strict=True)]
         joints = np.array(poses, np.float64).reshape(local.shape)
-        searched, before = self.candidates.log_odds[candidate], self.candidates.looked[candidate]
-        looked = np.where(np.isfinite(before), before, looked)
+        searched = self.candidates.log_odds[candidate]
         return Looks(joints, np.exp(log_std), weights, searched, looked, seen)

@@ -26,6 +26,9 @@ __all__ = ["PeopleEstimator", "Person", "SearchConfig"]
 
 Array = NDArray[np.float64]
 
+#: Trunks that come out nearer to each other, seen from above, are one person's.
+_ONE_M = 0.25
+
 
 @dataclass(eq=False)
 class PeopleEstimator:
@@ -101,55 +104,57 @@ class PeopleEstimator:
     def look(self, candidates: Candidates, readings: Readings) -> tuple[Person, ...]:
         """Who of the candidates is there, each once, likeliest first.
 
-        `presence` is of search and look together.
+        `presence` is of search and look together, of the first look where there are two.
         """
-        return self._there(self.examine(self.settle(candidates, readings), readings))
+        if not candidates.settled.all():
+            near = self._near(candidates.of(~candidates.settled), readings)
+            candidates = candidates.of(candidates.settled).and_(self._settled(near))
+        near = self._near(candidates, readings)
+        return self._there(self._all(near), near.candidates.presence)
 
-    @torch.inference_mode()
-    def settle(self, candidates: Candidates, readings: Readings) -> Candidates:
-        """A first look at those who are not settled says who is there, and where their trunk is.
+    def _settled(self, near: Centred, looks: Looks | None = None) -> Candidates:
+        """Who is there of those who are not settled, by a first look: each where it saw the trunk.
 
-        The search is some 5 cm off; from the trunk the second look is better by a twentieth.
+        The search is some 5 cm off, and a look from the trunk sees the joints better. But it tells
+        people from things less well (validation scenes): the first look says who is there.
         """
-        if candidates.settled.all():
-            return candidates
-        new = np.flatnonzero(~candidates.settled)
-        near = self._near(candidates.of(new), readings)
-        if not near.centres:
-            return candidates.of(candidates.settled)
-        looks, rows = self._all(near), new[near.rows]
-        places, looked = candidates.places.copy(), candidates.looked.copy()
-        kept = candidates.settled.copy()
-        places[rows], looked[rows] = centred.trunk(looks.joints), looks.looked
-        kept[rows] = self._presence(looks) >= self.search.presence
-        return Candidates(places, candidates.log_odds, kept, looked).of(kept)
+        looks = looks or self._all(near)
+        presence, trunks = self._presence(looks), centred.trunk(looks.joints)
+        # What is not a number is kept, in its place: whoever takes the estimate refuses it.
+        moved, places = np.isfinite(trunks.sum(axis=1)), near.candidates.places
+        kept = ~near.candidates.settled & ~(presence < self.search.presence)
+        told = Candidates(
+            np.where(moved[:, None], trunks, places), near.candidates.log_odds,
+            np.ones(len(places), bool), presence,
+        )  # fmt: skip
+        return told.of(kept)
 
     @torch.inference_mode()
     def look_each(
         self, candidates: Candidates, readings: Readings
     ) -> tuple[tuple[Person, ...], dict[str, tuple[Person, ...]]]:
-        """As `look`, and whom of them each modality of the readings shows alone."""
-        candidates = self.settle(candidates, readings)
+        """As `look`, and whom each modality of the readings shows alone, by one look."""
         near = self._near(candidates, readings)
         given = [m for m in self.modalities if getattr(readings, m) is not None]
         if not near.centres:
             return (), dict.fromkeys(given, ())
-        whole, each, places = self._run_each(near.tokens, near.mask)
+        output, each, places = self._run_each(near.tokens, near.mask)
+        whole = self._looks(near, output)
         row, column = places.T.cpu().numpy()
         single = near.looks(each, row, np.eye(len(self.modalities), dtype=bool)[column])
-        alone = {m: column == self.modalities.index(m) for m in given}
-        return self._there(self._looks(near, whole)), {
-            m: self._there(Looks(*(part[own] for part in single))) for m, own in alone.items()
+        alone = {
+            m: self._there(Looks(*(part[column == self.modalities.index(m)] for part in single)))
+            for m in given
         }
+        if near.candidates.settled.all():
+            return self._there(whole), alone
+        known = near.candidates.of(near.candidates.settled)
+        return self.look(known.and_(self._settled(near, whole)), readings), alone
 
     @torch.inference_mode()
     def examine(self, candidates: Candidates, readings: Readings) -> Looks:
         """What the model says of each candidate of whom some sensor shows enough."""
-        near = self._near(candidates, readings)
-        if near.centres:
-            return self._all(near)
-        none, nobody = np.zeros(0), np.zeros((0, len(self.modalities)))
-        return Looks(np.zeros((0, 17, 3)), np.zeros((0, 17)), nobody, none, none, nobody > 0)
+        return self._all(self._near(candidates, readings))
 
     def _near(self, candidates: Candidates, readings: Readings) -> Centred:
         """What the sensors show of the candidates, encoded."""
@@ -166,24 +171,29 @@ class PeopleEstimator:
 
     def _all(self, near: Centred) -> Looks:
         """The looks at all candidates, by whatever sees them."""
-        return self._looks(near, self._run(near.tokens, near.mask))
+        if near.centres:
+            return self._looks(near, self._run(near.tokens, near.mask))
+        none, nobody = np.zeros(0), np.zeros((0, len(self.modalities)))
+        return Looks(np.zeros((0, 17, 3)), np.zeros((0, 17)), nobody, none, none, nobody > 0)
 
     def _looks(self, near: Centred, output: PTAOutput) -> Looks:
         return near.looks(output, np.arange(len(near.centres)), near.mask.numpy())
 
-    def _there(self, looks: Looks) -> tuple[Person, ...]:
-        """Who is there, of those looked at."""
+    def _there(self, looks: Looks, told: Array | None = None) -> tuple[Person, ...]:
+        """Who is there, of those looked at; `told` (P,): what is known of it before, or NaN."""
         presence = self._presence(looks)
+        if told is not None:
+            presence = np.where(np.isfinite(told), told, presence)
         people = []
         for row in np.argsort(-presence, kind="stable"):
             if presence[row] < self.search.presence:
-                break
+                continue
             shares = dict(zip(self.modalities, looks.weights[row].tolist(), strict=True))
             joints, deviation = looks.joints[row], looks.deviation[row]
             people.append(
                 Person(float(presence[row]), centred.trunk(joints), joints, deviation, shares)
             )
-        return _each_once(people, self.search.apart_m)
+        return _each_once(people)
 
     def _presence(self, looks: Looks) -> Array:
         """Probabilities (P,) that somebody is there."""
@@ -207,10 +217,10 @@ class PeopleEstimator:
         return self._model.complete_each(self._model.features(tokens, {}, mask), mask, self.refine)
 
 
-def _each_once(people: list[Person], apart_m: float) -> tuple[Person, ...]:
-    """Of two whose trunks came out nearer than `apart_m` the likelier one."""
+def _each_once(people: list[Person]) -> tuple[Person, ...]:
+    """Of two whose trunks came out as one the likelier; the search keeps people farther apart."""
     kept: list[Person] = []
     for person in people:
-        if all(np.linalg.norm(person.centre[:2] - k.centre[:2]) >= apart_m for k in kept):
+        if all(np.linalg.norm(person.centre[:2] - k.centre[:2]) >= _ONE_M for k in kept):
             kept.append(person)
     return tuple(kept)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from pta_ros.frames import Person
 from pta_ros.people.centred import trunk
+from pta_ros.people.pairs import near_pairs
 
 Array = NDArray[np.float64]
 
@@ -26,12 +26,6 @@ def paired(truth: NDArray[np.floating], centres: NDArray[np.floating]) -> dict[i
         return {}
     away = np.linalg.norm(trunk(truth)[:, None, :2] - centres[None, :, :2], axis=-1)
     return near_pairs(away, FOUND_M)
-
-
-def near_pairs(away: NDArray[np.floating], farthest: float) -> dict[int, int]:
-    """Rows and columns of distances (P, K) that belong together: the least in all, none beyond."""
-    pairs = zip(*linear_sum_assignment(np.minimum(away, 2 * farthest)), strict=True)
-    return {int(row): int(column) for row, column in pairs if away[row, column] <= farthest}
 
 
 def match(truth: Array, found: tuple[Person, ...]) -> dict[int, Person]:

@@ -1,149 +1,165 @@
-"""What one modality says alone against the tracks: how far off, how rough, how late, how stiff.
+"""What one modality says alone against the tracks, frame by frame: how far off, how it jumps.
 
-Numbers of one frame, and what is usual for the modality; consistency.py draws the conclusions.
+Numbers of one frame, and what is usual for the modality; pairs.py sets two modalities side by side,
+consistency.py draws the conclusions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from pta_ros.clock import NS
+from pta_ros.clock import NS, to_ns
 from pta_ros.frames import Person, Track
 from pta_ros.tracks.filter import Array
 
 #: Nobody is compared with somebody farther away than this, metres.
 _FARTHEST_M = 5.0
-#: What is usual is learned over so long, seconds: differences, their size; lags are told over.
-_USUAL_S, _SIZE_S, _LAG_S = 2.0, 15.0, 1.5
-#: Usual variances before any is known, as shares of the deviations' squares: of the joints' mean,
-#: and of the difference of two frames.
-_FIRST_SHIFT, _FIRST_STEP = 0.3, 0.3
+#: What is usual is learned over so long, seconds: differences from the track, deviations.
+_USUAL_S, _DEVIATION_S = 2.0, 5.0
 #: A pose that differs from the last by less than this share of the deviation repeats it.
 _SAME = 0.01
-_LEAST_SPEED_M_S = 0.1  # of a joint that can tell how late it is
-#: So much motion, in squares of deviations per second, tells a lag to some 30 ms, as errors of
-#: joints and frames go together.
-_ENOUGH = 1.5e4
+#: A modality may have shown a pose before, so long ago and up to such a share of its jump.
+_BEFORE_S, _BEFORE = 1.05, 0.15
+#: Models err more while people move: by so much of their motion.
+BLUR_S = 0.05
+#: Such a share of a model's variance is common to all joints.
+_COMMON = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gap:
-    """One modality in one frame, the median over the people that it shows and that are tracked.
+class Look:
+    """One person in one frame of a modality, beside the track; (17, 3) in metres and m/s.
 
-    `off_m`: mean distance of its joints from the tracks. Squares, 1 being what its deviations
-    promise or what is usual: `pose` of the joints' differences from where it usually has them,
-    `shift` of their mean, `step` of the differences' change since its last frame. `change` (17, 3)
-    are the differences, metres. `lag_s`: how late its motion is, NaN without motion. `same`: the
-    poses are those of its last frame. `track_m`: mean deviation of the tracks.
+    `change`: how far off the track, beyond what is usual; `jump`: the step since its last frame
+    that neither the track's velocity, nor its own last step, nor rest explains; `own` and
+    `velocity`: its own velocity and the track's. `deviation` (17,) is the usual one: a sensor that
+    breaks often tells a larger one, which is no excuse. `same`: its last pose again; `before`: it
+    jumped to a pose that it had shown. `off_m`: mean distance of its joints from the track.
     """
 
-    off_m: float
-    pose: float
-    shift: float
-    step: float
     change: Array
-    lag_s: float
+    jump: Array
+    own: Array
+    velocity: Array
+    deviation: Array
     same: bool
-    track_m: float
+    before: bool
+    off_m: float
+
+    @property
+    def jump_size(self) -> float:
+        """Square of the jump, 1 being what its deviations promise."""
+        return float(np.square(self.jump).sum() / (3.0 * np.square(self.deviation).sum()))
+
+    @property
+    def jump_m(self) -> float:
+        """Mean over the joints."""
+        return float(np.linalg.norm(self.jump, axis=1).mean())
+
+    @property
+    def blurred_jump_size(self) -> float:
+        """As `jump_size`, of joints or of the whole body, in the light of how the person moves."""
+        return size(self.jump, np.square(self.deviation), self.velocity, BLUR_S)
+
+
+Looks = Mapping[int, Look]  # by track id
+
+
+def size(off: Array, variance: Array, velocity: Array, blur_s: float) -> float:
+    """Square of (17, 3) metres, 1 being what variances (17,) and `blur_s` of the motion allow: of
+    the joints, or of all of them together if that is more."""
+    blur = blur_s**2 * np.square(velocity).sum(axis=1)
+    joints = (np.square(off).sum(axis=1) / (3.0 * variance + blur)).mean()
+    blur = blur_s**2 * np.square(velocity.mean(axis=0)).sum()
+    whole = np.square(off.mean(axis=0)).sum() / (3.0 * _COMMON * variance.mean() + blur)
+    return float(max(joints, whole))
+
+
+def over_people(measure: Callable[..., float], *looks: Looks) -> float:
+    """The median of a measure over the people whom all show; 0 where there is nobody."""
+    shared = set(looks[0]).intersection(*looks[1:])
+    return float(np.median([measure(*(one[i] for one in looks)) for i in shared] or [0.0]))
+
+
+@dataclass(slots=True, eq=False)
+class _Known:
+    """What is known of one person as a modality shows them."""
+
+    usual: Array
+    deviation: Array
+    for_s: float = 0.0
 
 
 class Comparison:
-    """Compares one modality's people with the tracks, frame by frame."""
+    """Compares one modality's people with the tracks."""
 
     def __init__(self) -> None:
-        self._usual: dict[int, tuple[Array, float]] = {}  # its difference (17, 3), known for
-        self._last: dict[int, tuple[Array, Array]] = {}  # joints, difference; all by track id
-        self._now: dict[int, tuple[Array, Array]] = {}  # difference, deviation
+        self.since_s = 0.0  # between its last two frames
+        self._known: dict[int, _Known] = {}  # all by track id
+        self._poses: dict[int, deque[tuple[int, Array]]] = {}
+        self._steps: dict[int, Array] = {}
+        self._now: dict[int, tuple[Array, Array]] = {}  # difference from the track, deviation
         self._stamp_ns: int | None = None
-        self._since_s = 0.0
-        self._sizes = np.array([1.0, 1.0, 1.0])  # usual pose, shift and step, of the promised
-        self._late = np.zeros(2)  # sums of difference times velocity, of velocity squared
 
-    def gap(
-        self,
-        stamp_ns: int,
-        people: Sequence[Person],
-        tracks: Sequence[Track],
-        most_m: float = np.inf,
-    ) -> Gap | None:
-        """Compare one frame; None when it shows nobody who is tracked.
-
-        The tracks count as no less certain than `most_m`.
-        """
+    def looks(self, stamp_ns: int, people: Sequence[Person], tracks: Sequence[Track]) -> Looks:
+        """Compare one frame; without anybody when it shows nobody who is tracked."""
+        before_ns = stamp_ns if self._stamp_ns is None else self._stamp_ns
+        self.since_s, self._stamp_ns = max(0.0, (stamp_ns - before_ns) / NS), stamp_ns
         pairs = _pairs(people, tracks)
-        if not pairs:
-            return None
-        if self._stamp_ns is not None:
-            self._since_s = max(0.0, (stamp_ns - self._stamp_ns) / NS)
-        self._stamp_ns = stamp_ns
-        self._late *= np.exp(-self._since_s / _LAG_S)
+        numbers = {track.id for _, track in pairs}
+        self._poses = {i: poses for i, poses in self._poses.items() if i in numbers}
+        self._steps = {i: step for i, step in self._steps.items() if i in numbers}
         self._now = {}
-        rows = [self._one(person, track, most_m) for person, track in pairs]
-        sizes = np.median([row[0] for row in rows], axis=0) / self._sizes
-        behind, motion = self._late
-        return Gap(
-            off_m=float(np.median([row[1] for row in rows])),
-            pose=float(sizes[0]),
-            shift=float(sizes[1]),
-            step=float(sizes[2]),
-            change=np.median([row[2] for row in rows], axis=0),
-            lag_s=float(-behind / motion) if motion > _ENOUGH else float("nan"),
-            same=all(row[3] for row in rows),
-            track_m=float(np.median([track.deviation_m.mean() for _, track in pairs])),
-        )
+        return {track.id: self._one(person, track) for person, track in pairs}
 
-    def forget_lag(self) -> None:
-        """Start over with how late it is: what it said was not its motion."""
-        self._late[:] = 0.0
-
-    def learn(self, gap: Gap) -> None:
+    def learn(self) -> None:
         """Take the last frame for usual."""
-        known, self._usual = self._usual, {}
-        for number, (away, deviation) in self._now.items():
-            usual, for_s = known.get(number, (away, 0.0))
-            for_s += self._since_s
-            share = self._since_s / min(for_s, _USUAL_S) if for_s > 0.0 else 1.0
-            usual = usual + min(share, 1.0) * (away - usual)
-            self._usual[number] = np.clip(usual, -2.0 * deviation, 2.0 * deviation), for_s
-        slow = 1.0 - np.exp(-self._since_s / _SIZE_S)
-        found = np.minimum([gap.pose, gap.shift, gap.step], 4.0)
-        self._sizes = np.maximum(self._sizes * (1.0 + slow * (found - 1.0)), 0.2)
+        known, self._known = self._known, {}
+        slow = 1.0 - np.exp(-self.since_s / _DEVIATION_S)
+        for number, (away, told) in self._now.items():
+            one = known.get(number) or _Known(away, told)
+            one.for_s += self.since_s
+            share = self.since_s / min(one.for_s, _USUAL_S) if one.for_s > 0.0 else 1.0
+            usual = one.usual + min(share, 1.0) * (away - one.usual)
+            one.usual = np.clip(usual, -2.0 * told[:, None], 2.0 * told[:, None])
+            ratio = np.clip(told / one.deviation, 1.0 / 3.0, 3.0)
+            one.deviation = one.deviation * ratio**slow
+            self._known[number] = one
 
-    def _one(self, person: Person, track: Track, most_m: float) -> tuple[Array, float, Array, bool]:
-        """Sizes (3,), mean distance, differences (17, 3), whether it is the last pose again."""
-        away = person.joints - track.joints
-        deviation = person.deviation_m[:, None]
-        self._now[track.id] = away, deviation
-        variance = deviation**2 + np.minimum(track.deviation_m, most_m)[:, None] ** 2
-        self._add_late(away, track, variance)
-        change = away - self._usual_of(track.id)
-        centre = min(track.centre_deviation_m, most_m)
-        promised = _FIRST_SHIFT * (deviation**2).mean() + centre**2
-        last_joints, last_away = self._last.get(track.id, (None, away))
-        self._last[track.id] = person.joints, away
-        sizes = (
-            (change**2 / variance).mean(),
-            (change.mean(axis=0) ** 2).mean() / promised,
-            ((away - last_away) ** 2 / (_FIRST_STEP * variance)).mean(),
+    def _one(self, person: Person, track: Track) -> Look:
+        away, told = person.joints - track.joints, person.deviation_m
+        known = self._known.get(track.id)
+        poses = self._poses.setdefault(track.id, deque())
+        step = person.joints - poses[-1][1] if poses else np.zeros_like(away)
+        jump = self._jump(track, step) if poses else step
+        nearest = min((np.square(person.joints - pose).sum() for _, pose in poses), default=np.inf)
+        look = Look(
+            change=away - (0.0 if known is None else known.usual),
+            jump=jump,
+            own=step / self.since_s if self.since_s > 0.0 else np.zeros_like(step),
+            velocity=track.velocities,
+            deviation=told if known is None else known.deviation,
+            same=bool(poses) and bool((np.abs(step) < _SAME * told[:, None]).all()),
+            before=bool(nearest < _BEFORE * np.square(jump).sum()),
+            off_m=float(np.linalg.norm(away, axis=1).mean()),
         )
-        same = last_joints is not None and bool(
-            (np.abs(person.joints - last_joints) < _SAME * deviation).all()
-        )
-        return np.array(sizes), float(np.linalg.norm(away, axis=1).mean()), away, same
+        assert self._stamp_ns is not None
+        self._now[track.id], self._steps[track.id] = (away, told), step
+        poses.append((self._stamp_ns, person.joints))
+        while self._stamp_ns - poses[0][0] > to_ns(_BEFORE_S):
+            poses.popleft()
+        return look
 
-    def _usual_of(self, number: int) -> Array:
-        return self._usual[number][0] if number in self._usual else np.zeros(3)
-
-    def _add_late(self, away: Array, track: Track, variance: Array) -> None:
-        """A joint that is late by t is t times its velocity behind."""
-        moving = np.linalg.norm(track.velocities, axis=1, keepdims=True) > _LEAST_SPEED_M_S
-        speeds = track.velocities * moving
-        behind, motion = (away - self._usual_of(track.id)) * speeds / variance, speeds**2 / variance
-        self._late += (behind.sum(), motion.sum())
+    def _jump(self, track: Track, step: Array) -> Array:
+        """What is left of a step after the motion that explains it best."""
+        last = self._steps.get(track.id, np.zeros_like(step))
+        left = (step, step - self.since_s * track.velocities, step - last)
+        return min(left, key=lambda one: float(np.square(one).sum()))
 
 
 def _pairs(people: Sequence[Person], tracks: Sequence[Track]) -> list[tuple[Person, Track]]:

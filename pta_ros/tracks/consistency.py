@@ -1,4 +1,4 @@
-"""Which modality contradicts the tracks, so that it is left out while it does.
+"""Which modality contradicts the others and the tracks, so that it is left out while it does.
 
     tracks = {m: tracker.at(stamps_ns[m]) for m in alone}
     trusted = consistency.judge(stamp_ns, alone, tracks)
@@ -7,19 +7,24 @@ before the frames are fused: `alone` is what each modality says by itself, and t
 at its frame's own stamp, predicted from what came before, so that a sensor that jumps is caught
 before it moves them. A frame is judged once: given again it would look frozen.
 
-- A modality that is off (far from where it usually has the people, rough, late) while another one
-  is not, is left out. When all are off alike, the people moved: nobody is. When all are off, each
-  in its own way, the one that is least so stays. The last one is never left out.
+- One that jumps farther than people do, while another one does not, is left out at once: a poor
+  witness will do for that. When all jump alike, the people did: nobody is left out.
+- Of two that are about as good and differ, the one that jumped when it began is left out, or the
+  one that is late: a sensor cannot be early. Without such a sign nobody is: see pairs.py.
 - One that repeats its pose to the bit is frozen, whatever the people do.
-- It comes back when it agrees for a while, with a track as sure as when it left: one that is
-  displaced would fit a track that only a poor sensor holds. There it counts that it jumps back by
-  what it had jumped. After `forgive_s` plain agreement does.
+- A sensor much poorer than the best is only left out when it is frozen: it weighs little, and
+  what it says is no proof against a better one.
+- It comes back when it jumps back by what it had jumped, or agrees for a while with another one
+  that is about as good; one that was late must move meanwhile. With a poor one alone that cannot
+  be told: there it comes back after `forgive_s`. Whoever is trusted while the one left out is
+  ahead of it is late itself, and they change places. The last one is never left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 
@@ -27,30 +32,34 @@ from pta_ros.clock import NS, to_ns
 from pta_ros.errors import ConfigError
 from pta_ros.frames import Person, Track
 from pta_ros.settings import Group, param
-from pta_ros.tracks.comparison import Comparison, Gap
+from pta_ros.tracks.comparison import Comparison, Look, Looks, over_people
 from pta_ros.tracks.filter import Array
+from pta_ros.tracks.pairs import ENOUGH, Pair, PairConfig
 
-#: A modality is rough if its steps are so many times the calmest one's.
-_ALONE = 3.0
+#: Two jumps, or one there and one back, are the same if no more than this share of it is left.
+_ALIKE = 0.25
+#: Who comes back must agree so much better than the lag and the distance that were blamed, and so
+#: soon after it jumped back or is no longer frozen; one that was late must move by this share.
+_CALM_LAG, _CALM, _SOON, _MOVES = 0.6, 0.5, 0.4, 1.0 / 3.0
 
 
 @dataclass(frozen=True)
 class ConsistencyConfig(Group):
-    """When a modality contradicts; squares as in comparison.Gap, 1 being usual."""
+    """When a modality contradicts; squares, 1 being what its usual deviations promise."""
 
-    pose: float = param(2.4, "square of its joints' differences", low=1.0, high=100.0)
-    shift: float = param(2.0, "square of their mean", low=1.0, high=100.0)
-    step: float = param(5.0, "square of their change in a frame", low=1.0, high=100.0)
-    lag_s: float = param(0.12, "its motion is so late or early", unit="s", low=0.01, high=5.0)
-    calm: float = param(
-        0.5, "of these, below which one that was displaced agrees", low=0.1, high=1.0
+    jump: float = param(
+        1.1, "people make no jump of so many metres times its deviations", low=0.1, high=1e3
+    )
+    sharp: float = param(
+        2.5, "a modality with so many times the best one's deviation is poor", low=1.0, high=100.0
     )
     agree_s: float = param(
         0.5, "it must agree so long; nobody known for less counts", unit="s", low=0.0, high=60.0
     )
     forgive_s: float = param(
-        10.0, "then agreement with an unsure track will do", unit="s", low=0.1, high=1e3
+        10.0, "then it is trusted again beside a poor one", unit="s", low=0.1, high=1e3
     )
+    pair: PairConfig = field(default_factory=PairConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +78,15 @@ class _Out:
     kind: str
     since_ns: int
     off_m: float
-    lag_s: float
-    track_m: float
     jump: Array
-    calm_ns: int | None = None  # since when it agrees
+    calm_ns: int | None = None  # since when it agrees, and how much it moved since
+    motion: float = 0.0
     returned: bool = False  # it jumped back
 
     def text(self, now_ns: int) -> str:
         told = {
             "contradicts": f"contradicts the track by {self.off_m:.2f} m",
-            "rough": f"trembles about the track by {self.off_m:.2f} m",
-            "late": f"is {abs(self.lag_s):.2f} s {'late' if self.lag_s > 0 else 'early'}",
+            "late": f"is late, {self.off_m:.2f} m off the track",
             "frozen": "repeats the same pose",
         }[self.kind]
         return f"{told} since {max(0.0, (now_ns - self.since_ns) / NS):.1f} s"
@@ -96,8 +103,8 @@ class Consistency:
     def reset(self) -> None:
         """Start over, all trusted."""
         self._with = {m: Comparison() for m in self.modalities}
+        self._pairs = {p: Pair(self.config.pair) for p in combinations(self.modalities, 2)}
         self._out: dict[str, _Out] = {}
-        self._last: dict[str, Gap] = {}
         self._now_ns = 0
 
     def judge(
@@ -111,22 +118,13 @@ class Consistency:
         if unknown:
             raise ConfigError(f"modalities {unknown} are unknown; expected {self.modalities}")
         self._now_ns = stamp_ns
-        gaps = {}
-        for name, people in alone.items():
+        looks: dict[str, Looks] = {}
+        for name in (m for m in self.modalities if m in alone):
             settled = [track for track in tracks[name] if track.age_s >= self.config.agree_s]
-            gap = self._with[name].gap(stamp_ns, people, settled, self._most_m(name))
-            if gap is not None:
-                gaps[name] = gap
-        for name in [n for n in gaps if n in self._out]:
-            if self._agrees(self._out[name], gaps[name], self._last.get(name)):
-                del self._out[name]
-        self._blame({n: gap for n, gap in gaps.items() if n not in self._out})
-        for name, gap in gaps.items():
-            if name not in self._out:
-                self._with[name].learn(gap)
-            elif self._out[name].kind != "late":
-                self._with[name].forget_lag()
-        self._last.update(gaps)
+            seen = self._with[name].looks(stamp_ns, alone[name], settled)
+            if seen:
+                looks[name] = seen
+        self._consider(looks)
         trusted = frozenset(alone) - self._out.keys()
         return trusted or frozenset(alone)
 
@@ -137,72 +135,111 @@ class Consistency:
             for m in self.modalities
         }
 
-    def _most_m(self, name: str) -> float:
-        """How unsure the tracks may count: as when the modality left, if it was displaced."""
-        out = self._out.get(name)
-        if out is None or out.kind != "contradicts" or out.returned:
-            return np.inf
-        forgiven = self._now_ns - out.since_ns > to_ns(self.config.forgive_s)
-        return np.inf if forgiven else 1.5 * out.track_m
+    def _consider(self, looks: Mapping[str, Looks]) -> None:
+        """Who comes back, and who is left out from now on."""
+        sizes = {m: over_people(_deviation, seen) for m, seen in looks.items()}
+        best = min(sizes.values(), default=0.0)
+        sharp = [m for m in looks if sizes[m] <= self.config.sharp * best]
+        for a, b in combinations(looks, 2):
+            self._pairs[a, b].update(self._now_ns, self._with[a].since_s, looks[a], looks[b])
+        for name in [m for m in looks if m in self._out]:
+            out, others = self._out[name], [m for m in sharp if m != name and m not in self._out]
+            near = [m for m in others if sizes[m] <= self.config.sharp * sizes[name]]
+            other = min(near, key=lambda m: sizes[m], default=None)
+            if self._agrees(name, out, looks[name], other):
+                del self._out[name]
+        blamed = {m: k for m in looks if m not in self._out if (k := self._alone(m, looks, sharp))}
+        self._compare([m for m in sharp if m not in blamed], blamed)
+        if blamed and not [m for m in looks if m not in self._out and m not in blamed]:
+            del blamed[min(blamed, key=lambda m: over_people(_far, looks[m]))]  # the last one
+        for name, kind in blamed.items():
+            off_m = over_people(lambda look: look.off_m, looks[name])
+            self._out[name] = _Out(kind, self._now_ns, off_m, _jump(looks[name]))
+        for name in [m for m in looks if m not in self._out]:
+            self._with[name].learn()
 
-    def _kind(self, gap: Gap, share: float = 1.0) -> str:
-        """How a modality is off, "" if it is not; limits are times `share`."""
-        config = self.config
-        if gap.same:
+    def _alone(self, name: str, looks: Mapping[str, Looks], sharp: Sequence[str]) -> str:
+        """What is wrong with a modality by itself, while others are not; empty: nothing."""
+        own = looks[name]
+        if _same(own):
             return "frozen"
-        if gap.pose > share * config.pose or gap.shift > share * config.shift:
-            return "contradicts"
-        if gap.step > config.step:
-            return "rough"
-        return "late" if abs(gap.lag_s) > share * config.lag_s else ""
+        if name not in sharp or over_people(_far, own) <= self.config.jump:
+            return ""
+        witnesses = [m for m in looks if m != name and not _same(looks[m])]
+        alike = [over_people(_left, own, looks[m]) < _ALIKE for m in witnesses]
+        return "contradicts" if witnesses and not any(alike) else ""
 
-    def _blame(self, gaps: Mapping[str, Gap]) -> None:
-        """Leave out who is off, unless all are in the same way."""
-        kinds = {name: self._kind(gap) for name, gap in gaps.items()}
-        steps = sorted(gap.step for gap in gaps.values())
-        for name, kind in kinds.items():  # when all step, it is the track that did
-            if kind == "rough" and gaps[name].step < _ALONE * steps[0]:
-                kinds[name] = ""
-        frozen = [name for name, kind in kinds.items() if kind == "frozen"]
-        off = [name for name, kind in kinds.items() if kind and kind != "frozen"]
-        if len(frozen) + len(off) == len(gaps) and off:
-            off = [] if self._together([gaps[n] for n in off]) else self._but_least(off, gaps)
-        blamed = frozen + off
-        if len(blamed) == len(gaps):
-            return  # the last one
-        for name in blamed:
-            gap = gaps[name]
-            before = self._last[name].change if name in self._last else np.zeros_like(gap.change)
-            self._out[name] = _Out(
-                kinds[name], self._now_ns, gap.off_m, gap.lag_s, gap.track_m, gap.change - before
-            )
+    def _compare(self, sharp: Sequence[str], blamed: dict[str, str]) -> None:
+        """Add who is to blame of every two that are about as good; who is behind one that was left
+        out changes places with it."""
+        for names in combinations(sharp, 2):
+            pair, out = self._pairs[names], [m for m in names if m in self._out]
+            if any(m in blamed for m in names):
+                continue
+            if not out and (guilt := pair.guilty()):
+                blamed[names[guilt.which]] = "late" if guilt.late else "contradicts"
+            elif len(out) == 1 and self._out[out[0]].kind != "frozen":
+                late = pair.late()
+                if late is not None and names[late] != out[0]:
+                    blamed[names[late]] = "late"
+                    del self._out[out[0]]
 
-    def _together(self, gaps: Sequence[Gap]) -> bool:
-        """Whether all moved away from the tracks in the same way."""
-        changes = np.stack([gap.change for gap in gaps])
-        middle = changes.mean(axis=0)
-        return bool(np.square(changes - middle).mean() < 0.25 * np.square(changes).mean())
-
-    def _but_least(self, off: Sequence[str], gaps: Mapping[str, Gap]) -> list[str]:
-        """All but the one that is least off."""
-        least = min(off, key=lambda name: max(gaps[name].pose, gaps[name].shift))
-        return [name for name in off if name != least]
-
-    def _agrees(self, out: _Out, gap: Gap, last: Gap | None) -> bool:
+    def _agrees(self, name: str, out: _Out, own: Looks, other: str | None) -> bool:
         """Whether a modality that was left out may come back; remembers how it stands."""
-        out.off_m = gap.off_m
-        if out.kind == "late" and not np.isnan(gap.lag_s):
-            out.lag_s = gap.lag_s
-        if last is not None and out.kind == "contradicts":
-            left = np.square(gap.change - last.change + out.jump).mean()
-            if left < 0.25 * np.square(out.jump).mean():
-                out.returned = True
-        displaced = out.kind == "contradicts" and not out.returned
-        kind = self._kind(gap, self.config.calm if displaced else 1.0)
-        if kind:
-            out.calm_ns = None
+        out.off_m = over_people(lambda look: look.off_m, own)
+        if out.kind == "contradicts":
+            left = np.square(_jump(own) + out.jump).mean()
+            out.returned |= bool(left < _ALIKE * np.square(out.jump).mean())
+        if out.kind == "frozen":
+            calm = not _same(own)
+        elif other is None:
+            calm = out.returned or self._now_ns - out.since_ns > to_ns(self.config.forgive_s)
+        else:
+            calm = self._near(name, out, other)
+        if not calm:
+            out.calm_ns, out.motion = None, 0.0
             return False
+        out.motion += over_people(_motion, own)
         if out.calm_ns is None:
             out.calm_ns = self._now_ns
-        wait_s = 0.4 * self.config.agree_s if out.returned else self.config.agree_s
-        return self._now_ns - out.calm_ns >= to_ns(wait_s)
+        soon = out.returned or out.kind == "frozen"
+        wait_s = (_SOON if soon else 1.0) * self.config.agree_s
+        moves = out.kind != "late" or other is None or out.motion > _MOVES * ENOUGH
+        forgiven = self._now_ns - out.since_ns > to_ns(self.config.forgive_s)
+        return self._now_ns - out.calm_ns >= to_ns(wait_s) and (moves or forgiven)
+
+    def _near(self, name: str, out: _Out, other: str) -> bool:
+        """Whether it is where another one is, and when."""
+        a, b = sorted((name, other), key=self.modalities.index)
+        pair, config = self._pairs[a, b], self.config.pair
+        late = pair.motion > ENOUGH and abs(pair.lag_s) > _CALM_LAG * config.lag_s
+        return pair.apart < (1.0 if out.returned else _CALM) * config.apart and not late
+
+
+def _deviation(look: Look) -> float:
+    return float(look.deviation.mean())
+
+
+def _far(look: Look) -> float:
+    """How far it jumped, metres times deviations: no calm sensor's tremor and no swift arm."""
+    return look.jump_m * float(np.sqrt(look.jump_size))
+
+
+def _left(own: Look, other: Look) -> float:
+    """The share of a jump that another one did not make."""
+    square = np.square(own.jump).mean()
+    return float(np.square(own.jump - other.jump).mean() / square) if square > 0.0 else 0.0
+
+
+def _motion(look: Look) -> float:
+    """How much the person moves, in squares of deviations per second."""
+    return float((np.square(look.velocity) / (2.0 * look.deviation**2)[:, None]).sum())
+
+
+def _jump(looks: Looks) -> Array:
+    """The median person's (17, 3)."""
+    return np.asarray(np.median([look.jump for look in looks.values()], axis=0))
+
+
+def _same(looks: Looks) -> bool:
+    return all(look.same for look in looks.values())

@@ -172,41 +172,73 @@ def test_who_is_expected_is_looked_for_there():
     from pta_ros.fusion.looks import Candidates
 
     found = Candidates.found(np.eye(3), np.array([3.0, 2.0, 1.0]))
-    near = np.array([[1.1, 0.1, 0.5], [0.2, 1.2, 0.5], [9.0, 9.0, 0.0]])
+    near = np.array([[1.1, 0.1, 0.5], [0.1, 1.1, 0.5], [9.0, 9.0, 0.0]])
     known = found.expecting(near)
     np.testing.assert_array_equal(known.places, [*near[:2], found.places[2]])
     np.testing.assert_array_equal(known.settled, [True, True, False])
-    # A place is taken by one, the likeliest: two candidates stay two.
-    twice = found._replace(places=np.array([[1.0, 0, 0], [1.05, 0, 0], [5, 0, 0]]))
-    np.testing.assert_array_equal(twice.expecting(near[:1]).settled, [True, False, False])
+    # A place is taken by one, the nearest: two candidates stay two.
+    twice = found._replace(places=np.array([[1.0, 0, 0], [1.1, 0, 0], [5, 0, 0]]))
+    np.testing.assert_array_equal(twice.expecting(near[:1]).settled, [False, True, False])
     np.testing.assert_array_equal(found.expecting(np.zeros((0, 3))).places, found.places)
 
 
-def test_a_first_look_puts_candidates_where_their_trunk_is(people_model, live, hall_readings):
+@pytest.fixture
+def readings(live, hall_readings):
+    live.see(hall_readings(*PLACES))
+    frames = live.pipeline._estimator._filled
+    return Readings(**{m: frame.reading for m, frame in frames.items()})
+
+
+def test_who_is_new_is_looked_at_again_from_the_trunk(people_model, readings):
     from pta_ros.fusion.looks import Candidates
     from pta_ros.fusion.people import PeopleEstimator
     from pta_ros.people.centred import trunk
 
-    live.see(hall_readings(*PLACES))
-    frames = live.pipeline._estimator._filled
-    readings = Readings(**{m: frame.reading for m, frame in frames.items()})
     people = PeopleEstimator.load(people_model, SearchConfig(presence=0.01))
-    places = np.array([(*PLACES[0], 1.0), (*PLACES[1], 1.0), (1.0, 30.0, 1.0)])
-    three = Candidates.found(places, np.full(3, 5.0))
-    three = three._replace(settled=np.array([False, True, False]))
-    looked = people.examine(three, readings)
-    settled = people.settle(three, readings)
-    assert settled.settled.all()
-    assert len(settled.places) == 2  # nothing is to be seen in the third place
-    np.testing.assert_allclose(settled.places[0], trunk(looked.joints)[0], atol=1e-6)
-    np.testing.assert_array_equal(settled.places[1], places[1])
-    np.testing.assert_allclose(settled.looked, [looked.looked[0], np.nan])
-    again = people.examine(settled, readings)
-    assert again.looked[0] == looked.looked[0]  # the first look says who is there
-    np.testing.assert_allclose(again.joints[0], people.examine(
-        settled._replace(looked=np.full(2, np.nan)), readings).joints[0])  # fmt: skip
-    unlikely = three._replace(log_odds=np.full(3, -20.0))
-    assert len(people.settle(unlikely, readings).places) == 1  # whose place is known stays
+    new = Candidates.found(np.array([(*PLACES[0], 1.0)]), np.array([5.0]))
+    first = people.examine(new, readings)
+    again = people.examine(new._replace(places=trunk(first.joints)), readings)
+    (person,) = people.look(new, readings)
+    np.testing.assert_allclose(person.joints, again.joints[0], atol=1e-6)
+    assert person.presence == people._presence(first)[0]  # the first look says who is there
+    known = new._replace(settled=np.array([True]))
+    np.testing.assert_allclose(people.look(known, readings)[0].joints, first.joints[0], atol=1e-6)
+    for nobody in (new._replace(log_odds=np.array([-20.0])), new._replace(places=new.places * 9)):
+        assert people.look(nobody, readings) == ()
+        assert people.look_each(nobody, readings)[0] == ()
+
+
+def test_of_two_the_followed_one_is_looked_at_once(people_model, readings):
+    from pta_ros.fusion.looks import Candidates
+    from pta_ros.fusion.people import PeopleEstimator
+
+    people = PeopleEstimator.load(people_model, SearchConfig(presence=0.01))
+    places = np.array([(*PLACES[0], 1.0), (*PLACES[1], 1.0)])
+    both = Candidates.found(places, np.array([4.0, 5.0]))._replace(settled=np.array([True, False]))
+    looked = people.examine(both, readings)
+    found = {round(person.centre[1]): person for person in people.look(both, readings)}
+    assert len(found) == 2
+    np.testing.assert_allclose(found[0].joints, looked.joints[0], atol=1e-5)
+    assert np.abs(found[-1].joints - looked.joints[1]).max() > 1e-4
+    seen, alone = people.look_each(both, readings)
+    assert [len(people) for people in (seen, *alone.values())] == [2, 2, 2]
+    # What a sensor shows alone is judged by its own look, not by what both say.
+    only = Readings(lidar=readings.lidar)
+    expected = people._presence(people.examine(both, only))
+    np.testing.assert_allclose(sorted(p.presence for p in alone["lidar"]), sorted(expected))
+
+
+def test_a_model_that_gives_no_numbers_is_not_nobody(people_model, readings):
+    from pta_ros.fusion.looks import Candidates
+    from pta_ros.fusion.people import PeopleEstimator
+
+    people = PeopleEstimator.load(people_model)
+    with torch.no_grad():
+        for parameter in people._model.head.parameters():
+            parameter.mul_(float("nan"))
+    new = Candidates.found(np.array([(*PLACES[0], 1.0)]), np.array([5.0]))
+    (person,) = people.look(new, readings)
+    assert not person.is_finite()
 
 
 def test_the_parameters_say_who_counts(people_model, hall_readings, as_message):

@@ -1,16 +1,20 @@
 """Which sensor contradicts: each fault of one sensor beside each other one, and who is blamed."""
 
+import numpy as np
 import pytest
 
 from pta_ros.bench import tracks as bench
 from pta_ros.clock import NS, to_ns
 from pta_ros.errors import ConfigError
-from pta_ros.simulate.estimates import everybody, together
+from pta_ros.frames import Person
+from pta_ros.people.centred import trunk
+from pta_ros.simulate.estimates import everybody, fused, together
 from pta_ros.tracks.consistency import Consistency
 from pta_ros.tracks.tracker import Tracker
 
 FIRST_S, LAST_S, END_S = 2.0, 4.0, 5.5
 FAULTS = bench.faults(FIRST_S, LAST_S)
+POSE = bench.draw_cast(1).truth(np.zeros(1))[0, 0]
 
 
 def streams_of(cast, modalities):
@@ -31,18 +35,58 @@ def judged(streams):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize(
-    ("sick", "other"), [("depth", "lidar"), ("lidar", "csi"), ("csi", "depth")]
-)
+@pytest.mark.parametrize(("sick", "other"), [("depth", "lidar"), ("depth", "csi")])
 def test_a_broken_sensor_costs_no_more_than_doing_without(fault, sick, other):
-    cast = bench.draw_cast(2, walks=True)
+    """Of six people who stand, for most: somebody who stands alike left and right looks mirrored as
+    they do anyway, and some are missed (bench_over_time says what a model's estimates give)."""
+    costs = [cost_of(bench.draw_cast(seed, walks=False), fault, sick, other) for seed in range(6)]
+    assert np.median(costs) <= 1.02
+    assert sum(cost <= 1.05 for cost in costs) >= 4
+
+
+def cost_of(cast, fault, sick, other):
+    """The mean error while a sensor is broken, over that of doing without it."""
     streams = streams_of(cast, (sick, other))
     broken = bench.broken(cast, streams[sick], FAULTS[fault])
     dropped = [one for one in streams[sick] if not FIRST_S <= one.stamp_ns / NS < LAST_S]
     used = bench.track(cast, [broken, streams[other]], judged=True)
     without = bench.track(cast, [dropped, streams[other]], judged=True)
-    errors, best = (f.between(FIRST_S, LAST_S).errors_m.mean() for f in (used, without))
-    assert errors <= 1.05 * best  # one draw; bench_over_time holds a model's estimates to 1.02
+    error, best = (f.between(FIRST_S, LAST_S).errors_m.mean() for f in (used, without))
+    return float(error / best)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_poor_sensor_never_gets_a_good_one_thrown_out(fault):
+    cast = bench.draw_cast(2, walks=True)
+    streams = streams_of(cast, ("depth", "csi"))
+    streams["csi"] = bench.broken(cast, streams["csi"], FAULTS[fault])
+    assert not any("depth" in reasons for reasons in judged(streams).values())
+
+
+@pytest.mark.parametrize("sick", ["depth", "lidar"])
+def test_of_two_the_late_one_is_named_once_the_person_moves(sick):
+    """Whichever the track follows; it began while nobody moved, so that nothing jumped."""
+    tracks, consistency = Tracker(None, bench.MODALITIES), Consistency(bench.MODALITIES)
+    rng, blamed = np.random.default_rng(3), []
+    for stamp_ns in range(0, to_ns(8.0), to_ns(0.1)):
+        alone = {
+            m: (swaying(stamp_ns / NS - (0.3 if m == sick else 0.0), m, rng),)
+            for m in ("depth", "lidar")
+        }
+        trusted = consistency.judge(stamp_ns, alone, dict.fromkeys(alone, tracks.at(stamp_ns)))
+        blamed.append(set(alone) - trusted)
+        people = {m: one[0] for m, one in alone.items() if m in trusted}
+        tracks.update(stamp_ns, [fused(people)])
+    assert not any(blamed[:30])
+    assert all(out == {sick} for out in blamed[45:])
+    assert consistency.verdicts()[sick].reason.startswith("is late, 0.")
+
+
+def swaying(time_s, modality, rng):
+    """Somebody who sways 0.3 m from 3 s on, as one modality shows them."""
+    away = 0.3 * (1.0 - np.cos(3.0 * max(0.0, time_s - 3.0)))
+    joints = POSE + np.array([0.0, away, 0.0]) + rng.normal(0.0, 0.01, POSE.shape)
+    return Person(1.0, trunk(joints), joints, np.full(17, 0.03), {modality: 1.0})
 
 
 @pytest.mark.parametrize("sick", ["depth", "lidar"])

@@ -1,7 +1,7 @@
 """One pass over frames of the wide world: a row per person, per frame, per set of sensors.
 
-The search runs as it does live; a person is found when an estimate's centre lies within 0.3 m of
-the true one, seen from above. Sensors' poses are those of the calibration.
+The search runs as it does live, without tracks; a person is found when an estimate's centre lies
+within 0.3 m of the true one, seen from above. Sensors' poses are those of the calibration.
 """
 
 from __future__ import annotations

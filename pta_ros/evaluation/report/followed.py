@@ -11,8 +11,8 @@ from pta_ros.evaluation.replay.record import People, Replayed
 from pta_ros.evaluation.report.people import begins
 from pta_ros.evaluation.report.scores import Scored, gap_s
 from pta_ros.frames import FloatArray
-from pta_ros.metrics.presence import near_pairs
 from pta_ros.people.centred import trunk
+from pta_ros.people.pairs import near_pairs
 
 Ints = NDArray[np.int64]
 

@@ -172,6 +172,6 @@ def test_no_test_split_and_no_scenes_are_one_line(tree, untrained, tmp_path, cap
     assert "no clips for test" in capsys.readouterr().err
     assert evaluate_geometry.main([str(tree), "--split", "val", "--model", str(untrained)]) == 1
     assert "no clips for val" in capsys.readouterr().err
-    for wrong in (["--scenes", "0"], ["--presence", "1.5"]):
+    for wrong in (["--scenes", "0"], ["--presence", "1.5"], ["--split", "val", "--docs", "d"]):
         assert evaluate_geometry.main([str(tree), *wrong]) == 1
         assert capsys.readouterr().err.count("\n") == 1
