@@ -35,7 +35,7 @@ from pta_ros.training.pretrain import mean_pose
 from pta_ros.training.teach import Judged, judge, teach
 
 #: Seeds of the judging rooms: nothing was chosen by them.
-ROOMS = (101, 102, 103)
+ROOMS = (101, 102)
 MINUTES, OTHER_S = 10.0, 60.0
 RATE_HZ, _RENDER_EVERY = 10.0, 4
 _SEED, _FIRST = 2026, 50
