@@ -56,7 +56,6 @@ ifneq ($(TASK),activity)
 	@$(ENV) bench_over_time
 	@$(ENV) bench_people
 	@$(ENV) bench_conversion
-	@$(ENV) bench_teach
 	@$(ENV) bench_activities mmfi
 	@$(ENV) bench_bag $(REPLAY)
 else
