@@ -39,7 +39,7 @@ class CheckpointError(PtaError):
 
 
 class TrainingError(PtaError):
-    """A training run that cannot go on, because it has diverged."""
+    """A training run that cannot go on, because it has diverged, or that made nothing better."""
 
 
 class DatasetError(PtaError):

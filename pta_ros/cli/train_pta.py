@@ -57,7 +57,7 @@ def _main(arguments: list[str] | None) -> int:
     import torch
 
     from pta_ros.training.distributed import launch_ranks
-    from pta_ros.training.prepare import Watcher
+    from pta_ros.training.prepare import Silent, Watcher
     from pta_ros.training.run import train, train_parts, train_systems
     from pta_ros.training.systems import BY_TASK
 
@@ -98,20 +98,6 @@ def _config(options: argparse.Namespace) -> TrainConfig:
             raise ConfigError("--imported names nothing; expected import_xfi's folder")
         config = replace(config, imported=options.imported)
     return config
-
-
-class Silent:
-    """Shows nothing: for all processes of a run but the first."""
-
-    def progress(self, task: str) -> Callable[[int, int], None]:
-        """Show nothing."""
-        return lambda done, total: None
-
-    def epoch(self, stage: str, number: int, figures: dict[str, float]) -> None:
-        """Show nothing."""
-
-    def note(self, text: str) -> None:
-        """Show nothing."""
 
 
 class Console:

@@ -28,23 +28,26 @@ class ModelTeacher:
     """Tells a recording's truth by this model; raises CheckpointError and ConfigError.
 
     Its estimates are kept in `out` while clips are missing, so that a run that goes on need not
-    make them again.
+    make them again. Sensors `without` have no say in them.
     """
 
-    def __init__(self, model: str, params: Path | None, out: Path) -> None:
+    def __init__(
+        self, model: str, params: Path | None, out: Path, without: tuple[str, ...] = ()
+    ) -> None:
         own, streams = read_params(params, sensor_set_of(modalities_of(model_folder(model))))
         tracks = replace(own.tracks, enabled=False)  # each instant by itself: a filter lags behind
         self._engine = Engine.load(replace(own, model=model, tracks=tracks), streams)
         if not self._engine.loaded.model.config.has("pose"):
             raise ConfigError(f"model {model} tells no pose; expected one that does")
         self.name, self._params, self._out = model, params, out
+        self._without = without
 
     def tell(self, seen: Survey) -> list[TruePeople]:
         """Everybody at every instant that the model measured."""
         kept = self._kept(seen)
         if kept.is_file():
             return _read(kept)
-        told = _tell(self._engine, seen)
+        told = _tell(self._engine, seen, self._without)
         _keep(kept, told)
         return told
 
@@ -53,11 +56,11 @@ class ModelTeacher:
         self._kept(seen).unlink(missing_ok=True)
 
     def _kept(self, seen: Survey) -> Path:
-        about = f"{self.name} {self._params} {seen.paths} {seen.span_ns}"
+        about = f"{self.name} {self._params} {self._without} {seen.paths} {seen.span_ns}"
         return self._out / f"{PARTIAL}estimates-{sha256(about.encode()).hexdigest()[:16]}.npz"
 
 
-def _tell(engine: Engine, seen: Survey) -> list[TruePeople]:
+def _tell(engine: Engine, seen: Survey, without: tuple[str, ...]) -> list[TruePeople]:
     """Replay the recording as evaluate_bag does; what was measured at each instant."""
     if not engine.finds_people and "depth" not in seen.frames:
         raise ConfigError(
@@ -69,7 +72,9 @@ def _tell(engine: Engine, seen: Survey) -> list[TruePeople]:
     frame_id = engine.level_frame or f"{plain(seen.frames['depth'])}{UPRIGHT}"
     listener = _Listener(frame_id)
     with Bag(seen.paths) as bag:
-        source = replace(find_source(bag, engine, given, ""), shift_ns=seen.shift_ns)
+        source = find_source(bag, engine, given, "")
+        topics = {topic: m for topic, m in source.topics.items() if m not in without}
+        source = replace(source, topics=topics, shift_ns=seen.shift_ns)
         replay(engine, bag, source, FAULT_FREE, listener)
     return [listener.told[stamp] for stamp in sorted(listener.told)]
 

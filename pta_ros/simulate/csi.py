@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pta_ros.simulate import room
 from pta_ros.simulate.kinematics import Array
+from pta_ros.simulate.room import ROOM, Arrangement
 from pta_ros.skeleton import BONES
 
 _LIGHT = 299_792_458.0
@@ -60,14 +60,13 @@ class RadioModel:
 
 
 class RadioChannel:
-    """The channel between the lab's transmitter and receiver in one arrangement."""
+    """The channel between the transmitter and the receiver of one arrangement."""
 
-    def __init__(self, scene: str = "E01", model: RadioModel | None = None) -> None:
-        self.model = model or RadioModel()
-        along = np.array([0.45, 0.0, -0.893])  # the array's axis, across the line of sight
+    def __init__(self, where: Arrangement, model: RadioModel | None = None) -> None:
+        self.model, self._where = model or RadioModel(), where
         steps = np.arange(self.model.antennas) - 0.5 * (self.model.antennas - 1)
-        self._antennas = room.RECEIVER + self.model.antenna_step_m * steps[:, None] * along
-        self._legs, self._strength = _static_paths(scene, self.model.mirror)
+        self._antennas = where.receiver + self.model.antenna_step_m * steps[:, None] * where.axis
+        self._legs, self._strength = _static_paths(where, self.model.mirror)
         self._static = self._static_response()
         self._weights, self._radius, self._echo = body_points()
         self._card = _card_response(self.model)
@@ -90,7 +89,7 @@ class RadioChannel:
 
     def _static_response(self) -> NDArray[np.complex128]:
         """Undisturbed response (antennas, paths, subcarriers) of every static path."""
-        shift = self._antennas - room.RECEIVER
+        shift = self._antennas - self._where.receiver
         lengths = np.linalg.norm(np.diff(self._legs, axis=1), axis=2).sum(axis=1)
         arrival = self._legs[:, 3] - self._legs[:, 2]
         arrival = arrival / np.linalg.norm(arrival, axis=1, keepdims=True)
@@ -115,7 +114,7 @@ class RadioChannel:
 
     def _echoes(self, points: Array) -> NDArray[np.complex128]:
         """Bistatic scattering (antennas, subcarriers, T) off the body's points."""
-        out = np.linalg.norm(points - room.TRANSMITTER, axis=-1)  # (T, S)
+        out = np.linalg.norm(points - self._where.transmitter, axis=-1)  # (T, S)
         back = np.linalg.norm(points[:, :, None] - self._antennas, axis=-1)  # (T, S, A)
         path = out[..., None] + back
         strength = self.model.echo * self._echo / out
@@ -125,16 +124,16 @@ class RadioChannel:
         return np.asarray(np.einsum("tsa,sk->akt", carrier, band, optimize=True))
 
 
-def _static_paths(scene: str, mirror: float) -> tuple[Array, Array]:
+def _static_paths(where: Arrangement, mirror: float) -> tuple[Array, Array]:
     """Corner points (P, 4, 3) from transmitter to receiver, and amplitudes (P,)."""
-    tx, rx = room.TRANSMITTER, room.RECEIVER
+    tx, rx = where.transmitter, where.receiver
     paths, strength = [[tx, tx, tx, rx]], [float(1.0 / np.linalg.norm(rx - tx))]
-    walls = [(axis, float(room.ROOM[side, axis])) for axis in range(3) for side in range(2)]
+    walls = [(axis, float(ROOM[side, axis])) for axis in range(3) for side in range(2)]
     for axis, wall in walls:
         hit, length = _bounce(tx, rx, axis, wall)
         paths.append([tx, tx, hit, rx])
         strength.append(mirror / length)
-    for *position, gain in room.reflectors(scene):
+    for *position, gain in where.reflectors:
         point = np.array(position)
         paths.append([tx, tx, point, rx])
         length = float(np.linalg.norm(point - tx) + np.linalg.norm(rx - point))

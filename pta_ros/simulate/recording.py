@@ -16,7 +16,7 @@ from pta_ros.simulate.body import Subject, vertices
 from pta_ros.simulate.csi import RadioChannel
 from pta_ros.simulate.kinematics import Array
 from pta_ros.simulate.motion import Variation
-from pta_ros.simulate.room import SCENES, Placement, body_to_camera, check_scene
+from pta_ros.simulate.room import SCENES, Arrangement, Placement, body_to_camera, check_scene
 from pta_ros.simulate.scene import World
 from pta_ros.simulate.session import SESSION_CLIP, Segments
 
@@ -54,7 +54,7 @@ class Lab:
     @lru_cache(maxsize=len(SCENES))
     def of(cls, scene: str) -> Lab:
         """The lab of scene E01 to E04 (made once per process)."""
-        return cls(World(scene), RadioChannel(scene))
+        return cls(World(scene), RadioChannel(Arrangement.of(scene)))
 
     def times(self, time_s: float) -> Array:
         """The frame's own time, then those of its radio packets (11,)."""

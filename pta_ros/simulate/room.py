@@ -20,10 +20,6 @@ LIDAR_ABOVE_CAMERA = -float(from_pose(LIDAR_POSE)[1, 3])
 #: Low and high corner (2, 3) of the room.
 ROOM = np.array([[-2.2, -1.7, -0.8], [2.2, CAMERA_HEIGHT, 4.8]])
 
-#: Wi-Fi transmitter and the centre of the receiving array: the person stands between them.
-TRANSMITTER = np.array([-1.75, 0.05, 1.95])
-RECEIVER = np.array([1.80, -0.25, 3.75])
-
 SCENES = ("E01", "E02", "E03", "E04")
 
 # Boxes as (low corner, high corner); the person's place |x| < 1.3, 1.9 < z < 4.1 stays free.
@@ -62,14 +58,41 @@ def boxes(scene: str) -> Array:
     return np.concatenate([ROOM[None], np.array(_FURNITURE[scene])])
 
 
-def reflectors(scene: str) -> Array:
-    """Radio reflectors (R, 4): position and strength; each arrangement moves them a little."""
-    check_scene(scene)
-    rng = np.random.default_rng([4, SCENES.index(scene)])
-    moved = _REFLECTORS.copy()
-    moved[:, :3] += rng.uniform(-0.06, 0.06, (len(moved), 3))
-    moved[:, 3] *= rng.uniform(0.85, 1.15, len(moved))
-    return moved
+@dataclass(frozen=True, eq=False)
+class Arrangement:
+    """What Wi-Fi meets in a room, metres in the camera frame; the person stands between antennas.
+
+    `transmitter` and `receiver` (3,), the centre of the receiving array along the unit vector
+    `axis` (3,), and `reflectors` (R, 4): position and strength.
+    """
+
+    transmitter: Array
+    receiver: Array
+    axis: Array
+    reflectors: Array
+
+    @classmethod
+    def of(cls, scene: str) -> Arrangement:
+        """The lab of scene E01 to E04: each moves the reflectors a little."""
+        check_scene(scene)
+        rng = np.random.default_rng([4, SCENES.index(scene)])
+        moved = _REFLECTORS.copy()
+        moved[:, :3] += rng.uniform(-0.06, 0.06, (len(moved), 3))
+        moved[:, 3] *= rng.uniform(0.85, 1.15, len(moved))
+        across = np.array([0.45, 0.0, -0.893])  # the line of sight
+        return cls(np.array([-1.75, 0.05, 1.95]), np.array([1.80, -0.25, 3.75]), across, moved)
+
+    @classmethod
+    def draw(cls, seed: int) -> Arrangement:
+        """Antennas at the side walls, either way around, and as many reflectors anywhere."""
+        rng = np.random.default_rng([4, len(SCENES), seed])
+        side = rng.choice([-1.0, 1.0])
+        ends = rng.uniform([1.5, -0.5, 1.6], [1.9, 0.6, 4.2], (2, 3))
+        ends[:, 0] *= side, -side
+        sight = ends[1] - ends[0]
+        across = np.array([sight[2], 0.0, -sight[0]]) / np.hypot(sight[0], sight[2])
+        low, high = [-2.0, -0.6, 1.4, 0.2], [2.0, 0.7, 4.7, 0.45]
+        return cls(ends[0], ends[1], across, rng.uniform(low, high, (len(_REFLECTORS), 4)))
 
 
 @dataclass(frozen=True)

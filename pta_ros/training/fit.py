@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -132,19 +132,28 @@ def endless(rows: Tensor, size: int) -> Iterator[Tensor]:
 
 
 @torch.inference_mode()
-def calibrate(model: Projected, data: FeatureSet, rows: Tensor) -> None:
+def calibrate(
+    model: Projected,
+    data: FeatureSet,
+    rows: Tensor,
+    only: Sequence[tuple[str, ...]] | None = None,
+) -> None:
     """Set `model.calibration` so that WITHIN_ONE of the errors lie within one deviation.
 
-    One factor per subset of the modalities and joint: the quantile of |error| / deviation over the
-    coordinates of `rows`, which must not be training rows (Kuleshov et al., 2018, for a normal).
+    One factor per subset of the modalities (`only` some: the others keep theirs) and joint: the
+    quantile of |error| / deviation over the coordinates of `rows`, which must not be training rows
+    (Kuleshov et al., 2018, for a normal).
     """
-    model.eval().calibration.log_factor.zero_()
+    names = model.config.modalities
+    chosen = subsets(names) if only is None else only
+    members = torch.tensor([[m in subset for m in names] for subset in chosen])
+    numbers = subset_number(members)
+    model.eval().calibration.log_factor[numbers] = 0.0
     if not model.config.has("pose"):
         return
-    for subset in subsets(model.config.modalities):
+    for subset, number in zip(chosen, numbers, strict=True):
         joints, deviation, truth = predict_subset(model, data, rows, subset)
         if len(joints):
             ratio = (joints - truth).abs() / deviation[..., None]
             factor = ratio.transpose(0, 1).flatten(1).quantile(WITHIN_ONE, dim=1)
-            member = torch.tensor([[m in subset for m in model.config.modalities]])
-            model.calibration.log_factor[subset_number(member)[0]] = factor.log()
+            model.calibration.log_factor[number] = factor.log()

@@ -103,7 +103,8 @@ def calibrate_gate(model: PTA, data: FeatureSet, rows: Tensor, people: NDArray[n
         member = torch.tensor([m in subset for m in names])
         there = data.present[rows][:, member].all(dim=1)
         whole, whom = rows[there], people[there.numpy()]
-        kept, odds = _errors(model, data, whole, subset), _odds(model, data, whole, member)
+        kept = _errors(model, data, whole, subset)
+        odds = log_odds_of(model, data, whole, member)
         for modality in subset:
             rest = tuple(m for m in subset if m != modality)
             cost = _errors(model, data, whole, rest) - kept
@@ -121,7 +122,9 @@ def _errors(model: PTA, data: FeatureSet, rows: Tensor, subset: tuple[str, ...])
     return (joints - truth).norm(dim=-1).mean(dim=1)
 
 
-def _odds(model: PTA, data: FeatureSet, rows: Tensor, member: Tensor, batch: int = 256) -> Tensor:
+def log_odds_of(
+    model: PTA, data: FeatureSet, rows: Tensor, member: Tensor, batch: int = 256
+) -> Tensor:
     """The gate's log odds of every row, (N, M)."""
     assert model.gate is not None
     odds = [rows.new_zeros(0, len(member), dtype=torch.float32)]

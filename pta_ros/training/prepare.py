@@ -44,6 +44,20 @@ class Watcher(Protocol):
         """Receive one line of text."""
 
 
+class Silent:
+    """Shows nothing, such as for all processes of a run but the first."""
+
+    def progress(self, task: str) -> Callable[[int, int], None]:
+        """Show nothing."""
+        return lambda done, total: None
+
+    def epoch(self, stage: str, number: int, figures: dict[str, float]) -> None:
+        """Show nothing."""
+
+    def note(self, text: str) -> None:
+        """Show nothing."""
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """Data of a run: reduced frames, the sensors that made them, rows and subjects of each split.

@@ -71,6 +71,16 @@ def test_as_many_lie_within_one_and_two_deviations_as_of_a_normal(model):
         assert result.coverage_2std == pytest.approx(0.9545, abs=0.008), result.subset
 
 
+def test_other_subsets_keep_their_factors(model):
+    with torch.no_grad():
+        model.calibration.log_factor.normal_()
+    kept = model.calibration.log_factor.clone()
+    calibrate(model, errors(normal), FITTED, [("csi",)])
+    number = int(subset_number(torch.tensor([[m == "csi" for m in CONFIG.modalities]]))[0])
+    moved = (model.calibration.log_factor != kept).any(dim=1).nonzero().flatten().tolist()
+    assert moved == [number]
+
+
 def test_the_deviation_of_every_joint_becomes_the_true_one_in_every_subset(model):
     data = errors(normal)
     calibrate(model, data, FITTED)
