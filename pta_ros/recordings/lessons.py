@@ -18,7 +18,7 @@ from pta_ros.errors import DatasetError
 from pta_ros.home import model_folder
 from pta_ros.recordings.convert import Progress, convert
 from pta_ros.recordings.marker import Marker
-from pta_ros.recordings.survey import Setup
+from pta_ros.recordings.setup import Setup
 from pta_ros.recordings.teacher import ModelTeacher
 from pta_ros.recordings.told import Wishes
 from pta_ros.sensors.base import Sensor

@@ -5,12 +5,23 @@ import pytest
 from pta_ros.errors import ConfigError
 from pta_ros.training.config import TrainConfig, config_from, load_config
 
-CONFIGS = sorted((Path(__file__).parents[2] / "config").glob("mmfi_*.yaml"))
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+@pytest.mark.parametrize("size", ["lite", "large"])
+def test_both_sizes_of_the_model_of_people_answer(size):
+    torch = pytest.importorskip("torch")
+    from pta_ros.model.pta import PTA
+    from pta_ros.people.centred import CLOUD_SHAPE, PATCH_SHAPE
+
+    model = PTA(load_config(CONFIG / f"people_{size}.yaml").model).eval()
+    inputs = {"depth": torch.zeros(2, *PATCH_SHAPE), "lidar": torch.zeros(2, *CLOUD_SHAPE)}
+    with torch.inference_mode():
+        assert model(inputs).joints.shape == (2, 17, 3)
 
 
 def test_the_shipped_training_configuration_loads():
-    path = next(p for p in CONFIGS if p.name == "mmfi_lite.yaml")
-    config = load_config(path)
+    config = load_config(CONFIG / "mmfi_lite.yaml")
     assert config.meta.align_weight == 0.1
     assert config_from(config.to_dict()) == config
 
