@@ -53,12 +53,14 @@ def _main(arguments: list[str] | None) -> int:
     from pta_ros.recordings.lessons import Material, lesson_of
     from pta_ros.training.teach import check_model, teach
 
-    _check_out(options.out)
+    work = options.work or options.out.with_name(f"{options.out.name}.lesson")
+    _check_out(options.out, work)
+    if options.threads < 0:
+        raise ConfigError(f"--threads {options.threads}: expected 0 (torch's choice) or more")
     if options.threads:
         torch.set_num_threads(options.threads)
     loaded = checkpoint.load(model_folder(options.model))
     check_model(loaded)
-    work = options.work or options.out.with_name(f"{options.out.name}.lesson")
     given = Material(tuple(options.bag), options.model, options.params, work, options.jobs)
     console = Console()
     lesson, marker = lesson_of(given, loaded.sensors, _progress, console.progress("reduce"))
@@ -71,7 +73,9 @@ def _main(arguments: list[str] | None) -> int:
     return 0
 
 
-def _check_out(out: Path) -> None:
+def _check_out(out: Path, work: Path) -> None:
+    if out.resolve() in (work.resolve(), *work.resolve().parents):
+        raise ConfigError(f"--work {work}: is in --out; expected another folder")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"--out {out}: is there already; expected a new folder: choose another")
 

@@ -68,6 +68,13 @@ class Follower:
 
     # -- whom to trust ----------------------------------------------------------------------
 
+    def watch(self, consistency: bool) -> None:
+        """Judge the sensors or not, from now on; it starts over."""
+        if consistency != self.consistency:
+            self._consistency.reset()
+            self._judged, self._out = {}, {}
+        self.consistency = consistency
+
     @property
     def wants_alone(self) -> bool:
         """Whether predictions must say what each modality shows alone."""

@@ -85,7 +85,7 @@ class Worker:
             if enabled is not None:
                 self._pipeline.follow(enabled)
             if consistency is not None:
-                follower.consistency = consistency
+                follower.watch(consistency)
             if self._encoder is not None:
                 self._encoder.alone = follower.wants_alone
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from pta_ros.bags.bag import Bag
+from pta_ros.datasets.alone import alone_in
 from pta_ros.datasets.parts import write_parts
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.recordings.clip import Task, Writing, close_recording, empty_report
@@ -29,6 +31,13 @@ def convert(
     Raises DatasetError and ConfigError; what is written by then is whole, the same call goes on.
     """
     wishes.check()
+    with alone_in(out):
+        return _convert_all(recordings, out, setup, wishes, progress)
+
+
+def _convert_all(
+    recordings: list[tuple[Path, ...]], out: Path, setup: Setup, wishes: Wishes, progress: Progress
+) -> Marker:
     marker = Marker.open(out, {"rate_hz": wishes.rate_hz, "clip_s": wishes.clip_s})
     if len(recordings) > 1 and any(not one.absolute for one in wishes.annotations):
         raise ConfigError(
@@ -91,16 +100,26 @@ def _planned(
     )
     cuts = cut(seen.span_ns, wishes.clip_s, first, wishes.part, spans)
     names = [one.name for one in cuts]
-    given = {"clips": len(cuts), "names": names, "truth": told_by(seen, wishes)}
+    settings = _digest(seen.setup, wishes)
+    given = {
+        "clips": len(cuts), "names": names, "truth": told_by(seen, wishes), "settings": settings,
+    }  # fmt: skip
     if noted is None:
         noted = {"name": seen.name, "begin_ns": begin_ns, "first": first, **given}
         marker.recordings.append(noted)
     elif any(noted.get(name) != value for name, value in given.items()):
         raise DatasetError(
-            f"{marker.root}: {seen.name} is in it with other activities, parts or truth; expected "
-            "the same command, or another folder"
+            f"{marker.root}: {seen.name} is in it with other activities, parts, parameters or "
+            "truth; expected the same command with the same files, or another folder"
         )
     return noted, cuts
+
+
+def _digest(setup: Setup, wishes: Wishes) -> str:
+    """Stands for all that decides how a recording is read, and what its labels and truth are."""
+    told = [wishes.annotations, wishes.rest, wishes.joints, sorted(wishes.topics.items())]
+    about = [*told, wishes.clock, sorted(setup.sensors.items()), sorted(setup.streams.items())]
+    return sha256(repr([*about, setup.level]).encode()).hexdigest()[:16]
 
 
 def _is_done(root: Path, one: Cut) -> bool:

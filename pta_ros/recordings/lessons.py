@@ -55,6 +55,12 @@ def lesson_of(
     wishes = Wishes(RATE_HZ, _CLIP_S, "train", jobs=material.jobs, teacher=teacher)
     setup = Setup.read(material.params, model_folder(material.model) / CONFIG, ())
     marker = convert([(bag,) for bag in material.bags], tree, setup, wishes, progress)
+    if len(marker.recordings) > len(material.bags):
+        names = ", ".join(one["name"] for one in marker.recordings)
+        raise DatasetError(
+            f"{material.work} holds lessons of {names}, more than was asked for: remove it, or "
+            "choose another work folder"
+        )
     data = reduce_tree(MmfiTree(tree), sensors, material.work / _CACHE, material.jobs, reduced)
     times_s, deviation_m = _told(tree, data)
     repeats = sum(_repeats(one["report"]["unusable_messages"]) for one in marker.recordings)

@@ -56,7 +56,8 @@ class ModelTeacher:
         self._kept(seen).unlink(missing_ok=True)
 
     def _kept(self, seen: Survey) -> Path:
-        about = f"{self.name} {self._params} {self._without} {seen.paths} {seen.span_ns}"
+        params = self._params.read_text(encoding="utf-8") if self._params else ""
+        about = f"{self.name} {params} {self._without} {seen.paths} {seen.span_ns}"
         return self._out / f"{PARTIAL}estimates-{sha256(about.encode()).hexdigest()[:16]}.npz"
 
 

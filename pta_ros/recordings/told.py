@@ -17,6 +17,7 @@ from pta_ros.recordings.places import Places
 from pta_ros.recordings.survey import Survey, no_overlap
 from pta_ros.recordings.truth import Timeline, timeline
 
+_LONGEST_S = 86400.0  # of a clip
 _TF, _TF_TYPE = "/tf", "tf2_msgs/msg/TFMessage"
 
 
@@ -55,6 +56,10 @@ class Wishes:
         """Raise ConfigError for what cannot be."""
         if not 0 < self.rate_hz <= 1000:
             raise ConfigError(f"rate {self.rate_hz:g} Hz; expected more than 0, at most 1000")
+        if not 0 < self.clip_s <= _LONGEST_S:
+            raise ConfigError(
+                f"clip {self.clip_s:g} s; expected more than 0, at most {_LONGEST_S:g}"
+            )
         if self.jobs < 1:
             raise ConfigError(f"{self.jobs} jobs; expected 1 or more")
         if self.rest and not self.annotations:

@@ -29,6 +29,8 @@ _BEFORE_S, _BEFORE = 1.05, 0.15
 BLUR_S = 0.05
 #: Such a share of a model's variance is common to all joints.
 _COMMON = 0.4
+#: A modality that was silent so long (seconds), and for so many of its periods, begins anew.
+_SILENCE_S, _PERIODS = 0.3, 2.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +111,12 @@ class Comparison:
     def looks(self, stamp_ns: int, people: Sequence[Person], tracks: Sequence[Track]) -> Looks:
         """Compare one frame; without anybody when it shows nobody who is tracked."""
         before_ns = stamp_ns if self._stamp_ns is None else self._stamp_ns
-        self.since_s, self._stamp_ns = max(0.0, (stamp_ns - before_ns) / NS), stamp_ns
+        usual_s, self.since_s = self.since_s, max(0.0, (stamp_ns - before_ns) / NS)
+        self._stamp_ns = stamp_ns
+        if self.since_s > max(
+            _SILENCE_S, _PERIODS * usual_s
+        ):  # what was walked meanwhile is no jump
+            self._poses, self._steps = {}, {}
         pairs = _pairs(people, tracks)
         numbers = {track.id for _, track in pairs}
         self._poses = {i: poses for i, poses in self._poses.items() if i in numbers}

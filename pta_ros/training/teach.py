@@ -84,7 +84,7 @@ class Taught:
     def check(self) -> None:
         """Raise TrainingError where the taught model is not better."""
         before, after = (told[TAUGHT].pose.mpjpe_mm for told in (self.before, self.after))
-        if after >= min(_BETTER * before, self.mean_pose_mm):
+        if not after < min(_BETTER * before, self.mean_pose_mm):
             raise TrainingError(
                 f"CSI alone is off by {after:.0f} mm after teaching, {before:.0f} mm before, "
                 f"always the mean pose by {self.mean_pose_mm:.0f} mm; expected less than the last "

@@ -256,7 +256,9 @@ def test_other_settings_or_another_cut_want_another_folder(write, tree):
     tree(bag)
     with pytest.raises(DatasetError, match=r"was made with rate_hz 10.0 \(now 5.0\)"):
         tree(bag, rate_hz=5.0)
-    with pytest.raises(DatasetError, match="bag is in it with other activities, parts or truth"):
+    with pytest.raises(
+        DatasetError, match="bag is in it with other activities, parts, parameters or truth"
+    ):
         tree(bag, part="test")
 
 

@@ -159,3 +159,13 @@ def test_reset_trusts_again():
     assert not consistency.verdicts()["lidar"].trusted
     consistency.reset()
     assert consistency.verdicts()["lidar"].trusted
+
+
+@pytest.mark.parametrize("gap_s", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_who_comes_back_after_a_silence_has_not_jumped(seed, gap_s):
+    streams = streams_of(bench.draw_cast(seed, walks=True), ("depth", "csi"))
+    streams["depth"] = [
+        one for one in streams["depth"] if not 2.0 <= one.stamp_ns / NS < 2.0 + gap_s
+    ]
+    assert not any(judged(streams).values())

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
-import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from pta_ros.datasets.alone import alone_in
 from pta_ros.errors import ConfigError
 from pta_ros.evaluation.replay.record import Moment, Replayed
 from pta_ros.evaluation.report.charts import Part
@@ -48,36 +47,12 @@ def kept_folder(folder: Path) -> Iterator[None]:
     Raises ConfigError at once when it cannot be written, when another run keeps it, or when it has
     files of a report's names that come from something else.
     """
-    made = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        told = f"{folder}: {error.strerror}; expected a folder for results that can be written"
-        raise ConfigError(told) from error
-    try:
-        _lock(handle, folder)
+    with alone_in(folder):
         strange = [] if _is_report(folder / "report.json") else _own_files(folder)
         if strange:
             told = f"{strange[0]} is not of a replay's report; choose another folder, or remove it"
             raise ConfigError(told)
-        try:
-            yield
-        finally:
-            if made and not any(folder.iterdir()):
-                folder.rmdir()
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, folder: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise ConfigError(f"{folder}: another run writes there; choose another folder") from error
-    except OSError:
-        return  # a file system without locks
+        yield
 
 
 def _own_files(folder: Path) -> list[Path]:
