@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
+from pta_ros.datasets.alone import alone_in
 from pta_ros.datasets.clips import made_with
 from pta_ros.datasets.mmfi import MmfiTree
 from pta_ros.datasets.people import people_set
@@ -260,6 +261,16 @@ def test_other_settings_or_another_cut_want_another_folder(write, tree):
         DatasetError, match="bag is in it with other activities, parts, parameters or truth"
     ):
         tree(bag, part="test")
+    with pytest.raises(DatasetError, match="other activities, parts, parameters or truth"):
+        tree(bag, clock="receipt")
+
+
+def test_one_run_at_a_time_writes_a_tree(write, tree, tmp_path):
+    bag = write()
+    with alone_in(tmp_path / "tree"), pytest.raises(ConfigError, match="another run writes there"):
+        tree(bag)
+    assert not (tmp_path / "tree").exists()
+    assert tree(bag).report["frames"]
 
 
 def test_a_folder_of_something_else_is_left_alone(write, tree, tmp_path):

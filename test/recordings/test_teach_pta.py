@@ -83,3 +83,15 @@ def test_too_short_a_recording_is_refused(write, model, tmp_path, capsys):
     assert teach(write(count=30), model, tmp_path / "mine") == 1
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("error: 3 s of instants with the teacher and CSI; expected 60 s")
+
+
+def test_lessons_of_other_recordings_are_not_mixed_in(write, model, telling, tmp_path, capsys):
+    bag = write(count=8, step=STEP)
+    other = bag.rename(bag.with_name("other"))
+    assert teach(other, model, tmp_path / "mine") == 1
+    assert "60 s" in capsys.readouterr().err
+    assert teach(write(count=COUNT, step=STEP), model, tmp_path / "mine") == 1
+    assert "more than was asked for" in capsys.readouterr().err
+    for wrong in (["--threads", "-1"], ["--work", str(tmp_path / "mine" / "work")]):
+        assert teach(other, model, tmp_path / "mine", *wrong) == 1
+        assert capsys.readouterr().err.count("\n") == 1
