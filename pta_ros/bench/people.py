@@ -90,7 +90,7 @@ class PeopleTimes:
         return dict(vars(self))
 
 
-def bench_people(repeats: int = 50, threads: int = 1, precision: str = "float32") -> PeopleTimes:
+def bench_people(repeats: int = 50, threads: int = 2, precision: str = "float32") -> PeopleTimes:
     """Time each part so often, in turn; raises ConfigError for less than one repeat."""
     if repeats < 1:
         raise ConfigError(f"{repeats} repeats; expected 1 or more")

@@ -14,7 +14,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("bench_people", description=__doc__)
     parser.add_argument("--repeats", type=int, default=50, help="of each kind (default 50)")
     parser.add_argument(
-        "--threads", type=int, default=1, help="of the model (default 1, as in the node)"
+        "--threads", type=int, default=2, help="of the model (default 2; the node's is 1)"
     )
     parser.add_argument(
         "--precision", choices=("auto", "float32", "bfloat16"), default="auto",
