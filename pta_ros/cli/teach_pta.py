@@ -118,8 +118,8 @@ def _write(
 
     from pta_ros import checkpoint
     from pta_ros.datasets.parts import PARTIAL
+    from pta_ros.people.centred import trunk
     from pta_ros.recordings.coverage import draw_coverage
-    from pta_ros.training.lesson import trunk
     from pta_ros.training.teach import provenance
 
     partial = out.with_name(f"{PARTIAL}{out.name}")

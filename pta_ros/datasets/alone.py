@@ -14,11 +14,12 @@ from pta_ros.errors import ConfigError
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Keep a folder for this run: made where it is missing, then gone if nothing came into it.
+    """Keep a folder for this run: made where it is missing, then gone if nothing came into it, with
+    those above it that were made for it.
 
     Raises ConfigError at once when it cannot be written or another run keeps it.
     """
-    made = not folder.exists()
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -31,8 +32,9 @@ def alone_in(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            if made and not any(folder.iterdir()):
-                folder.rmdir()
+            for one in made:
+                if not any(one.iterdir()):
+                    one.rmdir()
     finally:
         os.close(handle)
 

@@ -115,7 +115,7 @@ class PeopleEstimator:
     def _settled(self, near: Centred, looks: Looks | None = None) -> Candidates:
         """Who is there of those who are not settled, by a first look: each where it saw the trunk.
 
-        The search is some 5 cm off, and a look from the trunk sees the joints better. But it tells
+        The search is some centimetres off; a look from the trunk sees the joints better, but tells
         people from things less well (validation scenes): the first look says who is there.
         """
         looks = looks or self._all(near)

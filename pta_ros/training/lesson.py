@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import DatasetError
 from pta_ros.frames import FloatArray
+from pta_ros.people.centred import trunk
 
 #: The sensor that is taught.
 TAUGHT = "csi"
@@ -22,7 +23,6 @@ LEAST_S = 60.0
 UNSURE_M = 0.15
 _STILL_M = 0.03
 _SPOT_M, _SPOT_SHARE = 0.3, 0.9
-_TRUNK = (0, 8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +48,6 @@ class Parts:
     judge: NDArray[np.int64]
     left_out: dict[str, int]
     seconds: float
-
-
-def trunk(joints: FloatArray) -> FloatArray:
-    """Where people are: joints (..., 17, 3) -> midway between pelvis and thorax (..., 3)."""
-    middle: FloatArray = joints[..., _TRUNK, :].mean(axis=-2)
-    return middle
 
 
 def divide(lesson: Lesson) -> Parts:

@@ -28,9 +28,10 @@ from pta_ros.metrics.pose import joint_errors, mpjpe
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import subset_number
+from pta_ros.people.centred import trunk
 from pta_ros.training.fit import calibrate
 from pta_ros.training.gate import log_odds_of
-from pta_ros.training.lesson import TAUGHT, Lesson, Parts, divide, trunk
+from pta_ros.training.lesson import TAUGHT, Lesson, Parts, divide
 from pta_ros.training.losses import mean_joint_distance
 from pta_ros.training.prepare import Watcher
 from pta_ros.training.pretrain import mean_pose, one_cycle

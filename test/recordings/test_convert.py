@@ -270,6 +270,9 @@ def test_one_run_at_a_time_writes_a_tree(write, tree, tmp_path):
     with alone_in(tmp_path / "tree"), pytest.raises(ConfigError, match="another run writes there"):
         tree(bag)
     assert not (tmp_path / "tree").exists()
+    with alone_in(tmp_path / "a" / "b"):
+        pass
+    assert not (tmp_path / "a").exists()
     assert tree(bag).report["frames"]
 
 
