@@ -100,7 +100,6 @@ While all sensors are silent, people are predicted with growing deviations, and 
 published. With `predict_ahead_s` positions, and `header.stamp`, lie so far ahead of now. With
 `consistency` a sensor that is displaced, frozen, mirrored, noisy or late against the others and the
 track is left out while it is, with the reason in its status (it stays LIVE, its weight is 0).
-It is off: in a live test with an untrained model a sensor that came back was left out for good.
 
 {tracks}
 

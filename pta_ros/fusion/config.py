@@ -200,8 +200,8 @@ class TracksConfig(Group):
         True, "follow people over time; false publishes each instant by itself", change=LIVE
     )
     consistency: bool = param(
-        False,
-        "leave a sensor out while it contradicts the others and the track; not yet proven live",
+        True,
+        "leave a sensor out while it contradicts the others and the track",
         change=LIVE,
     )
     forget_after_s: float = param(

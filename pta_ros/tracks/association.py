@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from pta_ros.clock import to_ns
+from pta_ros.clock import NS, to_ns
 from pta_ros.errors import ConfigError, did_you_mean
 from pta_ros.frames import Person
 from pta_ros.settings import Group, param
@@ -22,6 +23,7 @@ _FAR = 1e6  # the price of a pair that cannot be; more than all others together
 #: Sensors may be slow. Two frames in a row that agree on somebody new may be so far apart, seconds,
 #: and who is known may be seen again after so many times the gap before.
 _BETWEEN_S, _LATER = 5.0, 1.5
+_NEVER_NS = -(10**18)
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,13 @@ class AssociationConfig(Group):
 @dataclass(frozen=True, slots=True, eq=False)
 class Body:
     """Somebody as of `seen_ns`, the last frame that showed them; `frames` have, and `missed` ones
-    since have not; `gap_ns` lay between the last two that did. `key` is theirs alone: the stamp of
-    the first frame and the place in it."""
+    since have not; `gap_ns` lay between the last two that did. `shown_ns` (M,): when each modality
+    last had a part in it. `key` is theirs alone: the first frame's stamp and the place in it."""
 
     key: tuple[int, int]
     state: State
     seen_ns: int
+    shown_ns: NDArray[np.int64]
     frames: int
     presence: float
     weights: dict[str, float] = field(default_factory=dict)
@@ -86,10 +89,12 @@ class Associator:
             rest = [k for k in rest if k not in pairs.values()]
         after = [replace(body, missed=body.missed + 1) for body in there]
         for n, k in pairs.items():
-            after[n] = _met(there[n], self.filter.update(states[n], seen[k]), seen[k])
+            state = self.filter.update(states[n], seen[k], _gap_s(there[n], seen[k], stamp_ns))
+            after[n] = _met(there[n], state, seen[k])
         for k in rest:
             state = self.filter.start(seen[k], stamp_ns)
-            new = Body((stamp_ns, k), state, stamp_ns, 1, seen[k].presence, seen[k].weights)
+            shown = np.where(seen[k].parts > 0.0, stamp_ns, _NEVER_NS)
+            new = Body((stamp_ns, k), state, stamp_ns, shown, 1, seen[k].presence, seen[k].weights)
             after.append(new)
         return tuple(after)
 
@@ -151,9 +156,15 @@ class Associator:
         return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if price[r, c] < _FAR]
 
 
+def _gap_s(body: Body, seen: Seen, stamp_ns: int) -> float:
+    """How long ago the modalities of a measurement were last seen, the mean by their parts."""
+    return float(seen.parts**2 @ (stamp_ns - body.shown_ns)) / NS
+
+
 def _met(body: Body, state: State, seen: Seen) -> Body:
+    shown_ns = np.where(seen.parts > 0.0, state.stamp_ns, body.shown_ns)
     return replace(
-        body, state=state, seen_ns=state.stamp_ns, frames=body.frames + 1,
+        body, state=state, seen_ns=state.stamp_ns, shown_ns=shown_ns, frames=body.frames + 1,
         presence=seen.presence, weights=seen.weights, missed=0,
         gap_ns=state.stamp_ns - body.seen_ns,
     )  # fmt: skip

@@ -21,8 +21,9 @@ from pta_ros.tracks.filter import Array
 _FARTHEST_M = 5.0
 #: What is usual is learned over so long, seconds: differences from the track, deviations.
 _USUAL_S, _DEVIATION_S = 2.0, 5.0
-#: A pose that differs from the last by less than this share of the deviation repeats it.
-_SAME = 0.01
+#: A pose that differs from the last by less in every coordinate (metres) repeats it: that is what
+#: rounding does. Any noise of a sensor moves more, though not by a known share of the deviation.
+_SAME_M = 1e-6
 #: A modality may have shown a pose before, so long ago and up to such a share of its jump.
 _BEFORE_S, _BEFORE = 1.05, 0.15
 #: Models err more while people move: by so much of their motion.
@@ -151,7 +152,7 @@ class Comparison:
             own=step / self.since_s if self.since_s > 0.0 else np.zeros_like(step),
             velocity=track.velocities,
             deviation=told if known is None else known.deviation,
-            same=bool(poses) and bool((np.abs(step) < _SAME * told[:, None]).all()),
+            same=bool(poses) and bool((np.abs(step) < _SAME_M).all()),
             before=bool(nearest < _BEFORE * np.square(jump).sum()),
             off_m=float(np.linalg.norm(away, axis=1).mean()),
         )

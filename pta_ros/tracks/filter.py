@@ -15,7 +15,8 @@ gone after half a second of gestures. A filter that takes them for noise grows s
 place. So every modality has an unknown bias, one deviation of it per joint and axis, that changes
 with time and as the joint moves; an estimate from several modalities has its share of each bias, by
 weight. A hundred frames of a poor sensor then say no more than a few, two sensors more than one,
-and the deviations that come out hold.
+and the deviations that come out hold. What is new in every frame is noise; the faster a modality's
+frames come, the less of them is new, so that they say as much in a second as at 10 Hz.
 
 The settings of MotionConfig and the trunk's power were chosen on estimates of the shipped model
 mmfi_lite of six synthetic people (41 to 46 of bench_over_time) at 10 Hz, by mean error, calm at
@@ -46,6 +47,8 @@ POWER: Array = np.array([4.8 if p in _TRUNK else _ENDS[p] for p in range(POINTS)
 #: Deviation of the velocity of somebody who is seen for the first time, m/s per axis.
 _FIRST_M_S = 0.6
 _LEAST_MODE = 1e-3
+#: The gap between frames for which the settings were chosen, and the least that is told apart.
+_USUAL_S, _LEAST_S = 0.1, 0.001
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class MotionConfig(Group):
     start_hz: float = param(3.5, "how often a point starts to move", unit="Hz", low=0.01, high=50.0)
     stop_hz: float = param(1.0, "how often it ceases to", unit="Hz", low=0.01, high=50.0)
     white: float = param(0.35, "share of the variance new in every frame", low=0.01, high=1.0)
+    dense: float = param(1.0, "times (0.1 s / gap) to this power after a gap", low=0.0, high=4.0)
     bias_s: float = param(1.0, "the bias of a resting joint holds for", unit="s", low=0.1, high=1e3)
     bias_m: float = param(0.05, "or for a way of", unit="m", low=0.01, high=10.0)
     outlier: float = param(4.0, "so many deviations off a point counts less", low=2.0, high=100.0)
@@ -144,11 +148,12 @@ class MotionFilter:
         cov[:, :, index, index] += (1.0 - held**2)[:, None]
         return State(stamp_ns, mean, cov, mode)
 
-    def update(self, state: State, seen: Seen) -> State:
-        """The state with what was seen at its stamp."""
+    def update(self, state: State, seen: Seen, since_s: float) -> State:
+        """The state with what was seen at its stamp, `since_s` after what was seen before."""
         row = np.concatenate([np.tile([1.0, 0.0], (POINTS, 1)), self._held(seen)], axis=1)
         across = (state.cov @ row[:, :, None])[..., 0]  # (2, 18, S)
-        noise = self.config.white * seen.deviation_m**2
+        dense = max(1.0, _USUAL_S / max(since_s, _LEAST_S)) ** self.config.dense
+        noise = dense * self.config.white * seen.deviation_m**2
         variance = (across * row).sum(axis=-1) + noise  # (2, 18)
         new = seen.points - (row[:, None, :] @ state.mean)[..., 0, :]  # (2, 18, 3)
         square = (new**2).sum(axis=-1)

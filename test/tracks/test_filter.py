@@ -20,10 +20,15 @@ def seen(place, deviation_m=0.03, parts=DEPTH):
 def fed(measurements, config=None, rate_hz=10.0):
     """The state after measurements at a rate."""
     motion = MotionFilter(config or MotionConfig(), 2)
-    state = motion.start(measurements[0], 0)
-    for number, one in enumerate(measurements[1:], start=1):
-        state = motion.update(motion.predict(state, round(number * NS / rate_hz)), one)
-    return motion, state
+    return motion, fed_on(motion, motion.start(measurements[0], 0), measurements[1:], rate_hz)
+
+
+def fed_on(motion, state, measurements, rate_hz):
+    """The state after more of them."""
+    for one in measurements:
+        ahead = motion.predict(state, state.stamp_ns + round(NS / rate_hz))
+        state = motion.update(ahead, one, 1 / rate_hz)
+    return state
 
 
 def deviation_m(state):
@@ -42,7 +47,7 @@ def test_many_equal_errors_do_not_make_it_sure():
     _, state = fed([seen((1, 0, 1), 0.1)] * 100, config, rate_hz=100.0)
     least = 0.1 * np.sqrt(1.0 - config.white)
     assert (deviation_m(state) > 0.9 * least).all()
-    white = MotionConfig(white=1.0)  # the same frames, were their errors independent
+    white = MotionConfig(white=1.0, dense=0.0)  # the same frames, were their errors independent
     assert (deviation_m(fed([seen((1, 0, 1), 0.1)] * 100, white, 100.0)[1]) < 0.6 * least).all()
 
 
@@ -53,10 +58,20 @@ def test_another_modality_makes_it_surer():
 
 
 def test_a_poor_modality_that_repeats_hardly_moves_it():
-    good = [seen((0, 0, 1), 0.03)] * 20
-    poor = [seen((0.25, 0, 1), 0.12, CSI)] * 20
-    _, state = fed(good + poor, rate_hz=100.0)
-    assert np.abs(state.mixed()[0][:, 0, 0]).max() < 0.08  # of 0.25
+    motion, state = fed([seen((0, 0, 1), 0.03)] * 20)
+    state = fed_on(motion, state, [seen((0.25, 0, 1), 0.12, CSI)] * 20, rate_hz=100.0)
+    assert np.abs(state.mixed()[0][:, 0, 0]).max() < 0.06  # of 0.25
+
+
+def test_three_times_the_frames_say_as_much_within_a_second():
+    rng = np.random.default_rng(4)
+    path = np.array([1.0, 0.0, 1.0]) + 0.03 * rng.normal(size=(90, 3))
+    usual = deviation_m(fed([seen(place) for place in path[:30]])[1])
+    often = deviation_m(fed([seen(place) for place in path], rate_hz=30.0)[1])
+    counted = MotionConfig(dense=0.0)  # as if what is new in a frame were new at any rate
+    surer = deviation_m(fed([seen(place) for place in path], counted, 30.0)[1])
+    assert often == pytest.approx(usual, rel=0.05)
+    assert (surer < 0.95 * usual).all()
 
 
 def test_at_rest_it_is_calm_and_a_step_is_followed_at_once():
@@ -105,7 +120,7 @@ def test_one_outlier_counts_less_than_its_deviation_says():
 def test_states_are_never_changed_in_place():
     motion, state = fed([seen((0, 0, 1))] * 3)
     kept = [array.copy() for array in (state.mean, state.cov, state.mode)]
-    motion.update(motion.predict(state, state.stamp_ns + 10**8), seen((1, 0, 1)))
+    motion.update(motion.predict(state, state.stamp_ns + 10**8), seen((1, 0, 1)), 0.1)
     assert all(
         np.array_equal(a, b) for a, b in zip(kept, (state.mean, state.cov, state.mode), strict=True)
     )
@@ -128,7 +143,7 @@ def test_deviations_hold_over_time(white):
 def test_were_errors_taken_for_white_noise_deviations_would_not_hold():
     cast = bench.draw_cast(0)
     streams = [cast.stream(m, 30.0, 3.0) for m in ("depth", "lidar")]
-    naive = Tracker(TrackerConfig(motion=MotionConfig(white=1.0)), bench.MODALITIES)
+    naive = Tracker(TrackerConfig(motion=MotionConfig(white=1.0, dense=0.0)), bench.MODALITIES)
     assert bench.track(cast, streams, tracker=naive).within(1.0) < 0.6
 
 

@@ -1,5 +1,7 @@
 """Tracks over streams as they come: late, lost, at mixed rates, silent; and who is who."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -194,6 +196,18 @@ def test_late_and_lost_frames_cost_next_to_nothing(loss):
     assert worst <= 1.5 * max(e.max() for e in plain)
     assert mean <= 1.05 * np.mean([e.mean() for e in plain])
     assert max(e.max() for e in today) > 1.5 * max(e.max() for e in plain)  # as it was
+
+
+def test_a_slow_sensor_beside_a_fast_one_says_as_much_as_alone():
+    """Depth at 10 Hz, CSI at 100 Hz: what is new in a frame depends on the sensor's own rate."""
+    beside, alone = (Tracker(None, bench.MODALITIES) for _ in range(2))
+    csi = replace(person(2.0, deviation_m=0.12), weights={"csi": 1.0})
+    for n in range(191):
+        if n % 10 == 0:
+            alone.update(n * NS // 100, [person(2.0)])
+        beside.update(n * NS // 100, [csi if n % 10 else person(2.0)])
+    told, usual = (t.at(190 * NS // 100)[0].deviation_m for t in (beside, alone))
+    assert (told < 1.1 * usual).all()
 
 
 def test_mixed_rates_do_not_make_skeletons_jump():

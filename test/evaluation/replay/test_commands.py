@@ -64,11 +64,13 @@ def test_two_reports_are_byte_equal_but_for_the_timings(whole, plan, tmp_path):
 
 
 def test_a_faulty_sensor_that_costs_too_much_fails_the_check(whole, tmp_path, capsys):
-    # Too little noise for the sensor's check, and a gate that is switched off.
+    # Too little noise for the sensor's check; and nothing else may leave the sensor out.
     (tmp_path / "noise.yaml").write_text(
         "faults: [{kind: noise, modality: lidar, start: 1, end: 2.9, strength: 0.3}]"
     )
-    (tmp_path / "params.yaml").write_text("fusion: {ros__parameters: {gate: false}}")
+    (tmp_path / "params.yaml").write_text(
+        "fusion: {ros__parameters: {gate: false, tracks: {consistency: false}}}"
+    )
     given = [str(whole), "--faults", str(tmp_path / "noise.yaml"), "--out", str(tmp_path / "o")]
     given += ["--params", str(tmp_path / "params.yaml")]
     assert evaluate_bag.main([*given, "--check"]) == EXIT_MISSED
