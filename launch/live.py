@@ -109,6 +109,7 @@ def start(context, sensor_set):
     if given.get("view"):
         view = {"params_file": given["params_file"], "composed": composed}
         view["use_sim_time"] = common["use_sim_time"]
+        view["sensors"] = ", ".join(_sensors(sensor_set))
         nodes.append(_node("view_node", "view_node", [view], remappings=moved))
     if given.get("simulate"):
         person = {"use_sim_time": common["use_sim_time"]}

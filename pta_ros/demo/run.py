@@ -143,8 +143,9 @@ class Runner:
 
     def _serve(self, page: Page) -> None:
         """Serve the live page; it is there when this returns."""
-        values = {"params_file": self._plan.params, "web_port": page.web_port}
-        self._start("view_node", {**values, "data_port": page.data_port})
+        values = {"params_file": self._plan.params, "sensors": ", ".join(self._plan.task.sensors)}
+        ports = {"web_port": page.web_port, "data_port": page.data_port}
+        self._start("view_node", {**values, **ports})
         self._wait("the live page", page.answers)
         self._say(f"live view: {page.url}")
 

@@ -23,9 +23,9 @@ from pta_msgs.msg import People, Skeleton
 from rclpy.node import Node
 
 from pta_ros.clock import stamp_ns
-from pta_ros.errors import ConfigError, DecodeError
+from pta_ros.errors import ConfigError, DecodeError, did_you_mean
 from pta_ros.frames import Estimate, Frame
-from pta_ros.fusion.config import RAW
+from pta_ros.fusion.config import RAW, StreamParams
 from pta_ros.fusion.params import FusionParams, read_params
 from pta_ros.fusion.transforms import pose_form
 from pta_ros.nodes.base import STEADY, ProgramNode
@@ -66,6 +66,9 @@ class ViewParams:
     composed: bool = param(
         True, "false shows what sensor_nodes publish, on each topic + '/reduced'", change=START
     )
+    sensors: str = param(
+        "", "the model's sensors, such as 'depth, lidar'; empty: all of the set", change=START
+    )
     lidar_pose: str = param(
         POSE, "the LiDAR's pose in the camera's frame: x y z (m) roll pitch yaw (degrees)",
         form=pose_form, change=START,
@@ -73,6 +76,15 @@ class ViewParams:
     max_rate_hz: float = param(
         10.0, "frames shown per second and sensor", unit="Hz", low=0.1, high=100.0, change=START
     )
+
+
+def _chosen(streams: dict[str, StreamParams], names: str) -> dict[str, StreamParams]:
+    """The streams that `names` lists, all for none; raises ConfigError for an unknown one."""
+    wanted = [name for name in (part.strip() for part in names.split(",")) if name]
+    for name in wanted:
+        if name not in streams:
+            raise ConfigError(f"sensors names {name!r}; {did_you_mean(name, streams)}")
+    return {m: stream for m, stream in streams.items() if m in wanted or not wanted}
 
 
 class ViewNode(ProgramNode):
@@ -86,6 +98,7 @@ class ViewNode(ProgramNode):
             raise ConfigError(
                 f"{path}: sensor_set is {own.sensor_set}; this page shows {FusionParams.sensor_set}"
             )
+        streams = _chosen(streams, self.params.sensors)
         self._shown_at: dict[str, float] = {}
         self._estimated_at = time.monotonic()
         self._people_at = -math.inf

@@ -189,6 +189,7 @@ def test_the_view_hears_what_the_fusion_node_hears(live, composed):
     given = {"view": "true", "composed": composed, "depth_topic": "/cam/depth"}
     view = nodes(live, **given)["view_node"]
     assert parameters(view)["composed"] is (composed == "true")
+    assert parameters(view)["sensors"] == "depth, lidar, csi"
     ending = "" if composed == "true" else "/reduced"
     context = LaunchContext()
     moved = [tuple(context.perform_substitution(s[0]) for s in p) for p in view._Node__remappings]

@@ -263,6 +263,7 @@ def test_a_missing_rerun_and_wrong_parameters_are_told_in_one_line(bench):
         "lidar_pose:='over there'": "lidar_pose is 'over there'; expected six numbers",
         "params_file:=/no/such.yaml": "/no/such.yaml",
         "web_port:=0": "web_port is 0; expected 1 to 65535",
+        "sensors:='depth, lida'": "sensors names 'lida'; did you mean lidar?",
         "address:=192.0.2.77": "cannot listen on 192.0.2.77",
     }
     processes = {bench.start("view_node", "-p", given): text for given, text in wrong.items()}
