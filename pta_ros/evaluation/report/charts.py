@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pta_ros.evaluation.report import words
+from pta_ros.evaluation.report import numerals, words, words_faults
 from pta_ros.evaluation.report.measure import Stages
 from pta_ros.evaluation.report.scores import LIVE, Scored, gap_s, spans
 from pta_ros.evaluation.report.seen import Measured
@@ -130,8 +130,8 @@ def faults(seen: Measured, modality: str) -> list[Stretch]:
     """The faults of a sensor."""
     found = []
     for fault in (fault for fault in seen.faults if fault.modality == modality):
-        told = f"{words.fault_window(fault)}, strength {words.strength(fault)}"
-        kind = words.kind(fault.kind)
+        told = f"{words_faults.fault_window(fault)}, strength {words_faults.strength(fault)}"
+        kind = words_faults.kind(fault.kind)
         found.append(Stretch(fault.begin_s, fault.end_s, "fault injected", kind, told))
     return found
 
@@ -140,7 +140,7 @@ def states(scored: Scored, modality: str) -> list[Stretch]:
     """A sensor's states; those that are not LIVE last, so that short ones lie on top."""
     found = []
     for span in sorted(spans(scored.run, modality), key=lambda span: span.state != LIVE):
-        told = f"{modality} {span.state} {words.period(span.begin_s, span.end_s)}"
+        told = f"{modality} {span.state} {numerals.period(span.begin_s, span.end_s)}"
         told += f": {span.reason}" if span.reason else ""
         what = f"{modality} {LIVE}" if span.state == LIVE else span.state
         found.append(Stretch(span.begin_s, span.end_s, what, "", told))
@@ -173,7 +173,7 @@ def true_activities(scored: Scored) -> list[Stretch]:
 
 def _answer(scored: Scored, name: str, begin: float, end: float, number: int, what: str) -> Stretch:
     label = scored.run.classes[number]
-    told = f"{name}: {label}, {words.period(max(begin, 0.0), end)}"
+    told = f"{name}: {label}, {numerals.period(max(begin, 0.0), end)}"
     told += "" if what == "true" else f" ({what})"
     return Stretch(begin, end, what, label if what in ("true", "wrong") else "", told)
 

@@ -18,7 +18,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
-from pta_ros.evaluation.report import charts, pictures, words
+from pta_ros.evaluation.report import charts, numerals, pictures, words, words_faults
 from pta_ros.evaluation.report.charts import Part
 from pta_ros.evaluation.report.measure import COUNTS
 from pta_ros.evaluation.report.people import PeopleFigures
@@ -82,12 +82,13 @@ def _environment() -> Environment:
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,
     )  # fmt: skip
     environment.filters |= {
-        "percent": words.percent, "number": words.number, "figure": words.figure,
+        "percent": numerals.percent, "number": numerals.number, "figure": numerals.figure,
         "judged": words.judged_text, "second": _second, "zip": zip,
     }  # fmt: skip
     code = get_plotlyjs()
     environment.globals |= {
-        "charts": charts, "words": words, "pictures": pictures, "counts": COUNTS,
+        "charts": charts, "counts": COUNTS, "numerals": numerals, "pictures": pictures,
+        "words": words, "words_faults": words_faults,
         "plotly": _packed(code), "plotly_digest": _digest(code), "digest": _digest,
         "over_time": over_time,
     }  # fmt: skip
@@ -107,8 +108,8 @@ def _digest(script: str) -> str:
 def _second(judged: Judged | None) -> str:
     """The figure beside that which is judged: PA-MPJPE, or the MPJPE of the people found."""
     if isinstance(judged, PeopleFigures):
-        return words.figure(judged.mpjpe_mm)
-    return words.figure(judged.pa_mpjpe_mm if isinstance(judged, Errors) else None)
+        return numerals.figure(judged.mpjpe_mm)
+    return numerals.figure(judged.pa_mpjpe_mm if isinstance(judged, Errors) else None)
 
 
 def _about(context: Context) -> list[tuple[str, list[str], str]]:

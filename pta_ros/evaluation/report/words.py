@@ -1,63 +1,20 @@
-"""The report's sentences, and its figures as text: errors of poses, accuracy of activities."""
+"""The report's sentences on replays: what happened, what it cost, and what is held to a limit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pta_ros.evaluation.faults.plan import strength_text
 from pta_ros.evaluation.replay.record import Moment, Replayed
 from pta_ros.evaluation.report.delivery import Undelivered
+from pta_ros.evaluation.report.numerals import NONE, clock, figure, listed, number
 from pta_ros.evaluation.report.people import PeopleFigures
-from pta_ros.evaluation.report.scores import EMPTY, LIVE, MISSING, Accuracy, Errors, Judged, seconds
-from pta_ros.evaluation.report.seen import LIMIT, LIMIT_POINTS, FaultSeen, Measured, SensorSeen
+from pta_ros.evaluation.report.scores import Accuracy, Errors, Judged, seconds
+from pta_ros.evaluation.report.seen import LIMIT, LIMIT_POINTS, Measured
+from pta_ros.evaluation.report.words_faults import all_faults, all_sensors
 from pta_ros.metrics.presence import FOUND_M
 
-#: What stands where there is no figure.
-NONE = "–"
-#: A sensor may be MISSING for so long at the begin without a word: bags start at any moment.
-_START_S = 1.0
-#: A mean weight below this is written as 0.00: the model leaves the sensor out.
-_NO_WEIGHT = 0.005
 #: So many plans that miss the limit are named at the top.
 _NAMED = 6
-
-
-def number(value: float | None, digits: int = 1) -> str:
-    """A figure, or a dash where there is none."""
-    return NONE if value is None else f"{value:.{digits}f}"
-
-
-def figure(value: float | None) -> str:
-    """Millimetres or percent, with a decimal below 100."""
-    return number(value, 1 if value is None or value < 99.95 else 0)
-
-
-def percent(share: float | None) -> str:
-    """A share in percent; 100 % and 0 % only when it is all or nothing."""
-    if share is None:
-        return NONE
-    if share in (0, 1) or 0.005 <= share < 0.995:
-        return f"{share:.0%}"
-    return f"{min(max(share, 0.001), 0.999):.1%}"
-
-
-def clock(seconds: float) -> str:
-    """A time in a bag: 12.3 s, or 2:05 min from two minutes on."""
-    if seconds < 120:
-        return f"{seconds:.1f}".removesuffix(".0") + " s"
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d} min"
-
-
-def period(begin_s: float, end_s: float) -> str:
-    """A stretch of time in a bag, the unit said once where it is the same."""
-    begin, end = clock(begin_s), clock(end_s)
-    same = begin.rpartition(" ")[2] == end.rpartition(" ")[2]
-    return f"{begin.rpartition(' ')[0] if same else begin}–{end}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 # -- what a replay is judged by -----------------------------------------------------------------
@@ -106,7 +63,7 @@ def verdict(seen: Measured) -> str:
 
 def events(seen: Measured) -> str:
     """What happened to the sensors, in one or two sentences."""
-    what = _faults(seen.faults) if seen.faults else _sensors(seen.sensors)
+    what = all_faults(seen.faults) if seen.faults else all_sensors(seen.sensors)
     if seen.estimates == 0:
         return f"{what} No estimate at all: {seen.no_estimate}."
     silent = f" No estimate for {seen.silent_s:.1f} s in all." if seen.silent_s > 0 else ""
@@ -136,91 +93,6 @@ def _flicker(seen: Measured) -> str:
 def never_delivered(each: Undelivered) -> str:
     """One line for a sensor that no estimate used."""
     return f"{each.sensor} never delivered: {each.why}"
-
-
-def fault_window(fault: FaultSeen) -> str:
-    """Sensor, kind and time of a fault."""
-    return f"{fault.modality} {kind(fault.kind)} {period(fault.begin_s, fault.end_s)}"
-
-
-def kind(fault_kind: str) -> str:
-    """The kind of a fault as words."""
-    return fault_kind.replace("_", " ")
-
-
-def strength(fault: FaultSeen) -> str:
-    """What the strength of a fault is, with its unit."""
-    return strength_text(fault.kind, fault.modality, fault.strength)
-
-
-def reaction(fault: FaultSeen) -> str:
-    """What the stream did about a fault."""
-    if fault.begin_s >= fault.end_s:
-        return "not reached by the end of the bag"
-    if fault.state is None:
-        return f"stays LIVE, {_use(fault)}"
-    told = f"{fault.state} after {number(fault.left_after_s, 2)} s"
-    if fault.left_after_s == 0:
-        told = f"{fault.state} from its begin"
-    if fault.back_after_s is None and fault.outlasts:
-        return f"{told}, to the end of the bag"
-    if fault.back_after_s is None:
-        return f"{told}, not back by the end of the bag"
-    if fault.back_after_s == 0:
-        return f"{told}, out of use for {fault.out_s:.1f} s of it"
-    return f"{told}, back {fault.back_after_s:.2f} s after it"
-
-
-def _use(fault: FaultSeen) -> str:
-    """What the estimates made of a sensor that stayed LIVE: a frame may be weighed with 0."""
-    if fault.used is None:
-        return "no estimate meanwhile"
-    if fault.weight is None:
-        return "but no estimate has a frame of it"
-    instead = "" if fault.free_weight is None else f" instead of {fault.free_weight:.2f}"
-    if fault.weight < _NO_WEIGHT:
-        return f"but the model leaves it out: weight 0.00{instead}"
-    told = f"used in {percent(fault.used)} of the estimates"
-    return f"{told}, weight {fault.weight:.2f}{instead}" if instead else told
-
-
-def _sensors(sensors: Sequence[SensorSeen]) -> str:
-    out = [s for s in sensors if _not_live_s(s) > 0 or _never(s)]
-    told = [f"{s.modality} for {_not_live_s(s):.1f} s" for s in out if not _never(s)]
-    never = [s.modality for s in out if _never(s)]
-    told += [f"{listed(never)} at any time"] if never else []
-    parts = [f"Not LIVE: {listed(told)}."] if told else []
-    alone = [f"{s.modality} for {t:.1f} s" for s in sensors if (t := s.state_s.get(EMPTY, 0)) > 0]
-    parts += [f"Nobody seen: by {listed(alone)}."] if alone else []
-    return " ".join(parts) or "All sensors LIVE."
-
-
-def _never(sensor: SensorSeen) -> bool:
-    """Whether it was of no use at any time, in however short a recording."""
-    return sensor.state_s[LIVE] == 0 and sensor.used == 0 and not sensor.state_s.get(EMPTY, 0)
-
-
-def _not_live_s(sensor: SensorSeen) -> float:
-    out = {state: time for state, time in sensor.state_s.items() if state not in (LIVE, EMPTY)}
-    if out.get(MISSING, 0.0) <= _START_S:
-        out.pop(MISSING, None)
-    return sum(out.values())
-
-
-def _faults(faults: Sequence[FaultSeen]) -> str:
-    met = [fault for fault in faults if fault.begin_s < fault.end_s]
-    late = len(faults) - len(met)
-    if not met:
-        return "The bag ends before any fault begins."
-    rest = f" {late} more after the bag's end." if late else ""
-    if len(met) == 1:
-        return f"{fault_window(met[0])}: {reaction(met[0])}.{rest}"
-    sensors = listed(sorted({fault.modality for fault in met}))
-    kinds = sorted({fault.kind for fault in met})
-    which = kind(kinds[0]) if len(kinds) == 1 else f"{len(kinds)} kinds"
-    left = sum(fault.state is not None for fault in met)
-    did = f"{left} put the sensor out of use" if left else "the sensors stay LIVE"
-    return f"{len(met)} faults ({which}) on {sensors}: {did}.{rest}"
 
 
 def _told(judged: Judged, before: Judged | None = None) -> str:

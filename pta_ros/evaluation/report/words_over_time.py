@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pta_ros.evaluation.report.followed import FollowedSeen
-from pta_ros.evaluation.report.words import clock, figure, number
+from pta_ros.evaluation.report.numerals import clock, figure, number
 
 
 def over_time(seen: FollowedSeen) -> str:

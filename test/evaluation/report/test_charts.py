@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from pta_ros.evaluation.report import pictures, words
+from pta_ros.evaluation.report import pictures
 from pta_ros.evaluation.report.charts import Bar, Chart, Part, answers, bar_charts, strip, ticks
 from pta_ros.evaluation.report.measure import measure, stages_ms
 from pta_ros.evaluation.report.scores import score
@@ -147,11 +147,11 @@ def test_bars_are_as_long_as_their_values_and_say_what_their_lines_are(part):
     ],
 )
 def test_periods_in_words(begin, end, expected):
-    assert words.period(begin, end) == expected
+    assert numerals.period(begin, end) == expected
 
 
 def test_shares_are_whole_only_when_they_are():
-    assert [words.percent(s) for s in (1.0, 0.9999, 0.5, 0.0001, 0.0, None)] == [
+    assert [numerals.percent(s) for s in (1.0, 0.9999, 0.5, 0.0001, 0.0, None)] == [
         "100%",
         "99.9%",
         "50%",

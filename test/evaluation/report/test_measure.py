@@ -3,7 +3,7 @@ import pytest
 
 from pta_ros.evaluation.faults.injector import Fault
 from pta_ros.evaluation.replay.record import Change, Replayed
-from pta_ros.evaluation.report import words
+from pta_ros.evaluation.report import words, words_faults
 from pta_ros.evaluation.report.measure import measure, shift_mm, stages_ms
 from pta_ros.evaluation.report.scores import score, silent_s, spans, states_at
 from pta_ros.metrics.pose import bone_variation, jitter
@@ -115,7 +115,7 @@ def test_a_sensor_that_the_model_leaves_out_is_not_called_used(made_up, free):
     weights[(times >= 12) & (times < 22)] = [0.0, 0.8, 0.2]
     seen = measure(score(Replayed(**{**vars(run), "weights": weights})), free)
     assert (seen.faults[0].used, seen.faults[0].weight) == (1.0, 0.0)
-    assert words.reaction(seen.faults[0]) == (
+    assert words_faults.reaction(seen.faults[0]) == (
         "stays LIVE, but the model leaves it out: weight 0.00 instead of 0.68"
     )
 
@@ -136,7 +136,7 @@ def test_a_sensor_that_the_model_leaves_out_is_not_called_used(made_up, free):
 )
 def test_reactions_in_words(made_up, free, silent_lidar, told, words_):
     seen = measure(score(made_up("x", [silent_lidar[0]], {"lidar": told})), free)
-    assert words.reaction(seen.faults[0]) == words_
+    assert words_faults.reaction(seen.faults[0]) == words_
 
 
 def test_a_fault_to_the_end_of_the_bag_is_told(made_up, free):
@@ -149,7 +149,7 @@ def test_a_fault_to_the_end_of_the_bag_is_told(made_up, free):
         ),
     ):
         seen = measure(score(made_up("x", [long], {"lidar": told})), free)
-        assert words.reaction(seen.faults[0]) == expected
+        assert words_faults.reaction(seen.faults[0]) == expected
 
 
 def test_faults_after_the_end_of_the_bag_are_counted_apart(made_up, free, silent_lidar):
@@ -170,7 +170,7 @@ def test_a_fault_behind_the_end_of_the_bag_is_told(made_up):
     short = score(made_up(seconds=10.0))
     late = score(made_up("late", [NOISE], seconds=10.0))
     seen = measure(late, short)
-    assert words.reaction(seen.faults[0]) == "not reached by the end of the bag"
+    assert words_faults.reaction(seen.faults[0]) == "not reached by the end of the bag"
     assert words.events(seen) == "The bag ends before any fault begins."
     assert seen.window is None
 
