@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from pta_ros.evaluation.report import pictures
+from pta_ros.evaluation.report import numerals, pictures
 from pta_ros.evaluation.report.charts import Bar, Chart, Part, answers, bar_charts, strip, ticks
 from pta_ros.evaluation.report.measure import measure, stages_ms
 from pta_ros.evaluation.report.scores import score
