@@ -18,6 +18,7 @@ def trained(provenance: Mapping[str, Any], statistics: Mapping[str, Any]) -> str
         "synthetic data" if synthetic else "",
         _said(_part(provenance, "synthetic"), "seed", "of seed {}"),
         _said(statistics, "frames", "{} frames"),
+        _said(_part(provenance, "from"), "model", "begun from {}"),
         _said(training, "seed", "training seed {}"),
         _said(provenance, "pta_ros", "pta_ros {}"),
         _said(provenance, "note", "{}"),

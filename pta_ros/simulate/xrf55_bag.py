@@ -105,7 +105,8 @@ def _messages(session: RfSession, plan: SessionPlan) -> Iterator[tuple[str, int,
             msg = reading(sensor, packet.content, stamp_ns)
             yield f"/{sensor.topic}", _at(packet.time_s), msg
         class_id = session.action(end_s - 1e-6) - 1
-        yield TRUE_ACTIVITY[0], _at(end_s), true_activity(class_id, _at(end_s), "synthetic")
+        truth = true_activity(class_id, _at(end_s), "synthetic", ACTIVITIES[class_id])
+        yield TRUE_ACTIVITY[0], _at(end_s), truth
 
 
 def _at(time_s: float) -> int:

@@ -21,6 +21,12 @@ def test_shipped_models_say_that_their_data_were_synthetic(name):
     assert taught(config["provenance"]) == ""
 
 
+def test_a_model_that_another_one_was_begun_from_is_named():
+    assert (
+        trained({"from": {"model": "mmfi_lite"}}, {"frames": 9}) == "9 frames, begun from mmfi_lite"
+    )
+
+
 def test_a_taught_model_says_of_what_by_what_and_with_which_figures():
     assert taught({"taught": TOLD}) == (
         "of mmfi_lite, by room_a, room_b (synthetic), 598.2 s, CSI alone 538 -> 197 mm in the last "

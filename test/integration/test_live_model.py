@@ -47,17 +47,17 @@ def fusion(module_bench, models):
     return bench
 
 
-def ask(bench, folder):
+def ask(bench, folder, send=ALL):
     """Set the parameter while sensors go on; gives the result, and begin and end of the wait."""
     from rcl_interfaces.srv import SetParameters
     from rclpy.parameter import Parameter
 
     client = bench.node.create_client(SetParameters, "fusion/set_parameters")
-    bench.until(client.service_is_ready, 10.0, ALL)
+    bench.until(client.service_is_ready, 10.0, send)
     change = Parameter("model", value=str(folder)).to_parameter_msg()
     begun = time.monotonic()
     future = client.call_async(SetParameters.Request(parameters=[change]))
-    bench.until(future.done, 60.0, ALL)
+    bench.until(future.done, 60.0, send)
     bench.node.destroy_client(client)
     return future.result().results[0], begun, time.monotonic()
 
@@ -119,3 +119,35 @@ def test_after_a_reconfiguration_the_loaded_model_is_there_again(fusion, models)
     fusion.skeletons.clear()
     fusion.until(lambda: fusion.skeletons, 20.0, ALL)
     assert fusion.skeletons[-1][1].model == "my_room"
+
+
+def test_activities_of_ones_own_are_told_and_exchanged(bench, tmp_path):
+    torch = pytest.importorskip("torch")
+    from pta_msgs.msg import Activity
+    from rclpy.qos import qos_profile_sensor_data
+
+    from pta_ros import checkpoint
+    from pta_ros.model.config import PTAConfig
+    from pta_ros.model.pta import PTA
+    from pta_ros.sensors import SENSORS
+
+    sensors = {m: SENSORS[m]() for m in ("radar", "wifi", "rfid")}
+    for name, classes in (("home", ("tea", "chess")), ("office", ("mail", "talk", "sleep"))):
+        torch.manual_seed(3)
+        config = PTAConfig(
+            modalities=tuple(sensors), tasks=("activity",), classes=classes,
+            channels=32, tokens=8, dim=32, latent=16,
+        )  # fmt: skip
+        checkpoint.save(tmp_path / name, PTA(config), sensors, {}, {})
+    told = []
+    bench.node.create_subscription(Activity, "activity", told.append, qos_profile_sensor_data)
+    given = ("-p", "sensor_set:=xrf55", "-p", f"model:={tmp_path / 'home'}")
+    bench.start("fusion_node", *given)
+    bench.start("rf_sim_node")
+    bench.until(lambda: told, 60.0)
+    assert {msg.label for msg in told} <= {"tea", "chess"}
+    result, _, _ = ask(bench, tmp_path / "office", send=())
+    assert result.successful, result.reason
+    bench.until(lambda: told[-1].model == "office", 20.0)
+    assert {len(msg.probabilities) for msg in told if msg.model == "home"} == {2}
+    assert told[-1].label in ("mail", "talk", "sleep")

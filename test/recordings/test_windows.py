@@ -1,7 +1,9 @@
 """Windows of packets out of recordings: what the live node sees, labelled, in XRF55's layout."""
 
 import json
+import resource
 import shutil
+import signal
 from types import SimpleNamespace
 
 import numpy as np
@@ -270,6 +272,20 @@ def test_a_wrong_command_is_one_line_and_leaves_nothing(session, tmp_path, capsy
     assert told in said
     assert said.count("\n") == 1
     assert not (tmp_path / "tree").exists()
+
+
+def test_a_full_disk_is_one_line_and_the_same_call_goes_on(session, make, tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # less than a window of radar
+    try:
+        with pytest.raises(DatasetError, match="run the same command again, which goes on"):
+            make(session.bag, session.labels)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert not files(tmp_path / "tree")
+    assert make(session.bag, session.labels).report["frames"] >= 11
 
 
 def test_a_folder_of_others_is_left_alone(session, make, tmp_path):
