@@ -112,11 +112,8 @@ def _planned(
     )
     least_s = window_s(seen.setup.sensors.values()) if seen.setup.shapes else 0.0
     cuts = cut(seen.span_ns, wishes.clip_s, first, wishes.part, spans, least_s)
-    if least_s and not any(ends_ns(one, least_s, wishes.hop_s) for one in cuts):
-        raise DatasetError(
-            f"{seen.name}: no activity in it is as long as a window, {least_s:g} s; expected "
-            "longer ones, within the recording"
-        )
+    if least_s and noted is None:
+        _check_windows(seen.name, cuts, marker, least_s, wishes.hop_s)
     names = [one.name for one in cuts]
     settings = _digest(seen.setup, wishes)
     given = {
@@ -131,6 +128,28 @@ def _planned(
             "truth; expected the same command with the same files, or another folder"
         )
     return noted, cuts
+
+
+def _check_windows(
+    name: str, cuts: tuple[Cut, ...], marker: Marker, least_s: float, hop_s: float
+) -> None:
+    """Raise DatasetError for a recording without windows, and for a label that has none in it.
+
+    In a tree of several recordings a label may have its windows in the others.
+    """
+    asked = {one.action for one in cuts}
+    held = {one.action for one in cuts if ends_ns(one, least_s, hop_s)}
+    if not held:
+        raise DatasetError(
+            f"{name}: no activity in it is as long as a window, {least_s:g} s; expected longer "
+            "ones, within the recording"
+        )
+    if (empty := asked - held) and not marker.recordings:
+        label = marker.classes[min(empty) - 1]
+        raise DatasetError(
+            f"{name}: label {label!r} is in no window: within the recording its activities are "
+            f"shorter than {least_s:g} s; expected a longer one, or no line of that label"
+        )
 
 
 def _digest(setup: Setup, wishes: Wishes) -> str:

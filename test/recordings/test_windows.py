@@ -239,6 +239,7 @@ def test_which_sensors_a_recording_is_of_is_seen(session):
         ([(0, 6, "tea"), (7, 10, "wave")], {}, DatasetError, "label 'wave' is in no window: its"),
         ([(50, 60, "tea")], {}, DatasetError, "no annotation lies in the recording"),
         ([(33, 60, "tea")], {}, DatasetError, "no activity in it is as long as a window, 5 s"),
+        ([(0, 6, "tea"), (33, 60, "wave")], {}, DatasetError, "bag: label 'wave' is in no window:"),
         ([(0, 6, "tea")], {"clip_s": 3.0}, ConfigError, "expected clips that hold a window"),
         ([(0, 6, "tea")], {"hop_s": 0.0}, ConfigError, "a window every 0 s; expected 0.05"),
         ([(0, 6, "tea")], {"truth": "/x"}, ConfigError, "expected --activities alone"),
