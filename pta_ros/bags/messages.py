@@ -72,11 +72,11 @@ def transforms(
     return message("tf2_msgs/msg/TFMessage", transforms=listed)
 
 
-def true_activity(class_id: int, stamp_ns: int, origin: str) -> Any:
-    """The true activity since the ground truth before it."""
+def true_activity(class_id: int, stamp_ns: int, origin: str, label: str = "") -> Any:
+    """The true activity since the ground truth before it; `label` tells it to any list of names."""
+    own = {"class_id": class_id, "label": label, "confidence": 1.0}
     model = f"ground truth ({origin})"
-    head = header(stamp_ns)
-    return message(TRUE_ACTIVITY[1], header=head, class_id=class_id, confidence=1.0, model=model)
+    return message(TRUE_ACTIVITY[1], header=header(stamp_ns), model=model, **own)
 
 
 def message(type_name: str, **fields: Any) -> Any:

@@ -62,7 +62,7 @@ def _evaluate(options: argparse.Namespace, cache: Path) -> dict[str, Any]:
     """Evaluate one model, print its tables and return its figures."""
     from pta_ros import checkpoint
     from pta_ros.datasets import open_tree
-    from pta_ros.datasets.clips import made_with
+    from pta_ros.datasets.clips import made_of, made_with
     from pta_ros.datasets.problems import problem_lines
     from pta_ros.datasets.reduced import reduce_tree
     from pta_ros.evaluation.compare import one_model
@@ -85,8 +85,9 @@ def _evaluate(options: argparse.Namespace, cache: Path) -> dict[str, Any]:
     else:
         options.out.mkdir(parents=True, exist_ok=True)
         text, report = one_model.evaluate_activity_model(
-            loaded, data, options.subjects, cache, _progress, options.out
-        )
+            loaded, data, options.subjects, cache, _progress, options.out,
+            recorded=made_of(options.data) is not None,
+        )  # fmt: skip
     print(text)
     return report | {"data": str(options.data), "synthetic": synthetic}
 

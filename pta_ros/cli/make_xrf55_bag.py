@@ -6,6 +6,9 @@ import argparse
 from pathlib import Path
 
 from pta_ros.cli import run
+from pta_ros.cli.trees import parse_numbers
+from pta_ros.datasets.xrf55 import ACTIVITIES
+from pta_ros.errors import ConfigError
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -21,6 +24,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--activity-s", type=float, default=9.0, metavar="S", help="length of each activity"
     )
+    parser.add_argument("--actions", help="which take turns, such as 2,23-26 (default: all 55)")
+    parser.add_argument(
+        "--labels", type=Path, metavar="CSV", help="write what is done when, for bag_to_dataset"
+    )
     parser.add_argument("--loss", type=float, default=0.02, help="share of messages that are lost")
     parser.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap")
     return parser.parse_args(arguments)
@@ -28,13 +35,26 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
-    from pta_ros.simulate.xrf55_bag import SessionPlan, session_to_bag
+    from pta_ros.simulate.xrf55_bag import SessionPlan, labels_of, session_to_bag
 
-    given = {k: v for k, v in vars(options).items() if k not in ("out", "storage")}
-    written = session_to_bag(SessionPlan(**given), options.out, options.storage)
+    own = ("out", "storage", "labels", "actions")
+    given = {k: v for k, v in vars(options).items() if k not in own}
+    if options.actions:
+        given["actions"] = parse_numbers(options.actions, len(ACTIVITIES), "actions")
+    plan = SessionPlan(**given)
+    written = session_to_bag(plan, options.out, options.storage)
+    if options.labels:
+        _write_labels(options.labels, labels_of(plan))
     counts = ", ".join(f"{count} {topic}" for topic, count in sorted(written.messages.items()))
     print(f"{options.out}: {written.seconds:.1f} s, {counts}; synthetic")
     return 0
+
+
+def _write_labels(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--labels {path}: {error.strerror}; expected a new file") from error
 
 
 def main(arguments: list[str] | None = None) -> int:

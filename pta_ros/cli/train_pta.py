@@ -58,10 +58,11 @@ def _main(arguments: list[str] | None) -> int:
 
     from pta_ros.training.distributed import launch_ranks
     from pta_ros.training.prepare import Silent, Watcher
+    from pta_ros.training.rehearse import with_own_classes
     from pta_ros.training.run import train, train_parts, train_systems
     from pta_ros.training.systems import BY_TASK
 
-    config = _config(options)
+    config = with_own_classes(_config(options), options.data)
     if options.threads:
         torch.set_num_threads(options.threads)
     known = list(BY_TASK[config.model.tasks[0]])

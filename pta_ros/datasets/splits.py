@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.datasets.wide import SCENES
+from pta_ros.datasets.xrf55 import RECORDED_SCENES
 from pta_ros.errors import DatasetError
 
 SUBJECTS = tuple(f"S{n:02d}" for n in range(1, 41))
@@ -206,17 +207,20 @@ def wide_splits(
 
     The share `meta_val` of the training clips, at least one, is meta-validation. Places with nobody
     teach what nobody looks like; they have no part in validation and test, which are of poses.
+    Trees of windows (no joints) have their own names of scenes.
     """
-    training = people.scene == SCENES["train"]
+    poses = people.joints.shape[1] > 0
+    scenes = SCENES if poses else RECORDED_SCENES
+    training = people.scene == scenes["train"]
     held = np.random.default_rng(seed).permutation(np.unique(people.subject[training]))
     held = held[: max(1, round(meta_val * len(held)))]
     meta = training & np.isin(people.subject, held)
-    somebody = np.isfinite(people.joints[:, 0, 0])
+    somebody = np.isfinite(people.joints[:, 0, 0]) if poses else np.ones(len(people), bool)
     rows = {}
-    for name, scene in SCENES.items():
+    for name, scene in scenes.items():
         mine = (people.scene == scene) & ~meta & people.usable
         rows[name] = np.flatnonzero(mine if name == "train" else mine & somebody)
     rows["meta_val"] = np.flatnonzero(meta & people.usable)
-    members = {name: (scene,) for name, scene in SCENES.items()}
-    clips = tuple(f"{SCENES['train']}/{clip}" for clip in sorted(held.tolist()))
+    members = {name: (scene,) for name, scene in scenes.items()}
+    clips = tuple(f"{scenes['train']}/{clip}" for clip in sorted(held.tolist()))
     return rows, members | {"meta_val": clips}

@@ -4,6 +4,10 @@
 
 All repeats of a person's action in a scene are one clip, and its frames are the repeats: so the
 data set is read as MM-Fi is. File names are trusted, not counts: published copies differ.
+
+A tree that bag_to_dataset made of recordings has the same files: Scene1 to train, Scene2 to
+validate, Scene3 to test; SS counts stretches of one activity, AA its own classes, RR the windows of
+a stretch. Arrays are as large as the recorded sensors' windows, packets last but for the radar.
 """
 
 from __future__ import annotations
@@ -12,17 +16,20 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pta_ros.datasets.clips import ClipFiles, Tree
+from pta_ros.datasets.clips import ClipFiles, Tree, made_of
 from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.frames import FloatArray
 
 #: Folder of each modality in a scene, and the shape of its files.
 FOLDERS = {"radar": ("mmWave", (17, 256, 128)), "wifi": ("WiFi", (270, 1000)),
            "rfid": ("RFID", (23, 148))}  # fmt: skip
+#: Scenes of a tree of recordings.
+RECORDED_SCENES = {"train": "Scene1", "val": "Scene2", "test": "Scene3"}
 Files = dict[str, dict[int, Path]]
 _NAME = re.compile(r"(\d+)_(\d+)_(\d+)\.npy")
 #: Names of the activities A01, A02 and so on, in the five groups of the publication: objects, other
@@ -50,20 +57,53 @@ def read_sample(modality: str, path: Path) -> FloatArray:
     Raises DecodeError, naming the file, when it is damaged or of another shape.
     """
     _, shape = FOLDERS[modality]
+    array = _numbers(path, str(shape))
+    if modality == "wifi" and array.shape == shape[::-1]:
+        array = array.T
+    if array.size != np.prod(shape) or (modality != "radar" and array.shape != shape):
+        raise DecodeError(str(path), f"array of shape {array.shape}", str(shape))
+    return _packets(modality, array.reshape(shape))
+
+
+def read_window(modality: str, path: Path) -> FloatArray:
+    """Read a file of a tree of recordings, of any size, as float32 (packets, ...), oldest first.
+
+    Raises DecodeError, naming the file, when it is damaged.
+    """
+    dimensions = len(FOLDERS[modality][1])
+    array = _numbers(path, f"an array of {dimensions} dimensions")
+    if array.ndim != dimensions:
+        expected = f"{dimensions} dimensions"
+        raise DecodeError(str(path), f"array of shape {array.shape}", expected)
+    return _packets(modality, array)
+
+
+def window_file(modality: str, packets: FloatArray) -> NDArray[Any]:
+    """What `read_window` reads as `packets`: in half the size where no digit is lost by that."""
+    array = packets if modality == "radar" else packets.T
+    with np.errstate(over="ignore"):
+        small = array.astype(np.float16)
+    kept: NDArray[Any] = small if np.array_equal(small, array, equal_nan=True) else array
+    return np.ascontiguousarray(kept)
+
+
+def _numbers(path: Path, expected: str) -> NDArray[Any]:
+    """The array of real numbers in a file; raises DecodeError."""
     try:
         array = np.load(path, allow_pickle=False)
     except Exception as error:  # header, zip and memory errors, by what the damage looks like
         reason = f"{type(error).__name__}: {error}"
         raise DecodeError(str(path), reason, "a .npy file of numbers") from error
-    found = getattr(array, "shape", ())
     if getattr(array, "dtype", np.dtype("O")).kind not in "fiu":
-        raise DecodeError(str(path), f"not an array of real numbers, {found}", str(shape))
-    if modality == "wifi" and found == shape[::-1]:
-        array, found = array.T, shape
-    if array.size != np.prod(shape) or (modality != "radar" and found != shape):
-        raise DecodeError(str(path), f"array of shape {found}", str(shape))
+        found = getattr(array, "shape", ())
+        raise DecodeError(str(path), f"not an array of real numbers, {found}", expected)
+    numbers: NDArray[Any] = array
+    return numbers
+
+
+def _packets(modality: str, array: NDArray[Any]) -> FloatArray:
     with np.errstate(over="ignore", invalid="ignore"):
-        values = array.reshape(shape).astype(np.float32)
+        values = array.astype(np.float32)
     packets: FloatArray = values if modality == "radar" else np.ascontiguousarray(values.T)
     return packets
 
@@ -99,8 +139,15 @@ class Xrf55Clip(ClipFiles):
         return np.zeros((len(numbers), 0, 3), np.float32)
 
 
+@dataclass(frozen=True)
+class RecordedClip(Xrf55Clip):
+    """A stretch of one activity in a tree of recordings; its frames are windows."""
+
+    readers: ClassVar = {modality: partial(read_window, modality) for modality in FOLDERS}
+
+
 class Xrf55Tree(Tree):
-    """An XRF55 tree on disk; raises DatasetError when there is none at `root`.
+    """An XRF55 tree on disk, or one of recordings; raises DatasetError when none is at `root`.
 
     Which clips it lacks is unknown: published copies differ.
     """
@@ -110,11 +157,14 @@ class Xrf55Tree(Tree):
 
     def __init__(self, root: str | Path) -> None:
         found: dict[tuple[str, int, int], Files] = {}
+        recorded = made_of(Path(root))
+        most = len(ACTIVITIES if recorded is None else recorded.get("classes", ()))
+        kind = Xrf55Clip if recorded is None else RecordedClip
         for scene in sorted(Path(root).glob("Scene[0-9]*")):
             for modality, (folder, _) in FOLDERS.items():
-                _list(scene, modality, folder, found)
+                _list(scene, modality, folder, most, found)
         clips = tuple(
-            Xrf55Clip(scene, f"S{subject:02d}", f"A{action:02d}", Path(root) / scene, files)
+            kind(scene, f"S{subject:02d}", f"A{action:02d}", Path(root) / scene, files)
             for (scene, subject, action), files in sorted(found.items())
         )
         super().__init__(Path(root), clips)
@@ -125,7 +175,11 @@ class Xrf55Tree(Tree):
 
 
 def _list(
-    scene: Path, modality: str, folder: str, found: dict[tuple[str, int, int], Files]
+    scene: Path,
+    modality: str,
+    folder: str,
+    most: int,
+    found: dict[tuple[str, int, int], Files],
 ) -> None:
     """Add one folder's files to `found`; hidden and foreign files are ignored."""
     for path in sorted((scene / folder).glob("*.npy")):
@@ -133,7 +187,7 @@ def _list(
         if match is None:
             continue
         subject, action, repeat = map(int, match.groups())
-        if not 1 <= action <= len(ACTIVITIES):
-            raise DatasetError(f"{path}: action {action}; expected 1 to {len(ACTIVITIES)}")
+        if not 1 <= action <= most:
+            raise DatasetError(f"{path}: action {action}; expected 1 to {most}")
         empty: Files = {m: {} for m in FOLDERS}
         found.setdefault((scene.name, subject, action), empty)[modality][repeat] = path

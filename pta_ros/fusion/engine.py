@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from pta_ros.fusion.pace import Pace
 from pta_ros.fusion.params import FusionParams
 from pta_ros.fusion.people import PeopleEstimator
 from pta_ros.fusion.pipeline import FusionPipeline
+from pta_ros.fusion.provenance import taught, trained
 from pta_ros.fusion.streams import Stream
 from pta_ros.fusion.windows import WindowedPipeline
 from pta_ros.home import model_folder
@@ -131,8 +132,24 @@ class Engine:
         """The sensors that the model was trained with, whole for one that finds people."""
         return self.loaded.live_sensors
 
+    @cached_property
+    def about(self) -> dict[str, str]:
+        """Where the model comes from, for diagnostics: folder, format and provenance in words."""
+        folder, loaded = model_folder(self.params.model, self.params.sensor_set), self.loaded
+        return {
+            "model_path": str(folder.absolute()),
+            "model_format": str(checkpoint.FORMAT),
+            "trained": trained(loaded.provenance, loaded.statistics),
+            "taught": taught(loaded.provenance),
+        }
+
     def start(self) -> FusionPipeline:
         """Put a copy of the model on its device, warm it up and make a fresh pipeline."""
+        self.prepare()
+        return self.pipeline()
+
+    def prepare(self) -> None:
+        """Put a copy of the model on its device and warm it up: `estimator` is there then."""
         torch.set_num_threads(self.params.num_threads)
         params = self.params
         precision = resolve_precision(params.precision, self.device, self.finds_people)
@@ -141,14 +158,13 @@ class Engine:
             people = PeopleEstimator(self.loaded, params.search, self.device, params.refine)
             people.quicken(precision, graphs)
             self.estimator = LivePeople(people)
-            return self.pipeline()
+            return
         self.estimator = Estimator(
             self.loaded.model, self.device, params.refine, params.gate, precision
         )
         follower = self._follower()
         self.estimator.alone = follower is not None and follower.wants_alone
         self.estimator.warm_up({m: sensor.shape for m, sensor in self.sensors.items()}, graphs)
-        return self.pipeline()
 
     def pipeline(self) -> FusionPipeline:
         """A fresh pipeline around the estimator that `start` made."""
@@ -158,13 +174,17 @@ class Engine:
         windows = {m: s for m, s in self.sensors.items() if isinstance(s, WindowSensor)}
         if windows:
             settings = self.params.windows()
-            pace = Pace({}, self.params.rate_hz, self.params.max_wait_s)  # windows end at once
-            return WindowedPipeline(streams, self.estimator, windows, settings, activities, pace)
+            return WindowedPipeline(
+                streams, self.estimator, windows, settings, activities, self.pace()
+            )
         follower = self._follower()
         self.estimator.alone = follower is not None and follower.wants_alone
-        return FusionPipeline(streams, self.estimator, follower, activities, self._pace())
+        return FusionPipeline(streams, self.estimator, follower, activities, self.pace())
 
-    def _pace(self) -> Pace:
+    def pace(self) -> Pace:
+        """Which streams lead with this model's weights, and how long others are waited for."""
+        if any(isinstance(sensor, WindowSensor) for sensor in self.sensors.values()):
+            return Pace({}, self.params.rate_hz, self.params.max_wait_s)  # windows end at once
         weights = self.loaded.model.purify(
             torch.ones(1, len(self.loaded.sensors), dtype=torch.bool)
         )

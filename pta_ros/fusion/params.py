@@ -55,7 +55,12 @@ class FusionParams(Group):
         choices=sensor_sets,
         change=START,
     )
-    model: str = param("", "model folder; empty takes the default model that is shipped")
+    model: str = param(
+        "",
+        "model folder; empty takes the default model that is shipped. Set while the node runs, it "
+        "is loaded beside and takes over between two estimates, or is refused with the reason",
+        change=LIVE,
+    )
     device: str = param("auto", "where the model runs: cpu, cuda, cuda:N, or auto (cuda if usable)")
     num_threads: int = param(1, "threads of the model on the CPU", low=1, high=64)
     precision: str = param(

@@ -112,6 +112,18 @@ class FusionPipeline:
             self.follower.enable(enabled)
             self._sampler.pass_by()
 
+    def exchange(
+        self, estimator: Callable[[Sample], Prediction], pace: Pace, same_classes: bool
+    ) -> None:
+        """Answer with another model from the next sample on; between samples only.
+
+        It reads the same frames. Streams and people go on; the activity starts over unless the
+        classes are the same.
+        """
+        self._estimator, self._sampler.pace = estimator, pace
+        if not same_classes:
+            self._activities.reset()
+
     # -- from a sample to its estimate --------------------------------------------------------
 
     def step(self, now_ns: int) -> Estimate | None:

@@ -25,7 +25,9 @@ class Sampler:
     def __init__(
         self, streams: Mapping[str, Stream], follower: Follower | None, pace: Pace
     ) -> None:
-        self._streams, self._follower, self._pace = streams, follower, pace
+        self._streams, self._follower = streams, follower
+        #: Which streams lead, and how long others are waited for.
+        self.pace = pace
         self._last_ns: int | None = None  # the instant of the last sample
         self._allowed_ns = -math.inf  # from here on the next may be
         self._wanted: Instant | None = None  # for which others are awaited
@@ -49,11 +51,11 @@ class Sampler:
     def _until_ns(self, lead: str, t_ns: int, now_ns: int) -> int:
         """Until when others are waited for. It counts from the first frame that set an instant, or
         from the first of a better stream: newer ones of the same do not put it off."""
-        weight, wanted = self._pace.weight, self._wanted
+        weight, wanted = self.pace.weight, self._wanted
         if wanted is None or weight(lead) > weight(wanted.lead):
             wanted = self._wanted = Instant(lead, t_ns, now_ns)
         waits = [
-            self._pace.until_ns(wanted, self._streams[m], self._is_past(stamp))
+            self.pace.until_ns(wanted, self._streams[m], self._is_past(stamp))
             for m, stamp in self.newest(now_ns).items()
             if m != lead
         ]
@@ -75,13 +77,13 @@ class Sampler:
             self._wanted = self.due_ns = None
             return None
         near = [m for m, t in stamps.items() if newest - t <= self._streams[m].timing.tolerance_ns]
-        lead = max(near, key=lambda m: (self._pace.weight(m), stamps[m]))
+        lead = max(near, key=lambda m: (self.pace.weight(m), stamps[m]))
         return lead, stamps[lead]
 
     def _leading(self, now_ns: int) -> dict[str, int]:
         """The newest stamps of the streams that lead."""
         newest = self.newest(now_ns)
-        leading = self._pace.leading({m: self._streams[m] for m in newest}, now_ns)
+        leading = self.pace.leading({m: self._streams[m] for m in newest}, now_ns)
         return {m: newest[m] for m in leading}
 
     def _may_follow(self, stamp_ns: int) -> bool:
@@ -134,7 +136,7 @@ class Sampler:
                 stream.buffer.take(frame)
                 frames[name] = frame
         self._last_ns = instant_ns
-        self._allowed_ns = self._pace.next_allowed_ns(self._allowed_ns, instant_ns)
+        self._allowed_ns = self.pace.next_allowed_ns(self._allowed_ns, instant_ns)
         self.pass_by()
         return Sample(instant_ns, frames, expected=self._expected(instant_ns))
 

@@ -116,13 +116,10 @@ class WindowedPipeline(FusionPipeline):
     def _close(self, modality: str, end_ns: int, now_ns: int) -> None:
         """Push the window that ends now as a frame, or tell why its stream is corrupt."""
         ring = self._rings[modality]
-        window, missing = ring.window(end_ns)
+        window, gap = ring.usable(end_ns, self._config)
         error, note = ring.close()
-        late_ns = to_ns(max(self._config.hop_s, 2 * ring.sensor.period_s))
-        gap = f"{missing:.0%} of the window is missing" if missing else ""
         self._why[modality] = ", ".join(filter(None, (gap, note)))
-        fresh = ring.newest_ns() > end_ns - late_ns
-        if window is not None and fresh and missing <= self._config.max_missing:
+        if window is not None:
             try:
                 array = ring.sensor.complete(window, modality)
                 super().push(Frame(modality, end_ns, array, now_ns), now_ns)
@@ -228,6 +225,15 @@ class PacketRing:
             return None, 1.0
         used = np.stack([self._packets[i] for i in nearest[known]])
         return _filled(used, np.flatnonzero(known), count), 1.0 - float(known.mean())
+
+    def usable(self, end_ns: int, config: WindowConfig) -> tuple[FloatArray | None, str]:
+        """The window that ends at `end_ns`, and what is missing of it, in words; None where that is
+        too much, or the newest packet is old."""
+        window, missing = self.window(end_ns)
+        late_ns = to_ns(max(config.hop_s, 2 * self.sensor.period_s))
+        gap = f"{missing:.0%} of the window is missing" if missing else ""
+        fresh = self.newest_ns() > end_ns - late_ns
+        return (window if fresh and missing <= config.max_missing else None), gap
 
     def _insert(self, stamp: int, packet: FloatArray) -> bool:
         place = bisect_left(self._stamps, stamp)

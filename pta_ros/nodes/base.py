@@ -73,7 +73,8 @@ class Parameters:
 
     A given value of a wrong type or range, and a name nobody declares, does not stop the node from
     being made: it is kept in `problems`, for the configure transition to refuse with.
-    `locked` says whether the node is configured; `applied` is told each change made later.
+    `locked` says whether the node is configured; `refused` why a live change cannot be made,
+    empty if it can; `applied` is told each change made later.
     """
 
     def __init__(
@@ -82,8 +83,10 @@ class Parameters:
         specs: tuple[Spec, ...],
         locked: Callable[[], bool] = lambda: False,
         applied: Callable[[str, Any], None] = lambda name, value: None,
+        refused: Callable[[str, Any], str] = lambda name, value: "",
     ) -> None:
         self._node, self._locked, self._applied = node, locked, applied
+        self._refused = refused
         self._specs = {spec.name: spec for spec in specs}
         self._problems: dict[str, str] = {}
         for spec in specs:
@@ -120,7 +123,7 @@ class Parameters:
         spec = self._specs[change.name]
         if spec.change == RECONFIGURE and self._locked():
             return f"{change.name} needs a reconfiguration: deactivate, clean up, set, configure"
-        return spec.problem(change.value)
+        return spec.problem(change.value) or self._refused(change.name, change.value)
 
     def _apply(self, changes: list[Parameter]) -> None:
         for change in changes:

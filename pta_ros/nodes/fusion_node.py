@@ -3,6 +3,7 @@
 configure: parameters and model are checked and loaded. activate: the model goes to its device and
 is warmed up, the worker starts, topics are subscribed. deactivate and cleanup undo these. A fault
 that data cannot explain, three times in a row, takes the node through on_error to unconfigured.
+Parameter `model` loads another model while this one runs (reload.py).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pta_ros.nodes.base import STEADY, Parameters, answer_invalid_requests, logg
 from pta_ros.nodes.composed import composed_options
 from pta_ros.nodes.health import Identity, Watch
 from pta_ros.nodes.outlet import Publishers
+from pta_ros.nodes.reload import MODEL, Reload, load_engine
 from pta_ros.nodes.sensor_node import REDUCED, SensorNode, sensor_qos
 from pta_ros.nodes.worker import Meter, Worker
 from pta_ros.sensors import SENSORS, sensor_sets, sensors_of
@@ -46,9 +48,13 @@ class FusionNode(LifecycleNode):
             m: SensorNode(f"{self.get_name()}_{m}", self, **composed_options())
             for m in sensors_of(sensors)
         }
-        self._given = Parameters(
-            self, fusion_specs(sensors), lambda: self._engine is not None, self._on_change
+        self._reload = Reload(
+            self, lambda: self._engine, lambda m: fusion_from({**self._given.values(), MODEL: m})
         )
+        self._given = Parameters(
+            self, fusion_specs(sensors), lambda: self._engine is not None, self._on_change,
+            lambda name, value: self._reload.refusal(value) if name == MODEL else "",
+        )  # fmt: skip
         self._outlet = Publishers(self, self._now_ns)
         self.watch = Watch(self, self._statuses, self._identity, self.sensor_nodes)
         self._health = self.watch.health
@@ -81,11 +87,7 @@ class FusionNode(LifecycleNode):
         params, streams = fusion_from(self._given.values())
         for modality, stream in streams.items():
             self.sensor_nodes[modality].check(stream)
-        try:  # PyTorch only here, so that the node is up, and wrong input told, before
-            from pta_ros.fusion.engine import Engine
-        except ImportError as error:
-            raise ConfigError(entry.remedy(error)) from error
-        engine = Engine.load(params, streams)
+        engine = load_engine((params, streams))
         self._outlet.open(engine)
         self._engine = engine
         self._health.failures.clear()
@@ -111,14 +113,14 @@ class FusionNode(LifecycleNode):
             for modality, sensor in engine.sensors.items():
                 self._open(modality, sensor)
         except Exception:
-            self.close()  # the worker, too: the node stays inactive
+            self._release()  # the worker, too: the node stays inactive
             raise
         return result
 
     @logged
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe, stop the worker, free the device."""
-        self.close()
+        self._release()
         self._outlet.forget()
         super().on_deactivate(state)
         return ERROR if self._health.failures.fatal else SUCCESS
@@ -133,7 +135,7 @@ class FusionNode(LifecycleNode):
     @logged
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release everything, from any state."""
-        self.close()
+        self._release()
         self._outlet.close()
         self._engine = None
         return super().on_shutdown(state)
@@ -141,13 +143,18 @@ class FusionNode(LifecycleNode):
     @logged
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release everything; the node is unconfigured then, and may be configured again."""
-        self.close()
+        self._release()
         self._outlet.close()
         self._engine, self._health.failures.fatal = None, False
         self.get_logger().error(f"back to unconfigured after: {self._health.failures.last}")
         return SUCCESS
 
     def close(self) -> None:
+        """Release everything, and let a model that is being loaded come to its end."""
+        self._release()
+        self._reload.close()
+
+    def _release(self) -> None:
         """Close the subscriptions, stop the worker, free the device; harmless when done twice."""
         for node in self.sensor_nodes.values():
             node.close()
@@ -221,24 +228,45 @@ class FusionNode(LifecycleNode):
 
     def _on_change(self, name: str, value: Any) -> None:
         """Apply a parameter that was changed live."""
+        if name == MODEL:
+            self._take(self._reload.taken())
         if self._worker is None:
             return
         modality, _, stream_parameter = name.partition(".")
         if stream_parameter == "enabled" and modality in self._engine.sensors:
             self._worker.enable(modality, value)
         elif name == "refine":
-            self._engine.estimator.refine = value
+            self._worker.refine(value)
         elif name == TRACKS + "enabled":
             self._worker.follow(enabled=value)
         elif name == TRACKS + "consistency":
             self._worker.follow(consistency=value)
+
+    def _take(self, new: Any) -> None:
+        """Let another Engine answer: from the next estimate on where one is running."""
+
+        def exchange(pipeline: Any) -> Any:
+            from pta_ros.fusion.exchange import take_over
+
+            take_over(new, pipeline, self._engine)
+            self._engine = new
+            return new.estimator
+
+        if self._worker is not None:
+            self._worker.exchange(exchange)
+        elif new is not None:
+            new.stop()
+            self._engine = new
 
     def _statuses(self) -> tuple[StreamStatus, ...]:
         return self._worker.statuses() if self._worker else ()
 
     def _identity(self) -> Identity:
         engine, me = self._engine, (self.get_fully_qualified_name(), self._state())
-        return Identity(*me, engine.loaded.name, engine.device) if engine else Identity(*me)
+        told = self._reload.told()
+        if engine is None:
+            return Identity(*me, told=told)
+        return Identity(*me, engine.loaded.name, engine.device, {**engine.about, **told})
 
     def _state(self) -> str:
         return self._state_machine.current_state[1]

@@ -4,7 +4,10 @@ Names are "<node>: <modality>" and "<node>: fusion", with the node's full name, 
 hardware id, too. Values of a stream: state, age_s, rate_hz, weight, behind_s, stale_limit_s,
 publishers, received, used, dropped, corrupt, lost, restamped, refused, reason, remarks. Values of
 the fusion: state, live, model, device, estimates, rate_hz, latency_p50_ms, latency_p99_ms,
-memory_mb, errors, last_error, people (how many are seen; empty where no model counts them).
+memory_mb, errors, last_error, people (how many are seen; empty where no model counts them); of the
+model model_path, model_format, trained (on what) and taught (of which model, by which recordings;
+empty: it was not); loading (a model in the background), loads and refused_loads since the start,
+last_refusal.
 """
 
 from __future__ import annotations
@@ -38,12 +41,14 @@ _GRAPH_S = 1.0
 
 @dataclass(frozen=True)
 class Identity:
-    """Of a fusion node: its full name, lifecycle state, and the model and device that it uses."""
+    """Of a fusion node: its full name, lifecycle state, the model and device that it uses, and what
+    is `told` of models beside."""
 
     node: str
     state: str
     model: str = ""
     device: str = ""
+    told: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -110,6 +115,7 @@ class Health:
             "errors": count,
             "last_error": last,
             "people": "" if self.people is None or not live else self.people,
+            **who.told,
         }
         return _status(who.node, "fusion", level, text, values)
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from pta_msgs.msg import Activity
 
+from pta_ros.datasets.xrf55 import ACTIVITIES
 from pta_ros.nodes.messages import to_header, to_reading, to_time
 from pta_ros.nodes.simulator import Simulator, SimulatorParams
 from pta_ros.sensors import SENSORS
@@ -112,6 +113,7 @@ class RfSimNode(Simulator):
         end_s = (at_ns - self._start_ns) / 1e9
         action = self._session.action(end_s - 1e-6)
         truth = Activity(class_id=action - 1, confidence=1.0, model="ground truth (synthetic)")
+        truth.label = ACTIVITIES[action - 1]
         truth.header.stamp = to_time(at_ns)
         self.truth.publish(truth)
         phase = self._phase_at(at_ns)

@@ -41,6 +41,7 @@ class Worker:
     ) -> None:
         self._pipeline, self._now_ns, self._outlet = pipeline, now_ns, outlet
         self._encoder = encoder
+        self._exchange: Callable[[FusionPipeline], Any] | None = None
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name="fusion", daemon=True)
@@ -56,7 +57,11 @@ class Worker:
             self._changed.notify()
         if self._thread.ident is not None:
             self._thread.join(_STOP_TIMEOUT_S)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        with self._changed:
+            self._exchanged()  # what was asked for at the last moment
+        return True
 
     def push(self, frame: Frame) -> None:
         """Hand one reading to its stream; the clock is its time of arrival."""
@@ -89,6 +94,22 @@ class Worker:
             if self._encoder is not None:
                 self._encoder.alone = follower.wants_alone
 
+    def refine(self, enabled: bool) -> None:
+        """Refined or plain features, from the next estimate on."""
+        with self._changed:
+            self._encoder.refine = enabled
+
+    def exchange(self, change: Callable[[FusionPipeline], Any]) -> None:
+        """Call `change` between two estimates, in the worker's thread; it gives the new encoder."""
+        with self._changed:
+            self._exchange = change
+            self._changed.notify()
+
+    def _exchanged(self) -> None:
+        change, self._exchange = self._exchange, None
+        if change is not None:
+            self._encoder = change(self._pipeline)
+
     def statuses(self) -> tuple[StreamStatus, ...]:
         """Every stream's status now."""
         with self._changed:
@@ -109,6 +130,7 @@ class Worker:
         """Wait for the next sample, or for a prediction; None when asked to stop."""
         with self._changed:
             while not self._stopping:
+                self._exchanged()
                 found = self._found()
                 if found is not None:
                     return found

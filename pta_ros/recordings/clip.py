@@ -48,6 +48,11 @@ class Task:
 class Writing:
     """Writes tasks; each leaves a whole clip, or nothing of it."""
 
+    def report(self, root: Path, cut: Cut) -> Path:
+        """Where it is said what became of a clip; it is there when that is done."""
+        inside = root / cut.name / REPORT
+        return inside if inside.is_file() else empty_report(root, cut)
+
     def write(self, root: Path, part: Task) -> bool:
         """Write one clip; False when it is there already."""
         folder, empty = root / part.cut.name, empty_report(root, part.cut)
@@ -62,14 +67,19 @@ class Writing:
                 partial.replace(folder)
                 return True
             shutil.rmtree(partial)
-            _keep_empty(empty, report)
+            keep_report(empty, report)
         except OSError as error:
             shutil.rmtree(partial, ignore_errors=True)
-            raise DatasetError(
-                f"{root}: {error.strerror or error}; expected a place with room for the tree: make "
-                "room and run the same command again, which goes on"
-            ) from error
+            raise full_disk(root, error) from error
         return True
+
+
+def full_disk(root: Path, error: OSError) -> DatasetError:
+    """What to say of a tree that cannot be written."""
+    return DatasetError(
+        f"{root}: {error.strerror or error}; expected a place with room for the tree: make room "
+        "and run the same command again, which goes on"
+    )
 
 
 def empty_report(root: Path, cut: Cut) -> Path:
@@ -77,7 +87,8 @@ def empty_report(root: Path, cut: Cut) -> Path:
     return root / EMPTY / f"S{cut.number:05d}.json"
 
 
-def _keep_empty(path: Path, report: dict[str, Any]) -> None:
+def keep_report(path: Path, report: dict[str, Any]) -> None:
+    """Write what became of a clip, whole or not at all."""
     path.parent.mkdir(exist_ok=True)
     partial = path.with_name(PARTIAL + path.name)
     partial.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -88,7 +99,8 @@ def _keep_empty(path: Path, report: dict[str, Any]) -> None:
 _open: dict[tuple[Path, ...], Bag] = {}
 
 
-def _opened(paths: tuple[Path, ...]) -> Bag:
+def opened(paths: tuple[Path, ...]) -> Bag:
+    """A recording, opened once in this process."""
     if paths not in _open:
         close_recording()
         _open[paths] = Bag(paths).__enter__()
@@ -129,7 +141,7 @@ def _written(task: Task, folder: Path) -> dict[str, Any]:
 def _samples(task: Task, intakes: dict[str, Any], tally: Tally) -> Iterator[Sample]:
     """The clip's samples, from all messages of its time and a little around it."""
     survey, span_ns = task.survey, (task.cut.begin_ns, task.cut.end_ns)
-    bag = _opened(survey.paths)
+    bag = opened(survey.paths)
     aligned = any(stream.stamp_policy == "align" for stream in survey.setup.streams.values())
     around = (span_ns[0] - _BEFORE_NS[aligned], span_ns[1] + HORIZON_NS + survey.late_ns)
     recorded = tuple(t - survey.shift_ns for t in around)

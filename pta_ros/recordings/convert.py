@@ -11,14 +11,17 @@ from pta_ros.bags.bag import Bag
 from pta_ros.datasets.alone import alone_in
 from pta_ros.datasets.parts import write_parts
 from pta_ros.errors import ConfigError, DatasetError
-from pta_ros.recordings.clip import Task, Writing, close_recording, empty_report
+from pta_ros.recordings.clip import Task, Writing, close_recording
 from pta_ros.recordings.cuts import Cut, cut, labelled
 from pta_ros.recordings.marker import Marker
 from pta_ros.recordings.report import summary
 from pta_ros.recordings.setup import Setup
 from pta_ros.recordings.survey import Survey, survey
 from pta_ros.recordings.told import Wishes, check_overlap, told_by, truth_of
+from pta_ros.recordings.windows import WindowTask, WindowWriting, ends_ns, window_s
 
+#: The layout of a tree of windows, in its marker.
+WINDOWS = "xrf55"
 #: Told how many of a recording's clips are done: (name, done, total).
 Progress = Callable[[str, int, int], None]
 
@@ -31,6 +34,9 @@ def convert(
     Raises DatasetError and ConfigError; what is written by then is whole, the same call goes on.
     """
     wishes.check()
+    if setup.max_missing is not None:
+        wishes.check_windows()
+        _check_lengths(setup, wishes)
     with alone_in(out):
         return _convert_all(recordings, out, setup, wishes, progress)
 
@@ -38,7 +44,10 @@ def convert(
 def _convert_all(
     recordings: list[tuple[Path, ...]], out: Path, setup: Setup, wishes: Wishes, progress: Progress
 ) -> Marker:
-    marker = Marker.open(out, {"rate_hz": wishes.rate_hz, "clip_s": wishes.clip_s})
+    settings: dict[str, Any] = {"rate_hz": wishes.rate_hz}
+    if setup.max_missing is not None:
+        settings = {"layout": WINDOWS, "hop_s": wishes.hop_s, "windows": setup.shapes}
+    marker = Marker.open(out, {**settings, "clip_s": wishes.clip_s})
     if len(recordings) > 1 and any(not one.absolute for one in wishes.annotations):
         raise ConfigError(
             "annotations count from a recording's begin, and there are several recordings; "
@@ -51,18 +60,21 @@ def _convert_all(
 
 
 def _convert(bag: Bag, setup: Setup, wishes: Wishes, marker: Marker, progress: Progress) -> None:
-    truth = "" if wishes.teacher else wishes.truth
+    windowed = setup.max_missing is not None
+    truth = "" if wishes.teacher or windowed else wishes.truth
     seen = survey(bag, setup, wishes.topics, truth, wishes.joints, wishes.clock)
     noted, cuts = _planned(seen, wishes, marker)
-    root = marker.root
-    open_ = [one for one in cuts if not _is_done(root, one)]
+    root, writing = marker.root, WindowWriting() if windowed else Writing()
+    open_ = [one for one in cuts if not writing.report(root, one).is_file()]
     told, lost = (None, 0) if not open_ else truth_of(bag, seen, wishes)
     if told is not None:
         check_overlap(seen, told)
     marker.synthetic = marker.synthetic or bool(seen.synthetic)
     marker.save()
-    tasks = [
-        Task(
+    tasks: list[Any] = [
+        WindowTask(seen, one, wishes.hop_s, setup.max_missing)
+        if setup.max_missing is not None
+        else Task(
             seen, one, wishes.rate_hz, told and told.part(one.begin_ns, one.end_ns),
             marker.classes[one.action - 1] if wishes.annotations else "", told_by(seen, wishes),
         )
@@ -72,7 +84,7 @@ def _convert(bag: Bag, setup: Setup, wishes: Wishes, marker: Marker, progress: P
     jobs = min(wishes.jobs, len(tasks))
     try:
         before = len(cuts) - len(tasks)
-        for done, _ in enumerate(write_parts(root, Writing(), tasks, jobs), before + 1):
+        for done, _ in enumerate(write_parts(root, writing, tasks, jobs), before + 1):
             progress(seen.name, done, len(cuts))
     finally:
         close_recording()
@@ -80,7 +92,7 @@ def _convert(bag: Bag, setup: Setup, wishes: Wishes, marker: Marker, progress: P
         notes = [*seen.notes, *bag.losses]
         if lost:
             notes.append(f"{lost} messages of the truth are in a frame that no way leads from")
-        noted["report"] = summary(root, cuts, notes, seen.absent)
+        noted["report"] = summary([writing.report(root, one) for one in cuts], notes, seen.absent)
         marker.save()
     if wishes.teacher:
         wishes.teacher.forget(seen)
@@ -98,7 +110,10 @@ def _planned(
         if wishes.annotations
         else ()
     )
-    cuts = cut(seen.span_ns, wishes.clip_s, first, wishes.part, spans)
+    least_s = window_s(seen.setup.sensors.values()) if seen.setup.shapes else 0.0
+    cuts = cut(seen.span_ns, wishes.clip_s, first, wishes.part, spans, least_s)
+    if least_s and noted is None:
+        _check_windows(seen.name, cuts, marker, least_s, wishes.hop_s)
     names = [one.name for one in cuts]
     settings = _digest(seen.setup, wishes)
     given = {
@@ -115,6 +130,28 @@ def _planned(
     return noted, cuts
 
 
+def _check_windows(
+    name: str, cuts: tuple[Cut, ...], marker: Marker, least_s: float, hop_s: float
+) -> None:
+    """Raise DatasetError for a recording without windows, and for a label that has none in it.
+
+    In a tree of several recordings a label may have its windows in the others.
+    """
+    asked = {one.action for one in cuts}
+    held = {one.action for one in cuts if ends_ns(one, least_s, hop_s)}
+    if not held:
+        raise DatasetError(
+            f"{name}: no activity in it is as long as a window, {least_s:g} s; expected longer "
+            "ones, within the recording"
+        )
+    if (empty := asked - held) and not marker.recordings:
+        label = marker.classes[min(empty) - 1]
+        raise DatasetError(
+            f"{name}: label {label!r} is in no window: within the recording its activities are "
+            f"shorter than {least_s:g} s; expected a longer one, or no line of that label"
+        )
+
+
 def _digest(setup: Setup, wishes: Wishes) -> str:
     """Stands for all that decides how a recording is read, and what its labels and truth are."""
     told = [wishes.annotations, wishes.rest, wishes.joints, sorted(wishes.topics.items())]
@@ -122,5 +159,20 @@ def _digest(setup: Setup, wishes: Wishes) -> str:
     return sha256(repr([*about, setup.level]).encode()).hexdigest()[:16]
 
 
-def _is_done(root: Path, one: Cut) -> bool:
-    return (root / one.name).is_dir() or empty_report(root, one).is_file()
+def _check_lengths(setup: Setup, wishes: Wishes) -> None:
+    """Raise DatasetError for a label that no window can have, ConfigError for short clips."""
+    least_s = window_s(setup.sensors.values())
+    if wishes.clip_s < least_s:
+        raise ConfigError(
+            f"clips of {wishes.clip_s:g} s and windows of {least_s:g} s; expected clips that hold "
+            "a window"
+        )
+    longest: dict[str, float] = {}
+    for one in wishes.annotations:
+        longest[one.label] = max(longest.get(one.label, 0.0), one.end_s - one.begin_s)
+    for label, seconds in longest.items():
+        if seconds < least_s:
+            raise DatasetError(
+                f"label {label!r} is in no window: its activities last {seconds:g} s at most, a "
+                f"window {least_s:g} s; expected a longer one, or no line of that label"
+            )

@@ -36,11 +36,13 @@ def cut(
     first: int,
     part: str = "",
     spans: Sequence[tuple[int, int, int]] = (),
+    least_s: float = 0.0,
 ) -> tuple[Cut, ...]:
     """The clips of a recording, numbered from `first` on.
 
     `part` takes all of it for train, val or test; empty holds the last clips of each action out
     (HELD_OUT), where it has three or more. `spans` are (begin, end, action); without, all is 1.
+    None but a whole span is shorter than `least_s`.
     """
     if not clip_s >= 1:
         raise ConfigError(f"clips of {clip_s:g} s; expected 1 s or more")
@@ -48,7 +50,9 @@ def cut(
     pieces = [
         (action, *piece)
         for a, b, action in spans or ((begin_ns, end_ns, 1),)
-        for piece in _pieces(max(a, begin_ns), min(b, end_ns), to_ns(clip_s))
+        for piece in _pieces(
+            max(a, begin_ns), min(b, end_ns), to_ns(clip_s), to_ns(max(0.1 * clip_s, least_s))
+        )
     ]
     parts = [part] * len(pieces) if part else _parts([action for action, *_ in pieces])
     return tuple(
@@ -57,11 +61,11 @@ def cut(
     )
 
 
-def _pieces(begin_ns: int, end_ns: int, most_ns: int) -> Iterator[tuple[int, int]]:
-    """A rest of less than a tenth of a clip belongs to the one before it."""
+def _pieces(begin_ns: int, end_ns: int, most_ns: int, least_ns: int) -> Iterator[tuple[int, int]]:
+    """A rest that is shorter than the least belongs to the one before it."""
     start = begin_ns
     while start < end_ns:
-        stop = end_ns if end_ns - start < 1.1 * most_ns else start + most_ns
+        stop = end_ns if end_ns - start < most_ns + least_ns else start + most_ns
         yield start, stop
         start = stop
 

@@ -25,7 +25,7 @@ from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.level import intake_of
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.recordings.joints import POSES, JointMap
-from pta_ros.recordings.setup import MODALITIES, Setup
+from pta_ros.recordings.setup import Setup
 from pta_ros.sensors.base import Sensor
 
 #: A camera's lens is looked for in so many messages.
@@ -91,7 +91,7 @@ def survey(
         wanted[""] = _truth(bag, truth, joints)
     found = find_topics(bag, wanted)
     told = next((topic for topic, modality in found.topics.items() if not modality), "")
-    topics = {topic: m for m in MODALITIES for topic, each in found.topics.items() if each == m}
+    topics = {topic: m for m in setup.sensors for topic, each in found.topics.items() if each == m}
     offsets = clocks.offsets_ns(bag, found.topics)
     shift_ns = clocks.shift_ns(offsets, clock)
     static = _static(bag)

@@ -66,7 +66,7 @@ def _tell(engine: Engine, seen: Survey, without: tuple[str, ...]) -> list[TruePe
     if not engine.finds_people and "depth" not in seen.frames:
         raise ConfigError(
             f"model {engine.loaded.name} tells joints in the camera's frame, and {seen.name} has "
-            "no depth; expected a camera, or a model of people"
+            "no depth; expected a camera"
         )
     engine.start()
     given = {m: topic for topic, m in seen.topics.items() if m in engine.sensors}

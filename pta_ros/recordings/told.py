@@ -37,7 +37,7 @@ class Teacher(Protocol):
 class Wishes:
     """What is asked for; `topics` by modality, `truth` a topic, None: look for it, empty: none.
 
-    `teacher` tells the truth instead.
+    `teacher` tells the truth instead. Windows of packets end every `hop_s`.
     """
 
     rate_hz: float = 10.0
@@ -51,6 +51,7 @@ class Wishes:
     rest: str = ""
     jobs: int = 1
     teacher: Teacher | None = None
+    hop_s: float = 1.0
 
     def check(self) -> None:
         """Raise ConfigError for what cannot be."""
@@ -60,6 +61,10 @@ class Wishes:
             raise ConfigError(
                 f"clip {self.clip_s:g} s; expected more than 0, at most {_LONGEST_S:g}"
             )
+        if not 0.05 <= self.hop_s <= _LONGEST_S:
+            raise ConfigError(
+                f"a window every {self.hop_s:g} s; expected 0.05 or more, at most {_LONGEST_S:g}"
+            )
         if self.jobs < 1:
             raise ConfigError(f"{self.jobs} jobs; expected 1 or more")
         if self.rest and not self.annotations:
@@ -68,6 +73,18 @@ class Wishes:
             raise ConfigError("truth of a model and of a topic; expected one of them")
         if self.joints and self.joints.frames and self.truth is not None:
             raise ConfigError(f"truth {self.truth!r} and frames of /tf; expected one of them")
+
+    def check_windows(self) -> None:
+        """Raise ConfigError for what windows of packets cannot have."""
+        if not self.annotations:
+            raise ConfigError(
+                "windows of packets without activities; expected --activities, a CSV file of "
+                "start, end and label"
+            )
+        if self.truth is not None or self.joints or self.teacher:
+            raise ConfigError(
+                "truth of joints, and windows of packets; expected --activities alone"
+            )
 
 
 def told_by(seen: Survey, wishes: Wishes) -> str:

@@ -36,16 +36,26 @@ class Packet:
 class RfSession:
     """The session; `activity_s` seconds of each activity, in an order drawn from the seed.
 
+    `actions` are those that take turns; empty: all of XRF55's.
+
     A segment is made in the background while the one before it is played.
     """
 
-    def __init__(self, seed: int, subject: int, scene: int = 1, activity_s: float = 9.0) -> None:
+    def __init__(
+        self,
+        seed: int,
+        subject: int,
+        scene: int = 1,
+        activity_s: float = 9.0,
+        actions: tuple[int, ...] = (),
+    ) -> None:
         if seed < 0 or subject < 1 or not activity_s >= WINDOW_S:
             raise ConfigError(
                 f"seed {seed}, subject {subject}, activity_s {activity_s}; expected seed >= 0, "
                 f"subject >= 1 and at least {WINDOW_S} s"
             )
         self.activity_s = activity_s
+        self._actions = actions or tuple(range(1, len(XRF55_ACTIONS) + 1))
         self._who = seed, subject, scene
         self._pool = ThreadPoolExecutor(1)
         self._made: dict[int, Future[RfPackets]] = {}
@@ -53,9 +63,9 @@ class RfSession:
     def action(self, time_s: float) -> int:
         """The activity (1 to 55) at a time."""
         number = int(max(time_s, 0.0) / self.activity_s)
-        turn, place = divmod(number, len(XRF55_ACTIONS))
-        order = np.random.default_rng([*self._who, _STREAM, turn]).permutation(len(XRF55_ACTIONS))
-        return int(order[place]) + 1
+        turn, place = divmod(number, len(self._actions))
+        order = np.random.default_rng([*self._who, _STREAM, turn]).permutation(len(self._actions))
+        return self._actions[order[place]]
 
     def whole(self, end_s: float) -> bool:
         """Whether a window that ends at a time lies within one activity."""

@@ -6,6 +6,7 @@ waiting: for replays with ground truth.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pta_ros.bags.bag import BagWriter
 from pta_ros.bags.messages import TRUE_ACTIVITY, reading, true_activity
 from pta_ros.clock import NS
 from pta_ros.datasets.mmfi_bag import START_NS, Written
+from pta_ros.datasets.xrf55 import ACTIVITIES
 from pta_ros.errors import ConfigError
 from pta_ros.sensors import SENSORS
 from pta_ros.simulate.rf import PACKETS
@@ -42,6 +44,8 @@ class SessionPlan:
     activity_s: float = 9.0
     loss: float = 0.02
     jitter_s: float = 0.004
+    #: Which of XRF55's activities (1 to 55) take turns; empty: all.
+    actions: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not (TICK_S <= self.seconds <= 86_400 and 0 <= self.loss < 1 and 0 <= self.jitter_s < 1):
@@ -50,10 +54,28 @@ class SessionPlan:
                 f"{TICK_S} to 86400 s, a share below 1, and less than a second"
             )
 
+    def session(self) -> RfSession:
+        """The session, to be closed."""
+        return RfSession(self.seed, self.subject, self.scene, self.activity_s, self.actions)
+
+
+def labels_of(plan: SessionPlan) -> str:
+    """The session's activities as bag_to_dataset reads them: CSV of start, end (Unix s), label."""
+    session, lines = plan.session(), ["start,end,label"]
+    try:
+        for number in range(math.ceil(plan.seconds / plan.activity_s)):
+            begin_s = number * plan.activity_s
+            end_s = min(begin_s + plan.activity_s, plan.seconds)
+            label = ACTIVITIES[session.action((begin_s + end_s) / 2) - 1]
+            lines.append(f"{START_NS / NS + begin_s:.3f},{START_NS / NS + end_s:.3f},{label}")
+    finally:
+        session.close()
+    return "\n".join(lines) + "\n"
+
 
 def session_to_bag(plan: SessionPlan, out: Path, storage: str = "mcap") -> Written:
     """Write a session into the new folder `out`; DatasetError when it cannot be written."""
-    session = RfSession(plan.seed, plan.subject, plan.scene, plan.activity_s)
+    session = plan.session()
     written: Counter[str] = Counter()
     try:
         with BagWriter(out, storage, whole=True) as bag:
@@ -83,7 +105,8 @@ def _messages(session: RfSession, plan: SessionPlan) -> Iterator[tuple[str, int,
             msg = reading(sensor, packet.content, stamp_ns)
             yield f"/{sensor.topic}", _at(packet.time_s), msg
         class_id = session.action(end_s - 1e-6) - 1
-        yield TRUE_ACTIVITY[0], _at(end_s), true_activity(class_id, _at(end_s), "synthetic")
+        truth = true_activity(class_id, _at(end_s), "synthetic", ACTIVITIES[class_id])
+        yield TRUE_ACTIVITY[0], _at(end_s), truth
 
 
 def _at(time_s: float) -> int:

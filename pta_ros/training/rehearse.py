@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from pta_ros.datasets import class_names
 from pta_ros.datasets.clips import made_of
 from pta_ros.errors import ConfigError
 from pta_ros.model.pta import PTA
 from pta_ros.sensors.base import Sensor
 from pta_ros.training.config import TrainConfig
+
+
+def with_own_classes(config: TrainConfig, root: Path) -> TrainConfig:
+    """The configuration with the activities of a tree of recordings, unless it names others."""
+    own, model = tuple((made_of(root) or {}).get("classes", ())), config.model
+    named = model.classes != class_names(model.modalities)
+    if not own or named or not model.has("activity"):
+        return config
+    return replace(config, model=replace(model, classes=own))
 
 
 def check_classes(config: TrainConfig, root: Path) -> None:

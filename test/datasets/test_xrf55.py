@@ -6,7 +6,14 @@ import pytest
 from pta_ros.datasets import class_names, open_tree
 from pta_ros.datasets.reduced import reduce_tree
 from pta_ros.datasets.splits import repeat_split
-from pta_ros.datasets.xrf55 import ACTIVITIES, FOLDERS, Xrf55Tree, read_sample
+from pta_ros.datasets.xrf55 import (
+    ACTIVITIES,
+    FOLDERS,
+    Xrf55Tree,
+    read_sample,
+    read_window,
+    window_file,
+)
 from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.sensors import sensors_from_config
 from pta_ros.simulate.actions import ACTIONS, XRF55_ACTIONS
@@ -60,6 +67,23 @@ def test_a_damaged_file_is_named(tmp_path, content):
     path.write_bytes(content) if isinstance(content, bytes) else np.save(path, content)
     with pytest.raises(DecodeError, match="01_01_01"):
         read_sample("rfid", path)
+
+
+@pytest.mark.parametrize(
+    ("modality", "packets"),
+    [
+        ("radar", np.full((4, 2, 3), 70_000, np.float32)),
+        ("wifi", np.float32([[1.1, 2], [3, np.nan]])),
+        ("rfid", np.float32([[0.5, 1.0]])),
+    ],
+)
+def test_a_recorded_window_of_any_size_comes_back_exactly(tmp_path, modality, packets):
+    path = tmp_path / "01_01_01.npy"
+    np.save(path, window_file(modality, packets))
+    np.testing.assert_array_equal(read_window(modality, path), packets)
+    np.save(path, np.zeros(3))
+    with pytest.raises(DecodeError, match="01_01_01"):
+        read_window(modality, path)
 
 
 def test_an_empty_folder_and_an_unknown_action_are_told(tmp_path):

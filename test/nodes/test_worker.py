@@ -341,3 +341,38 @@ def test_following_is_switched_while_running(rig):
     ):  # fmt: skip
         r.worker.follow(**settings)
         assert encoder.alone is alone
+
+
+def test_an_exchange_waits_for_the_estimate_in_flight(rig):
+    running, go_on = threading.Event(), threading.Event()
+
+    def slow(sample):
+        running.set()
+        assert go_on.wait(NEVER_S)
+        return predict(sample)
+
+    one = rig(estimator=slow)
+    when = []
+
+    def exchange(pipeline):
+        when.append(len(one.estimates))
+        pipeline.exchange(predict, Pace(), same_classes=True)
+
+    one.worker.start()
+    one.push("depth", 0)
+    assert running.wait(NEVER_S)
+    one.worker.exchange(exchange)
+    time.sleep(0.05)
+    assert not when
+    go_on.set()
+    one.until(lambda: one.estimates)
+    one.push("depth", 100)
+    one.until(lambda: len(one.estimates) == 2)
+    assert when == [1]
+
+
+def test_an_exchange_that_was_asked_for_is_made_at_the_end(rig):
+    one, made = rig(), []
+    one.worker.exchange(made.append)
+    assert one.worker.stop()
+    assert len(made) == 1

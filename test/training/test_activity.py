@@ -19,6 +19,7 @@ from pta_ros.training.activity import activity_stage, mutual_loss, with_activity
 from pta_ros.training.augment import AUGMENT
 from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.fit import Setup
+from pta_ros.training.rehearse import with_own_classes
 from pta_ros.training.resume import seed_everything
 from pta_ros.training.run import train, train_systems
 from pta_ros.training.systems import BY_TASK
@@ -66,6 +67,39 @@ def test_a_run_leaves_a_model_that_is_evaluated_on_both_splits(root, tmp_path, c
     assert "held-out people" in said
     assert "held-out repeats" in said
     assert {p.name for p in out.iterdir()} >= {"confusion_test.png", "confusion_unseen.png"}
+
+
+def test_activities_of_ones_own_from_a_recording_to_a_model(tmp_path, capsys):
+    pytest.importorskip("rosbags")
+    from pta_ros.cli import bag_to_dataset
+    from pta_ros.simulate.xrf55_bag import SessionPlan, labels_of, session_to_bag
+
+    plan = SessionPlan(seconds=48.0, activity_s=6.0, actions=(2, 23))
+    session_to_bag(plan, tmp_path / "bag")
+    names = {"mopping the floor": "cleaning", "body-weight squats": "sport"}
+    text = labels_of(plan)
+    for name, own in names.items():
+        text = text.replace(name, own)
+    (tmp_path / "labels.csv").write_text(text)
+    given = [str(tmp_path / "bag"), str(tmp_path / "tree"), "--jobs", "1"]
+    assert bag_to_dataset.main([*given, "--activities", str(tmp_path / "labels.csv")]) == 0
+    config = with_own_classes(CONFIG, tmp_path / "tree")
+    assert set(config.model.classes) == {"cleaning", "sport"}
+    train(config, tmp_path / "tree", tmp_path / "run", Quiet())
+    loaded = checkpoint.load(tmp_path / "run" / "model")
+    assert loaded.model.config.classes == config.model.classes
+    assert loaded.provenance["splits"]["test"] == ["Scene3"]
+    arguments = [str(tmp_path / "tree"), "--model", str(tmp_path / "run" / "model")]
+    assert evaluate_pta.main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    assert "held-out recordings" in capsys.readouterr().out
+
+
+def test_a_configuration_that_names_its_activities_keeps_them(root, tmp_path):
+    assert with_own_classes(CONFIG, root) == CONFIG  # not of recordings
+    (tmp_path / "RECORDED.json").write_text('{"classes": ["a", "b"]}')
+    named = replace(CONFIG, model=replace(CONFIG.model, classes=("x", "y")))
+    assert with_own_classes(named, tmp_path) == named
+    assert with_own_classes(CONFIG, tmp_path).model.classes == ("a", "b")
 
 
 def test_the_compared_systems_become_a_table(root, tmp_path, capsys):

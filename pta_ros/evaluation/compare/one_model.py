@@ -81,19 +81,22 @@ def evaluate_activity_model(
     cache: Path,
     progress: Progress,
     out: Path,
+    recorded: bool = False,
 ) -> tuple[str, dict[str, Any]]:
     """Tables as Markdown, and all figures; confusions of all sensors together go to `out`.
 
-    `subjects` None takes the model's own held-out repeats and people, ["all"] everything. Raises
-    DatasetError when nothing of that is in `data`.
+    `subjects` None takes the model's own held-out repeats and people, ["all"] everything;
+    `recorded`: `data` is of a tree of recordings. Raises DatasetError when nothing of that is in
+    `data`.
     """
     parts, found = [], []
-    for split, rows in _rows_of_splits(loaded, data, subjects).items():
+    for split, rows in _rows_of_splits(loaded, data, subjects, recorded).items():
         features, every = _features(loaded, data, rows, cache, progress)
         refined, plain = (
             evaluate_activities(loaded.model, features, every, choice) for choice in (True, False)
         )
-        title, classes = SPLITS.get(split, split), loaded.model.config.classes
+        title = "held-out recordings" if recorded else SPLITS.get(split, split)
+        classes = loaded.model.config.classes
         lines = [
             [spaced(r.subset), f"{r.accuracy:.1f}", f"{p.accuracy:.1f}", str(r.samples)]
             for r, p in zip(refined, plain, strict=True)
@@ -139,11 +142,11 @@ def choose_subjects(
 
 
 def _rows_of_splits(
-    loaded: Checkpoint, data: ReducedSet, subjects: Sequence[str] | None
+    loaded: Checkpoint, data: ReducedSet, subjects: Sequence[str] | None, recorded: bool
 ) -> dict[str, Tensor]:
     """Rows to evaluate activities on, by split; "asked" for subjects that were asked for."""
     if subjects is None:
-        rows, _ = split_rows(config_from(loaded.provenance["training"]).split, data)
+        rows, _ = split_rows(config_from(loaded.provenance["training"]).split, data, recorded)
     else:
         rows = {"asked": torch.from_numpy(data.rows_of(choose_subjects(subjects, {}, data)))}
     found = {name: rows[name] for name in (*SPLITS, "asked") if name in rows and len(rows[name])}

@@ -74,7 +74,8 @@ def find_source(
     found = find_topics(bag, wanted)
     offsets = clocks.offsets_ns(bag, found.topics)
     shift_ns = clocks.shift_ns(offsets, clock)
-    notes = (*found.notes, *clocks.notes(found.topics, offsets, shift_ns))
+    missing = [f"{m}: {why}; it counts as MISSING" for m, why in found.absent.items()]
+    notes = (*missing, *found.notes, *clocks.notes(found.topics, offsets, shift_ns))
     synthetic = is_synthetic(bag, found.topics)
     return Source(found.topics, static_topic(bag), shift_ns, notes, synthetic, found.absent)
 

@@ -62,7 +62,6 @@ def find_topics(bag: Bag, wanted: Mapping[str, Wanted]) -> Found:
         elif modality:
             instead = _instead(bag, modality, one.type)
             found.absent[modality] = f"no topic {one.topic} in the bag{instead}"
-            found.notes.append(f"{modality}: {found.absent[modality]}; it counts as MISSING")
         if others:
             what = f"{modality or 'ground truth'}: {name} is used; {', '.join(others)} fits too"
             found.notes.append(f"{what} (--topic {modality or 'truth'}={others[0]})")

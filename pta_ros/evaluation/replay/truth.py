@@ -146,12 +146,20 @@ class Activities:
     window_s: float = 0.0
 
     def truth_of(self, msg: object, topic: str) -> TrueActivity:
-        """The true class of a pta_msgs/Activity; raises DecodeError for anything else."""
+        """The true class of a pta_msgs/Activity; raises DecodeError for anything else.
+
+        Its label counts where it has one, as the lists of classes may be others; a label that the
+        model does not know is another activity.
+        """
         try:
             when_ns = stamp_ns(msg.header.stamp)  # type: ignore[attr-defined]
             class_id = int(msg.class_id)  # type: ignore[attr-defined]
+            label = str(msg.label)  # type: ignore[attr-defined]
         except (AttributeError, TypeError, ValueError) as error:
             raise DecodeError(topic, str(error), "a pta_msgs/msg/Activity") from error
+        if label:
+            known = label in self.classes
+            return TrueActivity(when_ns, self.classes.index(label) if known else NO_CLASS)
         if not NO_CLASS <= class_id < len(self.classes):
             expected = f"{NO_CLASS} to {len(self.classes) - 1}, as the model's classes"
             raise DecodeError(topic, f"class_id {class_id}", expected)

@@ -193,3 +193,10 @@ def test_a_class_that_the_model_lacks_is_an_error():
         known.truth_of(true_activity(2, 7 * S, "test"), "/t")
     with pytest.raises(DecodeError, match="Activity"):
         known.truth_of(object(), "/t")
+
+
+def test_a_label_counts_more_than_a_number_of_another_list():
+    known = Activities(("tea", "mail"), 5.0)
+    told = [known.truth_of(true_activity(n, 7 * S, "test", label), "/t").class_id
+            for n, label in ((40, "tea"), (0, "mail"), (1, "chess"))]  # fmt: skip
+    assert told == [0, 1, -1]
