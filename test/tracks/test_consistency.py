@@ -111,6 +111,24 @@ def test_frozen_is_seen_before_the_person_moves():
     assert reasons == {"lidar": "repeats the same pose since 0.1 s"}
 
 
+def test_an_unsure_sensor_that_hardly_moves_is_not_frozen():
+    """As of a model that was never trained: its noise is a small share of what it says itself."""
+    tracks, consistency = Tracker(None, bench.MODALITIES), Consistency(bench.MODALITIES)
+    rng = np.random.default_rng(6)
+    for stamp_ns in range(0, to_ns(6.0), to_ns(0.1)):
+        noise_m = {"depth": 5e-6, "lidar": 0.03}
+        shown = {m: POSE + rng.normal(0.0, noise, POSE.shape) for m, noise in noise_m.items()}
+        alone = {
+            m: (Person(1.0, trunk(joints), joints, np.full(17, 0.9), {m: 1.0}),)
+            for m, joints in shown.items()
+        }
+        silent = to_ns(2.0) <= stamp_ns < to_ns(4.0)
+        told = {m: one for m, one in alone.items() if m == "lidar" or not silent}
+        consistency.judge(stamp_ns, told, dict.fromkeys(told, tracks.at(stamp_ns)))
+        assert all(verdict.trusted for verdict in consistency.verdicts().values())
+        tracks.update(stamp_ns, [fused({m: one[0] for m, one in told.items()})])
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("pair", [("depth", "lidar"), ("lidar", "csi")])
 def test_nobody_is_blamed_without_a_fault(seed, pair):
