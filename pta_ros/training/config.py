@@ -138,13 +138,17 @@ class TrainConfig(Group):
     """One training run; `pretrain` by modality, defaults where one is not named.
 
     `on_problem`: a file that cannot be used is left out and named (`skip`) or ends it (`fatal`).
-    `imported` is a folder that import_xfi wrote: its encoders are taken as they are.
+    `imported` is a folder that import_xfi wrote: its encoders are taken as they are. `start_from`
+    is a model, by its folder or its shipped name, whose weights the run starts from; of those,
+    `freeze` names the parts that stay as they are (training/parts.py).
     """
 
     seed: int = param(0, low=0, high=2**32 - 1)
     task_loss: str = "mse"
     on_problem: str = param("skip", choices=("skip", "fatal"))
     imported: str = ""
+    start_from: str = ""
+    freeze: tuple[str, ...] = ()
     model: PTAConfig = field(default_factory=PTAConfig)
     sensors: dict[str, dict[str, Any]] = field(default_factory=dict)
     split: SplitConfig = field(default_factory=SplitConfig)
@@ -178,9 +182,20 @@ class TrainConfig(Group):
             raise ConfigError(
                 f"pretrain names {unknown}; expected some of {list(self.model.modalities)}"
             )
+        if self.imported and self.start_from:
+            raise ConfigError(
+                f"imported is {self.imported!r}, start_from {self.start_from!r}; expected one of "
+                "them: a run starts from one set of weights"
+            )
 
     def sized(self, system: str) -> PTAConfig:
-        """The model's sizes for `single` or `xfi`."""
+        """The model's sizes for `single` or `xfi`.
+
+        A run that starts from a model trains encoders behind that model's projections and head,
+        which are as wide as the model.
+        """
+        if system == "single" and self.start_from:
+            return self.model
         return replace(self.model, dim=getattr(self.widths, system) or self.model.dim)
 
     def to_dict(self) -> dict[str, Any]:

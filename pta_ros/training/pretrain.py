@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -17,28 +17,47 @@ from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import make_encoder, token_count
 from pta_ros.model.heads import Answer, PoseHead, answer
 from pta_ros.model.projector import Projector, main_head
+from pta_ros.model.pta import PTA
 from pta_ros.training.augment import AUGMENT, unchanged
 from pta_ros.training.augment_centred import CENTRED
 from pta_ros.training.config import PretrainConfig, TrainConfig
 from pta_ros.training.losses import task_loss
 from pta_ros.training.resume import Figures, Stage, batches, finite, seed_everything
+from pta_ros.training.start import Start
 
 
 class SingleModality(nn.Module):
     """An encoder with a projection and a head of its own."""
 
-    def __init__(self, config: PTAConfig, modality: str) -> None:
+    def __init__(self, config: PTAConfig, modality: str, mixers: int = 0) -> None:
         super().__init__()
         self.encoder = make_encoder(config.encoders, modality, config.channels)
         tokens = token_count(config.encoders, modality)
         self.projector = Projector(
             tokens, config.channels, config.tokens, config.dim, config.joint_tokens
         )
-        self.head = main_head(config)
+        self.head = main_head(config, mixers)
 
     def forward(self, x: Tensor) -> Answer:
         """Reduced frames (B, *shape) -> the head's result."""
         return answer(self.head, self.projector(self.encoder(x)))
+
+
+def begun_single(config: TrainConfig, modality: str, start: Start) -> SingleModality:
+    """A single-modality model with all that is kept of the model that a run starts from."""
+    whole = PTA(config.model)
+    start.fill(whole)
+    model = SingleModality(config.sized("single"), modality, config.model.mixers)
+    model.encoder.load_state_dict(whole.encoders[modality].state_dict())
+    model.projector.load_state_dict(whole.projectors[modality].state_dict())
+    model.head.load_state_dict(whole.head.state_dict())
+    return model
+
+
+def _held(model: SingleModality, start: Start | None, frozen: Iterable[str]) -> list[nn.Module]:
+    """What does not learn with an encoder: a head that is kept, as all sensors share it."""
+    projector = [model.projector] if "projectors" in frozen else []
+    return [*projector, *([model.head] if start and start.has("head") else [])]
 
 
 def pretrain_stage(
@@ -48,21 +67,30 @@ def pretrain_stage(
     train_rows: Tensor,
     val_rows: Tensor,
     progress: Callable[[int, int], None],
+    start: Start | None = None,
 ) -> Stage:
-    """The stage that trains one encoder; rows without this modality are left out."""
+    """The stage that trains one encoder; rows without this modality are left out.
+
+    With `start` it goes on from the model that it holds, behind that one's head.
+    """
     settings = config.pretrain.get(modality, PretrainConfig())
     seed_everything(config.seed, "pretrain", modality)
-    model = SingleModality(config.sized("single"), modality)
-    if isinstance(model.head, PoseHead):
+    single = config.sized("single")
+    model = begun_single(config, modality, start) if start else SingleModality(single, modality)
+    held = _held(model, start, config.freeze)
+    if isinstance(model.head, PoseHead) and model.head not in held:
         model.head.start_at(torch.from_numpy(mean_pose(data.joints[train_rows.numpy()])))
+    for part in held:
+        part.requires_grad_(False)
+    learning = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
-        model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        learning, settings.learning_rate, weight_decay=settings.weight_decay
     )
     train_rows, val_rows = rows_with(data, modality, train_rows, val_rows)
     augment = (CENTRED if config.model.joint_tokens else AUGMENT).get(modality, unchanged)
 
     def epoch(number: int) -> Figures:
-        model.train()
+        train_but(model, held)
         total, plan = 0.0, batches(train_rows, settings.batch)
         for i, rows in enumerate(plan):
             position = (number + i / len(plan)) / max(settings.epochs, 1)
@@ -85,6 +113,13 @@ def pretrain_stage(
         validate=lambda: _validated(model, data, modality, val_rows),
         setting=f"pretrain.{modality}.learning_rate",
     )  # fmt: skip
+
+
+def train_but(model: nn.Module, held: Iterable[nn.Module]) -> None:
+    """Put `model` in training mode, but for the parts of it that are `held`."""
+    model.train()
+    for part in held:
+        part.eval()
 
 
 def mean_pose(joints: NDArray[np.float32]) -> NDArray[np.float32]:
