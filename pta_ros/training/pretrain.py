@@ -27,7 +27,10 @@ from pta_ros.training.start import Start
 
 
 class SingleModality(nn.Module):
-    """An encoder with a projection and a head of its own."""
+    """An encoder with a projection and a head of its own.
+
+    `position`: code of the LiDAR's points, where the head is one that has been trained with it.
+    """
 
     def __init__(self, config: PTAConfig, modality: str, mixers: int = 0) -> None:
         super().__init__()
@@ -37,10 +40,14 @@ class SingleModality(nn.Module):
             tokens, config.channels, config.tokens, config.dim, config.joint_tokens
         )
         self.head = main_head(config, mixers)
+        self.position: nn.Module | None = None
 
     def forward(self, x: Tensor) -> Answer:
         """Reduced frames (B, *shape) -> the head's result."""
-        return answer(self.head, self.projector(self.encoder(x)))
+        features = self.projector(self.encoder(x))
+        if self.position is not None:
+            features = features + self.position(x[:, : features.shape[1]])
+        return answer(self.head, features)
 
 
 def begun_single(config: TrainConfig, modality: str, start: Start) -> SingleModality:
@@ -51,13 +58,16 @@ def begun_single(config: TrainConfig, modality: str, start: Start) -> SingleModa
     model.encoder.load_state_dict(whole.encoders[modality].state_dict())
     model.projector.load_state_dict(whole.projectors[modality].state_dict())
     model.head.load_state_dict(whole.head.state_dict())
+    if modality == "lidar" and whole.position is not None:
+        model.position = whole.position
     return model
 
 
 def _held(model: SingleModality, start: Start | None, frozen: Iterable[str]) -> list[nn.Module]:
     """What does not learn with an encoder: a head that is kept, as all sensors share it."""
     projector = [model.projector] if "projectors" in frozen else []
-    return [*projector, *([model.head] if start and start.has("head") else [])]
+    position = [model.position] if model.position is not None else []
+    return [*projector, *position, *([model.head] if start and start.has("head") else [])]
 
 
 def pretrain_stage(

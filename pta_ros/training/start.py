@@ -162,7 +162,7 @@ def matched(source: Source, model: PTA) -> Start:
     name, kept, anew = source.loaded.name, [], {}
     for entry, tensor in mine.items():
         reason = _reason(name, theirs.get(entry), tensor)
-        if not reason and entry.split(".")[-2] == "score":
+        if not reason and part_of(entry) in _WHOLE and ".score." in entry:
             reason = _of_classes(source.loaded.model, model)
         if reason:
             anew[entry] = reason

@@ -16,6 +16,7 @@ from pta_ros.model.pta import PTA
 from pta_ros.sensors import SENSORS, CsiSensor
 from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.parts import modules_of, parts_of
+from pta_ros.training.pretrain import begun_single
 from pta_ros.training.start import begin, matched
 
 SMALL = PTAConfig(
@@ -59,6 +60,16 @@ def test_everything_of_the_same_model_is_kept(tmp_path):
     mine = model.state_dict()
     for name, tensor in theirs.state_dict().items():
         assert tensor.equal(mine[name]) != name.startswith("calibration."), name
+
+
+@pytest.mark.parametrize("modality", ["depth", "lidar", "csi"])
+def test_an_encoder_is_trained_on_behind_all_that_follows_it_in_the_model(tmp_path, modality):
+    start, model, theirs = started(saved(tmp_path / "m", config=replace(SMALL, gate=False)))
+    x = torch.rand(3, *SENSORS[modality]().shape)
+    config = replace(TrainConfig(model=start.source.loaded.model.config), start_from="m")
+    single = begun_single(config, modality, start).eval()
+    with torch.inference_mode():
+        assert single(x).joints.equal(theirs({modality: x}, refine=False).joints)
 
 
 def test_a_robot_with_fewer_sensors_in_another_order_keeps_theirs_by_name(tmp_path):
