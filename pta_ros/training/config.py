@@ -10,6 +10,8 @@ from pta_ros.datasets import class_names
 from pta_ros.datasets.splits import PROTOCOLS
 from pta_ros.errors import ConfigError
 from pta_ros.model.config import PTAConfig
+from pta_ros.model.encoders import usual_shape
+from pta_ros.sensors import sensors_from_config
 from pta_ros.settings import Group, build, param, read_yaml
 from pta_ros.training.losses import LOSSES_OF
 
@@ -212,12 +214,28 @@ def load_config(path: Path) -> TrainConfig:
         raise ConfigError(f"{path}: {error}") from error
 
 
+def with_shapes(config: TrainConfig) -> TrainConfig:
+    """The configuration with the shapes of frames that its sensors' settings ask for.
+
+    Raises ConfigError for settings that a sensor cannot have, and for other shapes in `model`.
+    """
+    model, shapes = config.model, {}
+    sensors = sensors_from_config({m: config.sensors.get(m, {}) for m in model.modalities})
+    for modality, sensor in sensors.items():
+        usual = usual_shape(model.encoders, modality)
+        if usual not in ((), sensor.shape):
+            shapes[modality] = sensor.shape
+    if model.shapes not in ({}, shapes):
+        raise ConfigError(f"model.shapes is {model.shapes}; leave it out: `sensors` says {shapes}")
+    return replace(config, model=replace(model, shapes=shapes))
+
+
 def config_from(values: Any) -> TrainConfig:
     """Build a configuration from plain containers; raises ConfigError.
 
     A model of activities has the names of the data set's, unless others are given.
     """
-    config = build(TrainConfig, values)
+    config = with_shapes(build(TrainConfig, values))
     model = config.model
     if not model.has("activity") or model.classes:
         return config

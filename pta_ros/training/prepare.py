@@ -27,7 +27,7 @@ from pta_ros.sensors import sensors_from_config
 from pta_ros.sensors.base import Sensor
 from pta_ros.training.config import SplitConfig, TrainConfig
 from pta_ros.training.pretrain import mean_pose, rows_with
-from pta_ros.training.rehearse import check_classes, rehearse
+from pta_ros.training.rehearse import check_classes, check_csi, rehearse
 from pta_ros.training.resume import Figures
 from pta_ros.training.start import Source, Start, matched
 
@@ -99,6 +99,7 @@ def prepare(
     start = _start(config, source, watcher)
     check_classes(config, root)
     tree = open_tree(root, sensors)
+    check_csi(tree, sensors)
     shown = watcher.progress("reduce frames")
     data = reduce_tree(tree, sensors, cache, progress=shown, on_problem=config.on_problem)
     for line in problem_lines(data.problems):

@@ -34,7 +34,8 @@ class SingleModality(nn.Module):
 
     def __init__(self, config: PTAConfig, modality: str, mixers: int = 0) -> None:
         super().__init__()
-        self.encoder = make_encoder(config.encoders, modality, config.channels)
+        shape = config.shapes.get(modality, ())
+        self.encoder = make_encoder(config.encoders, modality, config.channels, shape)
         tokens = token_count(config.encoders, modality)
         self.projector = Projector(
             tokens, config.channels, config.tokens, config.dim, config.joint_tokens

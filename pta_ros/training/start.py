@@ -19,7 +19,7 @@ from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.home import model_folder
 from pta_ros.model.pta import PTA
 from pta_ros.sensors import sensors_to_config
-from pta_ros.training.config import TrainConfig
+from pta_ros.training.config import TrainConfig, with_shapes
 from pta_ros.training.parts import FIND, MAIN, part_of, parts_of
 
 #: Prefix of what every run fits anew, on its own validation data: factors of the deviations.
@@ -120,7 +120,9 @@ def begin(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
         return config, Source(loaded, _sha256(folder))
     theirs = sensors_to_config(loaded.sensors)
     both = {m: {**theirs.get(m, {}), **config.sensors.get(m, {})} for m in config.model.modalities}
-    return replace(config, sensors=both), Source(loaded, _sha256(folder))
+    bare = replace(config.model, shapes={})
+    settled = with_shapes(replace(config, sensors=both, model=bare))
+    return settled, Source(loaded, _sha256(folder))
 
 
 def _check_freeze(config: TrainConfig) -> None:

@@ -64,7 +64,7 @@ def test_everything_of_the_same_model_is_kept(tmp_path):
 
 @pytest.mark.parametrize("modality", ["depth", "lidar", "csi"])
 def test_an_encoder_is_trained_on_behind_all_that_follows_it_in_the_model(tmp_path, modality):
-    start, model, theirs = started(saved(tmp_path / "m", config=replace(SMALL, gate=False)))
+    start, _, theirs = started(saved(tmp_path / "m", config=replace(SMALL, gate=False)))
     x = torch.rand(3, *SENSORS[modality]().shape)
     config = replace(TrainConfig(model=start.source.loaded.model.config), start_from="m")
     single = begun_single(config, modality, start).eval()
