@@ -11,8 +11,8 @@ import multiprocessing
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.sensors import sensors_to_config
 from pta_ros.sensors.base import Sensor
 
-FORMAT = 5
+FORMAT = 6
 
 #: Frames of more values than this are not stored: a data set of full depth images would take
 #: hundreds of gigabytes for the one time that a frozen encoder needs each of them.
@@ -66,8 +66,9 @@ class ReducedSet:
 
     Rows of a modality that are not present hold nothing meaningful. `subject` and `action` are
     named as in the data set (S01, A01); `problems` names all that could not be used. `fingerprint`
-    stands for the inputs: it changes when they do. Inputs take an array of row numbers; those of
-    large frames are read from the tree each time.
+    stands for the inputs: it changes when they do. `deviation_m` (N, J): one sigma of joints that
+    are estimates, 0 where they are certain; empty: all are. Inputs take an array of row numbers;
+    those of large frames are read from the tree each time.
     """
 
     inputs: Mapping[str, NDArray[np.float32] | FramesOfTree | Halves]
@@ -79,9 +80,15 @@ class ReducedSet:
     number: NDArray[np.int32]
     problems: tuple[Problem, ...]
     fingerprint: str
+    deviation_m: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
     def __len__(self) -> int:
         return len(self.joints)
+
+    @cached_property
+    def estimated(self) -> bool:
+        """Whether any of the joints are estimates."""
+        return bool(self.deviation_m.any())
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -166,6 +173,7 @@ class _Work:
             **{m: ("<f4", (count, *sensor.shape)) for m, sensor in _stored(self.sensors).items()},
             **{f"{m}_present": ("|b1", (count,)) for m in self.sensors},
             "joints": ("<f4", (count, self.joints, 3)),
+            "deviation": ("<f4", (count, self.joints)),
             "names": (_NAMES, (count, 3)),
             "number": ("<i4", (count,)),
         }
@@ -192,6 +200,7 @@ def _reduce_clip(sensors: dict[str, Sensor], clip: ClipFiles) -> Rows:
         **inputs,
         **{f"{m}_present": flags for m, flags in present.items()},
         "joints": clip.joints_of(numbers),
+        "deviation": clip.deviations_of(numbers),
         "names": np.asarray([(clip.scene, *clip.pair)] * len(numbers), _NAMES),
         "number": np.asarray(numbers, "<i4"),
     }
@@ -247,4 +256,5 @@ def _read(folder: Path, work: _Work, fingerprint: str) -> ReducedSet:
         number=arrays["number"],
         problems=tuple(problems),
         fingerprint=fingerprint,
+        deviation_m=arrays["deviation"],
     )

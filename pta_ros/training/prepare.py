@@ -190,7 +190,10 @@ def _groups(split: SplitConfig, data: ReducedSet) -> dict[str, tuple[str, ...]]:
 
 def identity_of(ready: Prepared, settings: Any) -> str:
     """A digest of the data and settings of a run."""
-    joints = hashlib.sha256(np.ascontiguousarray(ready.data.joints).tobytes()).hexdigest()
+    digest = hashlib.sha256(np.ascontiguousarray(ready.data.joints).tobytes())
+    if ready.data.estimated:
+        digest.update(np.ascontiguousarray(ready.data.deviation_m).tobytes())
+    joints = digest.hexdigest()
     begun = [ready.start.source.sha256] if ready.start else []
     text = json.dumps([settings, ready.splits, joints, *begun], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

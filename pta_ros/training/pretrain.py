@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pta_ros.datasets.features import Truth
+from pta_ros.datasets.features import Truth, deviation_of
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import DatasetError
 from pta_ros.model.config import PTAConfig
@@ -18,7 +18,7 @@ from pta_ros.model.encoders import make_encoder, token_count
 from pta_ros.model.heads import Answer, PoseHead, answer
 from pta_ros.model.projector import Projector, main_head
 from pta_ros.model.pta import PTA
-from pta_ros.training.augment import AUGMENT, unchanged
+from pta_ros.training.augment import AUGMENT, either_side, unchanged
 from pta_ros.training.augment_centred import CENTRED
 from pta_ros.training.config import PretrainConfig, TrainConfig
 from pta_ros.training.losses import task_loss
@@ -111,7 +111,8 @@ def pretrain_stage(
             x, joints = augment(x, truth.joints)
             with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
                 result = Answer(*(part.float() for part in model(x)))
-            loss = task_loss(config.task_loss, result, truth._replace(joints=joints))
+            told = truth._replace(joints=joints, deviation=either_side(truth.deviation))
+            loss = task_loss(config.task_loss, result, told)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -180,5 +181,6 @@ def one_cycle(position: float) -> float:
 def inputs_and_truth(data: ReducedSet, modality: str, rows: Tensor) -> tuple[Tensor, Truth]:
     """Inputs and ground truth of some rows, copied."""
     index = rows.numpy()
-    truth = Truth(torch.from_numpy(data.joints[index]), torch.from_numpy(data.labels[index]))
+    joints, labels = (torch.from_numpy(part[index]) for part in (data.joints, data.labels))
+    truth = Truth(joints, labels, deviation_of(data, index))
     return torch.from_numpy(data.inputs[modality][index]), truth

@@ -68,6 +68,18 @@ def test_a_run_leaves_a_model_that_is_evaluated_on_both_splits(root, tmp_path, c
     assert {p.name for p in out.iterdir()} >= {"confusion_test.png", "confusion_unseen.png"}
 
 
+def test_activities_of_ones_own_start_from_a_model_of_others(root, tmp_path):
+    train(CONFIG, root, tmp_path / "first", Quiet())
+    names = tuple(f"mine {n}" for n in range(39))  # the tree's actions are 3 and 39
+    own = replace(
+        CONFIG, model=replace(CONFIG.model, classes=names), start_from=str(tmp_path / "first/model")
+    )
+    train(own, root, tmp_path / "own", Quiet())
+    loaded = checkpoint.load(tmp_path / "own/model")
+    assert loaded.model.config.classes == names
+    assert loaded.provenance["from"]["anew"] == ["head"]
+
+
 def test_the_compared_systems_become_a_table(root, tmp_path, capsys):
     train_systems(CONFIG, root, tmp_path, list(BY_TASK["activity"]), [0], Quiet())
     out = tmp_path / "out"

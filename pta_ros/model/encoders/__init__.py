@@ -46,9 +46,7 @@ def make_encoder(
     if not shape:
         return kind(channels)
     if not usual_shape(family, modality):
-        raise ConfigError(
-            f"{family}'s encoder of {modality} has one shape; {shape} is given"
-        )
+        raise ConfigError(f"{family}'s encoder of {modality} has one shape; {shape} is given")
     return kind(channels, shape=shape)
 
 
