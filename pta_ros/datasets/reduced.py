@@ -107,8 +107,9 @@ class ReducedSet:
         return np.char.add(np.char.add(self.subject, "/"), self.action)
 
     def rows_of(self, group: tuple[str, ...]) -> NDArray[np.int64]:
-        """Row numbers of the usable frames of these subjects (S01) or clips (S01/A02)."""
-        member = np.isin(self.subject, group) | np.isin(self.clips, group)
+        """Rows of the usable frames of these subjects (S01), clips (S01/A02), scenes (E03)."""
+        names = (self.subject, self.clips, self.scene)
+        member = np.any([np.isin(name, group) for name in names], axis=0)
         return np.flatnonzero(member & self.usable)
 
 

@@ -89,13 +89,14 @@ class Start:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers, for the provenance."""
-        source = self.source
+        loaded, before = self.source.loaded, self.source.loaded.provenance
         return {
-            "model": source.loaded.name,
-            "sha256": source.sha256,
-            "synthetic": source.loaded.provenance.get("synthetic", False),
+            "model": loaded.name,
+            "sha256": self.source.sha256,
+            "synthetic": before.get("synthetic", False),
             "kept": len(self.kept),
             "anew": sorted({part_of(name) for name in self.anew}),
+            **{name: before[name] for name in ("from", "taught") if name in before},
         }
 
 
