@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pta_ros.datasets.arrays import Halves, Layout, array_writer, read_arrays, read_or_make
 from pta_ros.datasets.clips import ClipFiles, Tree
+from pta_ros.datasets.large import Clips, FramesOfTree, stored
 from pta_ros.datasets.problems import Problem, check_policy, stop_if_fatal, survey
 from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.sensors import sensors_to_config
@@ -28,36 +29,9 @@ from pta_ros.sensors.base import Sensor
 
 FORMAT = 6
 
-#: Frames of more values than this are not stored: a data set of full depth images would take
-#: hundreds of gigabytes for the one time that a frozen encoder needs each of them.
-LARGE = 200_000
-
 _NAMES = "<U6"
 
-Clips = tuple[ClipFiles, ...]
 Rows = tuple[dict[str, NDArray[Any]], list[Problem]]
-
-
-class FramesOfTree:
-    """Frames (N, *shape) of one modality, read and reduced anew whenever rows are asked for."""
-
-    def __init__(
-        self, modality: str, sensor: Sensor, clips: Clips, present: NDArray[np.bool_]
-    ) -> None:
-        self._modality, self._sensor, self._present = modality, sensor, present
-        self._frames = [(clip, number) for clip in clips for number in clip.frame_numbers]
-        self.shape = (len(self._frames), *sensor.shape)
-
-    def __getitem__(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Frames of row numbers (B,); those that are not present hold zero."""
-        frames = np.zeros((len(rows), *self._sensor.shape), np.float32)
-        for frame, row in zip(frames, rows.tolist(), strict=True):
-            if self._present[row]:
-                clip, number = self._frames[row]
-                array = clip.read(self._modality, number)
-                assert array is not None
-                frame[:] = self._sensor.prepare(array, str(clip.file(self._modality, number)))
-        return frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +145,7 @@ class _Work:
     def layout(self) -> Layout:
         count = sum(len(clip.frame_numbers) for clip in self.clips)
         return {
-            **{m: ("<f4", (count, *sensor.shape)) for m, sensor in _stored(self.sensors).items()},
+            **{m: ("<f4", (count, *sensor.shape)) for m, sensor in stored(self.sensors).items()},
             **{f"{m}_present": ("|b1", (count,)) for m in self.sensors},
             "joints": ("<f4", (count, self.joints, 3)),
             "deviation": ("<f4", (count, self.joints)),
@@ -184,15 +158,15 @@ def _reduce_clip(sensors: dict[str, Sensor], clip: ClipFiles) -> Rows:
     """Reduce one clip: its rows of every array of the layout, and its problems."""
     numbers, problems = clip.frame_numbers, []
     present = {m: np.zeros(len(numbers), bool) for m in sensors}
-    stored = _stored(sensors)
-    inputs = {m: np.zeros((len(numbers), *s.shape), np.float32) for m, s in stored.items()}
+    kept = stored(sensors)
+    inputs = {m: np.zeros((len(numbers), *s.shape), np.float32) for m, s in kept.items()}
     for row, number in enumerate(numbers):
         for modality, sensor in sensors.items():
             try:
                 array = clip.read(modality, number)
                 if array is not None:
                     reduced = sensor.prepare(array, str(clip.file(modality, number)))
-                    if modality in stored:
+                    if modality in kept:
                         inputs[modality][row] = reduced
                     present[modality][row] = True
             except DecodeError as error:
@@ -206,11 +180,6 @@ def _reduce_clip(sensors: dict[str, Sensor], clip: ClipFiles) -> Rows:
         "number": np.asarray(numbers, "<i4"),
     }
     return arrays, problems
-
-
-def _stored(sensors: dict[str, Sensor]) -> dict[str, Sensor]:
-    """The sensors whose reduced frames are small enough to be kept."""
-    return {m: s for m, s in sensors.items() if np.prod(s.shape) <= LARGE}
 
 
 def _write(folder: Path, work: _Work, root: Path) -> None:

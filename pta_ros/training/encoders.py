@@ -11,8 +11,9 @@ from pta_ros.training.corrupt import corrupted_view, kinds
 from pta_ros.training.gate import Corrupted
 from pta_ros.training.losses import CROSS_ENTROPY
 from pta_ros.training.prepare import Prepared, Watcher, identity_of, imported_folder
-from pta_ros.training.pretrain import SingleModality, begun_single, pretrain_stage
+from pta_ros.training.pretrain import pretrain_stage
 from pta_ros.training.resume import read_stage, run_stage, seed_everything
+from pta_ros.training.single import SingleModality, begun_single
 
 
 def train_encoders(

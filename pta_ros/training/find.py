@@ -29,16 +29,10 @@ def find_stage(
     seed: int,
     data: PeopleSet,
     progress: Callable[[int, int], None],
-    start: Finder | None = None,
 ) -> Stage:
-    """Train a Finder on the training frames; validated by who is found, and who is made up.
-
-    With `start` it goes on from the weights of that one.
-    """
+    """Train a Finder on the training frames; validated by who is found, and who is made up."""
     seed_everything(seed, "find")
     model = Finder(birdseye.CHANNELS)
-    if start is not None:
-        model.load_state_dict(start.state_dict())
     optimizer = torch.optim.AdamW(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )

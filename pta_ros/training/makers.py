@@ -25,8 +25,8 @@ from pta_ros.training.fresh import Draw, Fresh
 from pta_ros.training.gate import Corrupted, calibrate_gate, gate_stage
 from pta_ros.training.meta import meta_stage
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
-from pta_ros.training.pretrain import SingleModality, mean_pose
 from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_everything
+from pta_ros.training.single import SingleModality, mean_pose
 
 
 @dataclass(frozen=True, eq=False)

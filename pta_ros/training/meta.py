@@ -22,9 +22,9 @@ from pta_ros.training.fit import Setup, endless, fit_stage
 from pta_ros.training.fresh import Draw
 from pta_ros.training.losses import alignment, task_error, task_loss
 from pta_ros.training.parts import modules_of
-from pta_ros.training.pretrain import train_but
 from pta_ros.training.purify import draw_subsets
 from pta_ros.training.resume import Figures, Stage
+from pta_ros.training.single import train_but
 
 __all__ = ["MetaTrainer", "draw_subsets", "meta_stage"]
 

@@ -96,8 +96,10 @@ def _finder(config: TrainConfig, ready: Prepared, folder: Path, watcher: Watcher
     if ready.people_of is None:
         return None
     shown = watcher.progress("find people")
+    stage = find_stage(config.find, config.seed, ready.people_of, shown)
     known = ready.start.source.loaded.finder if ready.start else None
-    stage = find_stage(config.find, config.seed, ready.people_of, shown, known)
+    if known is not None:
+        stage.module.load_state_dict(known.state_dict())
     assert isinstance(stage.module, Finder)
     if FIND in config.freeze:
         return stage.module.eval()
