@@ -120,6 +120,11 @@ def _check_frames(path: Path, declared: PTAConfig, sensors: dict[str, Sensor]) -
                 f"{path}: a frame of {modality} has shape {sensor.shape}; "
                 f"expected at most {LARGEST_FRAME} values: correct the sensor's settings"
             )
+        if declared.shapes.get(modality, sensor.shape) != sensor.shape:
+            raise CheckpointError(
+                f"{path}: a frame of {modality} has shape {sensor.shape}; expected "
+                f"{declared.shapes[modality]}, which the model is made for: train the model again"
+            )
 
 
 def _check_shapes(path: Path, declared: PTAConfig) -> None:

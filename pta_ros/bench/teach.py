@@ -31,7 +31,7 @@ from pta_ros.simulate.recording import Lab, Session
 from pta_ros.simulate.room import Arrangement
 from pta_ros.training.lesson import TAUGHT, Lesson
 from pta_ros.training.prepare import Silent
-from pta_ros.training.pretrain import mean_pose
+from pta_ros.training.single import mean_pose
 from pta_ros.training.teach import Judged, judge, teach
 
 #: Seeds of the judging rooms: nothing was chosen by them.

@@ -27,7 +27,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--subjects",
         nargs="+",
         metavar="S",
-        help="subjects to evaluate on, S01 ...; 'all'; without it the model's own test subjects",
+        help="subjects to evaluate on, S01 ..., or scenes, E03 (the test of a tree of recordings); "
+        "'all'; without it the model's own test subjects",
     )
     parser.add_argument(
         "--paper", action="store_true", help="with --model: the paper's table 1, its numbers beside"

@@ -45,6 +45,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--imported", metavar="FOLDER", help="import_xfi's folder, instead of the configuration's"
     )
+    parser.add_argument(
+        "--from",
+        dest="start_from",
+        metavar="MODEL",
+        help="start from the weights of a model (a folder, or a shipped model's name), instead of "
+        "the configuration's start_from; `freeze` there names parts that stay as they are",
+    )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: torch's choice)")
     return parser.parse_args(arguments)
 
@@ -98,6 +105,10 @@ def _config(options: argparse.Namespace) -> TrainConfig:
         if not options.imported:
             raise ConfigError("--imported names nothing; expected import_xfi's folder")
         config = replace(config, imported=options.imported)
+    if options.start_from is not None:
+        if not options.start_from:
+            raise ConfigError("--from names nothing; expected a model")
+        config = replace(config, start_from=options.start_from)
     return config
 
 

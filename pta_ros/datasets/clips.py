@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from pta_ros.errors import DatasetError
 from pta_ros.frames import FloatArray
 
@@ -51,6 +53,10 @@ class ClipFiles(ABC):
     @abstractmethod
     def joints_of(self, numbers: tuple[int, ...]) -> FloatArray:
         """Ground truth (len(numbers), J, 3), float32, metres in the camera frame."""
+
+    def deviations_of(self, numbers: tuple[int, ...]) -> FloatArray:
+        """One sigma (len(numbers), J), float32 metres, of joints that are estimates; 0: certain."""
+        return np.zeros(self.joints_of(numbers).shape[:2], np.float32)
 
     @property
     def pair(self) -> tuple[str, str]:

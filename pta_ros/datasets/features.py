@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pta_ros.datasets.arrays import Layout, array_writer, copy_on_write, read_arrays, read_or_make
@@ -44,11 +45,19 @@ class View:
 CLEAN = View("clean")
 
 
+#: Deviations of a truth that is none's estimate.
+CERTAIN = torch.zeros(0)
+
+
 class Truth(NamedTuple):
-    """Ground truth: joints (n, J, 3) metres, classes (n,)."""
+    """Ground truth: joints (n, J, 3) metres, classes (n,).
+
+    `deviation` (n, J): one sigma, metres, of joints that are estimates; empty: all are certain.
+    """
 
     joints: Tensor
     labels: Tensor
+    deviation: Tensor = CERTAIN
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +66,9 @@ class FeatureSet:
 
     `rows` (N,) are their row numbers in the reduced set. `points` holds the first L points
     (N, L, 3) of the LiDAR, for its positional code. Columns of `present` are in the order of the
-    encoders. `labels` (N,) are classes of activities, empty where none are known. Tokens and points
-    are mapped from files for reading (copy on write, as torch warns of read-only memory). Rows of a
-    modality that is not present are to be ignored.
+    encoders. `labels` (N,) are classes of activities, empty where none are known; `deviation`
+    (N, J) as in Truth. Tokens and points are mapped from files for reading (copy on write, as torch
+    warns of read-only memory). Rows of a modality that is not present are to be ignored.
     """
 
     tokens: dict[str, Tensor]
@@ -68,10 +77,12 @@ class FeatureSet:
     joints: Tensor
     rows: Tensor
     labels: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
+    deviation: Tensor = CERTAIN
 
     def truth(self, rows: Tensor) -> Truth:
         """The ground truth of some rows."""
-        return Truth(self.joints[rows], self.labels[rows] if len(self.labels) else self.labels)
+        told = (x[rows] if len(x) else x for x in (self.labels, self.deviation))
+        return Truth(self.joints[rows], *told)
 
     def features(
         self, model: Projected, rows: Tensor, mask: Tensor, used: Tensor | None = None
@@ -122,7 +133,13 @@ def cache_features(
     present = torch.stack([torch.from_numpy(data.present[m][numbers]) for m in encoders], dim=1)
     joints = torch.from_numpy(data.joints[numbers])
     labels = torch.from_numpy(data.labels[numbers])
-    return FeatureSet(tokens, points, present, joints, rows, labels)
+    deviation = deviation_of(data, numbers)
+    return FeatureSet(tokens, points, present, joints, rows, labels, deviation)
+
+
+def deviation_of(data: ReducedSet, rows: NDArray[np.int64]) -> Tensor:
+    """The deviations of some rows' joints, as in Truth."""
+    return torch.from_numpy(data.deviation_m[rows]) if data.estimated else CERTAIN
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,9 +16,11 @@ import numpy as np
 from pta_ros.datasets.calibration import CALIBRATION, Calibration, read_calibration
 from pta_ros.datasets.clips import ClipFiles, Tree, file_stamp, made_of, made_with
 from pta_ros.datasets.mmfi_files import (
+    DEVIATION,
     FOLDERS,
     READERS,
     read_csi,
+    read_deviations,
     read_ground_truth,
     read_millimetres,
 )
@@ -106,10 +108,30 @@ class Clip(ClipFiles):
         joints: FloatArray = self.ground_truth[[n - 1 for n in numbers]]
         return joints
 
+    @cached_property
+    def deviation(self) -> FloatArray:
+        """One sigma of the joints of every frame, float32 (frames, 17) metres; 0: certain."""
+        path, count = self.path / DEVIATION, len(self.ground_truth)
+        if not path.is_file():
+            return np.zeros((count, NUM_JOINTS), np.float32)
+        sigma = read_deviations(path)
+        nearest = sigma[:, 0] if sigma.shape[1] else np.full((count, NUM_JOINTS), np.nan)
+        if len(nearest) != count or not np.isfinite(nearest[[n - 1 for n in self.complete]]).all():
+            raise DatasetError(
+                f"{path}: {len(nearest)} frames, or not finite; expected {count}, and a number for "
+                f"each joint in {self._truth.name}"
+            )
+        return np.asarray(nearest, np.float32)
+
+    def deviations_of(self, numbers: tuple[int, ...]) -> FloatArray:
+        """See ClipFiles; (len(numbers), 17)."""
+        sigma: FloatArray = self.deviation[[n - 1 for n in numbers]]
+        return sigma
+
     def stamp(self) -> str:
         """See ClipFiles."""
         own = [file_stamp(self._truth)]
-        own += [file_stamp(known)] if (known := self.path / CALIBRATION).is_file() else []
+        own += [file_stamp(p) for n in (CALIBRATION, DEVIATION) if (p := self.path / n).is_file()]
         return "\n".join([super().stamp(), *own])
 
 

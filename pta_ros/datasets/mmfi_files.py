@@ -16,6 +16,8 @@ from pta_ros.sensors.channel import from_db, to_db
 from pta_ros.sensors.depth_map import to_metres
 from pta_ros.skeleton import NUM_JOINTS
 
+#: Beside the truth of recordings, where that is an estimate.
+DEVIATION = "deviation.npy"
 #: Folder and file ending of each modality.
 FOLDERS = {"depth": ("depth", "png"), "lidar": ("lidar", "bin"), "csi": ("wifi-csi", "mat")}
 DEPTH_SHAPE = (480, 640)
@@ -108,6 +110,24 @@ def read_ground_truth(path: Path, gaps: bool = False) -> FloatArray:
         )
     metres: FloatArray = joints.astype(np.float32)
     return metres
+
+
+def read_deviations(path: Path) -> FloatArray:
+    """Read the deviations of a truth that is an estimate: one sigma, float32 (T, P, 17) metres.
+
+    They are NaN where nobody is. Raises DatasetError for other sizes, and for negative numbers.
+    """
+    try:
+        sigma = np.load(path, allow_pickle=False)
+    except Exception as error:  # zip, header and memory errors, by what the damage looks like
+        raise DatasetError(f"{path}: {error}; expected deviations in .npy format") from error
+    floats = getattr(sigma, "dtype", np.dtype("O")).kind == "f"
+    if not floats or sigma.ndim != 3 or sigma.shape[2] != NUM_JOINTS or (sigma < 0).any():
+        raise DatasetError(
+            f"{path}: {getattr(sigma, 'dtype', '')} {getattr(sigma, 'shape', '')}, or negative; "
+            f"expected metres, floats of (frames, people, {NUM_JOINTS})"
+        )
+    return np.asarray(sigma, np.float32)
 
 
 def _bytes(path: Path) -> bytes:

@@ -29,7 +29,7 @@ from pta_ros.people import birdseye, centred
 from pta_ros.people.centred import CLOUD_SHAPE, PATCH_SHAPE
 from pta_ros.people.readings import LidarReading, Readings
 
-FORMAT = 4
+FORMAT = 5
 NOBODY = 255
 #: Most people of a frame, and most filled voxels that are kept of one.
 MOST_PEOPLE, VOXELS = 4, 16_384
@@ -125,6 +125,7 @@ def _layout(frames: int, rows: int) -> Layout:
         "lidar": ("<f2", (rows, *CLOUD_SHAPE)),
         "present": ("|b1", (rows, 2)),
         "joints": ("<f4", (rows, 17, 3)),
+        "deviation": ("<f4", (rows, 17)),
         "sight": ("|b1", (rows, 2, 17)),
         "names": ("<U6", (rows, 3)),
         "number": ("<i4", (rows,)),
@@ -163,6 +164,7 @@ def _reduced(clip: Clip, split: int) -> dict[str, NDArray[Any]]:
             out["joints"][row], out["sight"][row] = (
                 centre.to_centred(joints[who]), clip.sight[number][:, who])  # fmt: skip
             out["number"][row], out["who"][row] = number, who
+            out["deviation"][row] = clip.deviation[number, who]
             row += 1
         trunks = centred.trunk(joints)[np.isfinite(joints[:, 0, 0]), :2]
         for place in empty_places(readings, index, trunks, rng):
@@ -232,6 +234,7 @@ def _read(folder: Path, layout: Layout, fingerprint: str) -> PeopleSet:
         number=arrays["number"],
         problems=(),
         fingerprint=fingerprint,
+        deviation_m=arrays["deviation"],
     )
     return PeopleSet(
         arrays["voxels"], arrays["values"], arrays["centres"], arrays["visible"],

@@ -11,8 +11,8 @@ import multiprocessing
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,43 +21,17 @@ from numpy.typing import NDArray
 
 from pta_ros.datasets.arrays import Halves, Layout, array_writer, read_arrays, read_or_make
 from pta_ros.datasets.clips import ClipFiles, Tree
+from pta_ros.datasets.large import Clips, FramesOfTree, stored
 from pta_ros.datasets.problems import Problem, check_policy, stop_if_fatal, survey
 from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.sensors import sensors_to_config
 from pta_ros.sensors.base import Sensor
 
-FORMAT = 5
-
-#: Frames of more values than this are not stored: a data set of full depth images would take
-#: hundreds of gigabytes for the one time that a frozen encoder needs each of them.
-LARGE = 200_000
+FORMAT = 6
 
 _NAMES = "<U6"
 
-Clips = tuple[ClipFiles, ...]
 Rows = tuple[dict[str, NDArray[Any]], list[Problem]]
-
-
-class FramesOfTree:
-    """Frames (N, *shape) of one modality, read and reduced anew whenever rows are asked for."""
-
-    def __init__(
-        self, modality: str, sensor: Sensor, clips: Clips, present: NDArray[np.bool_]
-    ) -> None:
-        self._modality, self._sensor, self._present = modality, sensor, present
-        self._frames = [(clip, number) for clip in clips for number in clip.frame_numbers]
-        self.shape = (len(self._frames), *sensor.shape)
-
-    def __getitem__(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Frames of row numbers (B,); those that are not present hold zero."""
-        frames = np.zeros((len(rows), *self._sensor.shape), np.float32)
-        for frame, row in zip(frames, rows.tolist(), strict=True):
-            if self._present[row]:
-                clip, number = self._frames[row]
-                array = clip.read(self._modality, number)
-                assert array is not None
-                frame[:] = self._sensor.prepare(array, str(clip.file(self._modality, number)))
-        return frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +40,9 @@ class ReducedSet:
 
     Rows of a modality that are not present hold nothing meaningful. `subject` and `action` are
     named as in the data set (S01, A01); `problems` names all that could not be used. `fingerprint`
-    stands for the inputs: it changes when they do. Inputs take an array of row numbers; those of
-    large frames are read from the tree each time.
+    stands for the inputs: it changes when they do. `deviation_m` (N, J): one sigma of joints that
+    are estimates, 0 where they are certain; empty: all are. Inputs take an array of row numbers;
+    those of large frames are read from the tree each time.
     """
 
     inputs: Mapping[str, NDArray[np.float32] | FramesOfTree | Halves]
@@ -79,9 +54,15 @@ class ReducedSet:
     number: NDArray[np.int32]
     problems: tuple[Problem, ...]
     fingerprint: str
+    deviation_m: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
     def __len__(self) -> int:
         return len(self.joints)
+
+    @cached_property
+    def estimated(self) -> bool:
+        """Whether any of the joints are estimates."""
+        return bool(self.deviation_m.any())
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -100,8 +81,9 @@ class ReducedSet:
         return np.char.add(np.char.add(self.subject, "/"), self.action)
 
     def rows_of(self, group: tuple[str, ...]) -> NDArray[np.int64]:
-        """Row numbers of the usable frames of these subjects (S01) or clips (S01/A02)."""
-        member = np.isin(self.subject, group) | np.isin(self.clips, group)
+        """Rows of the usable frames of these subjects (S01), clips (S01/A02), scenes (E03)."""
+        names = (self.subject, self.clips, self.scene)
+        member = np.any([np.isin(name, group) for name in names], axis=0)
         return np.flatnonzero(member & self.usable)
 
 
@@ -163,9 +145,10 @@ class _Work:
     def layout(self) -> Layout:
         count = sum(len(clip.frame_numbers) for clip in self.clips)
         return {
-            **{m: ("<f4", (count, *sensor.shape)) for m, sensor in _stored(self.sensors).items()},
+            **{m: ("<f4", (count, *sensor.shape)) for m, sensor in stored(self.sensors).items()},
             **{f"{m}_present": ("|b1", (count,)) for m in self.sensors},
             "joints": ("<f4", (count, self.joints, 3)),
+            "deviation": ("<f4", (count, self.joints)),
             "names": (_NAMES, (count, 3)),
             "number": ("<i4", (count,)),
         }
@@ -175,15 +158,15 @@ def _reduce_clip(sensors: dict[str, Sensor], clip: ClipFiles) -> Rows:
     """Reduce one clip: its rows of every array of the layout, and its problems."""
     numbers, problems = clip.frame_numbers, []
     present = {m: np.zeros(len(numbers), bool) for m in sensors}
-    stored = _stored(sensors)
-    inputs = {m: np.zeros((len(numbers), *s.shape), np.float32) for m, s in stored.items()}
+    kept = stored(sensors)
+    inputs = {m: np.zeros((len(numbers), *s.shape), np.float32) for m, s in kept.items()}
     for row, number in enumerate(numbers):
         for modality, sensor in sensors.items():
             try:
                 array = clip.read(modality, number)
                 if array is not None:
                     reduced = sensor.prepare(array, str(clip.file(modality, number)))
-                    if modality in stored:
+                    if modality in kept:
                         inputs[modality][row] = reduced
                     present[modality][row] = True
             except DecodeError as error:
@@ -192,15 +175,11 @@ def _reduce_clip(sensors: dict[str, Sensor], clip: ClipFiles) -> Rows:
         **inputs,
         **{f"{m}_present": flags for m, flags in present.items()},
         "joints": clip.joints_of(numbers),
+        "deviation": clip.deviations_of(numbers),
         "names": np.asarray([(clip.scene, *clip.pair)] * len(numbers), _NAMES),
         "number": np.asarray(numbers, "<i4"),
     }
     return arrays, problems
-
-
-def _stored(sensors: dict[str, Sensor]) -> dict[str, Sensor]:
-    """The sensors whose reduced frames are small enough to be kept."""
-    return {m: s for m, s in sensors.items() if np.prod(s.shape) <= LARGE}
 
 
 def _write(folder: Path, work: _Work, root: Path) -> None:
@@ -247,4 +226,5 @@ def _read(folder: Path, work: _Work, fingerprint: str) -> ReducedSet:
         number=arrays["number"],
         problems=tuple(problems),
         fingerprint=fingerprint,
+        deviation_m=arrays["deviation"],
     )

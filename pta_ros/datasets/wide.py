@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.datasets.calibration import CALIBRATION, Calibration, read_calibration
-from pta_ros.datasets.mmfi_files import FOLDERS, read_lidar
+from pta_ros.datasets.mmfi_files import DEVIATION, FOLDERS, read_deviations, read_lidar
 from pta_ros.errors import DatasetError
 from pta_ros.people.readings import OPTICAL, DepthReading, LidarReading, Readings
 from pta_ros.sensors.camera import Intrinsics
@@ -60,6 +60,21 @@ class Clip:
         if self.known.lens is None:
             raise DatasetError(f"{self.folder / CALIBRATION}: no lens; expected depth's")
         return self.known.lens
+
+    @cached_property
+    def deviation(self) -> NDArray[np.float32]:
+        """One sigma (T, P, 17), metres, of joints that are estimates; 0: certain."""
+        path = self.folder / DEVIATION
+        shape = self.people.shape[:3]
+        if not path.is_file():
+            return np.zeros(shape, np.float32)
+        sigma = read_deviations(path)
+        known = np.isfinite(self.people).all(axis=3)
+        if sigma.shape != shape or not np.isfinite(sigma[known]).all():
+            raise DatasetError(
+                f"{path}: {sigma.shape}, or not finite; expected {shape}, a number for each joint"
+            )
+        return np.nan_to_num(sigma)
 
     @cached_property
     def frames(self) -> tuple[int, ...]:

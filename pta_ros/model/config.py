@@ -55,7 +55,8 @@ class PTAConfig(Group):
     it pools the tokens (0: the paper's head), `gate` adds per-sample reliability to the learned
     weights (both beyond the paper). `tasks` are what the model estimates from one encoding: the
     first is trained with everything else, a second one on the finished features. `classes` are the
-    activities' names.
+    activities' names. `shapes` are those of reduced frames by modality, where they are not what the
+    encoder is made for and it can take others (`encoders.usual_shape`); sensors' settings say them.
     """
 
     modalities: tuple[str, ...] = ("depth", "lidar", "csi")
@@ -71,6 +72,7 @@ class PTAConfig(Group):
     refine: bool = True
     gate: bool = False
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -23,7 +23,10 @@ class PTA(Projected):
     def __init__(self, config: PTAConfig) -> None:
         super().__init__(config)
         self.encoders = nn.ModuleDict(
-            {m: make_encoder(config.encoders, m, config.channels) for m in config.modalities}
+            {
+                m: make_encoder(config.encoders, m, config.channels, config.shapes.get(m, ()))
+                for m in config.modalities
+            }
         )
         self.purify = ModalityWeights(len(config.modalities))
         self.aligner = _make_aligner(config)

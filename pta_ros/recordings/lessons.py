@@ -62,9 +62,9 @@ def lesson_of(
             "choose another work folder"
         )
     data = reduce_tree(MmfiTree(tree), sensors, material.work / _CACHE, material.jobs, reduced)
-    times_s, deviation_m = _told(tree, data)
+    deviation_m = data.deviation_m.mean(axis=1)
     repeats = sum(_repeats(one["report"]["unusable_messages"]) for one in marker.recordings)
-    return Lesson(data, times_s, deviation_m, repeats), marker
+    return Lesson(data, _times(tree, data), deviation_m, repeats), marker
 
 
 def _repeats(unusable: dict[str, dict[str, Any]]) -> int:
@@ -73,17 +73,15 @@ def _repeats(unusable: dict[str, dict[str, Any]]) -> int:
     return sum(count for why, count in reasons.items() if _FROZEN in why)
 
 
-def _told(tree: Path, data: ReducedSet) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Time (N,) in seconds and the teacher's mean deviation (N,) in metres of every row."""
+def _times(tree: Path, data: ReducedSet) -> NDArray[np.float64]:
+    """Time (N,) in seconds of every row."""
     times_s = np.zeros(len(data))
-    deviation_m = np.zeros(len(data), np.float32)
     names = np.char.add(np.char.add(data.scene, "/"), data.clips)
     for name in np.unique(names):
         rows = np.flatnonzero(names == name)
         at = data.number[rows] - 1
         times_s[rows] = _load(tree / name / "stamps.npy")[at] / NS
-        deviation_m[rows] = _load(tree / name / "deviation.npy")[at, 0].mean(axis=-1)
-    return times_s, deviation_m
+    return times_s
 
 
 def _load(path: Path) -> NDArray[Any]:

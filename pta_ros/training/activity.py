@@ -17,14 +17,18 @@ from pta_ros.training.config import TrainConfig
 from pta_ros.training.fit import Setup, adam, loss_stage
 from pta_ros.training.purify import draw_subsets
 from pta_ros.training.resume import Stage
+from pta_ros.training.start import Start
 
 
-def with_activity(model: PTA, config: TrainConfig) -> PTA:
+def with_activity(model: PTA, config: TrainConfig, start: Start | None = None) -> PTA:
     """A model of `config.model.tasks` with the weights of `model` and an untrained second head.
 
-    It has a gate if `model` has one.
+    With `start` the head is that of the model which it holds, where that fits. It has a gate if
+    `model` has one.
     """
     both = PTA(replace(config.model, gate=model.config.gate))
+    if start:
+        start.fill(both)
     both.load_state_dict({**both.state_dict(), **model.state_dict()})
     return both.eval()
 

@@ -27,6 +27,11 @@ def mirror_joints(joints: Tensor) -> Tensor:
     return joints[:, MIRROR] * joints.new_tensor([-1.0, 1.0, 1.0])
 
 
+def either_side(deviation: Tensor) -> Tensor:
+    """Deviations (B, J) or none, of joints that may have been mirrored: the larger of a pair."""
+    return deviation.maximum(deviation[:, MIRROR]) if len(deviation) else deviation
+
+
 def depth(images: Tensor, joints: Tensor) -> Pair:
     """Mirror half of the batch; hide a random rectangle; lose random pixels; add range noise."""
     flip = torch.rand(len(images)) < 0.5

@@ -10,6 +10,8 @@ from pta_ros.datasets import class_names
 from pta_ros.datasets.splits import PROTOCOLS
 from pta_ros.errors import ConfigError
 from pta_ros.model.config import PTAConfig
+from pta_ros.model.encoders import usual_shape
+from pta_ros.sensors import sensors_from_config
 from pta_ros.settings import Group, build, param, read_yaml
 from pta_ros.training.losses import LOSSES_OF
 
@@ -138,13 +140,17 @@ class TrainConfig(Group):
     """One training run; `pretrain` by modality, defaults where one is not named.
 
     `on_problem`: a file that cannot be used is left out and named (`skip`) or ends it (`fatal`).
-    `imported` is a folder that import_xfi wrote: its encoders are taken as they are.
+    `imported` is a folder that import_xfi wrote: its encoders are taken as they are. `start_from`
+    is a model, by its folder or its shipped name, whose weights the run starts from; of those,
+    `freeze` names the parts that stay as they are (training/parts.py).
     """
 
     seed: int = param(0, low=0, high=2**32 - 1)
     task_loss: str = "mse"
     on_problem: str = param("skip", choices=("skip", "fatal"))
     imported: str = ""
+    start_from: str = ""
+    freeze: tuple[str, ...] = ()
     model: PTAConfig = field(default_factory=PTAConfig)
     sensors: dict[str, dict[str, Any]] = field(default_factory=dict)
     split: SplitConfig = field(default_factory=SplitConfig)
@@ -178,9 +184,20 @@ class TrainConfig(Group):
             raise ConfigError(
                 f"pretrain names {unknown}; expected some of {list(self.model.modalities)}"
             )
+        if self.imported and self.start_from:
+            raise ConfigError(
+                f"imported is {self.imported!r}, start_from {self.start_from!r}; expected one of "
+                "them: a run starts from one set of weights"
+            )
 
     def sized(self, system: str) -> PTAConfig:
-        """The model's sizes for `single` or `xfi`."""
+        """The model's sizes for `single` or `xfi`.
+
+        A run that starts from a model trains encoders behind that model's projections and head,
+        which are as wide as the model.
+        """
+        if system == "single" and self.start_from:
+            return self.model
         return replace(self.model, dim=getattr(self.widths, system) or self.model.dim)
 
     def to_dict(self) -> dict[str, Any]:
@@ -197,12 +214,28 @@ def load_config(path: Path) -> TrainConfig:
         raise ConfigError(f"{path}: {error}") from error
 
 
+def with_shapes(config: TrainConfig) -> TrainConfig:
+    """The configuration with the shapes of frames that its sensors' settings ask for.
+
+    Raises ConfigError for settings that a sensor cannot have, and for other shapes in `model`.
+    """
+    model, shapes = config.model, {}
+    sensors = sensors_from_config({m: config.sensors.get(m, {}) for m in model.modalities})
+    for modality, sensor in sensors.items():
+        usual = usual_shape(model.encoders, modality)
+        if usual not in ((), sensor.shape):
+            shapes[modality] = sensor.shape
+    if model.shapes not in ({}, shapes):
+        raise ConfigError(f"model.shapes is {model.shapes}; leave it out: `sensors` says {shapes}")
+    return replace(config, model=replace(model, shapes=shapes))
+
+
 def config_from(values: Any) -> TrainConfig:
     """Build a configuration from plain containers; raises ConfigError.
 
     A model of activities has the names of the data set's, unless others are given.
     """
-    config = build(TrainConfig, values)
+    config = with_shapes(build(TrainConfig, values))
     model = config.model
     if not model.has("activity") or model.classes:
         return config

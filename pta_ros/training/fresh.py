@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.features import FeatureSet, deviation_of
 from pta_ros.datasets.reduced import ReducedSet
+from pta_ros.training.augment import either_side
 
 #: Rows -> a set of features, and which of its rows they are.
 Draw = Callable[[Tensor], tuple[FeatureSet, Tensor]]
@@ -43,7 +44,9 @@ class Fresh:
         )
         columns = zip(self.encoders.items(), present.T, strict=True)
         tokens = {m: _encoded(encoder, inputs[m], real) for (m, encoder), real in columns}
-        return FeatureSet(tokens, {}, present, joints, rows), torch.arange(len(rows))
+        deviation = either_side(deviation_of(self.data, index))
+        drawn = FeatureSet(tokens, {}, present, joints, rows, deviation=deviation)
+        return drawn, torch.arange(len(rows))
 
 
 def _encoded(encoder: nn.Module, inputs: Tensor, real: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from pta_ros.datasets.features import Truth
+from pta_ros.datasets.features import CERTAIN, Truth
 from pta_ros.model.align import Aligner
 from pta_ros.model.heads import Answer, PTAOutput
 from pta_ros.training.distributed import ALONE, Ranks
@@ -21,18 +21,30 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 def mean_joint_distance(estimate: Tensor, truth: Tensor) -> Tensor:
     """Mean distance of the joints: the metric MPJPE itself, in metres."""
-    return torch.linalg.vector_norm(estimate - truth, dim=-1).mean()
+    return _distance(estimate, truth).mean()
 
 
-#: Pose losses by the name a configuration uses; the paper's is mse.
-TASK_LOSSES: dict[str, Loss] = {"mse": nn.functional.mse_loss, "mpjpe": mean_joint_distance}
+def _distance(estimate: Tensor, truth: Tensor) -> Tensor:
+    distance: Tensor = torch.linalg.vector_norm(estimate - truth, dim=-1)
+    return distance
+
+
+def _squared(estimate: Tensor, truth: Tensor) -> Tensor:
+    return (estimate - truth).square().mean(dim=-1)
+
+
+#: Errors of single joints, (B, J, 3) twice -> (B, J), by the name that a configuration uses for the
+#: loss, which is their mean; the paper's is mse.
+JOINT_ERRORS: dict[str, Loss] = {"mse": _squared, "mpjpe": _distance}
+#: A joint of the truth that is known to this deviation, metres, counts half of one that is certain.
+HALF_M = 0.1
 #: The activity's.
 CROSS_ENTROPY = "cross_entropy"
 #: Of the presence's cross entropy beside errors in metres.
 _PRESENCE = 0.05
 #: Names of the task losses of each task.
 LOSSES_OF: dict[str, tuple[str, ...]] = {
-    "pose": tuple(TASK_LOSSES),
+    "pose": tuple(JOINT_ERRORS),
     "activity": (CROSS_ENTROPY,),
 }
 
@@ -42,12 +54,37 @@ def task_error(name: str, result: Answer | PTAOutput, truth: Truth) -> Tensor:
     if name == CROSS_ENTROPY:
         return nn.functional.cross_entropy(result.logits, truth.labels)
     if not result.logits.shape[1]:
-        return TASK_LOSSES[name](result.joints, truth.joints)
+        return _pose_error(name, result, truth)
     there = _there(truth)
     sure = nn.functional.binary_cross_entropy_with_logits(result.logits[:, 0], there.float())
     if not bool(there.any()):
         return _PRESENCE * sure
-    return TASK_LOSSES[name](result.joints[there], truth.joints[there]) + _PRESENCE * sure
+    return _pose_error(name, *_only(there, result, truth)) + _PRESENCE * sure
+
+
+def _pose_error(name: str, result: Answer | PTAOutput, truth: Truth) -> Tensor:
+    return weighted_mean(JOINT_ERRORS[name](result.joints, truth.joints), truth.deviation)
+
+
+def weighted_mean(each: Tensor, deviation: Tensor) -> Tensor:
+    """The mean of joints' values (B, J), each weighed by how well the truth is known.
+
+    The weight is 1 / (1 + (deviation / HALF_M)^2): the inverse variance of a truth that is an
+    estimate, beside a model that is itself off by HALF_M. Without deviations all weigh the same.
+    """
+    if not len(deviation):
+        return each.mean()
+    weights = 1 / (1 + (deviation / HALF_M).square())
+    return (weights * each).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
+
+
+def _only(
+    rows: Tensor, result: Answer | PTAOutput, truth: Truth
+) -> tuple[Answer | PTAOutput, Truth]:
+    """Some rows (B,) bool of the poses."""
+    deviation = truth.deviation[rows] if len(truth.deviation) else truth.deviation
+    told = truth._replace(joints=truth.joints[rows], deviation=deviation)
+    return result._replace(joints=result.joints[rows], log_std=result.log_std[rows]), told
 
 
 def _there(truth: Truth) -> Tensor:
@@ -61,22 +98,27 @@ def task_loss(name: str, result: Answer | PTAOutput, truth: Truth) -> Tensor:
     if name == CROSS_ENTROPY:
         return task
     if not result.logits.shape[1]:
-        return task + 1e-3 * spread_loss(result.log_std, result.joints, truth.joints)
+        return task + 1e-3 * _spread(result, truth)
     there = _there(truth)
     if not bool(there.any()):
         return task
-    return task + 1e-3 * spread_loss(
-        result.log_std[there], result.joints[there], truth.joints[there]
-    )
+    return task + 1e-3 * _spread(*_only(there, result, truth))
 
 
-def spread_loss(log_std: Tensor, estimate: Tensor, truth: Tensor) -> Tensor:
+def _spread(result: Answer | PTAOutput, truth: Truth) -> Tensor:
+    return spread_loss(result.log_std, result.joints, truth.joints, truth.deviation)
+
+
+def spread_loss(
+    log_std: Tensor, estimate: Tensor, truth: Tensor, deviation: Tensor = CERTAIN
+) -> Tensor:
     """Negative log-likelihood of the joints' errors under an isotropic normal per joint.
 
-    `log_std` (B, J): log of the per-axis deviation in metres. No gradient reaches the estimate.
+    `log_std` (B, J): log of the per-axis deviation in metres; `deviation` that of the truth, by
+    which joints are weighed. No gradient reaches the estimate.
     """
     squared = (estimate.detach() - truth).square().sum(dim=-1)
-    return (3 * log_std + 0.5 * squared * torch.exp(-2 * log_std)).mean()
+    return weighted_mean(3 * log_std + 0.5 * squared * torch.exp(-2 * log_std), deviation)
 
 
 def dist_loss(student: Tensor, teacher: Tensor) -> Tensor:

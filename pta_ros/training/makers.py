@@ -25,8 +25,8 @@ from pta_ros.training.fresh import Draw, Fresh
 from pta_ros.training.gate import Corrupted, calibrate_gate, gate_stage
 from pta_ros.training.meta import meta_stage
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
-from pta_ros.training.pretrain import SingleModality, mean_pose
 from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_everything
+from pta_ros.training.single import SingleModality, mean_pose
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,11 @@ def make_pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Ben
     config = change(bench.config)
     seed_everything(config.seed, "model")
     model = PTA(config.model)
-    _start_head(model.head, bench)
+    start = bench.ready.start
+    if start is None or not start.has("head"):
+        _start_head(model.head, bench)
+    if start:
+        start.fill(model)
     _take_projections(model, bench)
     for modality, single in bench.singles.items():
         model.encoders[modality].load_state_dict(single.encoder.state_dict())
@@ -105,8 +109,12 @@ def make_gated(bench: Bench) -> PTA:
     )
     seed_everything(config.seed, "gate")
     model = PTA(config.model)
+    if bench.ready.start:
+        bench.ready.start.fill(model)
     trained = make_pta(UNGATED, lambda config: config, bench).state_dict()
     model.load_state_dict({**model.state_dict(), **trained})
+    if "gate" in bench.config.freeze:
+        return model
     setup = replace(setup_of("gate", bench, model), config=config, ranks=ALONE)
     stage = gate_stage(setup, model, _one_frame(bench.corrupted))
     with bench.ranks.one_by_one():  # the gate is small: sharing it would cost more than it saves
@@ -163,7 +171,10 @@ def run_system(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> No
         del settings["gate"]  # the gate is trained after PTA, which does not depend on it
     if not config.split.published:
         del settings["split"]["published"], settings["split"]["protocol"]
-    del settings["imported"]  # a folder; what counts is what lies in it
+    for place in ("imported", "start_from"):  # folders; what counts is what lies in them
+        del settings[place]
+    if not config.freeze:
+        del settings["freeze"]
     if bench.ready.imported:
         settings["imported"] = bench.ready.imported
     identity = identity_of(bench.ready, settings)

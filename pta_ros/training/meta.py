@@ -21,8 +21,10 @@ from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.fit import Setup, endless, fit_stage
 from pta_ros.training.fresh import Draw
 from pta_ros.training.losses import alignment, task_error, task_loss
+from pta_ros.training.parts import modules_of
 from pta_ros.training.purify import draw_subsets
 from pta_ros.training.resume import Figures, Stage
+from pta_ros.training.single import train_but
 
 __all__ = ["MetaTrainer", "draw_subsets", "meta_stage"]
 
@@ -50,7 +52,9 @@ class MetaTrainer:
         ranks.join_norms(model)
         # With neither, nothing depends on the aligner: PTA without diffusion.
         self.aligns = config.meta.align_weight > 0 or model.config.refine
-        model.encoders.requires_grad_(False)
+        self._held = [model.encoders, *modules_of(model, config.freeze)]
+        for part in self._held:
+            part.requires_grad_(False)
         self.trained = {
             n: p for n, p in model.named_parameters()
             if p.requires_grad and not n.startswith("purify.")
@@ -76,7 +80,7 @@ class MetaTrainer:
 
     def _losses(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """L_task and L_align of meta-train rows in training mode."""
-        self.model.train().encoders.eval()
+        train_but(self.model, self._held)
         data, rows = self._draw(rows) if self._draw else (self.data, rows)
         mask = draw_subsets(data.present[rows])
         project = partial(self._project, data, used=mask.any(dim=0))
@@ -127,7 +131,7 @@ class MetaTrainer:
 
         Raises ConfigError when it is `unrolled` and no inner step has been made.
         """
-        if self.config.meta.outer == "none":
+        if self.config.meta.outer == "none" or "weights" in self.config.freeze:
             return
         unrolled = self.config.meta.outer == "unrolled"
         theta = (

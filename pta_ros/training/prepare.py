@@ -1,4 +1,4 @@
-"""What every training run begins with: reduced frames, their split, and trained encoders."""
+"""What every training run begins with: reduced frames, their split, what it starts from."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ from pta_ros.datasets.problems import problem_lines
 from pta_ros.datasets.reduced import ReducedSet, reduce_tree
 from pta_ros.datasets.splits import published_splits, repeat_split, subject_splits, wide_splits
 from pta_ros.errors import DatasetError
-from pta_ros.imported.xfi import load_encoder, weights_sha256
+from pta_ros.imported.xfi import weights_sha256
+from pta_ros.model.pta import PTA
 from pta_ros.sensors import sensors_from_config
 from pta_ros.sensors.base import Sensor
 from pta_ros.training.config import SplitConfig, TrainConfig
-from pta_ros.training.losses import CROSS_ENTROPY
-from pta_ros.training.pretrain import SingleModality, mean_pose, pretrain_stage, rows_with
-from pta_ros.training.rehearse import check_classes, rehearse
-from pta_ros.training.resume import Figures, read_stage, run_stage, seed_everything
+from pta_ros.training.pretrain import rows_with
+from pta_ros.training.rehearse import check_classes, check_csi, rehearse
+from pta_ros.training.resume import Figures
+from pta_ros.training.single import mean_pose
+from pta_ros.training.start import Source, Start, matched
 
 
 class Watcher(Protocol):
@@ -65,7 +67,8 @@ class Prepared:
     The splits are train, meta_val, val and test; for XRF55 test holds other repeats of the same
     subjects, and unseen the subjects who are in no other split. `imported` holds the SHA-256 of the
     imported encoders' weights by modality; empty without them. `people_of` is the set in which
-    people are searched, of a wide tree.
+    people are searched, of a wide tree. `start` is what is kept of the model that the run begins
+    with.
     """
 
     data: ReducedSet
@@ -74,23 +77,30 @@ class Prepared:
     rows: dict[str, Tensor]
     imported: dict[str, str] = field(default_factory=dict)
     people_of: PeopleSet | None = None
+    start: Start | None = None
 
 
-def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> Prepared:
+def prepare(
+    config: TrainConfig, root: Path, cache: Path, watcher: Watcher, source: Source | None = None
+) -> Prepared:
     """Reduce the tree, split its subjects, and see that every stage of the run can be trained.
+
+    `source` is the model that it starts from; what is kept of it is told.
 
     Raises CheckpointError for imported encoders that are not there, ConfigError for a model that
     cannot be built: both first, as reducing may take hours. Raises DatasetError for a split, or a
     modality of it, without frames, and for classes without a name.
     """
     if config.model.joint_tokens:
-        return _prepare_people(config, root, cache, watcher)
+        return _prepare_people(config, root, cache, watcher, source)
     imported = _imported_sha256(config)
     given = {m: config.sensors.get(m, {}) for m in config.model.modalities}
     sensors = sensors_from_config(given)
     rehearse(config, sensors)
+    start = _start(config, source, watcher)
     check_classes(config, root)
     tree = open_tree(root, sensors)
+    check_csi(tree, sensors)
     shown = watcher.progress("reduce frames")
     data = reduce_tree(tree, sensors, cache, progress=shown, on_problem=config.on_problem)
     for line in problem_lines(data.problems):
@@ -108,11 +118,25 @@ def prepare(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> P
             f"{root}: action A{highest + 1:02d}, but model.classes names {known}; "
             "expected a name for each action: add them, or leave model.classes out"
         )
-    return Prepared(data, sensors, splits, rows, imported)
+    return Prepared(data, sensors, splits, rows, imported, start=start)
 
 
-def _prepare_people(config: TrainConfig, root: Path, cache: Path, watcher: Watcher) -> Prepared:
+def _start(config: TrainConfig, source: Source | None, watcher: Watcher) -> Start | None:
+    """What the run's model keeps of `source`, told to the watcher."""
+    if source is None:
+        return None
+    start = matched(source, PTA(config.model))
+    for line in start.lines():
+        watcher.note(line)
+    start.check(config.freeze)
+    return start
+
+
+def _prepare_people(
+    config: TrainConfig, root: Path, cache: Path, watcher: Watcher, source: Source | None
+) -> Prepared:
     """Of a wide tree, whose scenes are its splits: everybody who is seen, centred."""
+    start = _start(config, source, watcher)
     data = people_set(root, cache, watcher.progress("centre people"))
     people = data.people
     rows, splits = split_rows(config.split, people, by_scene=True)
@@ -120,16 +144,17 @@ def _prepare_people(config: TrainConfig, root: Path, cache: Path, watcher: Watch
         if not len(found):
             raise DatasetError(f"{root}: nobody is seen in the clips for {name}")
     sensors = sensors_from_config({m: {} for m in config.model.modalities})
-    return Prepared(people, sensors, splits, rows, people_of=data)
+    return Prepared(people, sensors, splits, rows, people_of=data, start=start)
 
 
 def _imported_sha256(config: TrainConfig) -> dict[str, str]:
     if not config.imported:
         return {}
-    return {m: weights_sha256(_imported_folder(config), m) for m in config.model.modalities}
+    return {m: weights_sha256(imported_folder(config), m) for m in config.model.modalities}
 
 
-def _imported_folder(config: TrainConfig) -> Path:
+def imported_folder(config: TrainConfig) -> Path:
+    """The folder of `config.imported`."""
     return Path(config.imported).expanduser()
 
 
@@ -164,64 +189,14 @@ def _groups(split: SplitConfig, data: ReducedSet) -> dict[str, tuple[str, ...]]:
     )._asdict()
 
 
-def train_encoders(
-    config: TrainConfig, ready: Prepared, folder: Path, watcher: Watcher, train: bool = True
-) -> dict[str, SingleModality]:
-    """Every encoder as a single-modality model, trained or read from `folder`, in eval mode.
-
-    Imported encoders are taken as they are, behind a projection and a head that are not trained.
-    """
-    if config.imported:
-        return {m: imported_encoder(config, m) for m in config.model.modalities}
-    return {
-        m: train_encoder(config, ready, m, folder, watcher, train) for m in config.model.modalities
-    }
-
-
-def train_encoder(
-    config: TrainConfig,
-    ready: Prepared,
-    modality: str,
-    folder: Path,
-    watcher: Watcher,
-    train: bool = True,
-) -> SingleModality:
-    """One encoder as a single-modality model, trained or read from `folder`, in eval mode."""
-    stage = pretrain_stage(
-        config, modality, ready.data, ready.rows["train"], ready.rows["val"],
-        watcher.progress(f"encoder {modality}"),
-    )  # fmt: skip
-    identity = _encoder_identity(config, ready, modality)
-    if train:
-        run_stage(stage, folder, identity, watcher.epoch)
-    else:
-        read_stage(stage, folder, identity)
-    assert isinstance(stage.module, SingleModality)
-    return stage.module.eval()
-
-
-def imported_encoder(config: TrainConfig, modality: str) -> SingleModality:
-    """A single-modality model around an encoder that import_xfi converted."""
-    seed_everything(config.seed, "imported", modality)
-    model = SingleModality(config.sized("single"), modality)
-    encoder = load_encoder(_imported_folder(config), modality)
-    model.encoder.load_state_dict(encoder.state_dict())
-    return model.eval()
-
-
-def _encoder_identity(config: TrainConfig, ready: Prepared, modality: str) -> str:
-    """What one encoder's stage depends on: not the settings of later stages."""
-    values, sized = config.to_dict(), config.sized("single")
-    sizes = {n: getattr(sized, n) for n in ("encoders", "channels", "tokens", "dim", "joints")}
-    settings = [values[n].get(modality) for n in ("pretrain", "sensors")]
-    named = [] if config.task_loss != CROSS_ENTROPY else [list(config.model.classes)]
-    return identity_of(ready, [config.seed, config.task_loss, sizes, settings, *named])
-
-
 def identity_of(ready: Prepared, settings: Any) -> str:
     """A digest of the data and settings of a run."""
-    joints = hashlib.sha256(np.ascontiguousarray(ready.data.joints).tobytes()).hexdigest()
-    text = json.dumps([settings, ready.splits, joints], sort_keys=True)
+    digest = hashlib.sha256(np.ascontiguousarray(ready.data.joints).tobytes())
+    if ready.data.estimated:
+        digest.update(np.ascontiguousarray(ready.data.deviation_m).tobytes())
+    joints = digest.hexdigest()
+    begun = [ready.start.source.sha256] if ready.start else []
+    text = json.dumps([settings, ready.splits, joints, *begun], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -242,6 +217,7 @@ def provenance_of(
         "torch": torch.__version__,
         "synthetic": made_with(root) or False,
         "training": config.to_dict(),
+        **({"from": ready.start.to_dict()} if ready.start else {}),
         "splits": ready.splits,
         "rows": {name: len(rows) for name, rows in ready.rows.items()},
         "seconds_of_last_session": round(seconds),

@@ -5,40 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from pta_ros.datasets.features import Truth
+from pta_ros.datasets.features import Truth, deviation_of
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import DatasetError
-from pta_ros.model.config import PTAConfig
-from pta_ros.model.encoders import make_encoder, token_count
-from pta_ros.model.heads import Answer, PoseHead, answer
-from pta_ros.model.projector import Projector, main_head
-from pta_ros.training.augment import AUGMENT, unchanged
+from pta_ros.model.heads import Answer
+from pta_ros.training.augment import AUGMENT, either_side, unchanged
 from pta_ros.training.augment_centred import CENTRED
 from pta_ros.training.config import PretrainConfig, TrainConfig
 from pta_ros.training.losses import task_loss
 from pta_ros.training.resume import Figures, Stage, batches, finite, seed_everything
-
-
-class SingleModality(nn.Module):
-    """An encoder with a projection and a head of its own."""
-
-    def __init__(self, config: PTAConfig, modality: str) -> None:
-        super().__init__()
-        self.encoder = make_encoder(config.encoders, modality, config.channels)
-        tokens = token_count(config.encoders, modality)
-        self.projector = Projector(
-            tokens, config.channels, config.tokens, config.dim, config.joint_tokens
-        )
-        self.head = main_head(config)
-
-    def forward(self, x: Tensor) -> Answer:
-        """Reduced frames (B, *shape) -> the head's result."""
-        return answer(self.head, self.projector(self.encoder(x)))
+from pta_ros.training.single import SingleModality, learner, train_but
+from pta_ros.training.start import Start
 
 
 def pretrain_stage(
@@ -48,31 +28,32 @@ def pretrain_stage(
     train_rows: Tensor,
     val_rows: Tensor,
     progress: Callable[[int, int], None],
+    start: Start | None = None,
 ) -> Stage:
-    """The stage that trains one encoder; rows without this modality are left out."""
+    """The stage that trains one encoder; rows without this modality are left out.
+
+    With `start` it goes on from the model that it holds, behind that one's head.
+    """
     settings = config.pretrain.get(modality, PretrainConfig())
     seed_everything(config.seed, "pretrain", modality)
-    model = SingleModality(config.sized("single"), modality)
-    if isinstance(model.head, PoseHead):
-        model.head.start_at(torch.from_numpy(mean_pose(data.joints[train_rows.numpy()])))
+    model, held = learner(config, modality, data.joints[train_rows.numpy()], start)
+    learning = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
-        model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        learning, settings.learning_rate, weight_decay=settings.weight_decay
     )
     train_rows, val_rows = rows_with(data, modality, train_rows, val_rows)
-    augment = (CENTRED if config.model.joint_tokens else AUGMENT).get(modality, unchanged)
 
     def epoch(number: int) -> Figures:
-        model.train()
+        train_but(model, held)
         total, plan = 0.0, batches(train_rows, settings.batch)
         for i, rows in enumerate(plan):
             position = (number + i / len(plan)) / max(settings.epochs, 1)
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * one_cycle(position)
-            x, truth = inputs_and_truth(data, modality, rows)
-            x, joints = augment(x, truth.joints)
+            x, truth = augmented(data, modality, rows, config.model.joint_tokens)
             with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
                 result = Answer(*(part.float() for part in model(x)))
-            loss = task_loss(config.task_loss, result, truth._replace(joints=joints))
+            loss = task_loss(config.task_loss, result, truth)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -85,11 +66,6 @@ def pretrain_stage(
         validate=lambda: _validated(model, data, modality, val_rows),
         setting=f"pretrain.{modality}.learning_rate",
     )  # fmt: skip
-
-
-def mean_pose(joints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean (17, 3) of joints (N, 17, 3), without the rows in which nobody is."""
-    return np.asarray(joints[np.isfinite(joints).all(axis=(1, 2))].mean(axis=0))
 
 
 @torch.inference_mode()
@@ -134,5 +110,13 @@ def one_cycle(position: float) -> float:
 def inputs_and_truth(data: ReducedSet, modality: str, rows: Tensor) -> tuple[Tensor, Truth]:
     """Inputs and ground truth of some rows, copied."""
     index = rows.numpy()
-    truth = Truth(torch.from_numpy(data.joints[index]), torch.from_numpy(data.labels[index]))
+    joints, labels = (torch.from_numpy(part[index]) for part in (data.joints, data.labels))
+    truth = Truth(joints, labels, deviation_of(data, index))
     return torch.from_numpy(data.inputs[modality][index]), truth
+
+
+def augmented(data: ReducedSet, modality: str, rows: Tensor, centred: bool) -> tuple[Tensor, Truth]:
+    """Inputs and ground truth of some rows, changed at random as training does."""
+    x, truth = inputs_and_truth(data, modality, rows)
+    x, joints = (CENTRED if centred else AUGMENT).get(modality, unchanged)(x, truth.joints)
+    return x, truth._replace(joints=joints, deviation=either_side(truth.deviation))

@@ -1,4 +1,4 @@
-"""What of a run can be seen to fail before hours of work: sizes, and the names of activities."""
+"""What of a run can be seen to fail before hours of work: sizes, CSI, names of activities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from pta_ros.datasets import class_names
-from pta_ros.datasets.clips import made_of
+from pta_ros.datasets.clips import Tree, made_of
+from pta_ros.datasets.mmfi import Clip
 from pta_ros.errors import ConfigError
 from pta_ros.model.pta import PTA
 from pta_ros.sensors.base import Sensor
@@ -33,6 +34,20 @@ def check_classes(config: TrainConfig, root: Path) -> None:
     if own != list(config.model.classes):
         expected = f"model.classes: [{', '.join(own)}]" if own else "tasks: [pose]"
         raise ConfigError(f"{root}: its activities are {own or 'none'}; expected {expected}")
+
+
+def check_csi(tree: Tree, sensors: dict[str, Sensor]) -> None:
+    """Raise ConfigError where a tree's clips tell of CSI that is not what `sensors` take."""
+    known = (clip.calibration for clip in tree.clips if isinstance(clip, Clip))
+    told = next((one.csi_shape for one in known if one is not None and one.csi_shape), ())
+    if "csi" not in sensors or told in ((), sensors["csi"].shape):
+        return
+    sizes = zip(("antennas", "subcarriers", "packets"), told, strict=True)
+    listed = ", ".join(f"{name}: {count}" for name, count in sizes)
+    raise ConfigError(
+        f"{tree.root}: its CSI is {told} (antennas, subcarriers, packets), the model's "
+        f"{sensors['csi'].shape}; expected sensors: {{csi: {{{listed}}}}}"
+    )
 
 
 @torch.inference_mode()

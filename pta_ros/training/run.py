@@ -13,18 +13,18 @@ from torch import nn
 
 from pta_ros import checkpoint
 from pta_ros.checkpoint import Checkpoint
-from pta_ros.datasets.features import FeatureSet, cache_features
+from pta_ros.datasets.features import cache_features
 from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.model.baselines import XFi
 from pta_ros.model.finder import Finder
 from pta_ros.model.pta import PTA
 from pta_ros.tensors import write_atomically
 from pta_ros.training.config import TrainConfig, config_from
-from pta_ros.training.corrupt import corrupted_view, kinds
 from pta_ros.training.distributed import ALONE, Ranks
+from pta_ros.training.encoders import corrupted_features, train_encoder, train_encoders
 from pta_ros.training.find import find_stage
-from pta_ros.training.gate import Corrupted
 from pta_ros.training.makers import UNGATED, Bench
+from pta_ros.training.parts import FIND
 from pta_ros.training.prepare import (
     Prepared,
     Watcher,
@@ -32,16 +32,13 @@ from pta_ros.training.prepare import (
     prepare,
     provenance_of,
     statistics_of,
-    train_encoder,
-    train_encoders,
 )
 from pta_ros.training.presence import fit_presence
-from pta_ros.training.pretrain import SingleModality
 from pta_ros.training.resume import run_stage
+from pta_ros.training.start import Source, begin
 from pta_ros.training.systems import add_activity, make_system
 
 GATED = "pta_gate"
-FIND = "find"
 
 
 def train(
@@ -49,10 +46,13 @@ def train(
 ) -> None:
     """Train PTA, with its gate if `config.model.gate`, and write `folder`/model."""
     begun = time.monotonic()
+    config, source = begin(config)
     name = GATED if config.model.gate else UNGATED
+    trains_gate = config.model.gate and "gate" not in config.freeze
     bench = make_bench(
-        config, root, folder, folder / "cache", watcher, corrupt=name == GATED, ranks=ranks
-    )
+        config, root, folder, folder / "cache", watcher, corrupt=trains_gate, ranks=ranks,
+        source=source,
+    )  # fmt: skip
     system = make_system(name, bench)
     assert isinstance(system, PTA)
     if config.model.tasks[1:]:
@@ -73,14 +73,17 @@ def train_parts(
     """Train parts that depend on nothing else: encoders by modality, and the search (`find`).
 
     Several processes may train different parts of one run side by side; `train` takes them up.
-    Raises ConfigError for a part that the model does not have.
+    Raises ConfigError for a part that the model does not have, or that is frozen.
     """
+    config, source = begin(config)
     known = [*config.model.modalities, *([FIND] if config.model.joint_tokens else [])]
+    known = [part for part in known if part not in config.freeze]
     if config.imported or (unknown := sorted(set(parts) - set(known))):
         named = f"imported {config.imported!r}" if config.imported else str(unknown)
-        raise ConfigError(f"parts to train are {named}; expected some of {known}, none imported")
+        expected = f"some of {known}, neither imported nor frozen"
+        raise ConfigError(f"parts to train are {named}; expected {expected}")
     folder.mkdir(parents=True, exist_ok=True)
-    ready = prepare(config, root, folder / "cache", watcher)
+    ready = prepare(config, root, folder / "cache", watcher, source)
     for part in parts:
         if part == FIND:
             _finder(config, ready, folder, watcher)
@@ -94,9 +97,14 @@ def _finder(config: TrainConfig, ready: Prepared, folder: Path, watcher: Watcher
         return None
     shown = watcher.progress("find people")
     stage = find_stage(config.find, config.seed, ready.people_of, shown)
+    known = ready.start.source.loaded.finder if ready.start else None
+    if known is not None:
+        stage.module.load_state_dict(known.state_dict())
+    assert isinstance(stage.module, Finder)
+    if FIND in config.freeze:
+        return stage.module.eval()
     identity = identity_of(ready, [asdict(config.find), config.seed])
     run_stage(stage, folder, identity, watcher.epoch)
-    assert isinstance(stage.module, Finder)
     return stage.module.eval()
 
 
@@ -114,6 +122,12 @@ def train_systems(
     Those that a node can run are written there as model folders, by their names.
     """
     begun = time.monotonic()
+    if config.start_from:
+        raise ConfigError(
+            f"start_from is {config.start_from!r} (--from) with --systems; expected a run of one "
+            "model: compared systems have the same start, which is none"
+        )
+    begin(config)  # nothing is frozen of nothing
     names = list(names)
     if "xfi" in names:
         XFi(config.sized("xfi"))  # sizes that it cannot have are an error before any training
@@ -183,6 +197,7 @@ def make_bench(
     corrupt: bool,
     train: bool = True,
     ranks: Ranks = ALONE,
+    source: Source | None = None,
 ) -> Bench:
     """Prepare data and encoders, and their features; with `corrupt` of corrupted frames too.
 
@@ -196,38 +211,20 @@ def make_bench(
         )
     with ranks.one_by_one():
         folder.mkdir(parents=True, exist_ok=True)
-        ready = prepare(config, root, cache, watcher)
+        ready = prepare(config, root, cache, watcher, source)
         singles = train_encoders(config, ready, folder, watcher, train)
         encoders: dict[str, nn.Module] = {m: single.encoder for m, single in singles.items()}
         clean = cache_features(
             encoders, config.model.channels, ready.data, folder / "features",
             progress=watcher.progress("encode frames"), position_points=config.model.tokens,
         )  # fmt: skip
-        corrupted = _corrupted(config, ready, singles, folder, watcher) if corrupt else {}
+        corrupted = corrupted_features(config, ready, singles, folder, watcher) if corrupt else {}
     # The gate and a second head have stages of their own, after everything else.
     task = config.model.tasks[0]
     classes = config.model.classes if task == "activity" else ()
     first = replace(config.model, gate=False, tasks=(task,), classes=classes)
     config = replace(config, model=first)
     return Bench(config, ready, singles, clean, corrupted, folder, watcher, train, ranks=ranks)
-
-
-def _corrupted(
-    config: TrainConfig,
-    ready: Prepared,
-    singles: dict[str, SingleModality],
-    folder: Path,
-    watcher: Watcher,
-) -> Corrupted:
-    def encode(modality: str, kind: str) -> FeatureSet:
-        return cache_features(
-            {modality: singles[modality].encoder}, config.model.channels, ready.data,
-            folder / "features", view=corrupted_view(kind, ready.data),
-            progress=watcher.progress(f"encode {modality}, {kind}"),
-            position_points=config.model.tokens,
-        )  # fmt: skip
-
-    return {m: {kind: encode(m, kind) for kind in kinds(m)} for m in singles}
 
 
 def _write_settings(config: TrainConfig, bench: Bench) -> None:

@@ -111,7 +111,9 @@ def make_system(name: str, bench: Bench) -> Projected:
 def add_activity(model: PTA, config: TrainConfig, bench: Bench) -> PTA:
     """`model` with a second head, trained or read from `bench.folder`; the rest stays as it is."""
     seed_everything(config.seed, "activity")
-    both, rows = with_activity(model, config), bench.ready.rows
+    both, rows = with_activity(model, config, bench.ready.start), bench.ready.rows
+    if "activity" in config.freeze:
+        return both
 
     def validate() -> Figures:
         found = evaluate_activities(both, bench.clean, rows["val"])

@@ -34,8 +34,9 @@ from pta_ros.training.gate import log_odds_of
 from pta_ros.training.lesson import TAUGHT, Lesson, Parts, divide
 from pta_ros.training.losses import mean_joint_distance
 from pta_ros.training.prepare import Watcher
-from pta_ros.training.pretrain import mean_pose, one_cycle
+from pta_ros.training.pretrain import one_cycle
 from pta_ros.training.resume import Figures, Stage, batches, finite, run_stage
+from pta_ros.training.single import mean_pose
 
 TEACHERS = ("depth", "lidar")
 EPOCHS, BATCH, RATE, DECAY = 10, 64, 1e-3, 1e-2

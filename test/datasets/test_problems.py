@@ -265,7 +265,7 @@ except DatasetError as error:
 def test_a_full_disk_says_how_much_is_needed_and_leaves_nothing(root, tmp_path, when):
     command = [sys.executable, "-c", FULL_DISK, str(root), str(tmp_path / "c"), when]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    needed = 12 * (4 * 96 * 128 + 1 + 4 * 17 * 3 + 3 * 24 + 4)
+    needed = 12 * (4 * 96 * 128 + 1 + 4 * 17 * 4 + 3 * 24 + 4)
     assert told.startswith(f"{tmp_path}/c/reduced-")
     assert f"File too large; expected room for {needed} bytes there" in told
     assert [p.suffix for p in (tmp_path / "c").iterdir()] == [".lock"]

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 from pta_ros import checkpoint
-from pta_ros.cli import train_pta
+from pta_ros.cli import evaluate_pta, train_pta
 
 ONE = """
 model: {modalities: [depth, csi], tasks: [pose, activity], classes: [sit, wave], tokens: 4, dim: 16,
@@ -50,6 +50,13 @@ def test_one_person_without_lidar_with_activities_of_ones_own(write, tree, tmp_p
     assert (splits["train"], splits["val"], splits["test"]) == (["E01"], ["E02"], ["E03"])
     assert loaded.provenance["synthetic"] == {"synthetic": True, "recorded": True}
     assert "missing clip" not in capsys.readouterr().out
+    out = tmp_path / "figures.json"
+    given = [str(made.root), "--model", str(tmp_path / "run/model"), "--json", str(out)]
+    assert evaluate_pta.main([*given, "--cache", str(tmp_path / "cache")]) == 0
+    report = json.loads(out.read_text())
+    assert report["subjects"] == ["E03"]
+    held_out = sum(len(list(clip.glob("depth/*"))) for clip in made.root.glob("E03/S*/A*"))
+    assert report["results"][0]["frames"] == held_out
 
 
 @pytest.mark.parametrize("activities", [True, False])

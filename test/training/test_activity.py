@@ -102,6 +102,18 @@ def test_a_configuration_that_names_its_activities_keeps_them(root, tmp_path):
     assert with_own_classes(CONFIG, tmp_path).model.classes == ("a", "b")
 
 
+def test_activities_of_ones_own_start_from_a_model_of_others(root, tmp_path):
+    train(CONFIG, root, tmp_path / "first", Quiet())
+    names = tuple(f"mine {n}" for n in range(39))  # the tree's actions are 3 and 39
+    own = replace(
+        CONFIG, model=replace(CONFIG.model, classes=names), start_from=str(tmp_path / "first/model")
+    )
+    train(own, root, tmp_path / "own", Quiet())
+    loaded = checkpoint.load(tmp_path / "own/model")
+    assert loaded.model.config.classes == names
+    assert loaded.provenance["from"]["anew"] == ["head"]
+
+
 def test_the_compared_systems_become_a_table(root, tmp_path, capsys):
     train_systems(CONFIG, root, tmp_path, list(BY_TASK["activity"]), [0], Quiet())
     out = tmp_path / "out"

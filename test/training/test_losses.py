@@ -7,7 +7,16 @@ from pta_ros.datasets.features import Truth
 from pta_ros.model.align import Aligner
 from pta_ros.model.config import DISTILLATIONS, DiffusionConfig
 from pta_ros.model.heads import Answer
-from pta_ros.training.losses import TASK_LOSSES, alignment, dist_loss, spread_loss, task_loss
+from pta_ros.training.losses import (
+    HALF_M,
+    JOINT_ERRORS,
+    alignment,
+    dist_loss,
+    spread_loss,
+    task_error,
+    task_loss,
+    weighted_mean,
+)
 
 
 def aligner(**options):
@@ -23,10 +32,41 @@ def test_task_losses_match_their_formulas():
         "mse": np.mean(difference**2),
         "mpjpe": np.mean(np.sqrt((difference**2).sum(axis=-1))),
     }
-    for name, loss in TASK_LOSSES.items():
-        assert float(loss(torch.from_numpy(a), torch.from_numpy(b))) == pytest.approx(
-            expected[name]
-        )
+    assert set(JOINT_ERRORS) == set(expected)
+    for name, value in expected.items():
+        joints = Answer(torch.from_numpy(a), torch.zeros(5, 17), torch.zeros(5, 0))
+        truth = Truth(torch.from_numpy(b), torch.zeros(5))
+        assert float(task_error(name, joints, truth)) == pytest.approx(value)
+
+
+def test_a_joint_counts_by_how_well_its_truth_is_known():
+    each, deviation = torch.tensor([[1.0, 3.0]]), torch.tensor([[0.0, HALF_M]])
+    assert float(weighted_mean(each, deviation)) == pytest.approx((1.0 + 0.5 * 3.0) / 1.5)
+    assert float(weighted_mean(each, torch.zeros(0))) == 2.0
+    assert float(weighted_mean(each, torch.zeros(1, 2))) == 2.0  # certain
+    assert float(weighted_mean(each, torch.tensor([[0.0, torch.inf]]))) == 1.0
+
+
+@pytest.mark.parametrize("name", ["mse", "mpjpe"])
+def test_the_loss_of_a_pose_and_of_its_deviation_heed_what_is_unsure(name):
+    """A joint that is told wrongly, and as unsure, hardly moves what is learned."""
+    truth = Truth(torch.zeros(2, 17, 3), torch.zeros(2), torch.zeros(2, 17))
+    truth.joints[1, 4], truth.deviation[1, 4] = 5.0, 100.0
+    joints = torch.full((2, 17, 3), 0.1, requires_grad=True)
+    log_std = torch.full((2, 17), -2.0, requires_grad=True)
+    answered = Answer(joints, log_std, torch.zeros(2, 0))
+    task_loss(name, answered, truth).backward()
+    for gradient in (joints.grad.norm(dim=-1), log_std.grad.abs()):
+        assert 0 < float(gradient[1, 4]) < 1e-2 * float(gradient[0, 4])
+    sure = truth._replace(deviation=torch.zeros(0))
+    assert task_error(name, answered, sure) > 2 * task_error(name, answered, truth)
+
+
+def test_deviations_of_places_with_nobody_are_never_read():
+    joints = torch.stack([torch.zeros(17, 3), torch.full((17, 3), torch.nan)])
+    deviation = torch.tensor([0.05, torch.nan])[:, None].expand(2, 17)
+    answered = Answer(torch.full((2, 17, 3), 0.1), torch.zeros(2, 17), torch.zeros(2, 1))
+    assert task_loss("mpjpe", answered, Truth(joints, torch.zeros(2), deviation)).isfinite()
 
 
 def test_the_spread_loss_is_least_at_the_true_deviation():

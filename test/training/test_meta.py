@@ -10,7 +10,7 @@ from pta_ros.model.pta import PTA
 from pta_ros.model.purify import fuse
 from pta_ros.training.config import MetaConfig, TrainConfig
 from pta_ros.training.fit import Setup
-from pta_ros.training.losses import TASK_LOSSES, alignment, spread_loss
+from pta_ros.training.losses import alignment, spread_loss
 from pta_ros.training.meta import MetaTrainer, meta_stage
 from pta_ros.training.purify import draw_subsets
 
@@ -105,7 +105,7 @@ def meta_loss(meta):
     model = meta.model.eval()
     mask = draw_subsets(meta.data.present[VALIDATION])
     out = model.complete(meta.data.features(model, VALIDATION, mask), mask)
-    return TASK_LOSSES["mse"](out.joints, meta.data.joints[VALIDATION])
+    return torch.nn.functional.mse_loss(out.joints, meta.data.joints[VALIDATION])
 
 
 def slope(meta, rate, step=1e-5):

@@ -222,6 +222,21 @@ def test_a_run_gives_a_model_that_finds_people(tree, tmp_path, capsys):
         load(tmp_path / "run" / "model")
 
 
+def test_a_run_starts_from_a_model_of_people_and_keeps_its_search(tree, people_model, tmp_path):
+    own = CONFIG.replace("mixers: 1", "channels: 32").replace("meta_val: 0.4", "meta_val: 0.3")
+    (tmp_path / "own.yaml").write_text(own + "freeze: [find, lidar]\n")
+    options = ["--config", str(tmp_path / "own.yaml"), "--out", str(tmp_path / "run")]
+    assert train_pta.main([str(tree), *options, "--from", str(people_model)]) == 0
+    mine, theirs = load(tmp_path / "run/model"), load(people_model)
+    pairs = [(mine.model.encoders["lidar"], theirs.model.encoders["lidar"])]
+    for one, other in [*pairs, (mine.finder, theirs.finder)]:
+        for name, tensor in other.state_dict().items():
+            if not name.startswith("presence."):  # fitted anew, as deviations are
+                assert tensor.equal(one.state_dict()[name]), name
+    stages = {p.name.partition(".")[0] for p in (tmp_path / "run").glob("*.state.safetensors")}
+    assert stages == {"pretrain_depth", "pta_ungated"}
+
+
 def test_a_tree_of_another_kind_is_named(synthetic_tree, tmp_path):
     with pytest.raises(DatasetError, match="make_mmfi --preset wide"):
         people_set(synthetic_tree, tmp_path)

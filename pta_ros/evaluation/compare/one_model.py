@@ -42,7 +42,7 @@ def evaluate_poses(
     progress: Progress,
     beside_paper: str | None = None,
 ) -> tuple[str, dict[str, Any]]:
-    """Tables as Markdown, and all figures, of subjects (S01) or clips (S01/A02).
+    """Tables as Markdown, and all figures, of subjects (S01), clips (S01/A02) or scenes (E03).
 
     `beside_paper` adds the paper's table 1; it is the title of our own columns there.
     """
@@ -124,7 +124,7 @@ def _features(
 def choose_subjects(
     asked: Sequence[str] | None, provenance: Mapping[str, Any], data: ReducedSet
 ) -> tuple[str, ...]:
-    """Subjects (S01) or clips (S01/A02) to evaluate poses on; without any the model's test people.
+    """Subjects (S01), clips (S01/A02), scenes (E03) to evaluate poses on, or the model's test ones.
 
     Raises DatasetError when one of them is not in the tree.
     """
@@ -132,7 +132,7 @@ def choose_subjects(
     wanted = asked or provenance.get("splits", {}).get("test", [])
     if wanted == ["all"]:
         return tuple(people)
-    missing = sorted({*wanted} - {*people, *data.clips.tolist()})
+    missing = sorted({*wanted} - {*people, *data.clips.tolist(), *data.scene.tolist()})
     if missing or not wanted:
         raise DatasetError(
             f"subjects {missing or 'none given'} are not in the tree; expected some of {people}, "

@@ -35,9 +35,28 @@ ENCODERS: dict[str, dict[str, type[nn.Module]]] = {
 }
 
 
-def make_encoder(family: str, modality: str, channels: int) -> nn.Module:
-    """Build one encoder; raises ConfigError for an unknown family or modality."""
-    return _known(family, modality)(channels)
+def make_encoder(
+    family: str, modality: str, channels: int, shape: tuple[int, ...] = ()
+) -> nn.Module:
+    """Build one encoder, of reduced frames of its usual `shape`, or of the one that is given.
+
+    Raises ConfigError for an unknown family or modality, and for a shape that it cannot have.
+    """
+    kind = _known(family, modality)
+    if not shape:
+        return kind(channels)
+    if not usual_shape(family, modality):
+        raise ConfigError(f"{family}'s encoder of {modality} has one shape; {shape} is given")
+    return kind(channels, shape=shape)
+
+
+def usual_shape(family: str, modality: str) -> tuple[int, ...]:
+    """The shape of reduced frames that an encoder has where no other is given.
+
+    Empty for one that can have no other. Raises ConfigError as `make_encoder`.
+    """
+    shape: tuple[int, ...] = getattr(_known(family, modality), "shape", ())
+    return shape
 
 
 def token_count(family: str, modality: str) -> int:

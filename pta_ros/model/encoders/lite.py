@@ -8,6 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pta_ros.errors import ConfigError
+
+#: Antennas times subcarriers; far above any card's.
+MOST_CHANNELS = 65_536
 FOCAL_PX = 570.0  # of the 640x480 image that the reduced depth image covers
 
 
@@ -109,18 +113,27 @@ class LidarEncoder(nn.Module):
 
 
 class CsiEncoder(nn.Module):
-    """(B, 3, 114, 10) scaled amplitude -> 16 tokens: a perceptron over the whole channel.
+    """(B, *shape) scaled amplitude -> 16 tokens: a perceptron over the whole channel.
 
-    Its inputs are every antenna's and subcarrier's mean over the packets, and their spread, which
-    shows motion. A body changes the whole band at once, so nothing is convolved.
+    `shape`: antennas, subcarriers, packets. Its inputs are every antenna's and subcarrier's mean
+    over the packets, and their spread, which shows motion (none in a single packet). A body changes
+    the whole band at once, so nothing is convolved.
     """
 
     tokens = 16
+    shape = (3, 114, 10)
 
-    def __init__(self, channels: int, hidden: int = 512) -> None:
+    def __init__(
+        self, channels: int, hidden: int = 512, shape: tuple[int, ...] = (3, 114, 10)
+    ) -> None:
         super().__init__()
+        if len(shape) != 3 or min(shape) < 1 or shape[0] * shape[1] > MOST_CHANNELS:
+            raise ConfigError(
+                f"csi: {list(shape)}; expected antennas, subcarriers, packets: one or more, and "
+                f"antennas times subcarriers at most {MOST_CHANNELS}"
+            )
         self.net = nn.Sequential(
-            nn.Linear(2 * 3 * 114, hidden), nn.GELU(), nn.Dropout(0.1),
+            nn.Linear(2 * shape[0] * shape[1], hidden), nn.GELU(), nn.Dropout(0.1),
             nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(0.1),
             nn.Linear(hidden, self.tokens * channels),
         )  # fmt: skip
@@ -128,7 +141,7 @@ class CsiEncoder(nn.Module):
     def forward(self, amplitude: Tensor) -> Tensor:
         """`amplitude` (B, antenna, subcarrier, packet) -> tokens (B, 16, C)."""
         level = amplitude.mean(dim=3) - 0.5
-        spread = 5.0 * amplitude.std(dim=3)
+        spread = 5.0 * amplitude.std(dim=3, correction=min(1, amplitude.shape[3] - 1))
         tokens: Tensor = self.net(torch.cat([level, spread], dim=1).flatten(1))
         return tokens.unflatten(1, (self.tokens, -1))
 

@@ -1,0 +1,100 @@
+"""Every encoder of a run: trained, frozen or imported; and what it makes of corrupted frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pta_ros.datasets.features import FeatureSet, cache_features
+from pta_ros.imported.xfi import load_encoder
+from pta_ros.training.config import TrainConfig
+from pta_ros.training.corrupt import corrupted_view, kinds
+from pta_ros.training.gate import Corrupted
+from pta_ros.training.losses import CROSS_ENTROPY
+from pta_ros.training.prepare import Prepared, Watcher, identity_of, imported_folder
+from pta_ros.training.pretrain import pretrain_stage
+from pta_ros.training.resume import read_stage, run_stage, seed_everything
+from pta_ros.training.single import SingleModality, begun_single
+
+
+def train_encoders(
+    config: TrainConfig, ready: Prepared, folder: Path, watcher: Watcher, train: bool = True
+) -> dict[str, SingleModality]:
+    """Every encoder as a single-modality model, trained or read from `folder`, in eval mode.
+
+    Imported encoders are taken as they are, behind a projection and a head that are not trained.
+    """
+    if config.imported:
+        return {m: imported_encoder(config, m) for m in config.model.modalities}
+    return {
+        m: kept_encoder(config, ready, m)
+        if m in config.freeze
+        else train_encoder(config, ready, m, folder, watcher, train)
+        for m in config.model.modalities
+    }
+
+
+def train_encoder(
+    config: TrainConfig,
+    ready: Prepared,
+    modality: str,
+    folder: Path,
+    watcher: Watcher,
+    train: bool = True,
+) -> SingleModality:
+    """One encoder as a single-modality model, trained or read from `folder`, in eval mode."""
+    stage = pretrain_stage(
+        config, modality, ready.data, ready.rows["train"], ready.rows["val"],
+        watcher.progress(f"encoder {modality}"), ready.start,
+    )  # fmt: skip
+    identity = _encoder_identity(config, ready, modality)
+    if train:
+        run_stage(stage, folder, identity, watcher.epoch)
+    else:
+        read_stage(stage, folder, identity)
+    assert isinstance(stage.module, SingleModality)
+    return stage.module.eval()
+
+
+def kept_encoder(config: TrainConfig, ready: Prepared, modality: str) -> SingleModality:
+    """A frozen encoder as a single-modality model, of the model that the run starts from."""
+    assert ready.start is not None, "only what comes from a model is frozen"
+    return begun_single(config, modality, ready.start).eval()
+
+
+def imported_encoder(config: TrainConfig, modality: str) -> SingleModality:
+    """A single-modality model around an encoder that import_xfi converted."""
+    seed_everything(config.seed, "imported", modality)
+    model = SingleModality(config.sized("single"), modality)
+    encoder = load_encoder(imported_folder(config), modality)
+    model.encoder.load_state_dict(encoder.state_dict())
+    return model.eval()
+
+
+def _encoder_identity(config: TrainConfig, ready: Prepared, modality: str) -> str:
+    """What one encoder's stage depends on: not the settings of later stages."""
+    values, sized = config.to_dict(), config.sized("single")
+    sizes = {n: getattr(sized, n) for n in ("encoders", "channels", "tokens", "dim", "joints")}
+    settings = [values[n].get(modality) for n in ("pretrain", "sensors")]
+    settings += ["projectors"] if "projectors" in config.freeze else []
+    named = [] if config.task_loss != CROSS_ENTROPY else [list(config.model.classes)]
+    return identity_of(ready, [config.seed, config.task_loss, sizes, settings, *named])
+
+
+def corrupted_features(
+    config: TrainConfig,
+    ready: Prepared,
+    singles: dict[str, SingleModality],
+    folder: Path,
+    watcher: Watcher,
+) -> Corrupted:
+    """Features of every frame with every kind of corruption."""
+
+    def encode(modality: str, kind: str) -> FeatureSet:
+        return cache_features(
+            {modality: singles[modality].encoder}, config.model.channels, ready.data,
+            folder / "features", view=corrupted_view(kind, ready.data),
+            progress=watcher.progress(f"encode {modality}, {kind}"),
+            position_points=config.model.tokens,
+        )  # fmt: skip
+
+    return {m: {kind: encode(m, kind) for kind in kinds(m)} for m in singles}

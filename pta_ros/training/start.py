@@ -1,0 +1,244 @@
+"""The model that a run starts from: what of its weights is kept, what is not, and why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pta_ros import checkpoint
+from pta_ros.checkpoint import Checkpoint
+from pta_ros.errors import CheckpointError, ConfigError
+from pta_ros.home import model_folder
+from pta_ros.model.pta import PTA
+from pta_ros.sensors import sensors_to_config
+from pta_ros.training.config import TrainConfig, with_shapes
+from pta_ros.training.parts import FIND, MAIN, part_of, parts_of
+
+#: Prefix of what every run fits anew, on its own validation data: factors of the deviations.
+_FITTED = "calibration."
+#: Parts that are kept as a whole or not at all.
+_WHOLE = ("head", "activity")
+#: What decides whether anything fits.
+_SIZES = ("channels", "tokens", "dim", "latent", "joints", "mixers")
+#: Entries that are named of one part and reason; the others are counted.
+_NAMED = 2
+#: Of a SHA-256, what people are shown.
+_SHOWN = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A loaded model that a run starts from; `sha256` stands for its weights and its settings."""
+
+    loaded: Checkpoint
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What a new model keeps of `source`: names of tensors, and why others are not kept.
+
+    `kept` and `anew` (name -> reason) are of the new model, `left` (name -> reason) of the source.
+    Tensors that hold something for each modality go by the modalities' names, not by their order.
+    """
+
+    source: Source
+    kept: tuple[str, ...]
+    anew: dict[str, str]
+    left: dict[str, str]
+
+    @torch.no_grad()
+    def fill(self, model: PTA) -> None:
+        """Copy everything that matches into `model`, which may have a head or gate less."""
+        theirs, mine = by_name(self.source.loaded.model), by_name(model)
+        for name in self.kept:
+            if name in mine:
+                mine[name].copy_(theirs[name])
+
+    def has(self, part: str) -> bool:
+        """Whether all of a part is kept."""
+        return all(part_of(entry) != part for entry in self.anew)
+
+    def check(self, frozen: Iterable[str]) -> None:
+        """Raise ConfigError where a part that is not to be trained is not kept as a whole."""
+        for entry, reason in self.anew.items():
+            if part_of(entry) in frozen:
+                raise ConfigError(
+                    f"freeze names {part_of(entry)}, but {entry} is not kept: {reason}; expected a "
+                    "part that the model has, in this shape: let it be trained"
+                )
+        if FIND in frozen and self.source.loaded.finder is None:
+            raise ConfigError(f"freeze names {FIND}; {self.source.loaded.name} has none")
+
+    def lines(self) -> list[str]:
+        """What was kept and what not, in a few lines for the user."""
+        source, count = self.source.loaded.name, len(self.kept) + len(self.anew)
+        sums = Counter(part_of(name) for name in self.kept)
+        told = ", ".join(f"{part} {n}" for part, n in sums.items())
+        first = f"from {source} ({self.source.sha256[:_SHOWN]}): {len(self.kept)} of {count} kept"
+        lines = [f"{first}: {told}", *_reasons("trained anew", self.anew)]
+        return [*lines, *_reasons(f"left in {source}", self.left)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers, for the provenance."""
+        loaded, before = self.source.loaded, self.source.loaded.provenance
+        return {
+            "model": loaded.name,
+            "sha256": self.source.sha256,
+            "synthetic": before.get("synthetic", False),
+            "kept": len(self.kept),
+            "anew": sorted({part_of(name) for name in self.anew}),
+            **{name: before[name] for name in ("from", "taught") if name in before},
+        }
+
+
+def begin(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
+    """The model that `config.start_from` names, and the configuration with its sensors' settings.
+
+    What the configuration itself says of a sensor goes before the model's. Raises CheckpointError
+    for a model that cannot be read, ConfigError for one that cannot be a start of this run.
+    """
+    _check_freeze(config)
+    if not config.start_from:
+        if config.freeze:
+            raise ConfigError(
+                f"freeze names {list(config.freeze)}, but the run starts from nothing; expected a "
+                "model to take them from: train_pta --from MODEL"
+            )
+        return config, None
+    folder = model_folder(config.start_from)
+    loaded = checkpoint.load(folder)
+    _check(config, loaded)
+    if config.model.joint_tokens:  # their readings are centred, not reduced by sensors' settings
+        return config, Source(loaded, _sha256(folder))
+    theirs = sensors_to_config(loaded.sensors)
+    both = {m: {**theirs.get(m, {}), **config.sensors.get(m, {})} for m in config.model.modalities}
+    bare = replace(config.model, shapes={})
+    settled = with_shapes(replace(config, sensors=both, model=bare))
+    return settled, Source(loaded, _sha256(folder))
+
+
+def _check_freeze(config: TrainConfig) -> None:
+    """Raise ConfigError for parts that the model does not have, and where nothing is trained."""
+    known = parts_of(config.model)
+    if unknown := [part for part in config.freeze if part not in known]:
+        raise ConfigError(f"freeze names {unknown}; this model's parts are {list(known)}")
+    aligns = config.meta.align_weight > 0 or config.model.refine
+    trained = [part for part in MAIN if aligns or part != "refinement"]
+    if set(trained) <= set(config.freeze):
+        raise ConfigError(
+            f"freeze names {list(config.freeze)}; expected one of {trained} to be trained"
+        )
+
+
+def _check(config: TrainConfig, loaded: Checkpoint) -> None:
+    """Raise ConfigError for a model of another family, or of other sensors."""
+    theirs, mine = loaded.model.config, config.model
+    if theirs.encoders != mine.encoders:
+        what = " (it finds people anywhere)" if loaded.finder is not None else ""
+        raise ConfigError(
+            f"model {loaded.name} has encoders {theirs.encoders!r}{what}; expected "
+            f"{mine.encoders!r}, as model.encoders says"
+        )
+    if not set(theirs.modalities) & set(mine.modalities):
+        raise ConfigError(
+            f"model {loaded.name} has {', '.join(theirs.modalities)}; expected some of "
+            f"{', '.join(mine.modalities)}, as model.modalities says"
+        )
+
+
+def matched(source: Source, model: PTA) -> Start:
+    """What `model` keeps of `source`: every tensor of the same name and shape.
+
+    The head of other activities is not the same, whatever its shape. Raises ConfigError when
+    no part is kept as a whole.
+    """
+    theirs, mine = by_name(source.loaded.model), by_name(model)
+    name, kept, anew = source.loaded.name, [], {}
+    for entry, tensor in mine.items():
+        reason = _reason(name, theirs.get(entry), tensor)
+        if not reason and part_of(entry) in _WHOLE and ".score." in entry:
+            reason = _of_classes(source.loaded.model, model)
+        if reason:
+            anew[entry] = reason
+        else:
+            kept.append(entry)
+    for entry in [entry for entry in kept if part_of(entry) in _WHOLE]:
+        if any(part_of(other) == part_of(entry) for other in anew):
+            kept.remove(entry)
+            anew[entry] = "the rest of it does not fit"
+    left = {entry: "not in the new model" for entry in theirs if entry not in mine}
+    start = Start(source, tuple(kept), anew, left)
+    if not any(start.has(part) for part in parts_of(model.config) if part not in ("weights", FIND)):
+        sizes = [f"{n} {getattr(source.loaded.model.config, n)}" for n in _SIZES]
+        raise ConfigError(
+            f"no part of model {name} fits; expected its sizes under `model`: {', '.join(sizes)}"
+        )
+    return start
+
+
+def _reason(name: str, there: Tensor | None, here: Tensor) -> str:
+    """Why a tensor is not kept, or an empty string."""
+    if there is None:
+        return f"not in {name}"
+    if there.shape != here.shape:
+        return f"{list(there.shape)} there, {list(here.shape)} here"
+    return ""
+
+
+def _of_classes(there: PTA, here: PTA) -> str:
+    return "" if there.config.classes == here.config.classes else "its activities are others"
+
+
+def by_name(model: PTA) -> dict[str, Tensor]:
+    """The tensors of a model, shared with it; those of single modalities by the modality's name.
+
+    What each run fits anew is left out.
+    """
+    names, found = model.config.modalities, {}
+    for entry, tensor in model.state_dict().items():
+        if entry == "purify.logits":
+            found.update({f"purify.logits.{m}": tensor[i] for i, m in enumerate(names)})
+        elif entry == "gate.threshold":
+            found[f"gate.threshold of {', '.join(names)}"] = tensor
+        elif entry.startswith(("gate.own.", "gate.odds.")):
+            gate, what, number, rest = entry.split(".")
+            found[f"{gate}.{what}.{names[int(number)]}.{rest}"] = tensor
+        elif not entry.startswith(_FITTED):
+            found[entry] = tensor
+    return found
+
+
+def _reasons(title: str, reasons: Mapping[str, str]) -> Iterable[str]:
+    """A line for each part: entries by their reason."""
+    parts: dict[tuple[str, str], list[str]] = {}
+    for entry, reason in reasons.items():
+        sizes = reason.startswith("[")
+        key = (part_of(entry), "another shape" if sizes else reason)
+        parts.setdefault(key, []).append(f"{entry}: {reason}" if sizes else "")
+    for (part, reason), entries in parts.items():
+        named = [entry for entry in entries if entry]
+        more = [f"{len(named) - _NAMED} more"] if len(named) > _NAMED else []
+        shown = f" ({'; '.join([*named[:_NAMED], *more])})" if named else ""
+        yield f"  {title}: {part} {len(entries)}: {reason}{shown}"
+
+
+def _sha256(folder: Path) -> str:
+    """Of all that a model folder's answers depend on."""
+    digest = hashlib.sha256()
+    about = checkpoint.read_config(folder / checkpoint.CONFIG, "expected a model folder")
+    digest.update(json.dumps([about["model"], about["sensors"]], sort_keys=True).encode())
+    for name in (checkpoint.WEIGHTS, checkpoint.FINDER):
+        try:
+            digest.update((folder / name).read_bytes() if (folder / name).exists() else b"")
+        except OSError as error:
+            raise CheckpointError(f"{folder / name}: {error.strerror}; expected weights") from error
+    return digest.hexdigest()

@@ -1,0 +1,161 @@
+"""Whole runs that start from a model: frozen parts, provenance, going on, mistakes."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from pta_ros import checkpoint
+from pta_ros.cli import train_pta
+from pta_ros.datasets.mmfi import ACTIVITIES
+from pta_ros.model.config import PTAConfig
+from pta_ros.training.parts import modules_of, parts_of
+
+SMALL = PTAConfig(
+    channels=16, tokens=4, dim=16, latent=8, mixers=1, gate=True, tasks=("pose", "activity"),
+    classes=("sit", "wave"),
+)  # fmt: skip
+FROZEN = ("depth", "projectors", "weights", "refinement")
+FREEZE = f"freeze: [{', '.join(FROZEN)}]\n"
+CONFIG = """
+model: {tokens: 4, dim: 16, latent: 8, channels: 16, mixers: 1}
+split: {meta_val: 0.2, val: 0.2, test: 0.2}
+pretrain: {depth: {epochs: 1, batch: 8}, lidar: {epochs: 1}, csi: {epochs: 1}}
+meta: {epochs: 2, batch: 8, outer_every: 1}
+"""
+
+
+def train(tree, folder, text, *options):
+    path = folder.with_suffix(".yaml")
+    path.write_text(text)
+    arguments = [str(tree), "--config", str(path), "--out", str(folder), "--threads", "1"]
+    return train_pta.main([*arguments, *map(str, options)])
+
+
+@pytest.fixture(scope="module")
+def source(saved, tmp_path_factory):
+    config = replace(SMALL, gate=False, tasks=("pose",), classes=())
+    return saved(tmp_path_factory.mktemp("models") / "source", config)
+
+
+@pytest.fixture(scope="module")
+def run(synthetic_tree, source, tmp_path_factory):
+    """A run from `source` with all frozen but two encoders and the head."""
+    folder = tmp_path_factory.mktemp("runs") / "begun"
+    assert (
+        train(
+            synthetic_tree,
+            folder,
+            CONFIG + FREEZE,
+            "--from",
+            source,
+        )
+        == 0
+    )
+    return folder
+
+
+def test_frozen_parts_stay_bit_equal_and_others_learn(run, source):
+    mine, theirs = (checkpoint.load(folder).model for folder in (run / "model", source))
+    parts = parts_of(theirs.config)
+    frozen = [name for name in parts if name in FROZEN]
+    for part in parts:
+        modules = zip(modules_of(mine, (part,)), modules_of(theirs, (part,)), strict=True)
+        pairs = [
+            (a, b)
+            for one, other in modules
+            for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+        ]
+        assert all(a.equal(b) for a, b in pairs) == (part in frozen), part
+    assert not (run / "pretrain_depth.state.safetensors").exists()
+
+
+def test_the_model_says_where_it_comes_from(run, source):
+    told = json.loads((run / "model/config.json").read_text())["provenance"]
+    assert told["from"]["model"] == "source"
+    assert told["from"]["synthetic"] == {"seed": 0}
+    assert told["from"]["anew"] == []
+    assert told["training"]["freeze"] == list(FROZEN)
+    assert len(told["from"]["sha256"]) == 64
+
+
+def test_a_run_is_not_continued_from_another_model(
+    saved, run, synthetic_tree, source, tmp_path, capsys
+):
+    other = saved(tmp_path / "other", checkpoint.load(source).model.config, seed=2)
+    folder = shutil.copytree(run, tmp_path / "run")
+    text = CONFIG + FREEZE
+    assert train(synthetic_tree, folder, text, "--from", other) == 1
+    assert "choose a new run folder" in capsys.readouterr().err
+    assert train(synthetic_tree, folder, CONFIG) == 1
+    assert "choose a new run folder" in capsys.readouterr().err
+    moved = shutil.copytree(source, tmp_path / "moved")
+    assert train(synthetic_tree, folder, text, "--from", moved) == 0
+    assert "epoch" not in capsys.readouterr().out  # all of it was there
+
+
+def test_a_cut_run_goes_on_to_the_same_weights(run, synthetic_tree, source, tmp_path, monkeypatch):
+    folder, begun = tmp_path / "cut", []
+    text = CONFIG + FREEZE
+
+    def cut(self, stage, number, figures):
+        begun.append(stage)
+        if len(begun) == 3:  # both encoders, and an epoch of the main stage
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train_pta.Board, "epoch", cut)
+        assert train(synthetic_tree, folder, text, "--from", source) == 130
+    assert begun == ["pretrain_lidar", "pretrain_csi", "pta_ungated"]
+    assert train(synthetic_tree, folder, text, "--from", source) == 0
+    whole, again = (checkpoint.load(f / "model").model.state_dict() for f in (run, folder))
+    assert all(tensor.equal(again[name]) for name, tensor in whole.items())
+
+
+def test_parts_that_were_trained_by_themselves_are_taken_up(
+    run, synthetic_tree, source, tmp_path, capsys
+):
+    options = ["--from", source]
+    assert train(synthetic_tree, tmp_path / "run", CONFIG + FREEZE, *options, "--only", "csi") == 0
+    capsys.readouterr()
+    assert train(synthetic_tree, tmp_path / "run", CONFIG + FREEZE, *options) == 0
+    assert "pretrain_csi epoch" not in capsys.readouterr().out
+    whole, again = (checkpoint.load(f / "model").model for f in (run, tmp_path / "run"))
+    assert all(t.equal(again.state_dict()[n]) for n, t in whole.state_dict().items())
+
+
+def test_second_head_and_gate_are_taken_too_and_can_be_frozen(saved, synthetic_tree, tmp_path):
+    theirs = saved(tmp_path / "m", replace(SMALL, classes=ACTIVITIES))
+    text = CONFIG.replace("mixers: 1", "mixers: 1, gate: true, tasks: [pose, activity]")
+    text += "freeze: [gate, activity]\n"
+    assert train(synthetic_tree, tmp_path / "run", text, "--from", theirs) == 0
+    whole, begun = (checkpoint.load(f).model for f in (tmp_path / "run/model", theirs))
+    for part in ("gate", "activity"):
+        mine = getattr(whole, part).state_dict()
+        for name, tensor in getattr(begun, part).state_dict().items():
+            assert tensor.equal(mine[name]), name
+    assert sorted(p.stem for p in (tmp_path / "run").glob("*.state.safetensors")) == [
+        "pretrain_csi.state", "pretrain_depth.state", "pretrain_lidar.state", "pta_ungated.state",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("", ["--systems", "pta"], "with --systems"),
+        ("", ["--from", "nowhere"], "nowhere/config.json: no such file"),
+        ("", ["--from", ""], "--from names nothing"),
+        ("freeze: [heads]\n", [], "this model's parts are"),
+        ("freeze: [depth]\n", ["--only", "depth"], "neither imported nor frozen"),
+    ],
+)
+def test_a_mistake_is_one_line_before_anything_is_trained(
+    synthetic_tree, source, tmp_path, capsys, text, options, words
+):
+    given = options if "--from" in options else ["--from", source, *options]
+    assert train(synthetic_tree, tmp_path / "run", CONFIG + text, *given) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert words in error
+    assert not list((tmp_path / "run").rglob("*.state.safetensors"))
