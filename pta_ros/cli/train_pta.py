@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from pta_ros.cli import check_tree, run
 from pta_ros.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
     from pta_ros.training.config import TrainConfig
 
 
@@ -144,9 +147,14 @@ class Board(Console):
     """The same, and TensorBoard under `folder`/tensorboard."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder / "tensorboard"
+
+    @cached_property
+    def board(self) -> SummaryWriter:
+        """Made with the first figures: a run that is refused leaves nothing behind."""
         from torch.utils.tensorboard import SummaryWriter
 
-        self.board = SummaryWriter(folder / "tensorboard")
+        return SummaryWriter(self.folder)
 
     def epoch(self, stage: str, number: int, figures: dict[str, float]) -> None:
         """Print and log one epoch."""
@@ -157,7 +165,7 @@ class Board(Console):
             self.board.flush()
         except OSError as error:
             raise TrainingError(
-                f"{self.board.log_dir}: {error.strerror or error}; expected room for the log: free "
+                f"{self.folder}: {error.strerror or error}; expected room for the log: free "
                 "some and run the command again"
             ) from error
 
