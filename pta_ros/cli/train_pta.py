@@ -7,14 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pta_ros.cli import check_tree, run
 from pta_ros.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
-
     from pta_ros.training.config import TrainConfig
 
 
@@ -150,8 +148,8 @@ class Board(Console):
         self.folder = folder / "tensorboard"
 
     @cached_property
-    def board(self) -> SummaryWriter:
-        """Made with the first figures: a run that is refused leaves nothing behind."""
+    def board(self) -> Any:
+        """The SummaryWriter, made with the first figures: a refused run leaves nothing behind."""
         from torch.utils.tensorboard import SummaryWriter
 
         return SummaryWriter(self.folder)

@@ -161,6 +161,8 @@ class Xrf55Tree(Tree):
         most = len(ACTIVITIES if recorded is None else recorded.get("classes", ()))
         kind = Xrf55Clip if recorded is None else RecordedClip
         for scene in sorted(Path(root).glob("Scene[0-9]*")):
+            if not scene.name[5:].isdecimal():
+                continue  # a copy that somebody laid beside, such as Scene1_old
             for modality, (folder, _) in FOLDERS.items():
                 _list(scene, modality, folder, most, found)
         clips = tuple(
@@ -190,4 +192,9 @@ def _list(
         if not 1 <= action <= most:
             raise DatasetError(f"{path}: action {action}; expected 1 to {most}")
         empty: Files = {m: {} for m in FOLDERS}
-        found.setdefault((scene.name, subject, action), empty)[modality][repeat] = path
+        files = found.setdefault((scene.name, subject, action), empty)[modality]
+        if repeat in files:
+            raise DatasetError(
+                f"{path}: the same sample as {files[repeat].name}; expected one of them"
+            )
+        files[repeat] = path

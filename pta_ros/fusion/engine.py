@@ -28,6 +28,7 @@ from pta_ros.fusion.windows import WindowedPipeline
 from pta_ros.home import model_folder
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.window import WindowSensor
+from pta_ros.skeleton import NUM_JOINTS
 
 _CPU_INFO = Path("/proc/cpuinfo")
 
@@ -102,6 +103,12 @@ class Engine:
         if missing:
             raise ConfigError(
                 f"model {loaded.name} needs {missing}; this node has {sorted(streams)}"
+            )
+        joints = loaded.model.config.output_joints
+        if joints not in (0, NUM_JOINTS):
+            raise ConfigError(
+                f"model {loaded.name} has {joints} joints; expected {NUM_JOINTS}, in the order of "
+                "Human3.6M: messages and tracks hold no others"
             )
         engine = cls(loaded, device, params, {})
         engine.configure(params, streams)

@@ -139,6 +139,7 @@ class Reload:
         """
         of = self._running()
         if of is None:
+            self._ready = None  # what was loaded for a node that has been cleaned up since
             return ""  # it is loaded at configure
         if self.loading:
             return self._refused(f"{self.loading} is being loaded; set {MODEL} again after that")

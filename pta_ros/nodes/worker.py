@@ -43,7 +43,7 @@ class Worker:
         self._encoder = encoder
         self._exchange: Callable[[FusionPipeline], Any] | None = None
         self._changed = threading.Condition()
-        self._stopping = False
+        self._stopping = self._abandoned = False
         self._thread = threading.Thread(target=self._loop, name="fusion", daemon=True)
 
     def start(self) -> None:
@@ -57,8 +57,9 @@ class Worker:
             self._changed.notify()
         if self._thread.ident is not None:
             self._thread.join(_STOP_TIMEOUT_S)
-        if self._thread.is_alive():
-            return False
+        self._abandoned = self._thread.is_alive()
+        if self._abandoned:
+            return False  # whatever comes out of the model later is nobody's
         with self._changed:
             self._exchanged()  # what was asked for at the last moment
         return True
@@ -124,7 +125,8 @@ class Worker:
                 elif found is not None:
                     self._outlet.publish(found)
             except Exception as error:  # reported, counted and judged by the node
-                self._outlet.failed(error)
+                if not self._abandoned:
+                    self._outlet.failed(error)
 
     def _next(self) -> Sample | Estimate | None:
         """Wait for the next sample, or for a prediction; None when asked to stop."""
@@ -172,7 +174,7 @@ class Worker:
         if unsound:
             used = sorted(sample.frames)
             raise PtaError(f"the model gave numbers that are not finite from {used}")
-        if estimate is not None:
+        if estimate is not None and not self._abandoned:
             self._outlet.publish(estimate)
 
 

@@ -53,18 +53,25 @@ def _convert_all(
             "annotations count from a recording's begin, and there are several recordings; "
             "expected Unix seconds, or one recording at a time"
         )
-    for paths in recordings:
+    surveys = [_surveyed(paths, setup, wishes) for paths in recordings]
+    if setup.max_missing is not None:
+        _check_windows(surveys, wishes, marker)
+    for paths, seen in zip(recordings, surveys, strict=True):
         with Bag(paths) as bag:
-            _convert(bag, setup, wishes, marker, progress)
+            _convert(bag, seen, wishes, marker, progress)
     return marker
 
 
-def _convert(bag: Bag, setup: Setup, wishes: Wishes, marker: Marker, progress: Progress) -> None:
-    windowed = setup.max_missing is not None
-    truth = "" if wishes.teacher or windowed else wishes.truth
-    seen = survey(bag, setup, wishes.topics, truth, wishes.joints, wishes.clock)
+def _surveyed(paths: tuple[Path, ...], setup: Setup, wishes: Wishes) -> Survey:
+    truth = "" if wishes.teacher or setup.max_missing is not None else wishes.truth
+    with Bag(paths) as bag:
+        return survey(bag, setup, wishes.topics, truth, wishes.joints, wishes.clock)
+
+
+def _convert(bag: Bag, seen: Survey, wishes: Wishes, marker: Marker, progress: Progress) -> None:
+    setup = seen.setup
     noted, cuts = _planned(seen, wishes, marker)
-    root, writing = marker.root, WindowWriting() if windowed else Writing()
+    root, writing = marker.root, Writing() if setup.max_missing is None else WindowWriting()
     open_ = [one for one in cuts if not writing.report(root, one).is_file()]
     told, lost = (None, 0) if not open_ else truth_of(bag, seen, wishes)
     if told is not None:
@@ -105,15 +112,7 @@ def _planned(
     begin_ns = seen.span_ns[0]
     noted = marker.known(seen.name, begin_ns)
     first = noted["first"] if noted else marker.next_number
-    spans = (
-        labelled(wishes.annotations, seen.span_ns, marker.classes, wishes.rest)
-        if wishes.annotations
-        else ()
-    )
-    least_s = window_s(seen.setup.sensors.values()) if seen.setup.shapes else 0.0
-    cuts = cut(seen.span_ns, wishes.clip_s, first, wishes.part, spans, least_s)
-    if least_s and noted is None:
-        _check_windows(seen.name, cuts, marker, least_s, wishes.hop_s)
+    cuts = _cuts(seen, wishes, marker.classes, first)
     names = [one.name for one in cuts]
     settings = _digest(seen.setup, wishes)
     given = {
@@ -130,25 +129,40 @@ def _planned(
     return noted, cuts
 
 
-def _check_windows(
-    name: str, cuts: tuple[Cut, ...], marker: Marker, least_s: float, hop_s: float
-) -> None:
-    """Raise DatasetError for a recording without windows, and for a label that has none in it.
+def _cuts(seen: Survey, wishes: Wishes, classes: list[str], first: int) -> tuple[Cut, ...]:
+    """A recording's clips, numbered from `first` on; new labels join `classes`."""
+    spans = (
+        labelled(wishes.annotations, seen.span_ns, classes, wishes.rest)
+        if wishes.annotations
+        else ()
+    )
+    least_s = window_s(seen.setup.sensors.values()) if seen.setup.shapes else 0.0
+    return cut(seen.span_ns, wishes.clip_s, first, wishes.part, spans, least_s)
 
-    In a tree of several recordings a label may have its windows in the others.
+
+def _check_windows(surveys: list[Survey], wishes: Wishes, marker: Marker) -> None:
+    """Raise DatasetError for a recording without windows, and for a label without any in all.
+
+    What an earlier call wrote of a label counts.
     """
-    asked = {one.action for one in cuts}
-    held = {one.action for one in cuts if ends_ns(one, least_s, hop_s)}
-    if not held:
+    classes, least_s = list(marker.classes), window_s(surveys[0].setup.sensors.values())
+    known = set(range(1, len(classes) + 1))
+    asked: set[int] = set()
+    for seen in surveys:
+        cuts = _cuts(seen, wishes, classes, 1)
+        asked |= {one.action for one in cuts}
+        held = {one.action for one in cuts if ends_ns(one, least_s, wishes.hop_s)}
+        if not held:
+            raise DatasetError(
+                f"{seen.name}: no activity in it is as long as a window, {least_s:g} s; expected "
+                "longer ones, within the recording"
+            )
+        known |= held
+    if empty := asked - known:
         raise DatasetError(
-            f"{name}: no activity in it is as long as a window, {least_s:g} s; expected longer "
-            "ones, within the recording"
-        )
-    if (empty := asked - held) and not marker.recordings:
-        label = marker.classes[min(empty) - 1]
-        raise DatasetError(
-            f"{name}: label {label!r} is in no window: within the recording its activities are "
-            f"shorter than {least_s:g} s; expected a longer one, or no line of that label"
+            f"{', '.join(seen.name for seen in surveys)}: label {classes[min(empty) - 1]!r} is in "
+            f"no window: within the recordings its activities are shorter than {least_s:g} s; "
+            "expected a longer one, or no line of that label"
         )
 
 
@@ -156,7 +170,7 @@ def _digest(setup: Setup, wishes: Wishes) -> str:
     """Stands for all that decides how a recording is read, and what its labels and truth are."""
     told = [wishes.annotations, wishes.rest, wishes.joints, sorted(wishes.topics.items())]
     about = [*told, wishes.clock, sorted(setup.sensors.items()), sorted(setup.streams.items())]
-    return sha256(repr([*about, setup.level]).encode()).hexdigest()[:16]
+    return sha256(repr([*about, setup.level, setup.max_missing]).encode()).hexdigest()[:16]
 
 
 def _check_lengths(setup: Setup, wishes: Wishes) -> None:

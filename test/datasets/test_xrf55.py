@@ -95,6 +95,20 @@ def test_an_empty_folder_and_an_unknown_action_are_told(tmp_path):
         Xrf55Tree(tmp_path)
 
 
+def test_two_files_of_one_sample_are_refused_and_copies_beside_scenes_ignored(tmp_path):
+    folder = tmp_path / "Scene1" / "RFID"
+    folder.mkdir(parents=True)
+    (folder / "01_02_03.npy").touch()
+    old = tmp_path / "Scene1_old" / "RFID"
+    old.mkdir(parents=True)
+    (old / "01_02_04.npy").touch()
+    (clip,) = Xrf55Tree(tmp_path).clips
+    assert (clip.scene, list(clip.files["rfid"])) == ("Scene1", [3])
+    (folder / "1_2_3.npy").touch()
+    with pytest.raises(DatasetError, match=r"1_2_3\.npy: the same sample as 01_02_03\.npy"):
+        Xrf55Tree(tmp_path)
+
+
 def test_reduced_samples_keep_their_names_and_what_is_missing(root, tmp_path):
     tree = open_tree(root, SENSORS)
     tree.clips[0].files["rfid"].pop(2)

@@ -64,6 +64,13 @@ def test_what_cannot_work_is_refused(folder, tmp_path):
         Engine.load(FusionParams(model=str(folder)), {"lidar": STREAMS["lidar"]})
 
 
+def test_a_model_of_other_joints_is_refused(tmp_path):
+    config = PTAConfig(modalities=("csi",), channels=16, tokens=4, dim=16, latent=8, joints=20)
+    checkpoint.save(tmp_path / "hands", PTA(config), {"csi": SENSORS["csi"]()}, {}, {})
+    with pytest.raises(ConfigError, match="hands has 20 joints; expected 17"):
+        Engine.load(FusionParams(model=str(tmp_path / "hands"), device="cpu"), STREAMS)
+
+
 @pytest.mark.parametrize("asked", ["gpu", "cuda:x", "cuda:99", ""])
 def test_a_device_that_is_not_there_is_refused_and_never_replaced(asked):
     with pytest.raises(ConfigError, match="device is"):

@@ -102,7 +102,11 @@ def test_a_defect_while_loading_refuses_the_model_too(node, folders, monkeypatch
     assert reason == f"{folders['two']}: RuntimeError: CUDA out of memory of it; one goes on"
 
 
-def test_by_service_timers_go_on_and_a_second_request_is_refused(node, folders, ros):
+@pytest.fixture
+def asked(node, ros):
+    """Spin the node and a client; `ask(folder)` gives the future of the answer, `spin(done)`."""
+    from types import SimpleNamespace
+
     from rcl_interfaces.srv import SetParameters
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.parameter import Parameter
@@ -112,24 +116,45 @@ def test_by_service_timers_go_on_and_a_second_request_is_refused(node, folders, 
         executor.add_node(one)
     client = other.create_client(SetParameters, "/fusion/set_parameters")
     assert client.wait_for_service(10.0)
-    end = time.monotonic() + NEVER_S
-    while node._identity().state != "active":  # it starts by itself
-        assert time.monotonic() < end
-        executor.spin_once(timeout_sec=0.05)
+
+    def ask(folder):
+        change = Parameter("model", value=str(folder)).to_parameter_msg()
+        return client.call_async(SetParameters.Request(parameters=[change]))
+
+    def spin(done):
+        end = time.monotonic() + NEVER_S
+        while not done():
+            assert time.monotonic() < end
+            executor.spin_once(timeout_sec=0.05)
+
+    spin(lambda: node._identity().state == "active")  # it starts by itself
+    yield SimpleNamespace(ask=ask, spin=spin)
+    executor.shutdown()
+    other.destroy_node()
+
+
+def test_by_service_timers_go_on_and_a_second_request_is_refused(node, folders, asked):
     ticks = []
     node.create_timer(0.01, lambda: ticks.append(node._reload.loading))
-    futures = []
-    for folder in (folders["two"], folders["one"]):
-        change = Parameter("model", value=str(folder)).to_parameter_msg()
-        futures.append(client.call_async(SetParameters.Request(parameters=[change])))
-    end = time.monotonic() + NEVER_S
-    while not all(future.done() for future in futures):
-        assert time.monotonic() < end
-        executor.spin_once(timeout_sec=0.05)
+    futures = [asked.ask(folders["two"]), asked.ask(folders["one"])]
+    asked.spin(lambda: all(future.done() for future in futures))
     seen = [future.result().results[0] for future in futures]
     assert [result.successful for result in seen] == [True, False]
     assert f"{folders['two']} is being loaded" in seen[1].reason
     assert str(folders["two"]) in ticks  # the node's timers ran meanwhile
     until(lambda: node._identity().model == "two")
-    executor.shutdown()
-    other.destroy_node()
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_node_that_is_cleaned_up_meanwhile_stays_without_a_model(node, folders, asked, broken):
+    if broken:
+        (folders["two"] / "config.json").write_text("{")
+    future = asked.ask(folders["two"])
+    asked.spin(lambda: node._reload.loading)
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+    asked.spin(future.done)
+    assert future.result().results[0].successful  # it is for the next configure
+    assert node._engine is None
+    assert told(node)["loads"] == "0"
+    assert node.get_parameter("model").value == str(folders["two"])

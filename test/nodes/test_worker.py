@@ -376,3 +376,25 @@ def test_an_exchange_that_was_asked_for_is_made_at_the_end(rig):
     one.worker.exchange(made.append)
     assert one.worker.stop()
     assert len(made) == 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_a_hanging_model_gives_after_the_stop_is_dropped(rig, monkeypatch, fails):
+    monkeypatch.setattr("pta_ros.nodes.worker._STOP_TIMEOUT_S", 0.05)
+    running, go_on = threading.Event(), threading.Event()
+
+    def hangs(sample):
+        running.set()
+        assert go_on.wait(NEVER_S)
+        if fails:
+            raise RuntimeError("the device is gone")
+        return predict(sample)
+
+    one = rig(estimator=hangs)
+    one.worker.start()
+    one.push("depth", 0)
+    assert running.wait(NEVER_S)
+    assert not one.worker.stop()
+    go_on.set()
+    one.worker._thread.join(NEVER_S)
+    assert (one.estimates, one.errors) == ([], [])

@@ -52,8 +52,8 @@ def session(tmp_path_factory):
 def make(tmp_path):
     """Convert a bag into tmp_path/tree; gives its root, the marker and the first report."""
 
-    def make(bag, labels, out="tree", config=None, left_out=(), **wishes):
-        setup = Setup.read(None, config, left_out, "xrf55")
+    def make(bag, labels, out="tree", config=None, left_out=(), params=None, **wishes):
+        setup = Setup.read(params, config, left_out, "xrf55")
         asked = Wishes(annotations=read_annotations(labels), **wishes)
         root = tmp_path / out
         marker = convert([(bag,)], root, setup, asked, lambda *each: None)
@@ -157,7 +157,7 @@ def test_the_last_of_three_or_more_stretches_are_held_out_and_share_no_packet(
 
 
 def test_a_sensor_that_is_silent_is_absent_and_said(session, make, tmp_path):
-    bag = copied(session.bag, tmp_path, lambda topic, s: "rfid" in topic and 12 < s < 24)
+    bag = copied(session.bag, tmp_path / "copied", lambda topic, s: "rfid" in topic and 12 < s < 24)
     made = make(bag, session.labels, part="train")
     assert made.report["with"]["radar"] == made.report["frames"] > made.report["with"]["rfid"]
     assert any("of the window is missing" in why for why in made.report["absent"]["rfid"])
@@ -168,14 +168,13 @@ def test_a_sensor_that_is_silent_is_absent_and_said(session, make, tmp_path):
 
 def test_lost_packets_are_filled_as_live_and_few_are_forgiven(session, make, tmp_path):
     rng = np.random.default_rng(0)
-    bag = copied(session.bag, tmp_path, lambda topic, s: rng.random() < 0.05)
+    bag = copied(session.bag, tmp_path / "copied", lambda topic, s: rng.random() < 0.05)
     made = make(bag, session.labels, part="train")
     assert made.report["with"]["wifi"] == made.report["frames"]
 
 
-def copied(bag, tmp_path, skip):
-    """A bag without the messages of which `skip(topic, seconds)` says so."""
-    path = tmp_path / "copied"
+def copied(bag, path, skip):
+    """A bag at `path` without the messages of which `skip(topic, seconds)` says so."""
     with Bag([bag]) as source, BagWriter(path) as out:
         for raw in source.messages(source.topics):
             if not skip(raw.topic, (raw.time_ns - START_NS) / S):
@@ -203,6 +202,32 @@ def test_what_is_missing_is_added_and_the_same(session, make, tmp_path):
     assert json.loads((made.root / "RECORDED.json").read_text()) == marker
     with pytest.raises(DatasetError, match=r"was made with hop_s 1\.0"):
         make(session.bag, session.labels, hop_s=2.0)
+
+
+def test_how_much_may_be_missing_is_the_same_for_all_of_a_tree(session, make, tmp_path):
+    make(session.bag, session.labels)
+    more = tmp_path / "more.yaml"
+    more.write_text("fusion: {ros__parameters: {sensor_set: xrf55, window_max_missing: 0.9}}\n")
+    with pytest.raises(DatasetError, match="bag is in it with other activities, parts, par"):
+        make(session.bag, session.labels, params=more)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_label_may_have_its_windows_in_another_recording(session, tmp_path, order):
+    """`mail` is long enough in the first half alone; the order of the recordings does not count."""
+    halves = [
+        copied(session.bag, tmp_path / f"half{k}", lambda topic, s, k=k: s // 18 != k)
+        for k in (0, 1)
+    ]
+    labels = notes(tmp_path, (0, 6, "tea"), (7, 14, "mail"), (19, 26, "tea"), (28, 30, "mail"))
+    setup = Setup.read(None, None, (), "xrf55")
+    asked = Wishes(annotations=read_annotations(labels), part="train")
+    bags = [(halves[k],) for k in order]
+    marker = convert(bags, tmp_path / "tree", setup, asked, lambda *each: None)
+    assert sorted(marker.classes) == ["mail", "tea"]
+    with pytest.raises(DatasetError, match="half1: label 'mail' is in no window"):
+        convert([(halves[1],)], tmp_path / "other", setup, asked, lambda *each: None)
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_receiver_of_ones_own_has_windows_of_its_own_size(make, tmp_path):
