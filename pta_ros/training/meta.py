@@ -203,7 +203,7 @@ def meta_stage(setup: Setup, model: PTA, outer_rows: Tensor) -> Stage:
         if number == 1:  # drawn anew in every epoch: a resumed run must draw the same
             meta_rows = endless(outer_rows, settings.batch)
         figures = trainer.inner(part)
-        if number % (settings.outer_every or count) == 0:
+        if number % min(settings.outer_every or count, count) == 0:
             trainer.outer(next(meta_rows))
         return figures
 

@@ -242,3 +242,13 @@ def test_an_epoch_reports_its_losses_and_the_weights(outer):
     assert sum(weights) == pytest.approx(1)
     assert (weights == [pytest.approx(1 / 3)] * 3) == (outer == "none")
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_an_epoch_of_few_steps_has_an_outer_one_at_its_end():
+    torch.manual_seed(0)
+    model = PTA(SMALL)
+    config = TrainConfig(model=SMALL, meta=MetaConfig(batch=16, outer_every=1000))
+    stage = meta_stage(Setup(config, token_set(96), torch.arange(32)), model, torch.arange(64, 96))
+    before = model.purify.logits.clone()
+    stage.epoch(0)
+    assert not torch.equal(before, model.purify.logits)
