@@ -31,7 +31,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "'all'; without it the model's own test subjects",
     )
     parser.add_argument(
-        "--paper", action="store_true", help="with --model: the paper's table 1, its numbers beside"
+        "--paper",
+        action="store_true",
+        help="with --model: the paper's table 1 or 2, its numbers beside ours",
     )
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parser.add_argument("--cache", type=Path, help="folder of reduced frames (DATA/.cache)")
@@ -77,17 +79,15 @@ def _evaluate(options: argparse.Namespace, cache: Path) -> dict[str, Any]:
     for line in problem_lines(data.problems):
         print(line, file=sys.stderr)
     synthetic = made_with(options.data) is not None
+    here = ("here (synthetic data)" if synthetic else "here") if options.paper else None
     if loaded.model.config.has("pose"):
         people = one_model.choose_subjects(options.subjects, loaded.provenance, data)
-        here = "here (synthetic data)" if synthetic else "here"
-        text, report = one_model.evaluate_poses(
-            loaded, data, people, cache, _progress, here if options.paper else None
-        )
+        text, report = one_model.evaluate_poses(loaded, data, people, cache, _progress, here)
     else:
         options.out.mkdir(parents=True, exist_ok=True)
         text, report = one_model.evaluate_activity_model(
             loaded, data, options.subjects, cache, _progress, options.out,
-            recorded=made_of(options.data) is not None,
+            recorded=made_of(options.data) is not None, beside_paper=here,
         )  # fmt: skip
     print(text)
     return report | {"data": str(options.data), "synthetic": synthetic}

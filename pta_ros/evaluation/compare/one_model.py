@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,17 +20,18 @@ from pta_ros.evaluation.compare.bounds import SPLITS
 from pta_ros.evaluation.compare.plot import draw_confusion, write_confusion
 from pta_ros.evaluation.compare.text import grid
 from pta_ros.metrics.evaluate import (
+    ActivityResult,
     SubsetResult,
     evaluate_activities,
     evaluate_subsets,
     mean_pose_error_mm,
 )
 from pta_ros.metrics.subsets import spaced
+from pta_ros.sensors import SENSORS
 from pta_ros.training.config import config_from
 from pta_ros.training.prepare import split_rows
 
 SCHEMA = 1
-_LETTERS = {"depth": "D", "lidar": "L", "csi": "W"}
 Progress = Callable[[int, int], None]
 
 
@@ -82,11 +83,13 @@ def evaluate_activity_model(
     progress: Progress,
     out: Path,
     recorded: bool = False,
+    beside_paper: str | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """Tables as Markdown, and all figures; confusions of all sensors together go to `out`.
 
     `subjects` None takes the model's own held-out repeats and people, ["all"] everything;
-    `recorded`: `data` is of a tree of recordings. Raises DatasetError when nothing of that is in
+    `recorded`: `data` is of a tree of recordings. `beside_paper` adds the paper's table 2 to each
+    split; it is the title of our own column there. Raises DatasetError when nothing of that is in
     `data`.
     """
     parts, found = [], []
@@ -102,6 +105,9 @@ def evaluate_activity_model(
             for r, p in zip(refined, plain, strict=True)
         ]
         parts += [title, grid(["subset", "accuracy %", "plain %", "samples"], lines)]
+        if beside_paper is not None:
+            shown = refined if loaded.model.config.refine else plain
+            parts.append(paper_activity_table(shown, beside_paper))
         draw_confusion(refined[-1], classes, title, out / f"confusion_{split}.png")
         write_confusion(refined[-1], classes, out / f"confusion_{split}.csv")
         found += [{"split": split, "refined": True, **result.figures()} for result in refined]
@@ -177,18 +183,47 @@ def paper_table(results: Sequence[SubsetResult], here: str) -> str:
 
     Raises ConfigError for a model of other modalities than the paper's.
     """
-    found = {r.subset: r for r in results}
-    if set(found) != set(paper.SUBSETS):
-        raise ConfigError(f"subsets are {sorted(found)}; the paper's are {list(paper.SUBSETS)}")
+    found = _of_paper({r.subset: r for r in results}, paper.TABLE_1_MPJPE_MM)
     rows = []
-    for name in paper.SUBSETS:
-        row = ["+".join(_LETTERS[m] for m in name.split("+"))]
+    for name, result in found.items():
+        row = [_lettered(name)]
         for own, theirs in (
-            (found[name].mpjpe_mm, paper.TABLE_1_MPJPE_MM),
-            (found[name].pa_mpjpe_mm, paper.TABLE_1_PA_MPJPE_MM),
+            (result.mpjpe_mm, paper.TABLE_1_MPJPE_MM),
+            (result.pa_mpjpe_mm, paper.TABLE_1_PA_MPJPE_MM),
         ):
             row += [f"{value:.2f}" for value in (own, theirs["pta"][name], theirs["xfi"][name])]
         rows.append(row)
     titles = [f"{metric} mm, {who}" for metric in ("MPJPE", "PA-MPJPE")
               for who in (here, "paper's PTA", "paper's X-Fi")]  # fmt: skip
     return grid(["modality", *titles], rows)
+
+
+def paper_activity_table(results: Sequence[ActivityResult], here: str) -> str:
+    """A row for each subset of XRF55's sensors: accuracy here, the paper's PTA, X-Fi and Base.
+
+    Raises ConfigError for a model of other modalities than the paper's.
+    """
+    systems = {"pta": "paper's PTA", "xfi": "paper's X-Fi", "mutual": "paper's Base."}
+    found = _of_paper({r.subset: r for r in results}, paper.ACCURACIES)
+    rows = [
+        [_lettered(name), f"{result.accuracy:.2f}"]
+        + [f"{paper.ACCURACIES[system][name]:.2f}" for system in systems]
+        for name, result in found.items()
+    ]
+    return grid(["modality", *(f"accuracy %, {who}" for who in (here, *systems.values()))], rows)
+
+
+_Result = TypeVar("_Result")
+
+
+def _of_paper(results: dict[str, _Result], theirs: paper.Figures) -> dict[str, _Result]:
+    """Results by subset, in the order of the paper's table; ConfigError for other subsets."""
+    names = list(theirs["pta"])
+    if set(results) != set(names):
+        raise ConfigError(f"subsets are {sorted(results)}; the paper's are {names}")
+    return {name: results[name] for name in names}
+
+
+def _lettered(subset: str) -> str:
+    """As the paper names a subset: D+L+W."""
+    return "+".join(SENSORS[m].letter for m in subset.split("+"))
