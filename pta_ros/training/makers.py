@@ -15,6 +15,7 @@ from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi
 from pta_ros.model.heads import PoseHead
 from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA
+from pta_ros.model.slots import ProxySlots
 from pta_ros.training.activity import mutual_stage
 from pta_ros.training.augment_centred import together
 from pta_ros.training.config import TrainConfig
@@ -27,6 +28,7 @@ from pta_ros.training.meta import meta_stage
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
 from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_everything
 from pta_ros.training.single import SingleModality, mean_pose
+from pta_ros.training.slots import slots_stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +141,19 @@ def make_mutual(bench: Bench) -> MeanOfPredictions:
     setup = replace(setup_of("mutual", bench, model), ranks=ALONE)
     with bench.ranks.one_by_one():
         run_system(mutual_stage(setup, model), "mutual", bench.config, bench)
+    return model
+
+
+def make_slots(bench: Bench) -> ProxySlots:
+    """The fusion with proxies for absent modalities; as wide as X-Fi's, whose cost it shares."""
+    config = bench.config.sized("xfi")
+    seed_everything(bench.config.seed, "slots")
+    model = ProxySlots(config)
+    _start_head(model.head, bench)
+    _take_projections(model, bench)
+    setup = replace(setup_of("slots", bench, model), ranks=ALONE)
+    with bench.ranks.one_by_one():
+        run_system(slots_stage(setup, model), "slots", bench.config, bench)
     return model
 
 

@@ -22,6 +22,7 @@ from pta_ros.training.makers import (
     make_mean_of_predictions,
     make_mutual,
     make_pta,
+    make_slots,
     run_system,
     supervised_system,
 )
@@ -58,6 +59,8 @@ _ALL = (
     System("xfi", "X-Fi fusion", "X-Fi", "#E69F00",
            lambda bench: supervised_system(
                "xfi", bench, lambda: XFi(bench.config.sized("xfi"))), _BOTH),
+    System("slots", "Proxies in slots", "slots", "#F0E442",
+           lambda bench: make_slots(bench), _BOTH),
     System("pta_no_diffusion", "PTA without diffusion", "no diffusion", "#56B4E9",
            lambda bench: make_pta("pta_no_diffusion", without_diffusion, bench), _BOTH),
     System("pta_no_meta", "PTA without meta weights", "no meta weights", "#CC79A7",

@@ -10,6 +10,7 @@ from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi, shar
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
 from pta_ros.model.pta import PTA
+from pta_ros.model.slots import ProxySlots
 
 CONFIG = PTAConfig(channels=16, tokens=4, dim=16, latent=8)
 COUNT = len(CONFIG.modalities)
@@ -18,6 +19,7 @@ SYSTEMS = {
     "base1": lambda: ConcatenateMlp(CONFIG),
     "base2": lambda: MeanOfPredictions(CONFIG),
     "xfi": lambda: XFi(CONFIG),
+    "slots": lambda: ProxySlots(CONFIG),
     "pta": lambda: PTA(CONFIG),
     "pta_gate": lambda: PTA(replace(CONFIG, gate=True)),
 }

@@ -31,7 +31,7 @@ CONFIG = config_from(
         "gate": {"epochs": 3},
     }
 )
-EPOCHS = {**dict.fromkeys(["base1", "xfi", "pta_no_diffusion", "pta_no_meta", "pta",
+EPOCHS = {**dict.fromkeys(["base1", "xfi", "slots", "pta_no_diffusion", "pta_no_meta", "pta",
                           "pta_ungated"], 2),
           "pta_gate": 3}  # fmt: skip
 

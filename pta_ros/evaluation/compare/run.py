@@ -68,7 +68,10 @@ def compare_poses(
     mean_pose = joints[rows["train"].numpy()].mean(axis=0)
     tested = rows["test"].numpy()
     xfi, single = (bench.config.sized(name).dim for name in ("xfi", "single"))
-    width = f"feature width D = {bench.config.model.dim}, X-Fi {xfi}, mean of predictions {single}"
+    width = (
+        f"feature width D = {bench.config.model.dim}, X-Fi and proxies {xfi}, mean of predictions "
+        f"{single}"
+    )
     context = replace(
         _context(root, bench, seeds, command, begun),
         subjects=tuple(bench.ready.splits["test"]),

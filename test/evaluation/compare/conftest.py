@@ -19,6 +19,7 @@ WORSE_MM = {
     "base1": 30.0,
     "base2": 40.0,
     "xfi": 10.0,
+    "slots": 15.0,
     "pta_no_diffusion": 4.0,
     "pta_no_meta": 20.0,
     "pta": 2.0,
@@ -84,6 +85,7 @@ def make():
         corrupted=corrupted,
         context=context,
         names=NAMES,
+        worse_mm=WORSE_MM,
         base_mm=BASE_MM,
     )
 
