@@ -19,7 +19,7 @@ CONTAMINATION_PERCENT = 1.0
 CORRUPTION_PERCENT = 2.0
 #: Most that adding a sensor may cost an accuracy, percentage points.
 CONTAMINATION_POINTS = 0.5
-GATE, PTA, XFI = "pta_gate", "pta", "xfi"
+GATE, PTA, XFI, OWN = "pta_gate", "pta", "xfi", "base2"
 #: What activities are measured on apart from each other: split -> its title.
 SPLITS = {"test": "held-out repeats of known people", "unseen": "held-out people"}
 
@@ -34,6 +34,7 @@ def pose_bounds(table: Table) -> list[Bound]:
             table, GATE, f"{table.titles[GATE]}: worst contamination", CONTAMINATION_PERCENT
         ),
         *_corruption(table),
+        _alone(table),
         *(_pa_mpjpe(table, system) for system in (PTA, GATE)),
         _refined(table),
     ]
@@ -97,6 +98,16 @@ def _corruption(table: Table) -> list[Bound]:
         where = spaced(found.subset) if found else ""
         bounds.append(at_most(name, rise_of(found), CORRUPTION_PERCENT, "%", where))
     return bounds
+
+
+def _alone(table: Table) -> Bound:
+    """Each modality alone against the model that it was pre-trained as; Base.2 of one is that."""
+    outcomes: dict[str, bool | None] = {}
+    for subset in table.modalities:
+        own, other = table.mean(GATE, subset), table.mean(OWN, subset)
+        outcomes[subset] = None if own is None or other is None else own < other
+    name = f"{table.titles[GATE]}: better than the modality's own pre-trained model"
+    return _count(name, len(outcomes), outcomes, "single modalities")
 
 
 def _pa_mpjpe(table: Table, system: str) -> Bound:

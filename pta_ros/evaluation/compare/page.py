@@ -31,6 +31,7 @@ from pta_ros.evaluation.compare.text import (
     metric_table,
     plain_table,
     worst_cases_table,
+    worst_corruptions_table,
 )
 from pta_ros.metrics.evaluate import ACCURACY, MPJPE, PA_MPJPE
 from pta_ros.metrics.subsets import listed
@@ -175,10 +176,20 @@ def _effects(table: Table, columns: dict[str, list[Effect]], after: list[str]) -
         *after,
         "## A corrupted modality",
         "MPJPE with one modality corrupted against MPJPE without that modality, from means over "
-        "the seeds; above zero it would have been better to drop it, bold is the worst. A frozen "
+        "the seeds; above zero it would have been better to drop it. A frozen "
         "sensor shows one frame again and again, which the live streams notice: where they do, it "
         "is left out with the gate, as in the live node; everything else is the model alone.",
-        corruption_table(table, (UNGATED, GATE)) if table.corruptions else "Not measured.",
+        *(_corruptions(table) if table.corruptions else ["Not measured."]),
+    ]
+
+
+def _corruptions(table: Table) -> list[str]:
+    return [
+        "Every system in the subset in which the corruption harms it most, against doing without "
+        "the modality; bold is the least harm.",
+        worst_corruptions_table(table),
+        "Ours in every subset, without and with its gate; bold is the worst.",
+        corruption_table(table, (UNGATED, GATE)),
     ]
 
 

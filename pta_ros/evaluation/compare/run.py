@@ -39,8 +39,6 @@ from pta_ros.training.prepare import Watcher, provenance_of
 from pta_ros.training.run import GATED, read_bench
 from pta_ros.training.systems import BY_TASK, make_system
 
-#: Systems that are also tested with corrupted frames.
-TESTED_CORRUPTED = (UNGATED, GATED)
 #: Without these there is no comparison.
 _NEEDED = {"pose": ("pta", UNGATED, GATED), "activity": ("pta",)}
 _PERIOD_NS = 100_000_000
@@ -129,8 +127,7 @@ def _pose_records(name: str, seed: int, system: Projected, bench: Bench) -> Iter
     if name == "pta":
         for result in evaluate_subsets(system, bench.clean, rows, refine=False):
             yield PoseRecord(**asdict(result), system=PLAIN, seed=seed)
-    if name in TESTED_CORRUPTED:
-        yield from _corrupted(name, seed, system, bench, rows)
+    yield from _corrupted(name, seed, system, bench, rows)
 
 
 def _corrupted(

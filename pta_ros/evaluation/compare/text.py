@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pta_ros.evaluation.compare.effects import Effect, contamination_of, corruption_of, worst
+from pta_ros.evaluation.compare.effects import (
+    Effect,
+    contamination_of,
+    corruption_of,
+    rise_of,
+    worst,
+)
 from pta_ros.evaluation.compare.table import PLAIN, Cell, Table
 from pta_ros.metrics.bound import Bound
 from pta_ros.metrics.evaluate import COVERAGE, Metric
@@ -128,6 +134,22 @@ def corruption_table(table: Table, ours: Sequence[str]) -> str:
     for system in shown:
         header += [f"{table.titles[system]}: dropped, mm", "corrupted, mm", "difference"]
     return grid(header, rows)
+
+
+def worst_corruptions_table(table: Table) -> str:
+    """Every compared system with each corrupted modality: its worst subset, against dropping it."""
+    effects = {system: corruption_of(table, system) for system in table.compared}
+    rows = []
+    for kind in table.corruptions:
+        found = [worst(e for e in every if e.what == kind) for every in effects.values()]
+        rises = [rise_of(effect) for effect in found]
+        least = min((rise for rise in rises if rise is not None), default=None)
+        cells = [
+            bold(percent_text(effect), rise is not None and rise == least)
+            for effect, rise in zip(found, rises, strict=True)
+        ]
+        rows.append([kind.replace("_", " "), *cells])
+    return grid(["corrupted", *table.compared.values()], rows)
 
 
 def _mm(value: float | None) -> str:

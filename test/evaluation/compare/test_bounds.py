@@ -72,6 +72,12 @@ def test_a_worse_figure_misses_its_bound_and_says_where(
     assert [(expected in v.name, v.where) for v in lost] == [(True, where)]
 
 
+def test_a_modality_alone_is_held_to_its_own_pre_trained_model(make):
+    records = changed(make.clean(), "base2", "depth", mpjpe_mm=-40.0) + make.corrupted()
+    (found,) = [v for n, v in verdicts(make, records).items() if "own pre-trained model" in n]
+    assert (found.ok, found.value, found.where) == (False, 2, "not in depth")
+
+
 @pytest.mark.parametrize(("percent", "kept"), [(1.99, True), (2.01, False)])
 def test_each_corruption_is_held_to_two_percent(make, percent, kept):
     found = verdicts(make, make.clean() + make.corrupted(percent=percent))

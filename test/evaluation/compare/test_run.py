@@ -8,7 +8,7 @@ import torch
 from torch.nn.modules.module import register_module_forward_hook
 
 from pta_ros.cli import evaluate_pta, train_pta
-from pta_ros.evaluation.compare.run import TESTED_CORRUPTED, with_view
+from pta_ros.evaluation.compare.run import with_view
 from pta_ros.evaluation.compare.table import COMPARED, PLAIN
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.encoders.lite import ENCODERS
@@ -88,12 +88,12 @@ def test_all_files_are_written(compared):
     assert all(p.stat().st_size > 500 for p in compared.rglob("*.*"))
 
 
-def test_every_system_is_tested_on_every_subset_and_some_on_every_corruption(records):
+def test_every_system_is_tested_on_every_subset_and_every_corruption(records):
     every = [subset_name(s) for s in subsets(NAMES)]
     clean = {(system, s, None) for system in [*COMPARED["pose"], PLAIN, UNGATED] for s in every}
     broken = {
         (system, subset_name(s), f"{m}/{kind}")
-        for system in TESTED_CORRUPTED
+        for system in [*COMPARED["pose"], UNGATED]
         for m in NAMES
         for kind in kinds(m)
         for s in subsets(NAMES)
@@ -134,7 +134,7 @@ def raw(bench, modality):
     return torch.from_numpy(bench.ready.data.inputs[modality][bench.ready.rows["test"].numpy()])
 
 
-@pytest.mark.parametrize("name", TESTED_CORRUPTED)
+@pytest.mark.parametrize("name", ["pta_ungated", "pta_gate"])
 def test_a_record_is_what_the_whole_model_gives_on_the_raw_frames(bench, records, name):
     model = make_system(name, bench)
     for subset in subsets(NAMES):
