@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -69,7 +69,7 @@ def _rendered(made: Environment, summary: Summary, about: About, own: dict[str, 
     return made.get_template("archive.html.j2").render(
         about=about, bar=bar, bar_width=BAR_WIDTH, link=_link, summary=summary,
         counted=partial(counted, own=own), lost=partial(lost, own=own),
-        modalities=[one.modality for one in summary.sensors],
+        modalities=[m for m in _modalities(rows) if m in {one.modality for one in summary.sensors}],
         failed=[row for row in rows if row.failed],
         open=[row for row in rows if row.state == "open"],
         done=[row for row in rows if row.result],
@@ -79,6 +79,11 @@ def _rendered(made: Environment, summary: Summary, about: About, own: dict[str, 
         states=("MISSING", "STALE", "CORRUPT", "EMPTY", "DISABLED"),
         left_out=charts.fill(_LEFT_OUT),
     )  # fmt: skip
+
+
+def _modalities(rows: Iterable[Row]) -> list[str]:
+    """The sensors' names, in the order of the models' own."""
+    return list(dict.fromkeys(s.modality for row in rows if row.result for s in row.result.sensors))
 
 
 def bar(one: SensorResult | SensorTotal) -> list[Piece]:

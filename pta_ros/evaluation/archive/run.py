@@ -111,19 +111,18 @@ class Archive:
     def _robots(self) -> dict[str, str]:
         """The robot of each recording: the namespace of its topics, else the first folder.
 
-        Where all that is known of a folder is of one namespace, the folder is that robot's.
+        One that failed is of the namespace that all others of its folder have.
         """
         own = {name: result.robot for name, result in self.results.items()}
-        above = {
-            name: shown.rpartition("/")[0].partition("/")[0]
-            for name, shown in self._shown().items()
-        }
+        shown = self._shown()
+        above = {name: shown[name].rpartition("/")[0].partition("/")[0] for name in shown}
         inside: dict[str, set[str]] = {}
-        for name, folder in above.items():
-            if own.get(name):
-                inside.setdefault(folder, set()).add(own[name])
-        only = {folder: min(names) for folder, names in inside.items() if len(names) == 1}
-        return {name: own.get(name) or only.get(folder) or folder for name, folder in above.items()}
+        for name, robot in own.items():
+            inside.setdefault(above[name], set()).add(robot)
+        only = {folder: min(robots) for folder, robots in inside.items() if len(robots) == 1}
+        return {
+            name: own.get(name, only.get(folder, "")) or folder for name, folder in above.items()
+        }
 
     def _folder(self, recording: Recording) -> Path:
         return self.out / REPORTS / recording.name
