@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from concurrent import futures as threads
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +18,8 @@ from distributed import wait as first_of
 from pta_ros.errors import ConfigError
 from pta_ros.workers.lead import End
 
+#: How a future is called that the scheduler has dropped, by the kind of loop.
+_FORGOTTEN = (asyncio.CancelledError, threads.CancelledError)
 #: How often it is looked whether workers came or went.
 _LOOK_S = 1.0
 #: A scheduler, or the result of a worker that is there, answers within so many seconds.
@@ -64,12 +68,9 @@ class Cluster:
         """Wait until a task ends, or for `_LOOK_S`."""
         futures = [future for _, future in self._tasks.values()]
         if futures:
-            try:
+            # Nothing may have ended, and the scheduler may have forgotten one: told below.
+            with self._client.as_current(), suppress(NothingYet, *_FORGOTTEN):
                 first_of(futures, timeout=_LOOK_S, return_when="FIRST_COMPLETED")
-            except NothingYet:
-                pass  # nothing has ended: somebody may have died
-            except Exception:  # a future that the scheduler forgot is told below
-                time.sleep(_LOOK_S)
         else:
             time.sleep(_LOOK_S)
         here = self._here()
