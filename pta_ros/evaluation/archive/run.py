@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from os.path import commonpath
 from pathlib import Path
 
@@ -43,7 +43,7 @@ class Archive:
         Raises what is wrong with model, parameters, plans or topics. `device` is where they are
         checked, instead of where they will run.
         """
-        engine = replace(self.wishes, device=device or self.wishes.device).engine()
+        engine = self.wishes.engine(device)
         self.model = engine.loaded.name
         self.synthetic = bool(engine.loaded.provenance.get("synthetic"))
         settings = settings_digest(self.wishes, engine, self.wishes.plans(engine))

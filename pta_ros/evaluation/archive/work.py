@@ -62,11 +62,11 @@ class Answer:
 
 def settings_digest(wishes: Wishes, engine: Engine, plans: list[FaultPlan]) -> str:
     """Stands for all but the recording that decides a result; paths do not count, contents do."""
-    params = engine.params
+    params, streams = wishes.parameters()
     about = [
         __version__, str(SCHEMA), _content(model_folder(params.model, params.sensor_set)),
-        repr(changed(params, model="", device=wishes.device)), repr(sorted(engine.streams.items())),
-        repr(plans), repr(sorted(wishes.topics_of(engine).items())), wishes.clock,
+        repr(changed(params, model="")), repr(sorted(streams.items())), repr(plans),
+        repr(sorted(wishes.topics_of(engine).items())), wishes.clock,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 

@@ -21,8 +21,9 @@ from pta_ros.evaluation.report.files import Case, Context
 from pta_ros.evaluation.report.measure import measure
 from pta_ros.evaluation.report.scores import score
 from pta_ros.evaluation.report.seen import Measured
+from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.engine import Engine
-from pta_ros.fusion.params import read_params, sensor_set_of
+from pta_ros.fusion.params import FusionParams, read_params, sensor_set_of
 from pta_ros.fusion.transforms import from_pose
 from pta_ros.home import model_folder
 from pta_ros.sensors import DepthSensor
@@ -43,14 +44,19 @@ class Wishes:
     clock: str = "auto"
     device: str = ""
 
-    def engine(self) -> Engine:
-        """Load the model with its parameters; raises CheckpointError or ConfigError."""
+    def parameters(self) -> tuple[FusionParams, dict[str, StreamParams]]:
+        """The fusion node's parameters with what is wished; raises ConfigError."""
         sensors = sensor_set_of(modalities_of(model_folder(self.model)))
         params, streams = read_params(self.params, sensors)
         params = changed(
             params, model=self.model or params.model, device=self.device or params.device
         )
-        return Engine.load(params, streams)
+        return params, streams
+
+    def engine(self, device: str = "") -> Engine:
+        """Load the model, on `device` if it is told; raises CheckpointError or ConfigError."""
+        params, streams = self.parameters()
+        return Engine.load(changed(params, device=device or params.device), streams)
 
     def plans(self, engine: Engine) -> list[FaultPlan]:
         """The plans of faults; raises ConfigError."""
