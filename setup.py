@@ -31,6 +31,7 @@ TOOLS = (
     "evaluate_geometry",
     "fit_weights",
     "bench_bag",
+    "bench_archive",
     "bench_heads",
     "bench_cameras",
     "bench_clouds",
