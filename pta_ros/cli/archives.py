@@ -31,15 +31,18 @@ def evaluate(
     from pta_ros.evaluation.archive.files import kept_archive, write_archive
     from pta_ros.evaluation.archive.run import Archive
 
-    jobs = _jobs(options)
-    archive = Archive(recordings, options.out, wishes, listed=bool(options.list))
-    with kept_archive(options.out):
+    jobs, out = _jobs(options), options.out
+    if options.cluster:  # its workers began in other folders
+        recordings, wishes = [one.absolute() for one in recordings], wishes.absolute()
+        out = out.absolute()
+    archive = Archive(recordings, out, wishes, listed=bool(options.list))
+    with kept_archive(out):
         tasks = archive.open(device="cpu" if options.cluster else "")
         before = len(archive.results)
         print(f"{len(recordings)} recordings, {before} of them finished before", flush=True)
         whole = _evaluate(archive, tasks, options.cluster, jobs)
         about = archive.about(_name(options), command, not whole)
-        page = write_archive(options.out, archive.rows(), about)
+        page = write_archive(out, archive.rows(), about)
     return _end(options, archive, str(page), whole)
 
 

@@ -28,6 +28,10 @@ class Recording:
     name: str
     paths: tuple[Path, ...]
 
+    def absolute(self) -> Recording:
+        """The same for a process with another working folder."""
+        return Recording(self.name, tuple(path.absolute() for path in self.paths))
+
     def stamp(self) -> list[list[str | int]]:
         """Name, size (bytes) and date (ns) of each of its files: others when it is changed."""
         found: list[list[str | int]] = []

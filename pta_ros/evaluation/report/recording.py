@@ -13,7 +13,7 @@ from pta_ros.bags.bag import Bag
 from pta_ros.checkpoint import modalities_of
 from pta_ros.errors import ConfigError
 from pta_ros.evaluation.faults.injector import FaultPlan
-from pta_ros.evaluation.faults.suites import read_plans
+from pta_ros.evaluation.faults.suites import SUITE, read_plans
 from pta_ros.evaluation.replay import source as replays_of
 from pta_ros.evaluation.replay.replay import Observer
 from pta_ros.evaluation.replay.source import FAULT_FREE, Source, dropped_instead, find_source
@@ -79,6 +79,16 @@ class Wishes:
         """What of a recording feeds which sensor; raises ConfigError and DatasetError."""
         given = self.topics_of(engine)
         return find_source(bag, engine, given, given.pop("truth", None), self.clock)
+
+    def absolute(self) -> Wishes:
+        """The same for a process with another working folder."""
+        model = str(Path(self.model).absolute()) if Path(self.model).exists() else self.model
+        return changed(
+            self,
+            model=self.model and model,
+            params=self.params and self.params.absolute(),
+            faults=tuple(f if f == SUITE else str(Path(f).absolute()) for f in self.faults),
+        )
 
     def options(self) -> list[str]:
         """The same as options of the command line."""

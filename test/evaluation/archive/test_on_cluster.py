@@ -10,9 +10,13 @@ from pta_ros.cli import evaluate_bag
 from pta_ros.cli.archives import EXIT_FAILED
 
 
-def test_a_killed_worker_of_a_cluster_loses_and_doubles_nothing(fleet, dask, tmp_path, capsys):
-    out = tmp_path / "out"
-    given = [str(fleet), "--out", str(out), "--cluster", dask.address]
+def test_a_killed_worker_of_a_cluster_loses_and_doubles_nothing(
+    fleet, dask, tmp_path, capsys, monkeypatch
+):
+    out = tmp_path / "sub/out"
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")  # the workers are elsewhere
+    given = [f"../{fleet.name}", "--out", "out", "--cluster", dask.address]
 
     def kill():
         """As soon as one has finished a recording: the other is at work or begins one at once."""
