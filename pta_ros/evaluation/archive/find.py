@@ -68,6 +68,9 @@ def below(folder: Path) -> list[Recording]:
         seen.add(place.resolve())
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += _of_folder(place, folder, [name for name in files if not name.startswith(".")])
+    own = _root_name(folder)
+    if sum(one.name == own for one in found) > 1:  # the folder itself, and one in it
+        found[0] = Recording(f"{own} itself", found[0].paths)
     return sorted(found, key=lambda one: one.name)
 
 
@@ -141,4 +144,9 @@ def _is_rosbag2(metadata: Path) -> bool:
 def _name(path: Path, root: Path) -> str:
     """A path below the root, in the root's own words; of the root itself its name."""
     relative = path.relative_to(root).as_posix()
-    return relative if relative != "." else root.resolve().name or "root"
+    return relative if relative != "." else _root_name(root)
+
+
+def _root_name(root: Path) -> str:
+    """What a folder is called that is a recording itself."""
+    return root.resolve().name or "root"

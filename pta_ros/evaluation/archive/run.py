@@ -140,4 +140,6 @@ def _answer(end: End, task: Task) -> Answer:
         return end.value
     if (done := kept(task.folder, task.digest)) is not None:
         return Answer(done)
-    return Answer(failed=end.error or f"{end.died}, twice")
+    if end.error:  # the work itself tells what is wrong with a recording: it did not even begin
+        return Answer(failed=f"a worker cannot begin: {end.error}", last=True)
+    return Answer(failed=f"{end.died}, twice")

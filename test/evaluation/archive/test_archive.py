@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from fractions import Fraction
 
 import psutil
 import pytest
@@ -23,6 +24,7 @@ from pta_ros.evaluation.archive.work import evaluate
 from pta_ros.evaluation.report.recording import Wishes
 from pta_ros.home import model_folder
 from pta_ros.workers.lead import End
+from pta_ros.workers.processes import Processes
 
 GOOD = ["ada/one", "ada/two", "bob/loose.mcap", "bob/x"]
 BAD = ["bob/broken.mcap", "cid/talk"]
@@ -161,6 +163,16 @@ def test_a_worker_with_another_model_ends_the_run_and_writes_nothing(fleet, mine
     with pytest.raises(ConfigError, match=r"another version .* 0 of 2 recordings are finished"):
         list(archive.evaluate(Here(), tasks))
     assert not (tmp_path / "out").exists()
+
+
+def test_workers_that_cannot_begin_end_the_run(fleet, tmp_path):
+    archive = Archive(below(fleet / "ada"), tmp_path / "out", Wishes())
+    tasks = archive.open()
+    with (
+        Processes(Fraction, 1) as crew,
+        pytest.raises(ConfigError, match="cannot begin: TypeError"),
+    ):
+        list(archive.evaluate(crew, tasks))
 
 
 def started(arguments):

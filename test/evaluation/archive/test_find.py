@@ -58,6 +58,11 @@ def test_a_recording_whose_files_are_gone_is_found_and_other_metadata_is_not(tou
     assert list(found(root)) == ["a/b.mcap", "gone"]
 
 
+def test_no_two_recordings_have_one_name(touch):
+    root = touch("box/metadata.yaml", "box/a.mcap", "box/box/metadata.yaml", "box/box/a.mcap")
+    assert found(root / "box") == {"box": ["box"], "box itself": ["."]}
+
+
 def test_links_are_followed_once(touch):
     root = touch("a/b.mcap")
     (root / "a/up").symlink_to(root)
