@@ -60,6 +60,7 @@ ifneq ($(TASK),activity)
 	@$(ENV) bench_conversion
 	@$(ENV) bench_activities mmfi
 	@$(ENV) bench_bag $(REPLAY)
+	@$(ENV) bench_archive $(REPLAY)
 else
 	@$(ENV) bench_activities xrf55
 endif

@@ -31,6 +31,7 @@ TOOLS = (
     "evaluate_geometry",
     "fit_weights",
     "bench_bag",
+    "bench_archive",
     "bench_heads",
     "bench_cameras",
     "bench_clouds",
@@ -76,6 +77,7 @@ BAG = [
     "plotly>=5.24,<8",
     "rosbags>=0.11,<0.12",
 ]
+CLUSTER = ["distributed>=2024.1"]
 VIEW = ["rerun-sdk>=0.38,<1"]
 TEST = [
     # Captures of Wi-Fi cards are compared with what it reads; its wheels are for this platform.
@@ -115,7 +117,10 @@ setup(
     maintainer_email="maintainers@pta-ros.invalid",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
-    package_data={f"{PACKAGE}.evaluation.report": ["page.*"]},
+    package_data={
+        f"{PACKAGE}.evaluation.report": ["page.*"],
+        f"{PACKAGE}.evaluation.archive": ["archive.html.j2"],
+    },
     data_files=data_files(),
     install_requires=REQUIRES,
     extras_require={
@@ -123,6 +128,7 @@ setup(
         "sim": SIM,
         "bag": BAG,
         "view": VIEW,
+        "cluster": CLUSTER,
         "all": TRAIN + SIM + BAG + VIEW,
         "test": TEST,
         "lint": LINT,

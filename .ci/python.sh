@@ -68,7 +68,7 @@ install_python() {
   stage tools "build tools (colcon, setuptools)" colcon-common-extensions
   stage torch "$TORCH, the largest part" "$TORCH"
   # In a call of their own: pip hands editable_mode to every package that it builds, and some refuse.
-  mapfile -t requirements < <("$PTA_VENV/bin/python" .ci/requirements.py all test lint)
+  mapfile -t requirements < <("$PTA_VENV/bin/python" .ci/requirements.py all cluster test lint)
   [ ${#requirements[@]} -gt 0 ] || fail "setup.py cannot be read (see above)"
   stage packages "the Python packages of pta_ros" "${requirements[@]}" "$TORCH"
   stage package "pta_ros" -e . --no-deps --config-settings editable_mode=compat

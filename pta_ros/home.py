@@ -25,6 +25,7 @@ _COMMANDS = {
     ),
     "open3d": "pip install '.[sim]'",
     "rerun": "pip install '.[view]'",
+    "distributed": "pip install '.[cluster]'",
     **dict.fromkeys(
         ("rclpy", "builtin_interfaces", *(f"{kind}_msgs" for kind in _MESSAGES)),
         f"source a ROS 2 distribution, '{_BUILD}' and source install/setup.bash (or 'make setup')",

@@ -1,5 +1,10 @@
-"""Shared: a small synthetic tree in MM-Fi's layout, a model that finds people, their messages."""
+"""Shared: a small synthetic tree in MM-Fi's layout, a model that finds people, their messages; a
+cluster of two workers."""
 
+import json
+import subprocess
+import sys
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -86,3 +91,46 @@ def as_message():
         return plain({**sensor.fields(array), "header": header})
 
     return message
+
+
+@pytest.fixture
+def dask(tmp_path):
+    """A Dask scheduler and two workers on this machine: its `address`, and the `workers`."""
+    distributed = pytest.importorskip("distributed")
+    file, started = tmp_path / "scheduler.json", []
+
+    def start(kind, *options):
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *options]
+        log = (tmp_path / f"{kind}-{len(started)}.log").open("w")
+        started.append(subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log))
+        return started[-1]
+
+    def address():
+        end = time.monotonic() + 60.0
+        while time.monotonic() < end:
+            try:
+                return json.loads(file.read_text())["address"]
+            except (OSError, ValueError):
+                time.sleep(0.1)
+        raise AssertionError((tmp_path / "scheduler-0.log").read_text())
+
+    try:
+        here = ("--host", "127.0.0.1")
+        options = (*here, "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
+        scheduler = start("scheduler", *options)
+        own = (
+            "--no-nanny",
+            "--nthreads",
+            "1",
+            "--no-dashboard",
+            "--local-directory",
+            str(tmp_path),
+        )
+        workers = [start("worker", address(), *here, *own) for _ in range(2)]
+        with distributed.Client(address(), set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=60)
+        yield SimpleNamespace(address=address(), scheduler=scheduler, workers=workers)
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()

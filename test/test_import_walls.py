@@ -13,6 +13,7 @@ ORDER = (
     "errors",
     "home",
     "lifeline",
+    "workers",
     "skeleton",
     "frames",
     "clock",
@@ -36,6 +37,7 @@ ORDER = (
     "evaluation/faults",
     "evaluation/replay",
     "evaluation/report",
+    "evaluation/archive",
     "evaluation/compare",
     "evaluation/frames",
     "evaluation/geometry",
@@ -139,6 +141,8 @@ def _may_use(path, here, library, late):
         return here == "bags"
     if library == "rerun":
         return here == "view"
+    if library == "distributed":
+        return here == "workers"
     if library == "open3d":
         return here == "simulate" or (here == "bench" and late)
     return True
@@ -182,6 +186,7 @@ def test_every_file_is_in_a_known_room(path):
         ("evaluation/replay/source.py", "from pta_ros.evaluation.report import words"),
         ("model/pta.py", "from pta_ros import checkpoint"),
         ("bench/speed.py", "from pta_ros.nodes import entry"),
+        ("evaluation/archive/run.py", "import distributed"),
     ],
 )
 def test_a_breach_is_seen(path, source):

@@ -18,6 +18,7 @@ KEYS = {
     "apsw": None,
     "backports": None,
     "cv2": "python3-opencv",
+    "distributed": None,
     "fpsample": None,
     "lightning_fabric": None,
     "mcap": None,
@@ -108,13 +109,15 @@ def test_manifest_names_every_import(manifest):
 
 
 def test_pip_brings_every_import_that_is_not_of_ros(setup_arguments):
-    required = setup_arguments["install_requires"] + setup_arguments["extras_require"]["all"]
+    extras = setup_arguments["extras_require"]
+    required = setup_arguments["install_requires"] + extras["all"] + extras["cluster"]
     names = {pip_name(r) for r in required} | {"open3d"}  # open3d-cpu provides it
     assert {PIP.get(n, n) for n in imported() if not is_ros(n)} - names == set()
 
 
 def test_what_no_rosdep_key_brings_to_a_node_is_in_one_file(setup_arguments):
-    offline = {"lightning-fabric", "plotly", "rerun-sdk"}  # trains, reports, shows; not for a robot
+    # Trains, evaluates archives, reports, shows: not for a robot.
+    offline = {"lightning-fabric", "distributed", "plotly", "rerun-sdk"}
     without = {PIP.get(n, n) for n, key in KEYS.items() if key is None} - offline
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     listed = [line for line in lines if not line.startswith("#")]

@@ -25,7 +25,7 @@ METADATA = "metadata.yaml"
 EXPECTED = "expected a rosbag2 folder, or an .mcap or .db3 file"
 
 #: What a recorder that was stopped hard leaves beside a database: changes not yet in it.
-_PENDING = ("-wal", "-journal")
+PENDING = ("-wal", "-journal")
 #: What is decompressed at once, so that what precedes a damage is kept.
 _PIECE = 1 << 16
 
@@ -58,7 +58,7 @@ def unpack(path: Path, stack: ExitStack) -> tuple[Path, str]:
     A compressed file, or a database with changes beside it, is unpacked in a temporary folder that
     `stack` removes; the recording itself is never written to.
     """
-    pending = [name for end in _PENDING if (name := path.with_name(path.name + end)).is_file()]
+    pending = [name for end in PENDING if (name := path.with_name(path.name + end)).is_file()]
     compressed = _magic(path)[:4] == ZSTD_MAGIC
     if not compressed and not any(name.stat().st_size for name in pending):
         return path, ""

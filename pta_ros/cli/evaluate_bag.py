@@ -6,7 +6,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,22 +16,23 @@ from pta_ros.errors import ConfigError
 from pta_ros.metrics.bound import Bound, at_least, at_most, bounds_text, exit_code
 
 if TYPE_CHECKING:
-    from pta_ros.bags.bag import Bag
-    from pta_ros.evaluation.faults.injector import FaultPlan
-    from pta_ros.evaluation.replay.source import Source
-    from pta_ros.evaluation.report.files import Case, Context
+    from pta_ros.evaluation.report.files import Case
+    from pta_ros.evaluation.report.recording import Wishes
     from pta_ros.evaluation.report.seen import Measured
     from pta_ros.fusion.engine import Engine
 
 SUITE, INTERRUPTED = "suite", 130
+OUT, ARCHIVE_OUT = Path("results/bag"), Path("results/archive")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser("evaluate_bag", description=__doc__)
     parser.add_argument(
-        "bag", type=Path, nargs="+", help="recording: a folder or file, or several parts of one"
-    )
+        "bag", type=Path, nargs="*",
+        help="recording: a folder or file, or several parts of one; a folder with recordings below "
+        "it is an archive: each is evaluated",
+    )  # fmt: skip
     parser.add_argument(
         "--faults", nargs="+", default=[], metavar="PLAN",
         help=f"YAML plans or folders of them; '{SUITE}' is the one shipped for the model's sensors",
@@ -46,7 +47,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--clock", default="auto", choices=("auto", "receipt", "stamps"),
         help="what counts as now: the recorder's time, or one that fits the stamps",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, default=Path("results/bag"), help="folder for results")
+    parser.add_argument(
+        "--out", type=Path, help=f"folder for results ({OUT}; of an archive {ARCHIVE_OUT})"
+    )
     parser.add_argument("--rrd", type=Path, help="write the fault-free replay for the Rerun viewer")
     parser.add_argument(
         "--check", action="store_true", help="exit with 3 when a faulty sensor costs too much"
@@ -57,35 +60,87 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="replay nothing: list the topics that could feed a sensor, and say what to set",
     )  # fmt: skip
     parser.add_argument("--yaml", type=Path, help="with --doctor: write the parameter file")
-    return parser.parse_args(arguments)
+    archive = parser.add_argument_group("archives")
+    archive.add_argument(
+        "--list", type=Path, metavar="FILE", help="evaluate what it names, a path a line (-: stdin)"
+    )
+    archive.add_argument("--jobs", type=int, metavar="N", help="processes (one for each core)")
+    archive.add_argument(
+        "--cluster", metavar="ADDRESS", help="use the workers of a Dask scheduler instead"
+    )
+    options = parser.parse_args(arguments)
+    if bool(options.bag) == bool(options.list):
+        parser.error("expected a recording, an archive or --list FILE")
+    return options
 
 
 def _main(arguments: list[str] | None) -> int:
-    options = parse(arguments)
-    if options.doctor:
-        return _doctor(options)
-    from pta_ros.bags.bag import Bag
-    from pta_ros.evaluation.faults.suites import read_plans
-    from pta_ros.evaluation.replay.source import find_source
-    from pta_ros.evaluation.report.files import kept_folder, write_report
+    from pta_ros.evaluation.report.recording import Wishes
 
-    engine = _engine(options)
-    plans = list(read_plans(options.faults, engine.params.sensor_set))
-    given = _topics(options.topic, engine)
-    with kept_folder(options.out), Bag(options.bag) as bag:
+    options = parse(arguments)
+    if options.doctor and options.bag:
+        return _doctor(options)
+    given = sys.argv[1:] if arguments is None else arguments
+    command = shlex.join(["evaluate_bag", *given])
+    wishes = Wishes(
+        options.model, options.params, tuple(options.faults), tuple(options.topic), options.clock,
+        options.device,
+    )  # fmt: skip
+    recordings = _archive(options)
+    if recordings is None:
+        return _one(options, wishes, command)
+    if refused := [name for name in ("rrd", "doctor", "yaml") if getattr(options, name)]:
+        raise ConfigError(f"--{refused[0]} is of one recording; this is an archive of many")
+    from pta_ros.cli.archives import evaluate
+
+    options.out = options.out or ARCHIVE_OUT
+    return evaluate(options, recordings, wishes, command)
+
+
+def _archive(options: argparse.Namespace) -> list[Any] | None:
+    """The recordings of an archive; None where one recording is meant."""
+    from pta_ros.evaluation.archive.find import below, is_one, listed
+
+    if options.list:
+        return listed(options.list)
+    asked = options.jobs is not None or bool(options.cluster)
+    if len(options.bag) > 1:
+        if asked:
+            raise ConfigError(
+                f"{len(options.bag)} paths are the parts of one recording; expected a folder of "
+                "recordings, or --list FILE that names them"
+            )
+        return None
+    (path,) = options.bag
+    found = below(path) if path.is_dir() else []
+    return found if found and (asked or not is_one(path, found)) else None
+
+
+def _one(options: argparse.Namespace, wishes: Wishes, command: str) -> int:
+    """Evaluate one recording."""
+    from pta_ros.bags.bag import Bag
+    from pta_ros.evaluation.report.files import kept_folder, write_report
+    from pta_ros.evaluation.report.recording import context, replays
+
+    out = options.out or OUT
+    engine = wishes.engine()
+    plans = wishes.plans(engine)
+    wishes.topics_of(engine)
+    with kept_folder(out), Bag(options.bag) as bag:
         _check_watching(options, engine)
-        source = find_source(bag, engine, given, given.pop("truth", None), options.clock)
+        source = wishes.source(bag, engine)
         engine.start()
-        replays, whole = _replayed(_replays(engine, bag, source, plans, options.rrd))
-        context = _context(options, arguments, engine, source)
-        context = context if whole else changed(context, plans=len(plans))
-        write_report(options.out, [case for case, _ in replays], context)
-    page = options.out / "report.html"
+        watched = _recording(options.rrd, engine)
+        done, whole = _replayed(_told(replays(engine, bag, source, plans, watched)))
+        about = context(options.bag, wishes, command, engine, source)
+        about = about if whole else changed(about, plans=len(plans))
+        write_report(out, [case for case, _ in done], about)
+    page = out / "report.html"
     if not whole:
-        told = f"{len(replays) - 1} of {len(plans)} fault plans are in {page}"
+        told = f"{len(done) - 1} of {len(plans)} fault plans are in {page}"
         print(f"interrupted: {told}", file=sys.stderr)
         return INTERRUPTED
-    bounds = _bounds([seen for _, seen in replays]) if options.check else []
+    bounds = _bounds([seen for _, seen in done]) if options.check else []
     if options.check:
         print(bounds_text(bounds))
     print(f"written: {page}" + (f", {options.rrd}" if options.rrd else ""))
@@ -153,102 +208,32 @@ def _check_watching(options: argparse.Namespace, engine: Engine) -> None:
         )
 
 
-def _engine(options: argparse.Namespace) -> Engine:
-    from pta_ros.checkpoint import modalities_of
-    from pta_ros.fusion.engine import Engine
-    from pta_ros.fusion.params import read_params, sensor_set_of
-    from pta_ros.home import model_folder
-
-    sensors = sensor_set_of(modalities_of(model_folder(options.model)))
-    params, streams = read_params(options.params, sensors)
-    params = changed(
-        params, model=options.model or params.model, device=options.device or params.device
-    )
-    return Engine.load(params, streams)
-
-
-def _topics(given: list[str], engine: Engine) -> dict[str, str]:
-    """--topic's values by modality, and `truth`."""
-    known = [*engine.sensors, "truth"]
-    topics = {}
-    for text in given:
-        name, separator, topic = text.partition("=")
-        if not separator or name not in known:
-            raise ConfigError(f"--topic {text}: expected MODALITY=TOPIC, MODALITY one of {known}")
-        topics[name] = topic
-    return topics
-
-
-def _replays(
-    engine: Engine, bag: Bag, source: Source, plans: list[FaultPlan], rrd: Path | None
-) -> Iterator[tuple[Case, Measured]]:
-    """The fault-free replay, then every plan and, where one sensor is at fault, it dropped."""
-    from pta_ros.evaluation.replay.source import FAULT_FREE, dropped_instead, replay
+def _told(replays: Iterator[tuple[Case, Measured]]) -> Iterator[tuple[Case, Measured]]:
+    """The same replays, each printed as it ends, the first with what a reader must know."""
     from pta_ros.evaluation.report import words
     from pta_ros.evaluation.report.delivery import notes
-    from pta_ros.evaluation.report.files import Case
-    from pta_ros.evaluation.report.measure import measure
-    from pta_ros.evaluation.report.scores import score
 
-    references: dict[Any, Any] = {}
-    free = None
-    for plan in [FAULT_FREE, *plans]:
-        with _recording(rrd if free is None else None, engine) as observer:
-            case = Case(replay(engine, bag, source, plan, observer))
-        if (instead := dropped_instead(plan)) is not None:
-            if instead.faults not in references:
-                references[instead.faults] = replay(engine, bag, source, instead)
-            case = Case(case.run, changed(references[instead.faults], name=instead.name))
-        scored = score(case.run)
-        reference = score(case.reference) if case.reference else None
-        seen = measure(scored, free or scored, reference)
-        if free is None:
+    for number, (case, seen) in enumerate(replays):
+        if not number:
             print("".join(f"{words.never_delivered(each)}\n" for each in seen.undelivered), end="")
             print("".join(f"note: {text}\n" for text in notes(case.run)), end="", file=sys.stderr)
-        free = free or scored
-        print(f"{plan.name}: {words.verdict(seen)}", flush=True)
+        print(f"{case.run.name}: {words.verdict(seen)}", flush=True)
         yield case, seen
 
 
-def _recording(path: Path | None, engine: Engine) -> Any:
+def _recording(path: Path | None, engine: Engine) -> AbstractContextManager[Any] | None:
     if path is None:
-        return nullcontext()
+        return None
     from pta_ros.view.scene import Recording
 
     return Recording(path, list(engine.sensors), path.stem)
 
 
-def _context(
-    options: argparse.Namespace, arguments: list[str] | None, engine: Engine, source: Source
-) -> Context:
-    from pta_ros.evaluation.report.files import Context
-    from pta_ros.fusion.transforms import from_pose
-    from pta_ros.sensors import DepthSensor
-    from pta_ros.sensors.lidar import POSE
-
-    given = sys.argv[1:] if arguments is None else arguments
-    settings: dict[str, Any] = {
-        "params": str(options.params) if options.params else "the defaults",
-        "device": engine.device,
-        "refine": engine.params.refine,
-        "tracks": engine.params.tracks.enabled,
-        "clock": options.clock,
-    }
-    return Context(
-        bags=tuple(str(path) for path in options.bag),
-        topics=source.by_modality(),
-        model=engine.loaded.name,
-        command=shlex.join(["evaluate_bag", *given]),
-        model_synthetic=bool(engine.loaded.provenance.get("synthetic")),
-        data_synthetic=source.synthetic,
-        settings=settings,
-        lidar_to_camera=from_pose(POSE).astype("float32") if source.synthetic else None,
-        camera=engine.sensors.get("depth", DepthSensor()),  # type: ignore[arg-type]
-    )
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Console script: 0 when the report is written, 3 by --check, 1 on an error, 130 on Ctrl-C."""
+    """Console script: 0 when the report is written, 3 by --check, 1 on an error, 130 on Ctrl-C.
+
+    Of an archive 4 when a recording could not be evaluated.
+    """
     return run(lambda: _main(arguments))
 
 

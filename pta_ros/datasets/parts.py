@@ -6,17 +6,15 @@ nothing half; a second run adds what is missing.
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import cv2
+
+from pta_ros.lifeline import follow_parent
 
 PARTIAL = ".partial-"
 
@@ -53,12 +51,4 @@ def write_parts(
 def _start_worker() -> None:
     """One thread each; leave Ctrl-C to the parent, and never outlive it."""
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
-
-
-def _follow(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
+    follow_parent()

@@ -24,7 +24,7 @@ from pta_ros.evaluation.report.scores import score, seconds
 from pta_ros.evaluation.report.tables import write_errors, write_tables
 from pta_ros.evaluation.report.words import verdict
 
-__all__ = ["Case", "Context", "kept_folder", "write_report"]
+__all__ = ["Case", "Context", "check_own", "kept_folder", "write_report"]
 
 SCHEMA = 1
 #: A report's files; a new report replaces all of them, and nothing else.
@@ -48,11 +48,16 @@ def kept_folder(folder: Path) -> Iterator[None]:
     files of a report's names that come from something else.
     """
     with alone_in(folder):
-        strange = [] if _is_report(folder / "report.json") else _own_files(folder)
-        if strange:
-            told = f"{strange[0]} is not of a replay's report; choose another folder, or remove it"
-            raise ConfigError(told)
+        check_own(folder)
         yield
+
+
+def check_own(folder: Path) -> None:
+    """Raise ConfigError for files of a report's names that come from something else."""
+    strange = [] if _is_report(folder / "report.json") else _own_files(folder)
+    if strange:
+        told = f"{strange[0]} is not of a replay's report; choose another folder, or remove it"
+        raise ConfigError(told)
 
 
 def _own_files(folder: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
 from pta_ros.evaluation.report import charts, numerals, pictures, words, words_faults
@@ -77,22 +77,29 @@ def page(parts: Sequence[Part], context: Context) -> str:
 @cache
 def _environment() -> Environment:
     """The template's surroundings, with all that is the same in every page."""
-    environment = Environment(
-        loader=PackageLoader("pta_ros.evaluation.report", ""),
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,
-    )  # fmt: skip
-    environment.filters |= {
-        "percent": numerals.percent, "number": numerals.number, "figure": numerals.figure,
-        "judged": words.judged_text, "second": _second, "zip": zip,
-    }  # fmt: skip
+    made = environment()
+    made.filters |= {"judged": words.judged_text, "second": _second, "zip": zip}
     code = get_plotlyjs()
-    environment.globals |= {
-        "charts": charts, "counts": COUNTS, "numerals": numerals, "pictures": pictures,
-        "words": words, "words_faults": words_faults,
+    made.globals |= {
+        "counts": COUNTS, "pictures": pictures, "words": words, "words_faults": words_faults,
         "plotly": _packed(code), "plotly_digest": _digest(code), "digest": _digest,
         "over_time": over_time,
     }  # fmt: skip
-    return environment
+    return made
+
+
+def environment(*packages: str) -> Environment:
+    """What all pages in the report's style share: its templates, those of `packages`, figures."""
+    loaders = [PackageLoader(package, "") for package in (*packages, "pta_ros.evaluation.report")]
+    made = Environment(
+        loader=ChoiceLoader(loaders),
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,
+    )  # fmt: skip
+    made.filters |= {
+        "percent": numerals.percent, "number": numerals.number, "figure": numerals.figure,
+    }  # fmt: skip
+    made.globals |= {"charts": charts, "numerals": numerals}
+    return made
 
 
 def _packed(text: str) -> str:

@@ -178,7 +178,7 @@ def test_template_and_styles_are_installed_with_the_package():
     room = ROOT / "pta_ros/evaluation/report"
     there = {path.name for path in room.iterdir() if path.suffix not in (".py", "")}
     patterns = given["package_data"]["pta_ros.evaluation.report"]
-    assert there == {"page.html.j2", "page.css"}
+    assert there == {"page.html.j2", "page.macros.j2", "page.css"}
     assert all(any(fnmatch(name, pattern) for pattern in patterns) for name in there)
 
 

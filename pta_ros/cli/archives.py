@@ -1,0 +1,105 @@
+"""What `evaluate_bag` does with an archive: evaluates each recording, prints, ends with a page."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pta_ros.errors import ConfigError
+from pta_ros.metrics.bound import EXIT_MISSED
+from pta_ros.workers.processes import Processes
+
+if TYPE_CHECKING:
+    from pta_ros.evaluation.archive.find import Recording
+    from pta_ros.evaluation.archive.run import Archive
+    from pta_ros.evaluation.archive.work import Task
+    from pta_ros.evaluation.report.recording import Wishes
+    from pta_ros.workers.cluster import Cluster
+
+#: Exit code when all is done and at least one recording could not be evaluated.
+EXIT_FAILED = 4
+INTERRUPTED = 130
+
+
+def evaluate(
+    options: argparse.Namespace, recordings: list[Recording], wishes: Wishes, command: str
+) -> int:
+    """Evaluate what is not finished, write the summary; returns the exit code."""
+    from pta_ros.evaluation.archive.files import kept_archive, write_archive
+    from pta_ros.evaluation.archive.run import Archive
+
+    jobs, out = _jobs(options), options.out
+    if options.cluster:  # its workers began in other folders
+        recordings, wishes = [one.absolute() for one in recordings], wishes.absolute()
+        out = out.absolute()
+    archive = Archive(recordings, out, wishes, listed=bool(options.list))
+    with kept_archive(out):
+        tasks = archive.open(device="cpu" if options.cluster else "")
+        before = len(archive.results)
+        print(f"{len(recordings)} recordings, {before} of them finished before", flush=True)
+        whole = _evaluate(archive, tasks, options.cluster, jobs)
+        about = archive.about(_name(options), command, not whole)
+        page = write_archive(out, archive.rows(), about)
+    return _end(options, archive, str(page), whole)
+
+
+def _jobs(options: argparse.Namespace) -> int:
+    if options.jobs is not None and options.cluster:
+        raise ConfigError("--jobs and --cluster; expected one: a cluster's workers are its own")
+    if options.jobs is not None and options.jobs < 1:
+        raise ConfigError(f"--jobs is {options.jobs}; expected at least 1")
+    return int(options.jobs or os.cpu_count() or 1)
+
+
+def _name(options: argparse.Namespace) -> str:
+    """What the archive is called on its page."""
+    path = options.list or options.bag[0]
+    return path.resolve().name if str(path) != "-" else "a list"
+
+
+def _evaluate(archive: Archive, tasks: list[Task], address: str | None, jobs: int) -> bool:
+    """Evaluate all tasks, a line for each; False after Ctrl-C."""
+    from pta_ros.evaluation.archive.work import evaluate as work
+
+    total = len(archive.recordings)
+    try:
+        if not tasks:
+            return True
+        with _crew(work, address, min(jobs, len(tasks))) as crew:
+            for name, told in archive.evaluate(crew, tasks):
+                done = len(archive.results) + len(archive.failures)
+                print(f"{done}/{total} {name}: {told}", flush=True)
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def _crew(work: Callable[[Any], Any], address: str | None, jobs: int) -> Processes | Cluster:
+    if not address:
+        return Processes(work, jobs)
+    from pta_ros.workers.cluster import Cluster
+
+    return Cluster(work, address)
+
+
+def _end(options: argparse.Namespace, archive: Archive, page: str, whole: bool) -> int:
+    """Say how it ended, in one line for whatever was not well; the exit code."""
+    done, total = len(archive.results), len(archive.recordings)
+    if not whole:
+        told = f"interrupted: {done} of {total} recordings are in {page}"
+        print(f"{told}; the same command goes on", file=sys.stderr)
+        return INTERRUPTED
+    missed = sum(bool(one.missed) for one in archive.results.values())
+    if options.check:
+        print(f"faults cost too much in {missed} of {done} recordings")
+    print(f"written: {page}")
+    if archive.failures:
+        name = min(archive.failures)
+        why = f"{name}: {archive.failures[name]}"
+        more = f"{len(archive.failures)} of {total} recordings failed"
+        print(f"error: {more}, such as {why}", file=sys.stderr)
+        return EXIT_FAILED
+    return EXIT_MISSED if options.check and missed else 0
