@@ -150,6 +150,13 @@ class Engine:
             "taught": taught(loaded.provenance),
         }
 
+    @property
+    def graphs_told(self) -> dict[str, str]:
+        """What runs by CUDA graphs, and what does not and why; empty on a CPU."""
+        estimator = self.estimator
+        runs = estimator.people if isinstance(estimator, LivePeople) else estimator
+        return runs.graphs.told() if runs is not None and runs.graphs is not None else {}
+
     def start(self) -> FusionPipeline:
         """Put a copy of the model on its device, warm it up and make a fresh pipeline."""
         self.prepare()
@@ -158,6 +165,8 @@ class Engine:
     def prepare(self) -> None:
         """Put a copy of the model on its device and warm it up: `estimator` is there then."""
         torch.set_num_threads(self.params.num_threads)
+        if self.device != "cpu":
+            torch.backends.cudnn.allow_tf32 = False  # float32 means float32, as on a CPU
         params = self.params
         precision = resolve_precision(params.precision, self.device, self.finds_people)
         graphs = _graphs(_digest(self.loaded), self.device, precision)
