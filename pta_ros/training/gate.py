@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import nct, norm
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -149,6 +148,8 @@ def beyond_people(odds: Tensor, people: NDArray[np.str_]) -> float:
 
     The upper tolerance bound of a normal over each person's highest; infinite for one person alone.
     """
+    from scipy.stats import nct, norm  # late: the systems' names are known without it
+
     highest = [float(odds[torch.from_numpy(people == name)].max()) for name in np.unique(people)]
     count = len(highest)
     if count < 2:
