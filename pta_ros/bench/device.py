@@ -20,6 +20,7 @@ from pta_ros.bench.cases import (
     shipped_case,
     work,
 )
+from pta_ros.bench.device_steps import training_steps
 from pta_ros.bench.step import spread
 from pta_ros.fusion.engine import resolve_device
 from pta_ros.metrics.bound import Bound, as_records, at_least, at_most
@@ -130,6 +131,7 @@ def _parts(device: torch.device, report: Report) -> Iterator[Part]:
         yield f"{name} against the CPU", needs_s, partial(_check, name, device, ways, report)
     for name in (PAPER, *SHIPPED):
         yield f"{name}, batch 1", 5.0, partial(_time, name, (1,), ways, report)
+    yield "training step", 5 * slow, partial(_train, device, report)
     for name in (PAPER, *SHIPPED):
         yield f"{name}, batches to 16", 10 * slow, partial(_time, name, BATCHES, ways, report)
 
@@ -147,6 +149,7 @@ def _check(name: str, device: torch.device, ways: dict[str, Ways], report: Repor
     _note_graphs(own, report)
 
 
+@torch.inference_mode()
 def _time(name: str, batches: Sequence[int], ways: dict[str, Ways], report: Report) -> None:
     """Milliseconds of each way, one after the other within each repeat."""
     own = ways.get(name)
@@ -169,6 +172,12 @@ def _time(name: str, batches: Sequence[int], ways: dict[str, Ways], report: Repo
     _note_graphs(own, report)
 
 
+def _train(device: torch.device, report: Report) -> None:
+    """Inner steps from cached features, and an encoder's steps in either precision."""
+    for name, step in training_steps(device).items():
+        report.step_ms[name] = in_turn({name: step}, limit_s=_SERIES_S)[name]
+
+
 def _note_graphs(own: Ways, report: Report) -> None:
     name = own.case.name
     report.captured += own.graphs.captured
@@ -176,7 +185,6 @@ def _note_graphs(own: Ways, report: Report) -> None:
     own.graphs.captured = 0
 
 
-@torch.inference_mode()
 def in_turn(
     calls: dict[str, Callable[[], Any]], repeats: int = _REPEATS, limit_s: float = _SERIES_S
 ) -> dict[str, tuple[float, ...]]:
