@@ -181,11 +181,12 @@ def work(case: Case) -> tuple[int, int]:
     weights = sum(p.nbytes for p in model.parameters())
     config, model = case.model.config, model.to("meta")
     features = torch.zeros(1, len(config.modalities), config.tokens, config.dim, device="meta")
+    mask = torch.ones(features.shape[:2], dtype=torch.bool, device="meta")
+    frames = {m: torch.zeros(1, *shape, device="meta") for m, shape in case.shapes().items()}
     counter = FlopCounterMode(display=False)
     with counter:
-        for modality, shape in case.shapes().items():
-            model.encode_one(modality, torch.zeros(1, *shape, device="meta"))
-        mask = torch.ones(features.shape[:2], dtype=torch.bool, device="meta")
+        for modality, frame in frames.items():
+            model.encode_one(modality, frame)
         whole_and_each(model, features, mask, config.refine)
     inputs = sum(x.nbytes for x in case.inputs(1).values())
     return counter.get_total_flops(), weights + inputs

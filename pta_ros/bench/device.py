@@ -22,8 +22,8 @@ from pta_ros.bench.cases import (
 )
 from pta_ros.bench.device_steps import training_steps
 from pta_ros.bench.step import spread
-from pta_ros.fusion.engine import resolve_device
 from pta_ros.metrics.bound import Bound, as_records, at_least, at_most
+from pta_ros.model.device import resolve_device, use_float32
 
 PAPER = "xfi"
 BATCHES = (2, 4, 8, 16)
@@ -109,7 +109,7 @@ def measure_device(
     Raises ConfigError for a device that is not there.
     """
     device = torch.device(resolve_device(asked))
-    torch.backends.cudnn.allow_tf32 = False  # as Engine.prepare
+    use_float32()  # as Engine.prepare
     report = Report(device.type, _machine(device), minutes)
     end = now() + 60 * minutes
     for what, needs_s, run in _parts(device, report):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from pta_ros.fusion.engine import resolve_device
+from pta_ros.model.device import resolve_device
 from pta_ros.model.layers import TokenNorm
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def launch_ranks(asked: str = "cpu") -> Ranks:
     """
     device = torch.device(resolve_device(asked))
     if not (torch.distributed.is_available() and torch.distributed.is_torchelastic_launched()):
-        return Ranks(device)
+        return ALONE if device.type == "cpu" else Ranks(device)
     from lightning_fabric import Fabric
     from lightning_fabric.strategies.ddp import DDPStrategy
 

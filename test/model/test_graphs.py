@@ -4,14 +4,10 @@ A CUDA graph holds no step that waits for the device or reads the host's memory.
 device, which holds shapes and no values, refuses the first kind; `recording` refuses the second.
 """
 
-from contextlib import contextmanager
 from itertools import combinations
 
 import pytest
 import torch
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from pta_ros import checkpoint
 from pta_ros.bench.inputs import model_of, rooms
@@ -215,33 +211,7 @@ def test_the_static_lidar_encoder_is_the_plain_one():
 # -- what a GPU could record --------------------------------------------------------------------
 
 
-class Unlisted(TorchFunctionMode):
-    """Refuses tensors that are made of numbers on the host."""
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        if function in (torch.tensor, torch.as_tensor, torch.from_numpy, torch.Tensor.new_tensor):
-            raise RuntimeError(f"{function} reads numbers on the host")
-        return function(*args, **(kwargs or {}))
-
-
-class Here(TorchDispatchMode):
-    """Refuses steps with tensors on the host."""
-
-    def __torch_dispatch__(self, step, types, args=(), kwargs=None):
-        out = step(*args, **(kwargs or {}))
-        for x in tree_leaves((args, kwargs, out)):
-            if isinstance(x, torch.Tensor) and x.device.type != "meta":
-                raise RuntimeError(f"{step} works on the host")
-        return out
-
-
-@contextmanager
-def recording():
-    with Unlisted(), Here():
-        yield
-
-
-def record(model, shapes, counts=(1, 3)):
+def record(recording, model, shapes, counts=(1, 3)):
     quick_encoders(model)
     model, config = model.to("meta"), model.config
     for count in counts:
@@ -259,10 +229,10 @@ def record(model, shapes, counts=(1, 3)):
 
 @torch.inference_mode()
 @pytest.mark.parametrize("name", ["mmfi_lite", "xrf55_lite", "people_lite"])
-def test_a_shipped_model_has_nothing_that_a_gpu_could_not_record(name):
+def test_a_shipped_model_has_nothing_that_a_gpu_could_not_record(name, recording):
     loaded = checkpoint.load(model_folder(f"models/{name}", ""))
     shapes = {m: CENTRED[m] if loaded.finder else s.shape for m, s in loaded.sensors.items()}
-    record(fold_norms(loaded.model), shapes)
+    record(recording, fold_norms(loaded.model), shapes)
     if loaded.finder is not None:
         finder = fold_norms(loaded.finder).to("meta")
         with recording():
@@ -270,13 +240,13 @@ def test_a_shipped_model_has_nothing_that_a_gpu_could_not_record(name):
 
 
 @torch.inference_mode()
-def test_nor_has_the_papers_graph():
+def test_nor_has_the_papers_graph(recording):
     shapes = {m: tuple(x.shape[1:]) for m, x in rooms("xfi", 1)[0].items()}
-    record(fold_norms(model_of("xfi")), shapes)
+    record(recording, fold_norms(model_of("xfi")), shapes)
 
 
 @torch.inference_mode()
-def test_what_it_could_not_record_is_seen():
+def test_what_it_could_not_record_is_seen(recording):
     x = torch.empty(4, 3, device="meta")
     with recording(), pytest.raises(RuntimeError, match="on the host"):
         x.new_tensor([1.0, 2.0, 3.0])
