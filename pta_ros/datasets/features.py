@@ -120,7 +120,8 @@ def _rows(values: Tensor, rows: Tensor, device: torch.device) -> Tensor:
     some = values[rows]
     if some.device.type == "cpu" and device.type == "cuda":
         some = some.pin_memory()
-    return some.to(device, non_blocking=True)
+    # Back to the CPU it has to be waited for: the CPU would read what is not there yet.
+    return some.to(device, non_blocking=device.type == "cuda")
 
 
 def cache_features(

@@ -43,6 +43,7 @@ class Graphs:
         refused = "; ".join(f"{name}: {why}" for name, why in self.refused.items())
         return {"cuda_graphs": str(self.captured), "cuda_graphs_refused": refused}
 
+    @torch.inference_mode()
     def of(
         self, name: str, function: Rows, examples: Sequence[Tensor], sizes: Sequence[int]
     ) -> Rows:
@@ -60,7 +61,8 @@ class Graphs:
         run = partial(function, *inputs)
         if self.device.type == "cuda":
             try:
-                replay, output = _capture(run, self._pool)
+                with torch.cuda.device(self.device):
+                    replay, output = _capture(run, self._pool)
                 self.captured += 1
                 return partial(_run, inputs, replay, output)
             except RuntimeError as error:

@@ -4,6 +4,7 @@ A CUDA graph holds no step that waits for the device or reads the host's memory.
 device, which holds shapes and no values, refuses the first kind; `recording` refuses the second.
 """
 
+from contextlib import nullcontext
 from itertools import combinations
 
 import pytest
@@ -116,6 +117,7 @@ def test_what_the_device_refuses_runs_step_by_step_and_is_told(monkeypatch, capl
     monkeypatch.setattr(graphs_module, "_capture", capture)
     monkeypatch.setattr(graphs_module, "_buffer", lambda x, n, _: x.repeat(n, 1))
     monkeypatch.setattr("torch.cuda.graph_pool_handle", lambda: None)
+    monkeypatch.setattr("torch.cuda.device", lambda _: nullcontext())
     made = Graphs(torch.device("cuda"))
     for name in ("bad", "good"):
         run = made.of(name, lambda x: x + 1, [torch.zeros(1, 2)], (1,))
