@@ -32,7 +32,7 @@ def training_steps(device: torch.device) -> dict[str, Callable[[], object]]:
     ranks = Ranks(device)
     torch.manual_seed(0)
     model = PTA(CONFIG.model).to(device)
-    data = _features(model).kept_on(device, ranks.free_bytes())
+    data = random_features(model).kept_on(device, ranks.free_bytes())
     trainer = MetaTrainer(CONFIG, model, data, ranks)
     named: dict[str, Callable[[], object]] = {
         f"inner step from cached features, batch {BATCH}": lambda: trainer.inner(
@@ -65,7 +65,7 @@ def _step(
     return float(value.detach())
 
 
-def _features(model: PTA) -> FeatureSet:
+def random_features(model: PTA) -> FeatureSet:
     """Random tokens of random frames; every modality is present."""
     config = model.config
     tokens = {
