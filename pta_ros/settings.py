@@ -13,8 +13,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
 
-import yaml
-
 from pta_ros.errors import ConfigError, did_you_mean
 
 T = TypeVar("T")
@@ -154,6 +152,8 @@ def plain(settings: Any) -> dict[str, Any]:
 
 def read_yaml(path: Path, expected: str) -> Any:
     """What a YAML file holds; raises ConfigError that names the file and what was `expected`."""
+    import yaml  # late: a model is read and checked without it
+
     if path.is_fifo():
         raise ConfigError(f"{path}: a pipe; expected {expected}")
     try:

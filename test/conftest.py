@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -134,3 +135,40 @@ def dask(tmp_path):
         for process in started:
             process.kill()
             process.wait()
+
+
+@pytest.fixture
+def recording():
+    """A context in which only tensors of PyTorch's `meta` device may be worked with.
+
+    That device has shapes and no values. What waits for values fails there by itself; here so does
+    what reads the host's memory: a tensor there among others, and numbers made into one (but with
+    `numbers`).
+    """
+    torch = pytest.importorskip("torch")
+    from torch.overrides import TorchFunctionMode
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+
+    listed = (torch.tensor, torch.as_tensor, torch.from_numpy, torch.Tensor.new_tensor)
+
+    class Unlisted(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            if function in listed:
+                raise RuntimeError(f"{function} reads numbers on the host")
+            return function(*args, **(kwargs or {}))
+
+    class Here(TorchDispatchMode):
+        def __torch_dispatch__(self, step, types, args=(), kwargs=None):
+            out = step(*args, **(kwargs or {}))
+            for x in tree_leaves((args, kwargs, out)):
+                if isinstance(x, torch.Tensor) and x.device.type != "meta":
+                    raise RuntimeError(f"{step} works on the host")
+            return out
+
+    @contextmanager
+    def only_there(numbers=False):
+        with nullcontext() if numbers else Unlisted(), Here():
+            yield
+
+    return only_there

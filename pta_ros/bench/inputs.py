@@ -13,6 +13,9 @@ from pta_ros.model.config import DiffusionConfig, PTAConfig
 from pta_ros.model.heads import PoseHead
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import fuse
+from pta_ros.people import birdseye, centred
+from pta_ros.people.readings import OPTICAL, DepthReading, Float32, LidarReading, Readings
+from pta_ros.sensors.camera import Intrinsics
 
 MODALITIES = ("depth", "lidar", "csi")
 CONFIGS = {
@@ -45,7 +48,7 @@ def model_of(family: str) -> PTA:
 def rooms(family: str, count: int, seed: int = 0) -> tuple[dict[str, Tensor], Tensor]:
     """`count` synthetic frames of a person in a room, and poses (count, 17, 3) that move along."""
     rng = np.random.default_rng(seed)
-    places = np.stack([rng.uniform(2.5, 3.5, count), rng.uniform(-0.8, 0.8, count)], axis=1)
+    places = _places(rng, count)
     large = family == "xfi"
     inputs = {
         "depth": torch.stack([_image(p, (480, 640) if large else (96, 128)) for p in places]),
@@ -57,6 +60,33 @@ def rooms(family: str, count: int, seed: int = 0) -> tuple[dict[str, Tensor], Te
     body = torch.from_numpy(rng.normal(0, 0.4, (17, 3)).astype(np.float32))
     moved = torch.from_numpy(np.stack([-places[:, 1], 0 * places[:, 0], places[:, 0]], axis=1))
     return inputs, body + moved.float()[:, None]
+
+
+def people(count: int, seed: int = 0) -> tuple[dict[str, Tensor], Float32]:
+    """`count` synthetic people as a model that finds people is shown them, and a whole grid."""
+    inputs, _ = rooms("xfi", count, seed)
+    lens, up_m = Intrinsics(640, 480, 570.0, 570.0, 319.5, 239.5), np.array([0.0, 0.0, 1.0])
+    places = _places(np.random.default_rng(seed), count)
+    patches, clouds, grid = [], [], birdseye.empty()
+    for place, image, points in zip(places, inputs["depth"], inputs["lidar"], strict=True):
+        depth = DepthReading(image.numpy(), lens, OPTICAL, up_m)
+        lidar = LidarReading(points.numpy() + up_m.astype(np.float32), up_m)
+        readings = Readings(depth, lidar)
+        centre = centred.centre_at(np.array([*place, 1.0]), readings)
+        patches.append(_seen(centred.depth_patch(depth, centre)))
+        clouds.append(_seen(centred.lidar_cloud(lidar, centre)))
+        grid = birdseye.grid(readings)
+    return {"depth": torch.stack(patches), "lidar": torch.stack(clouds)}, grid
+
+
+def _seen(part: Float32 | None) -> Tensor:
+    assert part is not None, "somebody stands there"
+    return torch.from_numpy(part)
+
+
+def _places(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Where people stand, (count, 2): ahead and left of the sensors, metres."""
+    return np.stack([rng.uniform(2.5, 3.5, count), rng.uniform(-0.8, 0.8, count)], axis=1)
 
 
 def _image(place: NDArray[np.float64], shape: tuple[int, int]) -> Tensor:

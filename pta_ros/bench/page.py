@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pta_ros.bench.runs import Measured
 from pta_ros.bench.speed import STAGES, Series, Speed
 from pta_ros.bench.step import StepBench, spread
-from pta_ros.evaluation.compare.text import NOTHING, bounds_table, grid
+from pta_ros.metrics.markdown import NOTHING, bounds_table, grid
 
 _VARIANTS = {"plain": "plain", "fast": "fast, float32", "bf16": "fast, bfloat16"}
 _STEPS = {"cached": "from cached features", "encoding": "encoding its frames"}

@@ -77,14 +77,13 @@ def measure_all(
     node: bool,
     note: Callable[[str], None],
 ) -> Measured:
-    """Measure the models on every device, and the `step` and the `node` where they are wanted.
+    """Measure the models on the CPU, and the `step` and the `node` where they are wanted.
 
     `note` is told what is measured next. A node that cannot be run is noted and misses its bound.
     """
     torch.set_num_threads(threads)
-    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-    speeds = {device: measure(device, repeats, batches, note) for device in devices}
-    notes = [] if len(devices) > 1 else ["No GPU at hand: nothing was measured on one."]
+    speeds = {"cpu": measure("cpu", repeats, batches, note)}
+    notes = ["A GPU's figures: [performance_gpu.md](performance_gpu.md)."]
     of_step: dict[str, Any] | None = None
     of_node: dict[str, Any] | None = None
     if step:

@@ -53,6 +53,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="start from the weights of a model (a folder, or a shipped model's name), instead of "
         "the configuration's start_from; `freeze` there names parts that stay as they are",
     )
+    parser.add_argument(
+        "--device", default="cpu", help="cpu (default), cuda, cuda:N or auto; under torchrun cuda "
+        "is one GPU for each process",
+    )  # fmt: skip
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: torch's choice)")
     return parser.parse_args(arguments)
 
@@ -80,10 +84,10 @@ def _main(arguments: list[str] | None) -> int:
         raise ConfigError(f"systems {unknown} are unknown; expected some of {known}")
     if names and options.only:
         raise ConfigError("--only and --systems contradict each other; expected one of them")
-    ranks = launch_ranks()
+    ranks = launch_ranks(options.device)
     watcher: Watcher = Board(options.out) if ranks.first else Silent()
     if options.only:
-        train_parts(config, options.data, options.out, options.only, watcher)
+        train_parts(config, options.data, options.out, options.only, watcher, ranks)
         watcher.note(f"{' '.join(options.only)}: trained; the same command without --only goes on")
         return 0
     if names:

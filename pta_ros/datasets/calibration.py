@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from pta_ros.errors import DatasetError
 from pta_ros.sensors import DepthSensor
@@ -53,6 +51,8 @@ class Calibration:
 
     def pose(self, modality: str) -> tuple[Array, Array]:
         """Rotation (3, 3) and place (3,) of a sensor's body in the level frame."""
+        from scipy.spatial.transform import Rotation  # late: names and classes are known without it
+
         values = self.about[modality]
         turn = Rotation.from_euler("xyz", values["rpy_deg"], degrees=True).as_matrix()
         return np.asarray(turn), np.asarray(values["xyz_m"], np.float64)
@@ -67,6 +67,8 @@ class Calibration:
 
 def read_calibration(path: Path) -> Calibration:
     """Read a clip's calibration; raises DatasetError naming the file."""
+    import yaml  # late: names and classes are known without it
+
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):

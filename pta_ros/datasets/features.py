@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.model.projector import Projected
 
 FORMAT = 1
+CPU = torch.device("cpu")
 
 #: (modality, inputs (B, *shape), rows (B,)) -> inputs (B, *shape).
 Change = Callable[[str, Tensor, Tensor], Tensor]
@@ -59,6 +60,10 @@ class Truth(NamedTuple):
     labels: Tensor
     deviation: Tensor = CERTAIN
 
+    def to(self, device: torch.device) -> Truth:
+        """The same on a device."""
+        return Truth(*(part.to(device, non_blocking=True) for part in self))
+
 
 @dataclass(frozen=True, eq=False)
 class FeatureSet:
@@ -89,14 +94,34 @@ class FeatureSet:
     ) -> Tensor:
         """Projected features (B, M, L, D) of `rows` of this set, where `mask` (B, M) is true.
 
-        `used` (M,) bool: the modalities to project; None: those in the mask. All parts of one batch
-        need the same.
+        Rows and masks are the CPU's; features are where the model is. `used` (M,) bool: the
+        modalities to project; None: those in the mask. All parts of one batch need the same.
         """
         used = mask.any(dim=0) if used is None else used
+        device = model.calibration.log_factor.device
         columns = zip(model.config.modalities, mask.T, used, strict=True)
-        tokens = {m: self.tokens[m][rows[real]] for m, real, use in columns if use}
-        points = {m: p[rows] for m, p in self.points.items()}
+        tokens = {m: _rows(self.tokens[m], rows[real], device) for m, real, use in columns if use}
+        points = {m: _rows(p, rows, device) for m, p in self.points.items()}
         return model.features(tokens, points, mask)
+
+    def kept_on(self, device: torch.device, free_bytes: int) -> FeatureSet:
+        """The same with tokens and points in the device's memory, where half of that holds them."""
+        parts = (*self.tokens.values(), *self.points.values())
+        if device.type == "cpu" or 2 * sum(x.nbytes for x in parts) > free_bytes:
+            return self
+        tokens = {m: x.to(device) for m, x in self.tokens.items()}
+        return replace(
+            self, tokens=tokens, points={m: x.to(device) for m, x in self.points.items()}
+        )
+
+
+def _rows(values: Tensor, rows: Tensor, device: torch.device) -> Tensor:
+    """Some rows of values on a device; through pinned memory where they are not there yet."""
+    some = values[rows]
+    if some.device.type == "cpu" and device.type == "cuda":
+        some = some.pin_memory()
+    # Back to the CPU it has to be waited for: the CPU would read what is not there yet.
+    return some.to(device, non_blocking=device.type == "cuda")
 
 
 def cache_features(
@@ -109,14 +134,16 @@ def cache_features(
     progress: Callable[[int, int], None] = lambda done, total: None,
     batch: int = 128,
     position_points: int = 16,
+    device: torch.device = CPU,
 ) -> FeatureSet:
     """Encode `rows` (None: all) of `data` in one view, or read an earlier result from `folder`.
 
     `encoders` (modality -> module with `tokens`, in eval mode, on the CPU) give (B, tokens,
-    `channels`). `progress` is called with (frames done, of all) for each modality encoded. A
-    cached array that is missing, or not of the dtype, shape and file size that is expected, is
-    computed again. Raises ConfigError when an encoder or the view does not do what it should,
-    DatasetError for rows that are not there and for a folder that cannot be written.
+    `channels`); they encode on `device`, and are on the CPU again after that. `progress` is called
+    with (frames done, of all) for each modality encoded. A cached array that is missing, or not of
+    the dtype, shape and file size that is expected, is computed again. Raises ConfigError when an
+    encoder or the view does not do what it should, DatasetError for rows that are not there and for
+    a folder that cannot be written.
     """
     rows = torch.arange(len(data)) if rows is None else rows
     if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(data):
@@ -124,7 +151,7 @@ def cache_features(
         raise DatasetError(f"rows are {found}; expected numbers below {len(data)}")
     tokens, points = {}, {}
     for modality, encoder in encoders.items():
-        task = _Task(modality, encoder, channels, data, rows, view, batch, position_points)
+        task = _Task(modality, encoder, channels, data, rows, view, batch, position_points, device)
         arrays = task.arrays(folder, progress)
         tokens[modality] = arrays["tokens"]
         if "points" in arrays:
@@ -154,6 +181,7 @@ class _Task:
     view: View
     batch: int
     position_points: int
+    device: torch.device
 
     def arrays(self, folder: Path, progress: Callable[[int, int], None]) -> dict[str, Tensor]:
         if any(module.training for module in self.encoder.modules()):
@@ -193,12 +221,14 @@ class _Task:
     @torch.inference_mode()
     def _write(self, folder: Path, progress: Callable[[int, int], None]) -> None:
         done = 0
+        self.encoder.to(self.device)
         with array_writer(folder, self._layout) as append:
             for rows in self.rows.split(self.batch):
                 for name, block in self._encode(rows).items():
                     append(name, block.numpy())
                 done += len(rows)
                 progress(done, len(self.rows))
+        self.encoder.to(CPU)
 
     def _encode(self, rows: Tensor) -> dict[str, Tensor]:
         """Blocks of every array; rows that are not present hold zero and are not encoded."""
@@ -206,7 +236,7 @@ class _Task:
         blocks = {name: torch.zeros(len(rows), *s[1:]) for name, (_, s) in self._layout.items()}
         if bool(real.any()):
             inputs = self._seen(rows[real])
-            tokens = self.encoder(inputs)
+            tokens = self.encoder(inputs.to(self.device)).cpu()
             self._check("tokens of its encoder", tokens, (len(inputs), *blocks["tokens"].shape[1:]))
             blocks["tokens"][real] = tokens
             if "points" in blocks:

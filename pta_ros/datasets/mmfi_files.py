@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
 from pta_ros.errors import DatasetError, DecodeError
@@ -35,6 +33,8 @@ def read_depth(path: Path) -> FloatArray:
 
 def read_millimetres(path: Path, shape: tuple[int, int]) -> NDArray[np.uint16]:
     """Read a 16-bit PNG of millimetres of this (height, width); raises DecodeError."""
+    import cv2  # late: names and classes are known without it
+
     data = _bytes(path)
     if not data.rstrip(b"\0").endswith(_PNG_END):
         raise DecodeError(str(path), f"{len(data)} bytes without a PNG's end", "a complete PNG")
@@ -78,8 +78,10 @@ def read_csi(path: Path, shape: tuple[int, ...] = CSI_SHAPE) -> FloatArray:
     10^(v/10) of its values is a whole number: the card counts real and imaginary parts. NaN and inf
     (-inf is 0 counts) are kept for the repair.
     """
+    from scipy.io import loadmat  # late: names and classes are known without it
+
     try:
-        content = scipy.io.loadmat(path, variable_names=["CSIamp"])
+        content = loadmat(path, variable_names=["CSIamp"])
     except Exception as error:  # a damaged file takes scipy's parser anywhere
         reason = f"{type(error).__name__}: {error}"
         raise DecodeError(str(path), reason, "a MATLAB 5 file") from error

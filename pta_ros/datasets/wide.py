@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -98,6 +97,8 @@ class Clip:
         )
 
     def _image(self, png: Path) -> NDArray[np.uint16]:
+        import cv2  # late: scenes are known without it
+
         pixels = cv2.imread(str(png), cv2.IMREAD_UNCHANGED)
         lens = self.lens
         if pixels is None or pixels.dtype != np.uint16 or pixels.shape != (lens.height, lens.width):

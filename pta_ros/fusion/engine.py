@@ -26,29 +26,12 @@ from pta_ros.fusion.provenance import taught, trained
 from pta_ros.fusion.streams import Stream
 from pta_ros.fusion.windows import WindowedPipeline
 from pta_ros.home import model_folder
+from pta_ros.model.device import resolve_device, use_float32
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.window import WindowSensor
 from pta_ros.skeleton import NUM_JOINTS
 
 _CPU_INFO = Path("/proc/cpuinfo")
-
-
-def resolve_device(asked: str) -> str:
-    """The device to use; raises ConfigError for one that is not there."""
-    usable = torch.cuda.is_available()
-    if asked == "auto":
-        return "cuda" if usable else "cpu"
-    kind, _, index = asked.partition(":")
-    if asked == "cpu":
-        return asked
-    if kind != "cuda" or not (index or "0").isdigit():
-        raise ConfigError(f"device is {asked!r}; expected cpu, cuda, cuda:N or auto")
-    count = torch.cuda.device_count() if usable else 0
-    if int(index or 0) >= count:
-        raise ConfigError(
-            f"device is {asked!r}, but {count} CUDA devices are usable; use cpu or auto"
-        )
-    return asked
 
 
 def resolve_precision(asked: str, device: str, finds_people: bool) -> str:
@@ -150,6 +133,13 @@ class Engine:
             "taught": taught(loaded.provenance),
         }
 
+    @property
+    def graphs_told(self) -> dict[str, str]:
+        """What runs by CUDA graphs, and what does not and why; empty on a CPU."""
+        estimator = self.estimator
+        runs = estimator.people if isinstance(estimator, LivePeople) else estimator
+        return runs.graphs.told() if runs is not None and runs.graphs is not None else {}
+
     def start(self) -> FusionPipeline:
         """Put a copy of the model on its device, warm it up and make a fresh pipeline."""
         self.prepare()
@@ -158,6 +148,8 @@ class Engine:
     def prepare(self) -> None:
         """Put a copy of the model on its device and warm it up: `estimator` is there then."""
         torch.set_num_threads(self.params.num_threads)
+        if self.device != "cpu":
+            use_float32()
         params = self.params
         precision = resolve_precision(params.precision, self.device, self.finds_people)
         graphs = _graphs(_digest(self.loaded), self.device, precision)

@@ -13,9 +13,11 @@ import torch
 from pta_ros.errors import ConfigError
 from pta_ros.frames import Frame, Person, Sample
 from pta_ros.fusion.prediction import Prediction, one_person
+from pta_ros.model.graphs import Graphs
 from pta_ros.model.heads import PTAOutput
 from pta_ros.model.inference import fold_norms, trace_parts
 from pta_ros.model.pta import PTA
+from pta_ros.model.replayed import ReplayedPTA
 
 
 class Estimator:
@@ -37,7 +39,7 @@ class Estimator:
     ) -> None:
         try:
             self.device = torch.device(device)
-            self.model = fold_norms(model).to(self.device)
+            self.model: PTA | ReplayedPTA = fold_norms(model).to(self.device)
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(
                 f"device {str(device)!r} cannot be used ({error}); expected cpu, or cuda on a "
@@ -46,6 +48,9 @@ class Estimator:
         self.refine, self.precision = refine, precision
         #: Whether predictions say what each modality shows alone.
         self.alone = False
+        #: What the model runs by on a GPU, once it is warmed up.
+        self.graphs: Graphs | None = None
+        self._inputs = self.device  # where the model takes frames and masks
         if not gate:
             self.model.gate = None
         self._shape = (model.config.tokens, model.config.dim)
@@ -96,7 +101,7 @@ class Estimator:
             self._encoded[m][1] if there else absent
             for m, there in zip(self.model.config.modalities, given, strict=True)
         ]
-        features, mask = torch.stack(columns, dim=1), torch.tensor([given], device=self.device)
+        features, mask = torch.stack(columns, dim=1), torch.tensor([given], device=self._inputs)
         if not self.alone or len(sample.frames) == 1:
             prediction = self._unpack(self.model.complete(features, mask, self.refine), sample)
             alone = {m: prediction.everybody() for m in sample.frames if self.alone}
@@ -115,9 +120,9 @@ class Estimator:
         }
 
     def _batch(self, frame: Frame) -> torch.Tensor:
-        """(1, *shape) float32 on the device; frames may be read-only or of any memory layout."""
+        """(1, *shape) float32; frames may be read-only or of any memory layout."""
         array = np.require(frame.array, np.float32, ("C", "W"))
-        return torch.from_numpy(array).unsqueeze(0).to(self.device)
+        return torch.from_numpy(array).unsqueeze(0).to(self._inputs)
 
     def _unpack(self, output: PTAOutput, sample: Sample) -> Prediction:
         shares = dict(zip(self.model.config.modalities, output.weights[0].tolist(), strict=True))
@@ -134,9 +139,12 @@ class Estimator:
         """Trace the model and run every subset of its modalities, so that no estimate is slow.
 
         `shapes`: the reduced shape of each modality (`Sensor.shape`); `graphs`: see `trace_parts`.
-        Call it once.
+        On a GPU it is `replay`ed instead. Call it once.
         """
-        trace_parts(self.model, shapes, self.precision, graphs=graphs)
+        if self.device.type == "cuda":
+            self.replay(shapes)
+        elif isinstance(self.model, PTA):
+            trace_parts(self.model, shapes, self.precision, graphs=graphs)
         gate = self.model.gate
         learned = None if gate is None else gate.threshold.clone()
         if gate is not None:
@@ -150,3 +158,10 @@ class Estimator:
         self._encoded.clear()
         if gate is not None and learned is not None:
             gate.threshold.copy_(learned)
+
+    def replay(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Run the model by CUDA graphs from now on; on a CPU by the same steps without them."""
+        assert isinstance(self.model, PTA), "call it once"
+        self.graphs = Graphs(self.device)
+        self.model = ReplayedPTA(self.model, shapes, self.graphs, precision=self.precision)
+        self._inputs = torch.device("cpu")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +19,11 @@ from pta_ros.frames import Person
 from pta_ros.fusion.config import SearchConfig
 from pta_ros.fusion.looks import SHAPES, Candidates, Centred, Looks, shown
 from pta_ros.model.finder import Found, peaks
+from pta_ros.model.graphs import Graphs
 from pta_ros.model.heads import PTAOutput
 from pta_ros.model.inference import BATCHES, fold_norms, trace_people
+from pta_ros.model.pta import PTA
+from pta_ros.model.replayed import PEOPLE, ReplayedPTA, replayed_finder
 from pta_ros.people import birdseye, centred
 from pta_ros.people.readings import Float32, Readings
 
@@ -41,6 +46,8 @@ class PeopleEstimator:
     search: SearchConfig = field(default_factory=SearchConfig)
     device: str = "cpu"
     refine: bool | None = None
+    #: What the model runs by on a GPU, once it is quickened.
+    graphs: Graphs | None = None
 
     def __post_init__(self) -> None:
         if self.source.finder is None:
@@ -49,13 +56,14 @@ class PeopleEstimator:
                 "encoders 'centred', such as models/people_lite"
             )
         try:
-            self._model = fold_norms(self.source.model).to(self.device)
-            self._finder: torch.nn.Module = fold_norms(self.source.finder).to(self.device)
+            self._model: PTA | ReplayedPTA = fold_norms(self.source.model).to(self.device)
+            self._finder: Callable[..., Any] = fold_norms(self.source.finder).to(self.device)
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(
                 f"device {self.device!r} cannot be used ({error}); expected cpu, or cuda on a "
                 "machine with a working GPU and a torch build for it"
             ) from error
+        self._inputs = torch.device(self.device)  # where the model takes what it is given
 
     @classmethod
     def load(cls, folder: Path | str, search: SearchConfig | None = None) -> PeopleEstimator:
@@ -66,10 +74,16 @@ class PeopleEstimator:
     def quicken(self, precision: str = "float32", graphs: dict[str, bytes] | None = None) -> None:
         """Trace all parts and run them, so that no estimate is slow; call it once.
 
-        `precision` and `graphs` as in model.inference.trace_people.
+        `precision` and `graphs` as in model.inference.trace_people. On a GPU they are `replay`ed
+        instead.
         """
         shapes = {m: SHAPES[m] for m in self.modalities}
-        self._finder = trace_people(self._model, self._finder, shapes, precision, graphs)
+        if self._inputs.type == "cuda":
+            self.replay(precision)
+        else:
+            assert isinstance(self._model, PTA), "call it once"
+            assert isinstance(self._finder, torch.nn.Module)
+            self._finder = trace_people(self._model, self._finder, shapes, precision, graphs)
         grid = birdseye.empty()
         for count in chain.from_iterable((n,) * 3 for n in BATCHES):  # specialised in two runs
             self.find(grid)
@@ -77,6 +91,17 @@ class PeopleEstimator:
             tokens = {m: self._encode(m, torch.zeros(count, *shape)) for m, shape in shapes.items()}
             self._run(tokens, mask)
             self._run_each(tokens, mask)
+
+    @torch.inference_mode()
+    def replay(self, precision: str = "float32") -> None:
+        """Run all by CUDA graphs from now on; on a CPU by the same steps without them."""
+        assert isinstance(self._model, PTA), "call it once"
+        assert isinstance(self._finder, torch.nn.Module)
+        shapes = {m: SHAPES[m] for m in self.modalities}
+        self.graphs = graphs = Graphs(self._inputs)
+        self._model = ReplayedPTA(self._model, shapes, graphs, PEOPLE, precision)
+        self._finder = replayed_finder(self._finder, birdseye.empty(), graphs, precision)
+        self._inputs = torch.device("cpu")
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -91,7 +116,7 @@ class PeopleEstimator:
     @torch.inference_mode()
     def find(self, grid: Float32) -> Candidates:
         """Candidates in the grid of birdseye."""
-        found = self._finder(torch.from_numpy(grid)[None].to(self.device))
+        found = self._finder(torch.from_numpy(grid)[None].to(self._inputs))
         found = Found(*(part.cpu() for part in found))  # traced, it is a plain tuple
         apart = self.search.apart_m / birdseye.CELL_M
         peak = peaks(found, self.search.candidate, self.search.most, apart)[0]
@@ -203,17 +228,17 @@ class PeopleEstimator:
         return np.asarray(log_odds.sigmoid().numpy(), np.float64)
 
     def _encode(self, modality: str, inputs: torch.Tensor) -> torch.Tensor:
-        tokens: torch.Tensor = self._model.encoders[modality](inputs.to(self.device))
+        tokens: torch.Tensor = self._model.encoders[modality](inputs.to(self._inputs))
         return tokens
 
     def _run(self, tokens: dict[str, torch.Tensor], mask: torch.Tensor) -> PTAOutput:
-        mask = mask.to(self.device)
+        mask = mask.to(self._inputs)
         return self._model.complete(self._model.features(tokens, {}, mask), mask, self.refine)
 
     def _run_each(
         self, tokens: dict[str, torch.Tensor], mask: torch.Tensor
     ) -> tuple[PTAOutput, PTAOutput, torch.Tensor]:
-        mask = mask.to(self.device)
+        mask = mask.to(self._inputs)
         return self._model.complete_each(self._model.features(tokens, {}, mask), mask, self.refine)
 
 

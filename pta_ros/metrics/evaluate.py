@@ -158,8 +158,8 @@ def outputs_of(
         mask = mask if unused is None else mask & ~unused[part]
         features = data.features(model, part, mask, members)
         choice = {"refine": refine} if isinstance(model, PTA) else {}
-        parts.append(model.complete(features, mask, **choice))
-    return PTAOutput(*(torch.cat(values) for values in zip(*parts, strict=True))), rows
+        parts.append(model.complete(features, mask.to(features.device), **choice))
+    return PTAOutput(*(torch.cat(values).cpu() for values in zip(*parts, strict=True))), rows
 
 
 def predict_subset(

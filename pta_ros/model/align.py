@@ -124,7 +124,8 @@ class Aligner(nn.Module):
         """
         with _running_statistics(self.predictor):
             for t, keep, add in self._plan:
-                z = keep * z + add * self.predictor(z, torch.tensor([t], device=z.device))
+                step = torch.full((1,), t, device=z.device)  # not out of the host's memory
+                z = keep * z + add * self.predictor(z, step)
         return z
 
     def decode(self, latent: Tensor, features: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from pta_ros.model.encoders.xfi import DepthEncoder
 from pta_ros.model.encoders.xfi_blocks import XfiEncoder
 from pta_ros.model.encoders.xfi_fast import FastLidarEncoder
 from pta_ros.model.encoders.xfi_lidar import LidarEncoder
+from pta_ros.model.encoders.xfi_static import StaticLidarEncoder
 from pta_ros.model.heads import ActivityHead, PoseHead
 from pta_ros.model.pta import PTA
 from pta_ros.people.birdseye import CHANNELS, SIZE
@@ -87,7 +88,7 @@ def trace_people(
     freeze = _Freezer({} if graphs is None else graphs)
     config, device, dtype = model.config, model.purify.logits.device, PRECISIONS[precision]
     for modality, shape in shapes.items():
-        encoder = _of_precision(model.encoders[modality], dtype)
+        encoder = of_precision(model.encoders[modality], dtype)
         whole = nn.Sequential(encoder, model.projectors[modality]).eval()
         model.encoders[modality] = _Batched(
             {n: freeze(whole, torch.zeros(n, *shape, device=device), f"{modality} {n}")
@@ -99,10 +100,27 @@ def trace_people(
         model.aligner = cast(Aligner, freeze(model.aligner, features, "align"))
     model.head = cast(PoseHead, freeze(model.head, features[:1], "head"))
     grid = torch.zeros(1, CHANNELS, SIZE, SIZE, device=device)
-    return freeze(_of_precision(finder, dtype), grid, "finder")
+    return freeze(of_precision(finder, dtype), grid, "finder")
 
 
-def _of_precision(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+@torch.inference_mode()
+def quick_encoders(model: PTA, precision: str = "float32") -> None:
+    """Replace the encoders of `model`, norms folded, by those whose steps depend on no input.
+
+    They are not traced: for graphs (model/replayed.py). `precision` is one of PRECISIONS.
+    """
+    dtype = PRECISIONS[precision]
+    for modality, encoder in model.encoders.items():
+        device = model.purify.logits.device
+        if isinstance(encoder, LidarEncoder):
+            model.encoders[modality] = StaticLidarEncoder(encoder, dtype).eval().to(device)
+        elif model.config.joint_tokens:
+            model.encoders[modality] = of_precision(encoder, dtype)
+        else:
+            model.encoders[modality] = _fast_encoder(encoder, dtype)
+
+
+def of_precision(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     """A module whose convolutions compute in `dtype` and see channels last; others stay as is."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):

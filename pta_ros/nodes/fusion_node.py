@@ -266,7 +266,8 @@ class FusionNode(LifecycleNode):
         told = self._reload.told()
         if engine is None:
             return Identity(*me, told=told)
-        return Identity(*me, engine.loaded.name, engine.device, {**engine.about, **told})
+        told = {**engine.about, **engine.graphs_told, **told}
+        return Identity(*me, engine.loaded.name, engine.device, told)
 
     def _state(self) -> str:
         return self._state_machine.current_state[1]

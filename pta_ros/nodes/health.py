@@ -7,7 +7,8 @@ the fusion: state, live, model, device, estimates, rate_hz, latency_p50_ms, late
 memory_mb, errors, last_error, people (how many are seen; empty where no model counts them); of the
 model model_path, model_format, trained (on what) and taught (of which model, by which recordings;
 empty: it was not); loading (a model in the background), loads and refused_loads since the start,
-last_refusal.
+last_refusal; on a GPU cuda_graphs (how many) and cuda_graphs_refused (which functions run without
+one, and why).
 """
 
 from __future__ import annotations

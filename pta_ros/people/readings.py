@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -84,6 +83,8 @@ def rays_of(lens: Intrinsics) -> Float32:
     v, u = np.mgrid[: lens.height, : lens.width].astype(np.float64)
     x, y = (u - lens.cx) / lens.fx, (v - lens.cy) / lens.fy
     if lens.distortion:
+        import cv2  # late: a model is read and checked without it
+
         matrix = np.array([[lens.fx, 0, lens.cx], [0, lens.fy, lens.cy], [0, 0, 1.0]])
         pixels = np.stack([u, v], axis=-1).reshape(-1, 1, 2)
         bent = cv2.undistortPoints(pixels, matrix, np.array(lens.distortion))

@@ -49,8 +49,8 @@ def activity_stage(setup: Setup, model: PTA) -> Stage:
         mask = draw_subsets(data.present[part])
         refine = bool(torch.rand(()) >= config.meta.plain_share)
         features = data.features(model, part, mask)
-        out = model.complete(features, mask, refine)
-        return cross_entropy(out.logits, data.truth(part).labels)
+        out = model.complete(features, mask.to(features.device), refine)
+        return cross_entropy(out.logits, data.truth(part).labels.to(features.device))
 
     budget = replace(config.meta, epochs=settings.epochs, learning_rate=settings.learning_rate)
     own = replace(setup, config=replace(config, meta=budget))
@@ -73,7 +73,8 @@ def mutual_loss(logits: Tensor, present: Tensor, labels: Tensor) -> Tensor:
         log_chances.detach()[:, None].expand(-1, models, -1, -1),
         reduction="none", log_target=True,
     ).sum(dim=3)  # fmt: skip
-    pairs = present[:, :, None] & present[:, None] & ~torch.eye(models, dtype=torch.bool)
+    others = ~torch.eye(models, dtype=torch.bool, device=present.device)
+    pairs = present[:, :, None] & present[:, None] & others
     peers = (apart * pairs).sum(dim=2) / pairs.sum(dim=2).clamp(min=1)
     return ((own + peers) * present).sum() / present.sum()
 
@@ -87,6 +88,7 @@ def mutual_stage(setup: Setup, model: MeanOfPredictions) -> Stage:
         mask = data.present[part]
         each = model.each(data.features(model, part, mask))
         logits = torch.stack([answer.logits for answer in each], dim=1)
-        return mutual_loss(logits, mask, data.truth(part).labels)
+        labels = data.truth(part).labels.to(logits.device)
+        return mutual_loss(logits, mask.to(logits.device), labels)
 
     return loss_stage("mutual", setup, model, adam(setup, model), loss_of)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from pta_ros.model.device import resolve_device
 from pta_ros.model.layers import TokenNorm
 
 if TYPE_CHECKING:
@@ -30,14 +31,28 @@ _PATIENCE = timedelta(days=7)
 
 
 class Ranks:
-    """The processes that train together; this class is a process that trains alone."""
+    """The processes that train together; this class is a process that trains alone.
+
+    Each trains on its own `device`.
+    """
 
     rank = 0
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
 
     @property
     def first(self) -> bool:
         """Whether this is the process that writes files and reports."""
         return self.rank == 0
+
+    def alone(self) -> Ranks:
+        """This process without the others."""
+        return Ranks(self.device)
+
+    def free_bytes(self) -> int:
+        """Memory that is left on the device; of a CPU's nothing is said."""
+        return torch.cuda.mem_get_info(self.device)[0] if self.device.type == "cuda" else 0
 
     def share(self, function: Callable[..., Sequence[Tensor]], *rows: Tensor) -> Sequence[Tensor]:
         """`function(*rows)`, by all processes together: tensors (n, ...) from tensors (n, ...).
@@ -73,23 +88,29 @@ class Ranks:
         yield
 
 
-#: A run by one process.
-ALONE = Ranks()
+#: A run by one process, on the CPU.
+ALONE = Ranks(torch.device("cpu"))
 
 
-def launch_ranks() -> Ranks:
+def launch_ranks(asked: str = "cpu") -> Ranks:
     """The processes that torchrun has started, connected; without torchrun, this one.
 
-    Raises ModuleNotFoundError when there are several, and lightning-fabric is not installed.
+    `asked` is their device: cpu, cuda (with torchrun one for each process), cuda:N or auto. Raises
+    ConfigError for one that is not there, and ModuleNotFoundError when there are several processes,
+    and lightning-fabric is not installed.
     """
+    device = torch.device(resolve_device(asked))
     if not (torch.distributed.is_available() and torch.distributed.is_torchelastic_launched()):
-        return ALONE
+        return ALONE if device.type == "cpu" else Ranks(device)
     from lightning_fabric import Fabric
     from lightning_fabric.strategies.ddp import DDPStrategy
 
     here, world = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
-    strategy = DDPStrategy(process_group_backend="gloo", timeout=_PATIENCE)
-    fabric = Fabric(accelerator="cpu", strategy=strategy, devices=here, num_nodes=world // here)
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    strategy = DDPStrategy(process_group_backend=backend, timeout=_PATIENCE)
+    fabric = Fabric(
+        accelerator=device.type, strategy=strategy, devices=here, num_nodes=world // here
+    )
     fabric.launch()
     # Left to the interpreter's end, gloo's threads are sometimes still running: the process aborts.
     atexit.register(_leave)
@@ -105,6 +126,7 @@ class Several(Ranks):
     """This process among the W of a launched `fabric`."""
 
     def __init__(self, fabric: Fabric) -> None:
+        super().__init__(fabric.device)
         self.fabric, self.rank, self.world = fabric, fabric.global_rank, fabric.world_size
         self._sharing = False
 

@@ -8,6 +8,7 @@ from pta_ros.datasets.features import FeatureSet, cache_features
 from pta_ros.imported.xfi import load_encoder
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.corrupt import corrupted_view, kinds
+from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.gate import Corrupted
 from pta_ros.training.losses import CROSS_ENTROPY
 from pta_ros.training.prepare import Prepared, Watcher, identity_of, imported_folder
@@ -17,7 +18,12 @@ from pta_ros.training.single import SingleModality, begun_single
 
 
 def train_encoders(
-    config: TrainConfig, ready: Prepared, folder: Path, watcher: Watcher, train: bool = True
+    config: TrainConfig,
+    ready: Prepared,
+    folder: Path,
+    watcher: Watcher,
+    train: bool = True,
+    ranks: Ranks = ALONE,
 ) -> dict[str, SingleModality]:
     """Every encoder as a single-modality model, trained or read from `folder`, in eval mode.
 
@@ -28,7 +34,7 @@ def train_encoders(
     return {
         m: kept_encoder(config, ready, m)
         if m in config.freeze
-        else train_encoder(config, ready, m, folder, watcher, train)
+        else train_encoder(config, ready, m, folder, watcher, train, ranks)
         for m in config.model.modalities
     }
 
@@ -40,11 +46,15 @@ def train_encoder(
     folder: Path,
     watcher: Watcher,
     train: bool = True,
+    ranks: Ranks = ALONE,
 ) -> SingleModality:
-    """One encoder as a single-modality model, trained or read from `folder`, in eval mode."""
+    """One encoder as a single-modality model, trained or read from `folder`, in eval mode.
+
+    It is trained by this process, on the device of `ranks`.
+    """
     stage = pretrain_stage(
         config, modality, ready.data, ready.rows["train"], ready.rows["val"],
-        watcher.progress(f"encoder {modality}"), ready.start,
+        watcher.progress(f"encoder {modality}"), ready.start, ranks.alone(),
     )  # fmt: skip
     identity = _encoder_identity(config, ready, modality)
     if train:
@@ -86,6 +96,7 @@ def corrupted_features(
     singles: dict[str, SingleModality],
     folder: Path,
     watcher: Watcher,
+    ranks: Ranks = ALONE,
 ) -> Corrupted:
     """Features of every frame with every kind of corruption."""
 
@@ -94,7 +105,7 @@ def corrupted_features(
             {modality: singles[modality].encoder}, config.model.channels, ready.data,
             folder / "features", view=corrupted_view(kind, ready.data),
             progress=watcher.progress(f"encode {modality}, {kind}"),
-            position_points=config.model.tokens,
+            position_points=config.model.tokens, device=ranks.device,
         )  # fmt: skip
 
     return {m: {kind: encode(m, kind) for kind in kinds(m)} for m in singles}

@@ -14,6 +14,7 @@ from pta_ros.datasets.people import PeopleSet
 from pta_ros.model.finder import STRIDE, Finder, Found, peaks
 from pta_ros.people import birdseye
 from pta_ros.training.config import FindConfig
+from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.pretrain import one_cycle
 from pta_ros.training.resume import Figures, Stage, batches, finite, seed_everything
 
@@ -29,6 +30,7 @@ def find_stage(
     seed: int,
     data: PeopleSet,
     progress: Callable[[int, int], None],
+    ranks: Ranks = ALONE,
 ) -> Stage:
     """Train a Finder on the training frames; validated by who is found, and who is made up."""
     seed_everything(seed, "find")
@@ -46,8 +48,8 @@ def find_stage(
             position = (number + i / len(plan)) / settings.epochs
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * one_cycle(position)
-            frames = changed(load(data, rows.numpy()))
-            with torch.autocast("cpu", dtype, enabled=dtype == torch.bfloat16):
+            frames = Frames(*(x.to(ranks.device) for x in changed(load(data, rows.numpy()))))
+            with torch.autocast(ranks.device.type, dtype, enabled=dtype == torch.bfloat16):
                 found = model(frames.grid(dtype))
             loss = find_loss(found, frames.centres, frames.visible)
             optimizer.zero_grad()
@@ -59,7 +61,7 @@ def find_stage(
 
     return Stage(
         "find", model, {"theta": optimizer}, settings.epochs, epoch, seed,
-        validate=lambda: validated(model, data), setting="find.learning_rate",
+        validate=lambda: validated(model, data), setting="find.learning_rate", ranks=ranks,
     )  # fmt: skip
 
 
@@ -81,7 +83,7 @@ class Frames(NamedTuple):
         frame, number = (self.voxels >= 0).nonzero(as_tuple=True)
         voxel = self.voxels[frame, number]
         place = (frame * size**2 + voxel % size**2) * channels + voxel // size**2
-        out = torch.zeros(len(self.voxels) * size**2 * channels, dtype=dtype)
+        out = self.values.new_zeros(len(self.voxels) * size**2 * channels, dtype=dtype)
         out[place] = self.values[frame, number].to(dtype)
         return out.view(-1, size, size, channels).permute(0, 3, 1, 2)
 
@@ -179,7 +181,9 @@ def validated(model: nn.Module, data: PeopleSet) -> Figures:
     errors: list[float] = []
     for rows in torch.from_numpy(data.frames_of("val")).split(64):
         frames = load(data, rows.numpy())
-        peaked = peaks(model(frames.grid()), _LEAST, 8, _NEAR_M / birdseye.CELL_M)
+        found = model(frames.grid().to(next(model.parameters()).device))
+        found = Found(*(part.cpu() for part in found))
+        peaked = peaks(found, _LEAST, 8, _NEAR_M / birdseye.CELL_M)
         for own, seen, peak in zip(frames.centres, frames.visible, peaked, strict=True):
             people = own[seen.any(dim=1)].numpy()
             places = birdseye.place_of(peak.cell.numpy())

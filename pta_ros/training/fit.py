@@ -114,13 +114,14 @@ def supervised_stage(setup: Setup, model: System) -> Stage:
     ranks.join_norms(model)
 
     def predict(rows: Tensor, mask: Tensor, used: Tensor) -> PTAOutput:
-        return model.complete(data.features(model, rows, mask, used), mask)
+        features = data.features(model, rows, mask, used)
+        return model.complete(features, mask.to(features.device))
 
     def loss_of(part: Tensor) -> Tensor:
         model.train()
         mask = draw_subsets(data.present[part])
-        out = ranks.share(partial(predict, used=mask.any(dim=0)), part, mask)
-        return task_loss(setup.config.task_loss, PTAOutput(*out), data.truth(part))
+        out = PTAOutput(*ranks.share(partial(predict, used=mask.any(dim=0)), part, mask))
+        return task_loss(setup.config.task_loss, out, data.truth(part).to(out.joints.device))
 
     return loss_stage("task", setup, model, theta, loss_of)
 

@@ -51,8 +51,9 @@ class Fresh:
 
 def _encoded(encoder: nn.Module, inputs: Tensor, real: Tensor) -> Tensor:
     """Tokens (B, L, C) of the inputs that are `real` (B,)."""
-    with torch.autocast("cpu", torch.bfloat16):
-        seen = encoder(inputs[real]).float()
+    device = next(encoder.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16):
+        seen = encoder(inputs[real].to(device)).float()
     tokens: Tensor = seen.new_zeros(len(inputs), *seen.shape[1:])
     tokens[real] = seen
     return tokens

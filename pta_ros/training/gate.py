@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import nct, norm
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -53,8 +52,8 @@ def gate_stage(setup: Setup, model: PTA, corrupted: Corrupted) -> Stage:
         with torch.no_grad():
             mixed, hit = mix(clean, corrupted, part, config.gate.corrupt)
             features = mixed.features(model, torch.arange(len(part)), mask)
-        odds = gate.log_odds(features, mask, model.head)[mask]
-        return binary_cross_entropy_with_logits(odds, hit[mask].to(odds.dtype))
+        odds = gate.log_odds(features, mask.to(features.device), model.head)[mask]
+        return binary_cross_entropy_with_logits(odds, hit[mask].to(odds))
 
     stage = loss_stage("gate", setup, model, theta, loss_of)
     return replace(stage, setting="gate.learning_rate")
@@ -75,9 +74,9 @@ def mix(
         which = torch.where(chosen, torch.randint(len(kinds), (len(rows),)), -1)
         for number, view in enumerate(kinds.values()):
             hit = which == number
-            own[hit] = view.tokens[modality][rows[hit]]
+            own[hit] = view.tokens[modality][rows[hit]].to(own.device)
             if place is not None:
-                place[hit] = view.points[modality][rows[hit]]
+                place[hit] = view.points[modality][rows[hit]].to(place.device)
         tokens[modality] = own
         if place is not None:
             points[modality] = place
@@ -130,7 +129,8 @@ def log_odds_of(
     odds = [rows.new_zeros(0, len(member), dtype=torch.float32)]
     for part in rows.split(batch) if len(rows) else ():
         mask = member.expand(len(part), -1)
-        odds.append(model.gate.log_odds(data.features(model, part, mask), mask, model.head))
+        features = data.features(model, part, mask)
+        odds.append(model.gate.log_odds(features, mask.to(features.device), model.head).cpu())
     return torch.cat(odds)
 
 
@@ -149,6 +149,8 @@ def beyond_people(odds: Tensor, people: NDArray[np.str_]) -> float:
 
     The upper tolerance bound of a normal over each person's highest; infinite for one person alone.
     """
+    from scipy.stats import nct, norm  # late: the systems' names are known without it
+
     highest = [float(odds[torch.from_numpy(people == name)].max()) for name in np.unique(people)]
     count = len(highest)
     if count < 2:

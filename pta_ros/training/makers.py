@@ -117,7 +117,7 @@ def make_gated(bench: Bench) -> PTA:
     model.load_state_dict({**model.state_dict(), **trained})
     if "gate" in bench.config.freeze:
         return model
-    setup = replace(setup_of("gate", bench, model), config=config, ranks=ALONE)
+    setup = replace(setup_of("gate", bench, model), config=config, ranks=bench.ranks.alone())
     stage = gate_stage(setup, model, _one_frame(bench.corrupted))
     with bench.ranks.one_by_one():  # the gate is small: sharing it would cost more than it saves
         run_system(stage, "pta_gate", config, bench)
@@ -138,7 +138,7 @@ def make_mutual(bench: Bench) -> MeanOfPredictions:
     """The heads, each taught by the others (mutual learning)."""
     model = make_mean_of_predictions(bench)
     seed_everything(bench.config.seed, "mutual")
-    setup = replace(setup_of("mutual", bench, model), ranks=ALONE)
+    setup = replace(setup_of("mutual", bench, model), ranks=bench.ranks.alone())
     with bench.ranks.one_by_one():
         run_system(mutual_stage(setup, model), "mutual", bench.config, bench)
     return model

@@ -85,7 +85,7 @@ class MetaTrainer:
         mask = draw_subsets(data.present[rows])
         project = partial(self._project, data, used=mask.any(dim=0))
         (features,) = self.ranks.share(project, rows, mask)
-        truth = data.truth(rows)
+        mask, truth = mask.to(features.device), data.truth(rows).to(features.device)
         plain = self._task(features, mask, truth)
         if not self.aligns:
             return plain, features.new_zeros(())
@@ -144,11 +144,12 @@ class MetaTrainer:
         mask = draw_subsets(self.data.present[rows])
         estimate = partial(self._estimate, used=mask.any(dim=0))
         result = PTAOutput(*self.ranks.share(estimate, rows, mask))
-        return task_error(self.config.task_loss, result, self.data.truth(rows))
+        truth = self.data.truth(rows).to(result.joints.device)
+        return task_error(self.config.task_loss, result, truth)
 
     def _estimate(self, rows: Tensor, mask: Tensor, used: Tensor) -> PTAOutput:
         (features,) = self._project(self.data, rows, mask, used)
-        return self.model.complete(features, mask)
+        return self.model.complete(features, mask.to(features.device))
 
     def _unrolled_theta(self) -> dict[str, Tensor]:
         """Theta after one more inner step, on the last batch, as a function of the weights.
@@ -208,7 +209,7 @@ def meta_stage(setup: Setup, model: PTA, outer_rows: Tensor) -> Stage:
         return figures
 
     def after() -> Figures:
-        full = torch.ones(1, len(model.config.modalities), dtype=torch.bool)
+        full = torch.ones_like(model.purify.logits, dtype=torch.bool)[None]
         shares = zip(model.config.modalities, model.purify(full)[0].tolist(), strict=True)
         return {**setup.validate(), **{f"weight_{m}": w for m, w in shares}}
 

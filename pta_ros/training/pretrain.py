@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pta_ros.datasets.features import Truth, deviation_of
 from pta_ros.datasets.reduced import ReducedSet
@@ -15,6 +15,8 @@ from pta_ros.model.heads import Answer
 from pta_ros.training.augment import AUGMENT, either_side, unchanged
 from pta_ros.training.augment_centred import CENTRED
 from pta_ros.training.config import PretrainConfig, TrainConfig
+from pta_ros.training.distributed import ALONE, Ranks
+from pta_ros.training.feed import at_hand, fed, rows_of
 from pta_ros.training.losses import task_loss
 from pta_ros.training.resume import Figures, Stage, batches, finite, seed_everything
 from pta_ros.training.single import SingleModality, learner, train_but
@@ -29,10 +31,12 @@ def pretrain_stage(
     val_rows: Tensor,
     progress: Callable[[int, int], None],
     start: Start | None = None,
+    ranks: Ranks = ALONE,
 ) -> Stage:
     """The stage that trains one encoder; rows without this modality are left out.
 
-    With `start` it goes on from the model that it holds, behind that one's head.
+    With `start` it goes on from the model that it holds, behind that one's head. It is trained on
+    the device of `ranks`, where its frames lie too if they fit.
     """
     settings = config.pretrain.get(modality, PretrainConfig())
     seed_everything(config.seed, "pretrain", modality)
@@ -42,18 +46,21 @@ def pretrain_stage(
         learning, settings.learning_rate, weight_decay=settings.weight_decay
     )
     train_rows, val_rows = rows_with(data, modality, train_rows, val_rows)
+    device, low = ranks.device, settings.precision == "bfloat16"
+    frames = at_hand(data.inputs[modality], device, ranks.free_bytes())
+
+    def load(rows: Tensor) -> tuple[Tensor, ...]:
+        return rows_of(frames, rows), *truth_of(data, rows)
 
     def epoch(number: int) -> Figures:
         train_but(model, held)
         total, plan = 0.0, batches(train_rows, settings.batch)
-        for i, rows in enumerate(plan):
+        for i, (rows, (x, *told)) in enumerate(zip(plan, fed(load, plan, device), strict=True)):
             position = (number + i / len(plan)) / max(settings.epochs, 1)
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * one_cycle(position)
-            x, truth = augmented(data, modality, rows, config.model.joint_tokens)
-            with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
-                result = Answer(*(part.float() for part in model(x)))
-            loss = task_loss(config.task_loss, result, truth)
+            x, truth = augmented(modality, x, Truth(*told), config.model.joint_tokens)
+            loss = loss_of(config, model, x, truth, low)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -64,8 +71,15 @@ def pretrain_stage(
     return Stage(
         f"pretrain_{modality}", model, {"theta": optimizer}, settings.epochs, epoch, config.seed,
         validate=lambda: _validated(model, data, modality, val_rows),
-        setting=f"pretrain.{modality}.learning_rate",
+        setting=f"pretrain.{modality}.learning_rate", ranks=ranks,
     )  # fmt: skip
+
+
+def loss_of(config: TrainConfig, model: nn.Module, x: Tensor, truth: Truth, low: bool) -> Tensor:
+    """The task loss of a batch; with `low` products and convolutions are in bfloat16."""
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=low):
+        result = Answer(*(part.float() for part in model(x)))
+    return task_loss(config.task_loss, result, truth)
 
 
 @torch.inference_mode()
@@ -73,9 +87,10 @@ def _validated(model: SingleModality, data: ReducedSet, modality: str, rows: Ten
     """The figures of a model on validation rows, each the mean over the rows."""
     model.eval()
     sums: Figures = {}
+    device = next(model.parameters()).device
     for part in rows.split(256):
-        x, truth = inputs_and_truth(data, modality, part)
-        for name, value in _figure(model(x), truth).items():
+        x, truth = rows_of(data.inputs[modality], part), truth_of(data, part)
+        for name, value in _figure(model(x.to(device)), truth.to(device)).items():
             sums[name] = sums.get(name, 0.0) + value * len(part)
     return {f"val_{name}": value / len(rows) for name, value in sums.items()}
 
@@ -107,16 +122,15 @@ def one_cycle(position: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (position - 0.1) / 0.9))
 
 
-def inputs_and_truth(data: ReducedSet, modality: str, rows: Tensor) -> tuple[Tensor, Truth]:
-    """Inputs and ground truth of some rows, copied."""
+def truth_of(data: ReducedSet, rows: Tensor) -> Truth:
+    """Ground truth of some rows, copied."""
     index = rows.numpy()
     joints, labels = (torch.from_numpy(part[index]) for part in (data.joints, data.labels))
-    truth = Truth(joints, labels, deviation_of(data, index))
-    return torch.from_numpy(data.inputs[modality][index]), truth
+    return Truth(joints, labels, deviation_of(data, index))
 
 
-def augmented(data: ReducedSet, modality: str, rows: Tensor, centred: bool) -> tuple[Tensor, Truth]:
-    """Inputs and ground truth of some rows, changed at random as training does."""
-    x, truth = inputs_and_truth(data, modality, rows)
-    x, joints = (CENTRED if centred else AUGMENT).get(modality, unchanged)(x, truth.joints)
+def augmented(modality: str, x: Tensor, truth: Truth, centred: bool) -> tuple[Tensor, Truth]:
+    """A batch and its ground truth, changed at random as training does, where they are."""
+    with x.device:
+        x, joints = (CENTRED if centred else AUGMENT).get(modality, unchanged)(x, truth.joints)
     return x, truth._replace(joints=joints, deviation=either_side(truth.deviation))

@@ -31,7 +31,8 @@ class Stage:
 
     Everything that changes from epoch to epoch is in `module` and `optimizers`: random numbers
     are drawn anew from (seed, stage, epoch), so an epoch repeated after a kill is bit-equal.
-    `ranks` are the processes that train it together. `setting` is the learning rate's name in the
+    `ranks` are the processes that train it together; the module is on their device meanwhile, and
+    on the CPU before and after. `setting` is the learning rate's name in the
     configuration.
     """
 
@@ -61,6 +62,7 @@ def run_stage(
     it has saved. Raises TrainingError, and removes the state, when the training has diverged.
     """
     path = folder / f"{stage.name}.state.safetensors"
+    stage.module.to(stage.ranks.device)  # its parameters stay the same objects to the optimizers
     stage.ranks.wait()  # for an earlier run of this stage to be saved
     begin = _restore(stage, path, identity) if path.exists() else 0
     for number in range(begin, stage.epochs):
@@ -79,6 +81,7 @@ def run_stage(
         if stage.ranks.first:
             _save(stage, path, identity, number + 1)
         report(stage.name, number, figures)
+    stage.module.cpu()
 
 
 def _trained(stage: Stage, number: int) -> Figures:

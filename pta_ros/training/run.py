@@ -58,7 +58,7 @@ def train(
     if config.model.tasks[1:]:
         system = add_activity(system, config, bench)
     with ranks.one_by_one():
-        finder = _finder(config, bench.ready, folder, watcher)
+        finder = _finder(config, bench.ready, folder, watcher, ranks)
     if ranks.first:
         if finder is not None:
             known = Checkpoint(system, bench.ready.sensors, {}, {}, folder.name, finder)
@@ -68,7 +68,12 @@ def train(
 
 
 def train_parts(
-    config: TrainConfig, root: Path, folder: Path, parts: Iterable[str], watcher: Watcher
+    config: TrainConfig,
+    root: Path,
+    folder: Path,
+    parts: Iterable[str],
+    watcher: Watcher,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Train parts that depend on nothing else: encoders by modality, and the search (`find`).
 
@@ -86,17 +91,19 @@ def train_parts(
     ready = prepare(config, root, folder / "cache", watcher, source)
     for part in parts:
         if part == FIND:
-            _finder(config, ready, folder, watcher)
+            _finder(config, ready, folder, watcher, ranks)
         else:
-            train_encoder(config, ready, part, folder, watcher)
+            train_encoder(config, ready, part, folder, watcher, ranks=ranks)
 
 
-def _finder(config: TrainConfig, ready: Prepared, folder: Path, watcher: Watcher) -> Finder | None:
+def _finder(
+    config: TrainConfig, ready: Prepared, folder: Path, watcher: Watcher, ranks: Ranks
+) -> Finder | None:
     """The trained search for people; None where the data have one person in each frame."""
     if ready.people_of is None:
         return None
     shown = watcher.progress("find people")
-    stage = find_stage(config.find, config.seed, ready.people_of, shown)
+    stage = find_stage(config.find, config.seed, ready.people_of, shown, ranks.alone())
     known = ready.start.source.loaded.finder if ready.start else None
     if known is not None:
         stage.module.load_state_dict(known.state_dict())
@@ -212,13 +219,17 @@ def make_bench(
     with ranks.one_by_one():
         folder.mkdir(parents=True, exist_ok=True)
         ready = prepare(config, root, cache, watcher, source)
-        singles = train_encoders(config, ready, folder, watcher, train)
+        singles = train_encoders(config, ready, folder, watcher, train, ranks)
         encoders: dict[str, nn.Module] = {m: single.encoder for m, single in singles.items()}
         clean = cache_features(
             encoders, config.model.channels, ready.data, folder / "features",
             progress=watcher.progress("encode frames"), position_points=config.model.tokens,
+            device=ranks.device,
         )  # fmt: skip
-        corrupted = corrupted_features(config, ready, singles, folder, watcher) if corrupt else {}
+        corrupted = (
+            corrupted_features(config, ready, singles, folder, watcher, ranks) if corrupt else {}
+        )
+    clean = clean.kept_on(ranks.device, ranks.free_bytes())
     # The gate and a second head have stages of their own, after everything else.
     task = config.model.tasks[0]
     classes = config.model.classes if task == "activity" else ()

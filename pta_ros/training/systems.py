@@ -123,7 +123,8 @@ def add_activity(model: PTA, config: TrainConfig, bench: Bench) -> PTA:
         return {f"val_{r.subset}_%": r.accuracy for r in found}
 
     trained = torch.cat([rows["train"], rows["meta_val"]])
-    setup = Setup(config, bench.clean, trained, validate, bench.watcher.progress("activity"))
+    shown, alone = bench.watcher.progress("activity"), bench.ranks.alone()
+    setup = Setup(config, bench.clean, trained, validate, shown, alone)
     with bench.ranks.one_by_one():
         run_system(activity_stage(setup, both), "activity", config, bench)
     return both.eval()

@@ -25,7 +25,7 @@ def speed_of(bf16_ms=10.0):
 
 @pytest.fixture
 def measured(monkeypatch):
-    """Sets what the measurements give, on a machine without a GPU."""
+    """Sets what the measurements give."""
 
     def give(found, step=STEP, node=NODE):
         def node_figures():
@@ -33,7 +33,6 @@ def measured(monkeypatch):
                 raise ConfigError("the node could not be measured: no ROS")
             return node
 
-        monkeypatch.setattr("torch.cuda.is_available", lambda: False)
         monkeypatch.setattr(runs, "measure", lambda *_: found)
         monkeypatch.setattr(runs, "step_figures", lambda: step)
         monkeypatch.setattr(runs, "node_figures", node_figures)
@@ -57,7 +56,7 @@ def test_all_is_written_and_kept_bounds_are_code_0(measured, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert printed.startswith(page)
     assert printed.splitlines()[-1] == "7 of 7 bounds kept"
-    assert "- No GPU at hand: nothing was measured on one." in page.splitlines()
+    assert "- A GPU's figures: [performance_gpu.md](performance_gpu.md)." in page.splitlines()
 
 
 def missed(capsys):

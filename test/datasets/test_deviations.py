@@ -13,7 +13,7 @@ from pta_ros.datasets.reduced import reduce_tree
 from pta_ros.errors import DatasetError
 from pta_ros.sensors import SENSORS
 from pta_ros.training.augment import MIRROR, either_side
-from pta_ros.training.pretrain import inputs_and_truth
+from pta_ros.training.pretrain import truth_of
 
 CSI = {"csi": SENSORS["csi"]()}
 
@@ -36,7 +36,7 @@ def test_rows_of_estimates_have_their_deviations_and_others_zero(tree, tmp_path)
     np.testing.assert_allclose(data.deviation_m[own], sigma[:, 0], rtol=1e-6)
     assert not data.deviation_m[~own].any()
     assert data.estimated
-    _, truth = inputs_and_truth(data, "csi", torch.arange(len(data)))
+    truth = truth_of(data, torch.arange(len(data)))
     np.testing.assert_array_equal(truth.deviation, data.deviation_m)
 
 
@@ -45,7 +45,7 @@ def test_without_the_file_nothing_is_weighed_and_with_it_the_rows_are_made_anew(
     (folder / "deviation.npy").rename(tmp_path / "away.npy")
     before = reduce_tree(MmfiTree(root), CSI, tmp_path / "cache", jobs=1)
     assert not before.estimated
-    assert not len(inputs_and_truth(before, "csi", torch.arange(2))[1].deviation)
+    assert not len(truth_of(before, torch.arange(2)).deviation)
     (tmp_path / "away.npy").rename(folder / "deviation.npy")
     after = reduce_tree(MmfiTree(root), CSI, tmp_path / "cache", jobs=1)
     assert after.estimated

@@ -8,9 +8,10 @@ from pta_ros import checkpoint  # noqa: E402
 from pta_ros.errors import CheckpointError, ConfigError  # noqa: E402
 from pta_ros.frames import Frame  # noqa: E402
 from pta_ros.fusion import engine as engine_module  # noqa: E402
-from pta_ros.fusion.engine import Engine, resolve_device, resolve_precision  # noqa: E402
+from pta_ros.fusion.engine import Engine, resolve_precision  # noqa: E402  # noqa: E402
 from pta_ros.fusion.params import FusionParams, StreamParams, topics_of  # noqa: E402
 from pta_ros.model.config import PTAConfig  # noqa: E402
+from pta_ros.model.device import resolve_device  # noqa: E402
 from pta_ros.model.pta import PTA  # noqa: E402
 from pta_ros.sensors import SENSORS  # noqa: E402
 

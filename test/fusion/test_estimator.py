@@ -95,6 +95,40 @@ def test_warm_up_leaves_the_answer_alone(model):
     assert np.array_equal(estimator(sample).joints_m, before)
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_what_runs_by_graphs_on_a_gpu_says_the_same(model, alone):
+    """On the CPU: the same buffers and steps, without CUDA graphs."""
+    plain, replayed = Estimator(model), Estimator(model)
+    replayed.replay(SHAPES)
+    plain.alone = replayed.alone = alone
+    for names in SUBSETS:
+        sample = sample_of(names)
+        expected, found = plain(sample), replayed(sample)
+        assert found.joints_m == pytest.approx(expected.joints_m, rel=1e-4, abs=1e-5)
+        assert found.std_m == pytest.approx(expected.std_m, rel=1e-4)
+        assert found.weights == pytest.approx(expected.weights)
+        assert set(found.alone) == set(expected.alone) == (set(names) if alone else set())
+        for name, people in expected.alone.items():
+            assert found.alone[name][0].joints == pytest.approx(
+                people[0].joints, rel=1e-4, abs=1e-5
+            )
+    replayed.refine = False
+    plain.refine = False
+    sample = sample_of(SHAPES)
+    assert replayed(sample).joints_m == pytest.approx(plain(sample).joints_m, rel=1e-4, abs=1e-5)
+
+
+def test_a_frame_that_was_encoded_is_not_changed_by_a_later_one(model):
+    estimator, sample = Estimator(model), sample_of(SHAPES)
+    estimator.replay(SHAPES)
+    expected = estimator(sample).joints_m
+    other = sample_of(("depth",), seed=5)
+    estimator.encode(other.frames["depth"])
+    mixed = Sample(1, {**sample.frames, **other.frames})
+    assert not np.array_equal(estimator(mixed).joints_m, expected)
+    assert np.array_equal(estimator(sample).joints_m, expected)
+
+
 def test_unknown_modality_and_empty_sample_are_named(model):
     estimator = Estimator(model)
     with pytest.raises(ConfigError, match="radar"):

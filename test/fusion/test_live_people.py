@@ -1,5 +1,7 @@
 """A model that finds people, through the real decode of messages: nobody, one, two, nobody."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,8 @@ from pta_ros.fusion.config import SearchConfig  # noqa: E402
 from pta_ros.fusion.engine import Engine  # noqa: E402
 from pta_ros.fusion.level import intake_of  # noqa: E402
 from pta_ros.fusion.params import FusionParams, StreamParams  # noqa: E402
+from pta_ros.fusion.people import PeopleEstimator  # noqa: E402
+from pta_ros.people import birdseye  # noqa: E402
 from pta_ros.people.readings import Readings  # noqa: E402
 
 PLACES = ((2.5, 0.4), (3.2, -0.9))
@@ -35,6 +39,7 @@ class Live:
         self.pipeline, self.as_message = engine.pipeline(), as_message
         self.intakes = {m: intake_of(engine.sensors[m], engine.streams[m]) for m in engine.sensors}
         self.now_ns = 10**12
+        self.readings = Readings()
         self.rng = np.random.default_rng(1)
 
     def see(self, readings):
@@ -50,7 +55,9 @@ class Live:
             )
             msg = self.as_message(intake.sensor, changed.astype(array.dtype), self.now_ns, "sensor")
             try:
-                self.pipeline.push(intake.frame(msg, self.now_ns), self.now_ns)
+                frame = intake.frame(msg, self.now_ns)
+                self.readings = replace(self.readings, **{modality: frame.reading})
+                self.pipeline.push(frame, self.now_ns)
             except DecodeError as error:
                 self.pipeline.reject(modality, error, self.now_ns)
         return self.pipeline.step(self.now_ns)
@@ -93,6 +100,29 @@ def test_nobody_somebody_and_nobody_again(live, hall_readings):
     assert [len(estimate.people) for estimate in left] == [2, 2, 2, 0]  # hide_after_s is 0.3
     assert all(track.predicted for track in left[0].tracks)
     assert set(live.states().values()) == {StreamState.LIVE}
+
+
+def test_what_runs_by_graphs_on_a_gpu_finds_the_same_people(engine, live, hall_readings):
+    """On the CPU: the same buffers and steps, without CUDA graphs."""
+    plain, replayed = (PeopleEstimator(engine.loaded, engine.params.search) for _ in range(2))
+    replayed.replay()
+    for places in ((), PLACES[:1], PLACES):
+        live.see(hall_readings(*places))
+        readings = live.readings
+        grid = birdseye.grid(readings)
+        for seen in (
+            [(estimator(readings), {}) for estimator in (plain, replayed)],
+            [e.look_each(e.find(grid), readings) for e in (plain, replayed)],
+        ):
+            (expected, expected_alone), (found, found_alone) = seen
+            assert len(found) == len(expected) == len(places)
+            assert set(found_alone) == set(expected_alone)
+            for a, b in zip(found, expected, strict=True):
+                np.testing.assert_allclose(a.joints, b.joints, atol=1e-4)
+                assert a.presence == pytest.approx(b.presence, abs=1e-4)
+            for name, people in expected_alone.items():
+                for a, b in zip(found_alone[name], people, strict=True):
+                    np.testing.assert_allclose(a.joints, b.joints, atol=1e-4)
 
 
 def test_in_silence_everybody_is_predicted_for_a_while(live, hall_readings):

@@ -18,7 +18,6 @@ from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.evaluation.compare import paper
 from pta_ros.evaluation.compare.bounds import SPLITS
 from pta_ros.evaluation.compare.plot import draw_confusion, write_confusion
-from pta_ros.evaluation.compare.text import grid
 from pta_ros.metrics.evaluate import (
     ActivityResult,
     SubsetResult,
@@ -26,6 +25,7 @@ from pta_ros.metrics.evaluate import (
     evaluate_subsets,
     mean_pose_error_mm,
 )
+from pta_ros.metrics.markdown import grid
 from pta_ros.metrics.subsets import spaced
 from pta_ros.sensors import SENSORS
 from pta_ros.training.config import config_from

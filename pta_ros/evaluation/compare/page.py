@@ -23,17 +23,16 @@ from pta_ros.evaluation.compare.table import (
     tabulate,
 )
 from pta_ros.evaluation.compare.text import (
-    bounds_table,
     contamination_table,
     corruption_table,
     coverage_table,
-    grid,
     metric_table,
     plain_table,
     worst_cases_table,
     worst_corruptions_table,
 )
 from pta_ros.metrics.evaluate import ACCURACY, MPJPE, PA_MPJPE
+from pta_ros.metrics.markdown import bounds_table, grid
 from pta_ros.metrics.subsets import listed
 from pta_ros.training.makers import UNGATED
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 from pta_ros.evaluation.compare.effects import Effect, contamination, worst
 from pta_ros.evaluation.compare.table import TITLES
-from pta_ros.evaluation.compare.text import added_text, grid, percent_text, ranked_table
+from pta_ros.evaluation.compare.text import added_text, percent_text, ranked_table
 from pta_ros.metrics.evaluate import ACCURACY, MPJPE, PA_MPJPE, Metric
+from pta_ros.metrics.markdown import grid
 from pta_ros.metrics.subsets import subset_name, subsets
 
 #: The paper's D, L, W on MM-Fi, and R, W, RF on XRF55.

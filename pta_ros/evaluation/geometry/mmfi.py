@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from pta_ros.datasets.mmfi import Clip, MmfiTree
 from pta_ros.errors import DatasetError
-from pta_ros.evaluation.compare.text import grid
 from pta_ros.fusion.people import PeopleEstimator, Person
 from pta_ros.metrics.evaluate import SubsetResult, pose_result
+from pta_ros.metrics.markdown import grid
 from pta_ros.metrics.presence import match
 from pta_ros.metrics.subsets import spaced, subset_name, subsets
 from pta_ros.people.readings import OPTICAL, DepthReading, LidarReading, Readings

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pta_ros.datasets.people import VISIBLE_COUNTS, VISIBLE_JOINTS
-from pta_ros.evaluation.compare.text import NOTHING, grid
 from pta_ros.evaluation.geometry import figures
 from pta_ros.evaluation.geometry.collect import SENSORS, FrameRow, PersonRow
 from pta_ros.metrics.bound import Bound
+from pta_ros.metrics.markdown import NOTHING, grid
 from pta_ros.metrics.presence import CLEAR_JOINTS, FOUND_M, SEPARATE_M
 
 _HEAD = """\

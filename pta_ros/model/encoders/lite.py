@@ -81,10 +81,11 @@ class LidarEncoder(nn.Module):
     tokens = 32
     centres = 32
     neighbours = 16
-    middle = (3.0, 0.0, 0.0)  # metres: about where people are
+    middle: Tensor  # metres: about where people are
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        self.register_buffer("middle", torch.tensor([3.0, 0.0, 0.0]), persistent=False)
         self.local = nn.Sequential(
             nn.Linear(6, 64), nn.LayerNorm(64), nn.ReLU(), nn.Linear(64, channels)
         )
@@ -98,7 +99,7 @@ class LidarEncoder(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """`points` (B, N, 3) -> tokens (B, 32, C)."""
-        points = points - points.new_tensor(self.middle)
+        points = points - self.middle
         centres = points[:, : self.centres]
         distance = torch.cdist(centres, points, compute_mode="donot_use_mm_for_euclid_dist")
         nearest = distance.topk(self.neighbours, largest=False, sorted=False).indices
