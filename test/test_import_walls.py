@@ -41,6 +41,7 @@ ORDER = (
     "evaluation/geometry",
     "recordings",
     "demo",
+    "soak",
     "bench",
     "cli",
 )
