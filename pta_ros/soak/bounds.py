@@ -7,8 +7,8 @@ from typing import Any
 
 from pta_ros.metrics.bound import Bound, at_least, at_most
 
-#: Growth of memory, threads and files; drift of an estimate's processor time.
-GROWTH, DRIFT = 0.01, 0.10
+#: Percent: growth of memory, threads and files; drift of an estimate's processor time.
+GROWTH, DRIFT = 1.0, 10.0
 #: Seconds: to an estimate after a kill, and to diagnostics that say what is gone.
 RECOVERY_S, TOLD_S = 3.0, 1.0
 #: Beside busy processors.
@@ -70,7 +70,7 @@ def forward_bounds(record: Mapping[str, Any], hours: float, rate_hz: float) -> l
         at_least("forward: simulated", record["hours"], round(0.999 * hours, 3), "h"),
         at_most("forward: estimates that are not finite", record["unsound"], 0),
         *_growth_bounds("forward", record),
-        at_most("forward: drift of an estimate", record["estimate_drift"], DRIFT),
+        _percent("forward: drift of an estimate", record["estimate_drift"], DRIFT),
     ]
     if record["steps"]:
         name, most_s = "forward: estimate after a step of the clock", _PERIODS / rate_hz
@@ -98,6 +98,10 @@ def real_bounds(record: Mapping[str, Any], busy: bool) -> list[Bound]:
 def _growth_bounds(part: str, record: Mapping[str, Any]) -> list[Bound]:
     growth = record["growth"]
     return [
-        at_most(f"{part}: growth of {word}", growth[name], GROWTH)
+        _percent(f"{part}: growth of {word}", growth[name], GROWTH)
         for name, word in _FIGURES.items()
     ]
+
+
+def _percent(name: str, share: float | None, limit: float) -> Bound:
+    return at_most(name, None if share is None else round(100.0 * share, 2), limit, "%")

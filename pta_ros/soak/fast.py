@@ -81,7 +81,8 @@ def summary(lines: Sequence[Mapping[str, Any]], crashes: Sequence[str]) -> dict[
 def drift(lines: Sequence[Mapping[str, Any]]) -> float | None:
     """The processor time of an estimate in the last tenth over that in the first, minus 1.
 
-    The first line is left out, as everything is warmed up in it; None of fewer than three.
+    The first tenth's first line is left out, as everything is warmed up in it; None of fewer than
+    three lines.
     """
     spent = [line["estimate_cpu_ms"] for line in lines[1:] if line["estimate_cpu_ms"]]
     many = max(1, len(spent) // _SHARE)
@@ -92,7 +93,10 @@ def drift(lines: Sequence[Mapping[str, Any]]) -> float | None:
 
 def _progress(line: Mapping[str, Any], hours: float) -> str:
     done, wall_s = line["simulated_s"] / 3600.0, line["wall_s"]
+    spent = "no estimates" if line["estimate_cpu_ms"] is None else (
+        f"{line['estimate_cpu_ms']:.1f} ms of processor time per estimate"
+    )  # fmt: skip
     return (
-        f"   {done:.1f} of {hours:g} simulated hours after {wall_s:.0f} s "
-        f"({line['memory_mb']:.0f} MB, {line['estimate_cpu_ms']} ms of processor per estimate)"
+        f"   {done:.3g} of {hours:g} simulated hours after {wall_s:.0f} s "
+        f"({line['memory_mb']:.0f} MB, {spent})"
     )

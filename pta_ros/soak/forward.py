@@ -2,7 +2,8 @@
 
 Intake, streams, model and tracks are the live node's; stamps and clock are made up, the readings a
 ring of synthetic ones with faults mixed in, and the clock is stepped. Run in a process of its own
-(`python -m pta_ros.soak.forward SETTINGS.json`), it writes a JSON line per simulated ten minutes.
+(`python -m pta_ros.soak.forward SETTINGS.json`), it writes a JSON line per simulated ten minutes,
+or forty lines of a shorter run.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -29,12 +31,14 @@ from pta_ros.simulate.recording import Session
 from pta_ros.simulate.script import Script, load_script
 from pta_ros.soak.ring import Ring
 
-#: The clock at the start, and how it is stepped, in seconds, one step after each `STEP_EVERY_S`.
+#: The clock at the start, and how it is stepped, in seconds, one step after each `STEP_EVERY_S`,
+#: or a fifth of a shorter run.
 T0_NS = 1_795_813_717 * NS
-STEPS_S = (3600.0, -3600.0, 0.5, -0.5)
+STEPS_S = (3600.0, -3600.0, 2.5, -2.5)
 STEP_EVERY_S = 5400.0
 #: A line is written so often; the fault script lasts so long, both in simulated seconds.
 LINE_S = SCRIPT_S = 600.0
+_LEAST_LINES, _LEAST_STEPS = 40, 5
 #: After how many periods without a frame a stream is STALE: as live (0.3 s at 10 Hz).
 _STALE_PERIODS = 3.0
 RING = 40
@@ -55,7 +59,7 @@ class Settings:
 
 
 class Forward:
-    """One run; `line` is called for every ten simulated minutes, and at the end."""
+    """One run; `run` calls `line` for every ten simulated minutes, and at the end."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -72,12 +76,12 @@ class Forward:
         self._back_s: list[float] = []  # from each step of the clock to the next estimate
         self._stepped_s: float | None = None
 
-    def run(self, line: Any) -> None:
+    def run(self, line: Callable[[dict[str, Any]], None]) -> None:
         """All of it."""
         settings, period_s = self._settings, 1.0 / self._settings.rate_hz
         count = round(settings.hours * 3600.0 * settings.rate_hz)
-        offset_ns, each = 0, max(1, round(LINE_S * settings.rate_hz))
-        steps = max(1, round(STEP_EVERY_S * settings.rate_hz))
+        offset_ns, each = 0, max(1, min(round(LINE_S * settings.rate_hz), count // _LEAST_LINES))
+        steps = max(1, min(round(STEP_EVERY_S * settings.rate_hz), count // _LEAST_STEPS))
         for index in range(count):
             if index and index % steps == 0:
                 step_s = STEPS_S[(index // steps - 1) % len(STEPS_S)]
