@@ -83,7 +83,7 @@ class Forward:
         offset_ns, each = 0, max(1, min(round(LINE_S * settings.rate_hz), count // _LEAST_LINES))
         steps = max(1, min(round(STEP_EVERY_S * settings.rate_hz), count // _LEAST_STEPS))
         for index in range(count):
-            if index and index % steps == 0:
+            if index and index % steps == 0 and index + steps <= count:
                 step_s = STEPS_S[(index // steps - 1) % len(STEPS_S)]
                 offset_ns, self._stepped_s = offset_ns + to_ns(step_s), index * period_s
                 self._counts["steps"] += 1

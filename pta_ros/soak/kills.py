@@ -68,7 +68,10 @@ def run(plan: Plan, folder: Path, rounds: int) -> dict[str, Any]:
 
 
 def members(plan: Plan, composed: bool) -> dict[str, Member]:
-    """The processes of a plan of one person; with `composed` the sensors are in the fusion's."""
+    """The processes of a plan of one person; with `composed` the sensors are in the fusion's.
+
+    Sensors of their own get what a launch file gives them by default: no model, and so no torch.
+    """
     given = ("--params-file", str(plan.params))
     fusion = Member("fusion_node", {"model": plan.model, "composed": composed}, given)
     found = {
@@ -78,7 +81,7 @@ def members(plan: Plan, composed: bool) -> dict[str, Member]:
     for modality in () if composed else plan.sensors:
         values = {"modality": modality, "topic": plan.streams[modality].topic}
         name = ("-r", f"__node:={modality}_sensor")
-        found[modality] = Member("sensor_node", values | {"model": plan.model}, name)
+        found[modality] = Member("sensor_node", values, name)
     return found | {FUSION: fusion}
 
 
