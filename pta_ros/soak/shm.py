@@ -1,17 +1,20 @@
 """The middleware's shared memory: which segments a process holds, and what the dead left behind.
 
-Fast DDS makes files in /dev/shm; a process that is killed cannot remove its own.
+Fast DDS gives each participant a file in /dev/shm, which one that is killed cannot remove. Ports
+(`fastrtps_port...`, 50 kB each) are not counted: they stay by design and are used again.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
 
-_FOLDER, _PREFIX = Path("/dev/shm"), "fastrtps_"
+_FOLDER = Path("/dev/shm")
+_SEGMENT = re.compile(rf"{_FOLDER}/(fastrtps_[0-9a-f]{{16}})\b")
 
 
 class Left(NamedTuple):
@@ -27,9 +30,7 @@ def held(pid: int) -> set[str]:
         maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return set()
-    place = f"{_FOLDER}/{_PREFIX}"
-    lines = (line.partition(place) for line in maps.splitlines())
-    return {_PREFIX + rest.split()[0] for _, found, rest in lines if found}
+    return set(_SEGMENT.findall(maps))
 
 
 def left(names: Collection[str]) -> Left:

@@ -101,7 +101,7 @@ def test_busy_processors_are_busy_until_the_end(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /dev/shm and /proc")
 def test_segments_of_the_dead_are_counted_and_those_of_the_living_are_not():
-    name = f"fastrtps_soak_test_{os.getpid()}"
+    name = f"fastrtps_{os.getpid():016x}"
     code = (
         f"import mmap, time; f = open('/dev/shm/{name}', 'w+b'); f.truncate(1 << 20); "
         "m = mmap.mmap(f.fileno(), 0); print('up', flush=True); time.sleep(60)"
