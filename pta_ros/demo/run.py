@@ -107,10 +107,8 @@ class Runner:
         stop_all(self.children)
 
     def run(self, sampled: Callable[[], object] = lambda: None) -> Measured:
-        """Everything, from the first process to the last; raises ProcessError.
-
-        `sampled` is called once a second while the script is played.
-        """
+        """Everything, from first process to last; `sampled` is called once a second while the
+        script is played. Raises ProcessError."""
         plan, self._sampled = self._plan, sampled
         for name in (TICKS_FILE, MONITOR_FILE):
             (plan.folder / name).unlink(missing_ok=True)
