@@ -108,7 +108,7 @@ def _forward(options: argparse.Namespace, folder: Path) -> _Made:
 
     hours, rate_hz = options.hours, options.rate_hz
     record = fast.run(_plan(folder), folder / "forward", hours, rate_hz, _say)
-    return record, bounds.forward_bounds(record, hours, rate_hz)
+    return record, bounds.forward_bounds(record, hours)
 
 
 def _real(options: argparse.Namespace, folder: Path) -> _Made:

@@ -73,8 +73,8 @@ def summary(lines: Sequence[Mapping[str, Any]], crashes: Sequence[str]) -> dict[
         "held": {n: [lines[0][n], lines[-1][n]] for n in names} if lines else {},
         "estimate_cpu_ms": last.get("estimate_cpu_ms"),
         "estimate_drift": rounded(drift(lines)),
-        "back_s": max(last.get("back_s", []), default=None),
-        "returned": len(last.get("back_s", [])),
+        "back": max(last.get("back", []), default=None),
+        "returned": len(last.get("back", [])),
     }
 
 

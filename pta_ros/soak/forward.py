@@ -73,8 +73,8 @@ class Forward:
         self._counts: Counter[str] = Counter()
         self._cpu_ms: list[float] = []
         self._begun = time.monotonic()
-        self._back_s: list[float] = []  # from each step of the clock to the next estimate
-        self._stepped_s: float | None = None
+        self._back: list[int] = []  # instants with data from each step of the clock to an estimate
+        self._waiting: int | None = None  # so many were in vain since the last step
 
     def run(self, line: Callable[[dict[str, Any]], None]) -> None:
         """All of it."""
@@ -85,7 +85,7 @@ class Forward:
         for index in range(count):
             if index and index % steps == 0 and index + steps <= count:
                 step_s = STEPS_S[(index // steps - 1) % len(STEPS_S)]
-                offset_ns, self._stepped_s = offset_ns + to_ns(step_s), index * period_s
+                offset_ns, self._waiting = offset_ns + to_ns(step_s), 0
                 self._counts["steps"] += 1
             self._instant(index, index * period_s, T0_NS + to_ns(index * period_s) + offset_ns)
             if (index + 1) % each == 0 or index + 1 == count:
@@ -104,32 +104,35 @@ class Forward:
                 self._pipeline.reject(sent.modality, error, now_ns)
             else:
                 self._pipeline.push(frame, now_ns)
-        self._settle(time_s, now_ns)
+        self._settle(now_ns)
         end_ns = now_ns + round(NS / self._settings.rate_hz)
         # What waits for a sensor, or is predicted, comes due before the next instant.
         while (due_ns := self._pipeline.next_due_ns()) is not None and now_ns < due_ns < end_ns:
-            self._settle(time_s, due_ns)
+            self._settle(due_ns)
             if self._pipeline.next_due_ns() == due_ns:
                 break
         self._pipeline.statuses(now_ns)
+        if self._waiting is not None and self._ring.phase(time_s).available:
+            self._waiting += 1
 
-    def _settle(self, time_s: float, now_ns: int) -> None:
+    def _settle(self, now_ns: int) -> None:
         """Make the estimates that are ready, or the prediction that is due."""
         while self._pipeline.pending(now_ns) and self._pipeline.ready(now_ns):
             begun_ns = time.process_time_ns()
             estimate = self._pipeline.step(now_ns)
             if estimate is not None:
-                self._cpu_ms.append((time.process_time_ns() - begun_ns) / 1e6)
-                self._note(estimate, time_s)
+                self._note(estimate, (time.process_time_ns() - begun_ns) / 1e6)
         if self._pipeline.predict(now_ns) is not None:
             self._counts["predictions"] += 1
 
-    def _note(self, estimate: Estimate, time_s: float) -> None:
+    def _note(self, estimate: Estimate, cpu_ms: float) -> None:
         self._counts["estimates"] += 1
-        self._counts["of_all_sensors"] += len(estimate.stamps_ns) == len(self._intakes)
-        if self._stepped_s is not None:
-            self._back_s.append(round(time_s - self._stepped_s, 3))
-            self._stepped_s = None
+        if len(estimate.stamps_ns) == len(self._intakes):  # the others are quicker
+            self._counts["of_all_sensors"] += 1
+            self._cpu_ms.append(cpu_ms)
+        if self._waiting is not None:
+            self._back.append(self._waiting)
+            self._waiting = None
 
     def _line(self, simulated_s: float) -> dict[str, Any]:
         usage = usage_of(os.getpid())
@@ -142,7 +145,7 @@ class Forward:
             **usage._asdict(),
             "estimate_cpu_ms": round(median(cpu_ms), 4) if cpu_ms else None,
             "unsound": self._pipeline.unsound,
-            "back_s": self._back_s,
+            "back": self._back,
             **self._counts,
         }
 

@@ -36,8 +36,7 @@ class Ring:
 
     def at(self, index: int, time_s: float, stamp_ns: int) -> Iterator[Sent]:
         """What is sent at the instant `index`, `time_s` after the first one, with this stamp."""
-        phase = self._script.at(time_s % self._script.duration_s)
-        assert phase is not None, "the remainder lies within the script"
+        phase = self.phase(time_s)
         place = index % len(self._frames)
         fields = self._clean[place]
         if len(phase.available) < len(phase.modalities):
@@ -48,6 +47,11 @@ class Ring:
         for modality, fault in phase.faults.items():
             if fault.value == "frozen" and modality in self._last:
                 yield Sent(modality, self._last[modality])
+
+    def phase(self, time_s: float) -> Phase:
+        """The phase of the script at a time after the first instant."""
+        phase = self._script.at(time_s % self._script.duration_s)
+        return phase or self._script.phases[0]  # half a microsecond before the end it starts over
 
     def _damaged(self, frame: SimFrame, phase: Phase, index: int) -> dict[str, Fields]:
         return pack(frame, phase, index, self._seed).fields

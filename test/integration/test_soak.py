@@ -100,7 +100,7 @@ def test_cycles_of_a_real_node_are_measured_after_each(plan, tmp_path):
 
 def test_minutes_of_made_up_time_have_every_fault_and_step(plan, tmp_path):
     record = fast.run(plan, tmp_path / "forward", 0.03, 2.0, lambda _: None)
-    bounds = {b.name: b for b in forward_bounds(record, 0.03, 2.0)}
+    bounds = {b.name: b for b in forward_bounds(record, 0.03)}
     assert record["crashes"] == []
     assert bounds["forward: simulated"].ok
     assert bounds["forward: steps survived"].ok
@@ -117,7 +117,7 @@ def test_a_forward_run_that_fails_is_told(plan, tmp_path, monkeypatch):
     )
     record = fast.run(plan, tmp_path / "forward", 0.03, 2.0, lambda _: None)
     assert "forward failed with exit code 1" in record["crashes"][0]
-    assert not all(b.ok for b in forward_bounds(record, 0.03, 2.0))
+    assert not all(b.ok for b in forward_bounds(record, 0.03))
 
 
 def test_seconds_of_real_time_are_measured(soak_model, tmp_path):

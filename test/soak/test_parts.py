@@ -65,7 +65,7 @@ def line(index, **more):
     return {
         "simulated_s": 600.0 * (index + 1), "wall_s": 20.0 * (index + 1), "memory_mb": 500.0,
         "threads": 2, "files": 8, "estimate_cpu_ms": 9.0 if index else 90.0, "unsound": 0,
-        "back_s": [2.0, 1.0], "estimates": 500 * (index + 1), "steps": 2, **more,
+        "back": [2, 1], "estimates": 500 * (index + 1), "steps": 2, **more,
     }  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def test_the_lines_of_made_up_hours_become_a_summary():
     made = summary([line(i) for i in range(20)], [])
     assert (made["hours"], made["times_real"], made["estimates"]) == (3.333, 30.0, 10_000)
     assert made["growth"] == {"memory_mb": 0.0, "threads": 0.0, "files": 0.0}
-    assert (made["estimate_drift"], made["back_s"], made["returned"]) == (0.0, 2.0, 2)
+    assert (made["estimate_drift"], made["back"], made["returned"]) == (0.0, 2, 2)
     leaking = summary([line(i, memory_mb=500.0 + i, files=8 + i) for i in range(20)], [])
     assert leaking["growth"]["memory_mb"] > 0.01
     assert leaking["growth"]["files"] > 0.5
