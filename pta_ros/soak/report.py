@@ -31,6 +31,7 @@ def write(folder: Path, parts: Mapping[str, Any], bounds: Sequence[Bound], busy:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "busy": busy,
+        "load": round(os.getloadavg()[0], 1),
     }
     whole = {"schema": SCHEMA, "synthetic": True, "machine": machine, **parts}
     whole["bounds"] = as_records(bounds)
@@ -49,7 +50,8 @@ def lines(
     return [
         "# Endurance",
         "",
-        f"Written by `pta_soak`. Synthetic data. {machine['processors']} processors{beside}.",
+        f"Written by `pta_soak`. Synthetic data. {machine['processors']} processors{beside}; load "
+        f"{machine['load']} at the end.",
         "",
         "## Bounds",
         "",
