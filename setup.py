@@ -47,6 +47,7 @@ TOOLS = (
     "csi_to_bag",
     "make_xrf55_bag",
     "pta_demo",
+    "pta_soak",
 )
 
 REQUIRES = [

@@ -43,6 +43,7 @@ ORDER = (
     "evaluation/geometry",
     "recordings",
     "demo",
+    "soak",
     "bench",
     "cli",
 )

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
 
+from pta_ros.cli import live
 from pta_ros.demo.announce import opening
 from pta_ros.demo.plan import CHECKS, Plan, Request, make_plan
-from pta_ros.demo.processes import lock
 from pta_ros.demo.run import Runner
 from pta_ros.demo.task import PEOPLE, TASKS
-from pta_ros.errors import ConfigError
 
-_NEEDED = {
-    "rclpy": "ROS 2 cannot be found; source a distribution, or use 'make demo', which brings it",
-    "pta_msgs": "pta_msgs is not built or not sourced; in the repository: 'make build', or "
-    "'colcon build --base-paths . pta_msgs' and source install/setup.bash",
-    "open3d": "open3d is missing; pip install open3d-cpu",
-    "torch": "PyTorch is missing; pip install torch",
-}
 _NEEDED_TO_VIEW = {"rerun": "--view needs rerun; pip install '.[view]' in the repository"}
-_PROBE = bytes(1 << 20)
-
-
-class _Terminated(Exception):
-    """SIGTERM came."""
+_RESULTS = ("summary.json", "summary.png")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,19 +44,17 @@ def main(argv: list[str] | None = None) -> int:
     0; 1 (error); 3 (the fusion did not do its job, or a bound was missed); 130, 143 (stopped).
     """
     options = parser().parse_args(argv)
-    _preflight({**_NEEDED, **(_NEEDED_TO_VIEW if options.view else {})})
+    live.preflight({**live.NEEDED, **(_NEEDED_TO_VIEW if options.view else {})})
     folder = (options.out or Path("results") / (options.check or "demo")).resolve()
     plan = make_plan(_request(options), folder)
-    _keep(folder)
-    before = signal.signal(signal.SIGTERM, _terminate)
+    live.keep(folder, _RESULTS)
     try:
-        return _run(plan)
-    except (KeyboardInterrupt, _Terminated) as stop:
+        with live.terminable():
+            return _run(plan)
+    except (KeyboardInterrupt, live.Terminated) as stop:
         saved = ", ".join(sorted(p.name for p in folder.glob("*.jsonl"))) or "nothing"
         print(f"\nstopped before the end; in {folder}: {saved}, no summary", file=sys.stderr)
-        return 143 if isinstance(stop, _Terminated) else 130
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        return 143 if isinstance(stop, live.Terminated) else 130
 
 
 def _run(plan: Plan) -> int:
@@ -90,33 +72,3 @@ def _run(plan: Plan) -> int:
 def _request(options: argparse.Namespace) -> Request:
     own = {n: v for n, v in vars(options).items() if n not in ("out", "seed", "subject")}
     return Request(**own, simulation={"seed": options.seed, "subject": options.subject})
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise _Terminated
-
-
-def _preflight(needed: dict[str, str]) -> None:
-    """Name what is missing before anything is started."""
-    for module, advice in needed.items():
-        spec = find_spec(module)
-        # A folder of that name is found too, as a namespace: pta_msgs/ in the repository is one.
-        if spec is None or spec.origin is None:
-            raise ConfigError(advice)
-
-
-def _keep(path: Path) -> None:
-    """Make the results' folder and keep it from other demos; removes the results before."""
-    probe = path / ".probe"
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(_PROBE)
-    except OSError as error:
-        raise ConfigError(f"cannot write to {path}: {error.strerror}; choose --out") from error
-    finally:
-        with suppress(OSError):
-            probe.unlink()
-    if lock(path) is None:
-        raise ConfigError(f"another demo writes to {path}; wait for it or choose another --out")
-    for name in ("summary.json", "summary.png"):
-        (path / name).unlink(missing_ok=True)

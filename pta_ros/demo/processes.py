@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -23,6 +24,28 @@ _STOP_S = 15.0
 
 class ProcessError(PtaError):
     """A child process that could not start, or that ended when it should not."""
+
+
+class Usage(NamedTuple):
+    """What a process holds: resident memory (MB, 10^6 bytes), threads and open files; and the
+    processor time it had so far (s)."""
+
+    memory_mb: float
+    cpu_s: float
+    threads: int
+    files: int
+
+
+def usage_of(pid: int) -> Usage | None:
+    """What a process holds now; None once it ended."""
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            times, memory = process.cpu_times(), process.memory_info().rss / 1e6
+            used_s = times.user + times.system
+            return Usage(memory, used_s, process.num_threads(), process.num_fds())
+    except psutil.Error:
+        return None
 
 
 @dataclass
@@ -77,15 +100,9 @@ class Child:
         last = f"its last line: {lines[-1].strip()}" if lines else "it wrote nothing"
         return f"{last} (all of it in {self.log})"
 
-    def usage(self) -> tuple[float, float] | None:
-        """Resident memory (MB, 10^6 bytes) and processor time so far (s); None once it ended."""
-        try:
-            process = psutil.Process(self.process.pid)
-            with process.oneshot():
-                times = process.cpu_times()
-                return process.memory_info().rss / 1e6, times.user + times.system
-        except psutil.Error:
-            return None
+    def usage(self) -> Usage | None:
+        """What it holds now; None once it ended."""
+        return usage_of(self.process.pid)
 
     def stop(self, within_s: float = _STOP_S) -> int:
         """Ask it to end (SIGINT), else kill it; its exit code, negative for a signal."""

@@ -19,6 +19,7 @@ from pta_ros.demo.processes import Child, ProcessError, free_domain, stop_all
 from pta_ros.demo.records import MONITOR_FILE, TICKS_FILE
 from pta_ros.demo.task import ACTIVITY, PEOPLE
 from pta_ros.fusion.params import topics_of
+from pta_ros.metrics.growth import growth
 from pta_ros.simulate.script import save_script
 from pta_ros.view.page import Page
 
@@ -33,12 +34,15 @@ _NOTES_FILE = "notes.txt"
 class Measured:
     """What is measured from outside the processes, while the script is played.
 
-    `memory` is the fusion process's (s since its start, MB), `cpu_s` every child's processor time
-    (s since then, s), `machine` the load average of a minute and the processors in use.
+    `memory`, `threads` and `files` are the fusion process's (s since its start; MB, numbers),
+    `cpu_s` every child's processor time (s since then, s), `machine` the load average of a minute
+    and the processors in use.
     """
 
     fusion_started_ns: int = 0
     memory: list[tuple[float, float]] = field(default_factory=list)
+    threads: list[tuple[float, float]] = field(default_factory=list)
+    files: list[tuple[float, float]] = field(default_factory=list)
     cpu_s: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     machine: list[tuple[float, float]] = field(default_factory=list)
 
@@ -47,17 +51,9 @@ class Measured:
         ends = {name: (used[0], used[-1]) for name, used in self.cpu_s.items() if len(used) > 1}
         return {n: round((b[1] - a[1]) / (b[0] - a[0]), 3) for n, (a, b) in ends.items()}
 
-    def growth(self, warm_up_s: float = 60.0) -> float | None:
-        """Relative growth of memory: the last minute's median over the first's, minus 1.
-
-        The first minute counts from `warm_up_s`; None when not three minutes were measured.
-        """
-        points = self.memory
-        if not points or points[-1][0] < warm_up_s + 120.0:
-            return None
-        first = sorted(mb for t, mb in points if warm_up_s <= t < warm_up_s + 60.0)
-        last = sorted(mb for t, mb in points if t > points[-1][0] - 60.0)
-        return last[len(last) // 2] / first[len(first) // 2] - 1.0 if first else None
+    def growth(self) -> float | None:
+        """Relative growth of memory after the first minute; None of less than three minutes."""
+        return growth(self.memory)
 
 
 def node_command(name: str) -> list[str]:
@@ -100,6 +96,7 @@ class Runner:
         self._notes = plan.folder / _NOTES_FILE
         self._environment: dict[str, str] = {}
         self._announced = ""
+        self._sampled: Callable[[], object] = lambda: None
         self.children: list[Child] = []
         self.measured = Measured()
 
@@ -109,16 +106,17 @@ class Runner:
     def __exit__(self, *_: object) -> None:
         stop_all(self.children)
 
-    def run(self) -> Measured:
-        """Everything, from the first process to the last; raises ProcessError."""
-        plan = self._plan
+    def run(self, sampled: Callable[[], object] = lambda: None) -> Measured:
+        """Everything, from first process to last; `sampled` is called once a second while the
+        script is played. Raises ProcessError."""
+        plan, self._sampled = self._plan, sampled
         for name in (TICKS_FILE, MONITOR_FILE):
             (plan.folder / name).unlink(missing_ok=True)
         self._notes.write_text("", encoding="utf-8")
         (plan.folder / "logs").mkdir(exist_ok=True)
         script = plan.folder / "script.yaml"
         save_script(plan.script, script)
-        self._environment = _environment(plan.fastdds)
+        self._environment = child_environment(plan.fastdds)
         if plan.page:
             self._serve(plan.page)
         record = {"record": plan.folder / MONITOR_FILE, "view": plan.view, "notes": self._notes}
@@ -127,9 +125,9 @@ class Runner:
         ticks, estimates = Tail(plan.folder / TICKS_FILE), Tail(plan.folder / MONITOR_FILE)
         self._wait("the simulator's first frame", lambda: ticks.has("tick"))
         self.measured.fusion_started_ns = time.time_ns()
-        given = ["--params-file", str(plan.params), *_values({"model": plan.model})]
+        given = ["--params-file", str(plan.params), *given_values({"model": plan.model})]
         if plan.task is ACTIVITY:
-            given += _values({"sensor_set": plan.task.sensor_set})
+            given += given_values({"sensor_set": plan.task.sensor_set})
         fusion = self._start("fusion_node", {}, given)
         kind = plan.task.estimates
         self._wait(f"the first {kind}", lambda: estimates.has(kind))
@@ -168,7 +166,7 @@ class Runner:
         self, name: str, values: dict[str, Any], more: list[str] | None = None,
         terminal: bool = False,
     ) -> Child:  # fmt: skip
-        command = [*node_command(name), "--ros-args", *(more or []), *_values(values)]
+        command = [*node_command(name), "--ros-args", *(more or []), *given_values(values)]
         log = self._plan.folder / "logs" / f"{name}.txt"
         child = Child.start(name, command, self._environment, log, terminal)
         self.children.append(child)
@@ -219,14 +217,18 @@ class Runner:
         since_s = (time.time_ns() - self.measured.fusion_started_ns) / 1e9
         for child in self.children:
             if usage := child.usage():
-                self.measured.cpu_s.setdefault(child.name, []).append((since_s, usage[1]))
+                self.measured.cpu_s.setdefault(child.name, []).append((since_s, usage.cpu_s))
                 if child is fusion:
-                    self.measured.memory.append((since_s, usage[0]))
+                    self.measured.memory.append((since_s, usage.memory_mb))
+                    self.measured.threads.append((since_s, usage.threads))
+                    self.measured.files.append((since_s, usage.files))
+        self._sampled()
         in_use = psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1)
         self.measured.machine.append((os.getloadavg()[0], in_use))
 
 
-def _values(values: dict[str, Any]) -> list[str]:
+def given_values(values: dict[str, Any]) -> list[str]:
+    """Parameters as a node's command line gives them."""
     given = []
     for name, value in values.items():
         # JSON is YAML, and quotes what a parser would take for a number or a date.
@@ -234,7 +236,8 @@ def _values(values: dict[str, Any]) -> list[str]:
     return given
 
 
-def _environment(fastdds: Path) -> dict[str, str]:
+def child_environment(fastdds: Path) -> dict[str, str]:
+    """The environment of processes that talk to each other alone, on a domain of their own."""
     return {
         **os.environ,
         "ROS_DOMAIN_ID": str(free_domain()),

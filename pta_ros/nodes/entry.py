@@ -14,6 +14,7 @@ from typing import Any, NoReturn, Protocol
 
 from pta_ros.errors import ConfigError, PtaError
 from pta_ros.home import missing
+from pta_ros.nodes import leftovers
 
 #: Executables: a module of this room each, and what in it makes the nodes.
 PROGRAMS = {
@@ -28,6 +29,7 @@ PROGRAMS = {
     "recorder_node": "RecorderNode",
     "view_node": "ViewNode",
     "overhead_node": "OverheadNode",
+    "cycle_node": "CycleNode",
     "doctor": "Doctor",
 }
 
@@ -101,6 +103,7 @@ def _run(build: Callable[[], Program], stop: Stop, interrupted: int) -> int:
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.signals import SignalHandlerOptions
 
+    leftovers.clear()
     try:
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     except RCLError as error:  # a parameter file that is not YAML, for example

@@ -6,25 +6,26 @@ from pathlib import Path
 import pytest
 
 from pta_ros import cli
+from pta_ros.cli import live
 from pta_ros.cli import pta_demo as demo
 from pta_ros.demo.processes import lock
 from pta_ros.errors import ConfigError
 
 
 def test_a_missing_rerun_is_told_before_anything_starts(monkeypatch):
-    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == "rerun" else json.__spec__)
-    demo._preflight(demo._NEEDED)
+    monkeypatch.setattr(live, "find_spec", lambda name: None if name == "rerun" else json.__spec__)
+    live.preflight(live.NEEDED)
     with pytest.raises(ConfigError, match=r"pip install '\.\[view\]'"):
-        demo._preflight({**demo._NEEDED, **demo._NEEDED_TO_VIEW})
+        live.preflight({**live.NEEDED, **demo._NEEDED_TO_VIEW})
 
 
 def test_the_results_folder_must_be_a_folder_and_free(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot write"):
-        demo._keep(tmp_path / "file")
+        live.keep(tmp_path / "file", demo._RESULTS)
     held = lock(tmp_path)
-    with pytest.raises(ConfigError, match="another demo"):
-        demo._keep(tmp_path)
+    with pytest.raises(ConfigError, match="another run"):
+        live.keep(tmp_path, demo._RESULTS)
     os.close(held)
 
 
@@ -34,7 +35,7 @@ def test_a_disk_without_room_is_told_before_anything_starts(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     try:
         with pytest.raises(ConfigError, match=r"cannot write to .*; choose --out"):
-            demo._keep(tmp_path)
+            live.keep(tmp_path, demo._RESULTS)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
@@ -42,7 +43,7 @@ def test_a_disk_without_room_is_told_before_anything_starts(tmp_path):
 
 def test_results_of_an_earlier_run_do_not_outlive_a_new_start(tmp_path):
     (tmp_path / "summary.json").write_text("old")
-    demo._keep(tmp_path)
+    live.keep(tmp_path, demo._RESULTS)
     assert not (tmp_path / "summary.json").exists()
 
 
@@ -74,6 +75,6 @@ def test_an_unknown_option_is_refused():
     "given", [["--params", "none.yaml"], ["--config", "none.yaml"], ["--duration", "1"]]
 )
 def test_what_cannot_work_is_one_line(given, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(demo, "_preflight", lambda needed: None)
+    monkeypatch.setattr(live, "preflight", lambda needed: None)
     assert cli.run(lambda: demo.main([*given, "--out", str(tmp_path)])) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1

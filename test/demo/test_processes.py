@@ -77,9 +77,11 @@ def test_memory_and_processor_time_of_a_child(tmp_path):
         tmp_path, "x = bytearray(60_000_000); print('up', flush=True); import time; time.sleep(60)"
     )
     until(lambda: "up" in child.log.read_text())
-    memory_mb, cpu_s = child.usage()
+    memory_mb, cpu_s, threads, files = child.usage()
     assert 60 < memory_mb < 500
     assert cpu_s >= 0
+    assert threads >= 1
+    assert files >= 3
     child.stop()
     assert child.usage() is None
 
