@@ -61,11 +61,16 @@ class Trial:
 
 
 _SUM = {"dim": 128}
+_ATTENTION = {"dim": 128, "attention": 2}
 TRIALS = {
     "base1": Trial("Base.1 (concatenate + MLP)", {}, {}, lambda c: ConcatenateMlp(c.model)),
     "xfi": Trial("X-Fi fusion", {}, {}, lambda c: XFi(c.sized("xfi"))),
     "sum": Trial("weighted sum", _SUM, {}),
     "no_refinement": Trial("no refinement", {**_SUM, "refine": False}, {"align_weight": 0.0}),
+    "attention": Trial(
+        "attention, no refinement", {**_ATTENTION, "refine": False}, {"align_weight": 0.0}
+    ),
+    "ours": Trial("attention, refinement trained later", _ATTENTION, {"refine_epochs": 4}),
     "no_align": Trial("refinement without its loss", _SUM, {"align_weight": 0.0}),
 }
 
@@ -81,8 +86,8 @@ def main() -> None:
     parser.add_argument("--test", action="store_true")
     options = parser.parse_args()
     config = load_config(CONFIG)
-    first = replace(config.model, gate=False, tasks=("pose",), classes=())
-    meta = replace(config.meta, epochs=options.epochs)
+    first = replace(config.model, gate=False, tasks=("pose",), classes=(), attention=0)
+    meta = replace(config.meta, epochs=options.epochs, refine_epochs=0)
     config = replace(config, seed=options.seed, model=first, meta=meta)
     options.out.mkdir(parents=True, exist_ok=True)
     bench = bench_of(options.data, options.out, config)

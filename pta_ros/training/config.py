@@ -70,6 +70,7 @@ class MetaConfig(Group):
     plain_share: float = param(0.5, **_SHARE)
     outer: str = param("first_order", choices=("first_order", "unrolled", "none"))
     outer_every: int = param(0, low=0, high=1_000_000)
+    refine_epochs: int = param(0, low=0, high=1_000_000)
     schedule: str = param("constant", choices=SCHEDULES)
 
 

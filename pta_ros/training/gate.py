@@ -53,7 +53,7 @@ def gate_stage(setup: Setup, model: PTA, corrupted: Corrupted) -> Stage:
         with torch.no_grad():
             mixed, hit = mix(clean, corrupted, part, config.gate.corrupt)
             features = mixed.features(model, torch.arange(len(part)), mask)
-        odds = gate.log_odds(features, mask, model.head)[mask]
+        odds = gate.log_odds(features, mask, model.alone)[mask]
         return binary_cross_entropy_with_logits(odds, hit[mask].to(odds.dtype))
 
     stage = loss_stage("gate", setup, model, theta, loss_of)
@@ -130,7 +130,7 @@ def log_odds_of(
     odds = [rows.new_zeros(0, len(member), dtype=torch.float32)]
     for part in rows.split(batch) if len(rows) else ():
         mask = member.expand(len(part), -1)
-        odds.append(model.gate.log_odds(data.features(model, part, mask), mask, model.head))
+        odds.append(model.gate.log_odds(data.features(model, part, mask), mask, model.alone))
     return torch.cat(odds)
 
 

@@ -132,7 +132,7 @@ def _check_freeze(config: TrainConfig) -> None:
     if unknown := [part for part in config.freeze if part not in known]:
         raise ConfigError(f"freeze names {unknown}; this model's parts are {list(known)}")
     aligns = config.meta.align_weight > 0 or config.model.refine
-    trained = [part for part in MAIN if aligns or part != "refinement"]
+    trained = [part for part in MAIN if part in known and (aligns or part != "refinement")]
     if set(trained) <= set(config.freeze):
         raise ConfigError(
             f"freeze names {list(config.freeze)}; expected one of {trained} to be trained"
