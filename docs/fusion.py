@@ -10,20 +10,26 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pta_ros import checkpoint
 from pta_ros.cli import run
 from pta_ros.cli.train_pta import Console
 from pta_ros.datasets.features import FeatureSet, cache_features
-from pta_ros.metrics.evaluate import SubsetResult, evaluate_subsets
+from pta_ros.metrics.evaluate import predict_subset
+from pta_ros.metrics.paired import paired_difference
+from pta_ros.metrics.pose import mpjpe, pa_mpjpe
+from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.baselines import ConcatenateMlp, XFi
+from pta_ros.model.config import PTAConfig
 from pta_ros.model.heads import answer
 from pta_ros.model.projector import Projected
 from pta_ros.training.config import TrainConfig, load_config
@@ -40,6 +46,12 @@ CONFIG, MODEL = REPOSITORY / "config/mmfi_lite.yaml", REPOSITORY / "models/mmfi_
 SINGLE = 4, 2e-3, 1e-4
 #: Between epochs one validation frame of so many is looked at.
 SPARSE = 27
+#: What is compared with the best of what.
+OURS, RIVALS = "ours", ("base1", "xfi")
+
+Array = NDArray[np.float64]
+#: MPJPE and PA-MPJPE of every subset and frame: (2, subsets, N), millimetres.
+Errors = Array
 
 
 @dataclass(frozen=True)
@@ -61,7 +73,7 @@ class Trial:
 
 
 _SUM = {"dim": 128}
-_ATTENTION = {"dim": 128, "attention": 2}
+_ATTENTION = {"dim": 256, "attention": 2}
 TRIALS = {
     "base1": Trial("Base.1 (concatenate + MLP)", {}, {}, lambda c: ConcatenateMlp(c.model)),
     "xfi": Trial("X-Fi fusion", {}, {}, lambda c: XFi(c.sized("xfi"))),
@@ -81,18 +93,32 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", nargs="+", choices=[*TRIALS, "shipped"], default=list(TRIALS))
     parser.add_argument("--test", action="store_true")
     options = parser.parse_args()
-    config = load_config(CONFIG)
-    first = replace(config.model, gate=False, tasks=("pose",), classes=(), attention=0)
-    meta = replace(config.meta, epochs=options.epochs, refine_epochs=0)
-    config = replace(config, seed=options.seed, model=first, meta=meta)
     options.out.mkdir(parents=True, exist_ok=True)
-    bench = bench_of(options.data, options.out, config)
-    for name in options.only:
-        show(name, bench, options.test)
+    found: dict[str, list[Errors]] = {name: [] for name in options.only}
+    for seed in options.seeds:
+        bench = bench_of(options.data, options.out, config_of(options.epochs, seed))
+        rows = bench.ready.rows["test"] if options.test else _validation(bench)
+        for name in options.only:
+            found[name].append(errors(name, bench, rows))
+    people = bench.ready.data.subject[rows.numpy()]
+    for number, metric in enumerate(("MPJPE", "PA-MPJPE")):
+        show(metric, {n: np.mean(each, axis=0)[number] for n, each in found.items()}, people)
+
+
+def config_of(epochs: int, seed: int) -> TrainConfig:
+    """The configuration of `mmfi_lite` with the paper's fusion, which trials change."""
+    config = load_config(CONFIG)
+    paper = {"gate": False, "attention": 0, "tasks": ("pose",), "classes": ()}
+    return replace(
+        config,
+        seed=seed,
+        model=replace(config.model, **paper),
+        meta=replace(config.meta, epochs=epochs, refine_epochs=0),
+    )
 
 
 def bench_of(root: Path, out: Path, config: TrainConfig) -> Bench:
@@ -146,16 +172,42 @@ def single(
     return model.eval()
 
 
-def show(name: str, bench: Bench, test: bool) -> None:
-    """Train a trial, or read it, and print its row."""
+def errors(name: str, bench: Bench, rows: Tensor) -> Errors:
+    """Train a trial, or read it; its errors on `rows`."""
     begun = time.process_time()
     model = _made(name, bench)
     seconds = time.process_time() - begun
-    rows = bench.ready.rows["test"] if test else _validation(bench)
-    results = evaluate_subsets(model, bench.clean, rows)
-    title = TRIALS[name].title if name in TRIALS else "shipped model, no gate"
     size = sum(p.numel() for n, p in model.named_parameters() if not n.startswith("encoders."))
-    Console().note(f"| {title} | {size / 1e6:.2f} | {seconds:.0f} | {_row(results)} |")
+    Console().note(f"{name}, seed {bench.config.seed}: {size / 1e6:.2f} M, {seconds:.0f} CPU s")
+    each: tuple[list[Array], list[Array]] = ([], [])
+    for subset in subsets(model.config.modalities):
+        joints, _, truth = (x.numpy() for x in predict_subset(model, bench.clean, rows, subset))
+        each[0].append(1000 * mpjpe(joints, truth))
+        each[1].append(1000 * pa_mpjpe(joints, truth))
+    return np.stack([np.stack(part) for part in each])
+
+
+def show(metric: str, found: Mapping[str, Array], people: NDArray[np.str_]) -> None:
+    """Print errors (subsets, N) of each trial, means over seeds, and what `OURS` leads by."""
+    say = Console().note
+    say(f"{metric}, mm | " + " | ".join(subset_name(s) for s in subsets(PTAConfig().modalities)))
+    for name, values in found.items():
+        say(f"| {title_of(name)} | " + " | ".join(f"{v:.1f}" for v in values.mean(axis=1)))
+    rivals = {n: values for n, values in found.items() if n in RIVALS}
+    if OURS not in found or not rivals:
+        return
+    cells = []
+    for i, own in enumerate(found[OURS]):
+        best = min(rivals, key=lambda n: float(rivals[n][i].mean()))
+        generator = np.random.default_rng(0)
+        lead = paired_difference(own, rivals[best][i], people, generator)
+        cells.append(f"{lead.mean:+.1f} ({lead.low:+.1f} to {lead.high:+.1f}) {best}")
+    say("| ours - best rival (95 % over people) | " + " | ".join(cells))
+
+
+def title_of(name: str) -> str:
+    """A trial in words."""
+    return TRIALS[name].title if name in TRIALS else "shipped model, no gate"
 
 
 def _made(name: str, bench: Bench) -> Projected:
@@ -174,10 +226,6 @@ def _validation(bench: Bench) -> Tensor:
     """All frames of people on whom neither encoders nor fusions were trained, nor are tested."""
     used = torch.cat([bench.ready.rows[n] for n in ("train", "test")])
     return torch.tensor(sorted(set(bench.clean.rows.tolist()) - set(used.tolist())))
-
-
-def _row(results: list[SubsetResult]) -> str:
-    return " | ".join(f"{r.mpjpe_mm:.1f}" for r in results)
 
 
 if __name__ == "__main__":

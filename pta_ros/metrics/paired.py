@@ -1,4 +1,4 @@
-"""Whether one system is better than another beyond chance, judged by the people it was tested on."""
+"""Whether one system is better than another beyond chance, judged by those it was tested on."""
 
 from __future__ import annotations
 

@@ -109,6 +109,8 @@ def _refined_later(name: str, config: TrainConfig, bench: Bench) -> PTA:
     seed_everything(config.seed, "refinement")
     model = PTA(config.model)
     model.load_state_dict(trained.state_dict())
+    if "refinement" in config.freeze:
+        return model
     held = [part for part in parts_of(config.model) if part != "refinement"]
     meta = replace(config.meta, epochs=config.meta.refine_epochs, plain_share=0.0)
     _run_meta(name, model, replace(config, freeze=tuple(held), meta=meta), bench)
