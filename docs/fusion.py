@@ -1,7 +1,8 @@
 """Where the fusion's error comes from: trials that each change one thing, on validation people.
 
-`python docs/fusion.py DATA --out FOLDER [--epochs 6] [--only TRIAL ...] [--test]` trains what is
-not trained yet, in minutes a trial, and prints a row for each. All trials see the same features, of
+`python docs/fusion.py DATA --out FOLDER [--epochs 6] [--seeds 0] [--only TRIAL ...] [--test]`
+trains what is not trained yet, in minutes a trial. It prints the error of each, means over the
+seeds, and what ours leads by, with an interval over people. All trials see the same features, of
 the encoders of models/mmfi_lite, which are not trained again. `--test` takes the test people in
 place of validation's. docs/fusion.md tells what came out. Everything is synthetic.
 """
@@ -24,7 +25,7 @@ from pta_ros import checkpoint
 from pta_ros.cli import run
 from pta_ros.cli.train_pta import Console
 from pta_ros.datasets.features import FeatureSet, cache_features
-from pta_ros.metrics.evaluate import predict_subset
+from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.metrics.paired import paired_difference
 from pta_ros.metrics.pose import mpjpe, pa_mpjpe
 from pta_ros.metrics.subsets import subset_name, subsets
@@ -48,6 +49,8 @@ SINGLE = 4, 2e-3, 1e-4
 SPARSE = 27
 #: What is compared with the best of what.
 OURS, RIVALS = "ours", ("base1", "xfi")
+#: The model of `OURS` without its refinement, which is what its first stage trains.
+PLAIN = "ours_plain"
 
 Array = NDArray[np.float64]
 #: MPJPE and PA-MPJPE of every subset and frame: (2, subsets, N), millimetres.
@@ -73,16 +76,14 @@ class Trial:
 
 
 _SUM = {"dim": 128}
-_ATTENTION = {"dim": 256, "attention": 2}
 TRIALS = {
     "base1": Trial("Base.1 (concatenate + MLP)", {}, {}, lambda c: ConcatenateMlp(c.model)),
     "xfi": Trial("X-Fi fusion", {}, {}, lambda c: XFi(c.sized("xfi"))),
     "sum": Trial("weighted sum", _SUM, {}),
     "no_refinement": Trial("no refinement", {**_SUM, "refine": False}, {"align_weight": 0.0}),
-    "attention": Trial(
-        "attention, no refinement", {**_ATTENTION, "refine": False}, {"align_weight": 0.0}
+    OURS: Trial(
+        "attention, refinement trained later", {"dim": 256, "attention": 2}, {"refine_epochs": 4}
     ),
-    "ours": Trial("attention, refinement trained later", _ATTENTION, {"refine_epochs": 4}),
     "no_align": Trial("refinement without its loss", _SUM, {"align_weight": 0.0}),
 }
 
@@ -94,7 +95,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--only", nargs="+", choices=[*TRIALS, "shipped"], default=list(TRIALS))
+    parser.add_argument(
+        "--only", nargs="+", choices=[*TRIALS, PLAIN, "shipped"], default=list(TRIALS)
+    )
     parser.add_argument("--test", action="store_true")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -175,13 +178,15 @@ def single(
 def errors(name: str, bench: Bench, rows: Tensor) -> Errors:
     """Train a trial, or read it; its errors on `rows`."""
     begun = time.process_time()
-    model = _made(name, bench)
+    model = _made(OURS if name == PLAIN else name, bench)
     seconds = time.process_time() - begun
     size = sum(p.numel() for n, p in model.named_parameters() if not n.startswith("encoders."))
     Console().note(f"{name}, seed {bench.config.seed}: {size / 1e6:.2f} M, {seconds:.0f} CPU s")
     each: tuple[list[Array], list[Array]] = ([], [])
     for subset in subsets(model.config.modalities):
-        joints, _, truth = (x.numpy() for x in predict_subset(model, bench.clean, rows, subset))
+        refine = False if name == PLAIN else None
+        out, kept = outputs_of(model, bench.clean, rows, subset, refine)
+        joints, truth = out.joints.numpy(), bench.clean.joints[kept].numpy()
         each[0].append(1000 * mpjpe(joints, truth))
         each[1].append(1000 * pa_mpjpe(joints, truth))
     return np.stack([np.stack(part) for part in each])
@@ -194,19 +199,23 @@ def show(metric: str, found: Mapping[str, Array], people: NDArray[np.str_]) -> N
     for name, values in found.items():
         say(f"| {title_of(name)} | " + " | ".join(f"{v:.1f}" for v in values.mean(axis=1)))
     rivals = {n: values for n, values in found.items() if n in RIVALS}
-    if OURS not in found or not rivals:
-        return
-    cells = []
-    for i, own in enumerate(found[OURS]):
-        best = min(rivals, key=lambda n: float(rivals[n][i].mean()))
-        generator = np.random.default_rng(0)
-        lead = paired_difference(own, rivals[best][i], people, generator)
-        cells.append(f"{lead.mean:+.1f} ({lead.low:+.1f} to {lead.high:+.1f}) {best}")
-    say("| ours - best rival (95 % over people) | " + " | ".join(cells))
+    for name in (n for n in (OURS, PLAIN) if n in found and rivals):
+        cells = (lead(own, [r[i] for r in rivals.values()], people)
+                 for i, own in enumerate(found[name]))  # fmt: skip
+        say(f"| {title_of(name)} - best rival (95 % over people) | " + " | ".join(cells))
+
+
+def lead(own: Array, rivals: list[Array], people: NDArray[np.str_]) -> str:
+    """Errors (N,) against those of the best rival, in words."""
+    best = min(rivals, key=np.mean)
+    found = paired_difference(own, best, people, np.random.default_rng(0))
+    return f"{found.mean:+.1f} ({found.low:+.1f} to {found.high:+.1f})"
 
 
 def title_of(name: str) -> str:
     """A trial in words."""
+    if name == PLAIN:
+        return "ours, plain features"
     return TRIALS[name].title if name in TRIALS else "shipped model, no gate"
 
 

@@ -64,9 +64,9 @@ _ALL = (
            lambda bench: make_pta("pta_no_meta", without_meta_weights, bench), _BOTH),
     System("pta", "PTA", "PTA", "#0072B2",
            lambda bench: make_pta("pta", as_published, bench), _BOTH),
-    System(UNGATED, "PTA + mixers, no gate", "no gate", "#999999",
+    System(UNGATED, "PTA + attention, no gate", "no gate", "#999999",
            lambda bench: make_pta(UNGATED, lambda config: config, bench), compared=False),
-    System("pta_gate", "PTA + mixers + gate (ours)", "ours", "#D55E00",
+    System("pta_gate", "PTA + attention + gate (ours)", "ours", "#D55E00",
            lambda bench: make_gated(bench)),
 )  # fmt: skip
 #: Task -> name -> system, in the order of the tables.

@@ -257,9 +257,10 @@ def test_a_refinement_trained_later_leaves_everything_else_as_it_was(run, synthe
     folder, witness = only_encoders(run, tmp_path / "later"), Witness()
     later = replace(CONFIG, model=replace(CONFIG.model, attention=1))
     later = replace(later, meta=replace(later.meta, refine_epochs=1))
-    train_systems(later, synthetic_tree, folder, ["pta_ungated"], [0], witness)
+    train_systems(later, synthetic_tree, folder, ["pta_gate"], [0], witness)
     plain = "pta_ungated_plain"
-    assert witness.seen == [(plain, 0), (plain, 1), ("pta_ungated", 0)]
+    gate = [("pta_gate", number) for number in range(3)]
+    assert witness.seen == [(plain, 0), (plain, 1), ("pta_ungated", 0), *gate]
     before = load_tensors(folder / f"seed0/{plain}.state.safetensors")
     after = load_tensors(folder / "seed0/pta_ungated.state.safetensors")
     moved = {n.split(".")[1] for n, v in before.items()
