@@ -81,6 +81,9 @@ TRIALS = {
     "xfi": Trial("X-Fi fusion", {}, {}, lambda c: XFi(c.sized("xfi"))),
     "sum": Trial("weighted sum", _SUM, {}),
     "no_refinement": Trial("no refinement", {**_SUM, "refine": False}, {"align_weight": 0.0}),
+    "sum_later": Trial(
+        "weighted sum, refinement trained later", {"dim": 256}, {"refine_epochs": 4}
+    ),
     OURS: Trial(
         "attention, refinement trained later", {"dim": 256, "attention": 2}, {"refine_epochs": 4}
     ),
