@@ -1,7 +1,8 @@
 """Where the fusion's error comes from: trials that each change one thing, on validation people.
 
-`python docs/fusion.py DATA --out FOLDER [--epochs 6] [--only TRIAL ...] [--test]` trains what is
-not trained yet, in minutes a trial, and prints a row for each. All trials see the same features, of
+`python docs/fusion.py DATA --out FOLDER [--epochs 6] [--seeds 0] [--only TRIAL ...] [--test]`
+trains what is not trained yet, in minutes a trial. It prints the error of each, means over the
+seeds, and what ours leads by, with an interval over people. All trials see the same features, of
 the encoders of models/mmfi_lite, which are not trained again. `--test` takes the test people in
 place of validation's. docs/fusion.md tells what came out. Everything is synthetic.
 """
@@ -10,20 +11,26 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pta_ros import checkpoint
 from pta_ros.cli import run
 from pta_ros.cli.train_pta import Console
 from pta_ros.datasets.features import FeatureSet, cache_features
-from pta_ros.metrics.evaluate import SubsetResult, evaluate_subsets
+from pta_ros.metrics.evaluate import outputs_of
+from pta_ros.metrics.paired import paired_difference
+from pta_ros.metrics.pose import mpjpe, pa_mpjpe
+from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.baselines import ConcatenateMlp, XFi
+from pta_ros.model.config import PTAConfig
 from pta_ros.model.heads import answer
 from pta_ros.model.projector import Projected
 from pta_ros.training.config import TrainConfig, load_config
@@ -40,6 +47,14 @@ CONFIG, MODEL = REPOSITORY / "config/mmfi_lite.yaml", REPOSITORY / "models/mmfi_
 SINGLE = 4, 2e-3, 1e-4
 #: Between epochs one validation frame of so many is looked at.
 SPARSE = 27
+#: What is compared with the best of what.
+OURS, RIVALS = "ours", ("base1", "xfi")
+#: The model of `OURS` without its refinement, which is what its first stage trains.
+PLAIN = "ours_plain"
+
+Array = NDArray[np.float64]
+#: MPJPE and PA-MPJPE of every subset and frame: (2, subsets, N), millimetres.
+Errors = Array
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,12 @@ TRIALS = {
     "xfi": Trial("X-Fi fusion", {}, {}, lambda c: XFi(c.sized("xfi"))),
     "sum": Trial("weighted sum", _SUM, {}),
     "no_refinement": Trial("no refinement", {**_SUM, "refine": False}, {"align_weight": 0.0}),
+    "sum_later": Trial(
+        "weighted sum, refinement trained later", {"dim": 256}, {"refine_epochs": 4}
+    ),
+    OURS: Trial(
+        "attention, refinement trained later", {"dim": 256, "attention": 2}, {"refine_epochs": 4}
+    ),
     "no_align": Trial("refinement without its loss", _SUM, {"align_weight": 0.0}),
 }
 
@@ -76,18 +97,34 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="+", choices=[*TRIALS, "shipped"], default=list(TRIALS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument(
+        "--only", nargs="+", choices=[*TRIALS, PLAIN, "shipped"], default=list(TRIALS)
+    )
     parser.add_argument("--test", action="store_true")
     options = parser.parse_args()
-    config = load_config(CONFIG)
-    first = replace(config.model, gate=False, tasks=("pose",), classes=())
-    meta = replace(config.meta, epochs=options.epochs)
-    config = replace(config, seed=options.seed, model=first, meta=meta)
     options.out.mkdir(parents=True, exist_ok=True)
-    bench = bench_of(options.data, options.out, config)
-    for name in options.only:
-        show(name, bench, options.test)
+    found: dict[str, list[Errors]] = {name: [] for name in options.only}
+    for seed in options.seeds:
+        bench = bench_of(options.data, options.out, config_of(options.epochs, seed))
+        rows = bench.ready.rows["test"] if options.test else _validation(bench)
+        for name in options.only:
+            found[name].append(errors(name, bench, rows))
+    people = bench.ready.data.subject[rows.numpy()]
+    for number, metric in enumerate(("MPJPE", "PA-MPJPE")):
+        show(metric, {n: np.mean(each, axis=0)[number] for n, each in found.items()}, people)
+
+
+def config_of(epochs: int, seed: int) -> TrainConfig:
+    """The configuration of `mmfi_lite` with the paper's fusion, which trials change."""
+    config = load_config(CONFIG)
+    paper = {"gate": False, "attention": 0, "tasks": ("pose",), "classes": ()}
+    return replace(
+        config,
+        seed=seed,
+        model=replace(config.model, **paper),
+        meta=replace(config.meta, epochs=epochs, refine_epochs=0),
+    )
 
 
 def bench_of(root: Path, out: Path, config: TrainConfig) -> Bench:
@@ -141,16 +178,48 @@ def single(
     return model.eval()
 
 
-def show(name: str, bench: Bench, test: bool) -> None:
-    """Train a trial, or read it, and print its row."""
+def errors(name: str, bench: Bench, rows: Tensor) -> Errors:
+    """Train a trial, or read it; its errors on `rows`."""
     begun = time.process_time()
-    model = _made(name, bench)
+    model = _made(OURS if name == PLAIN else name, bench)
     seconds = time.process_time() - begun
-    rows = bench.ready.rows["test"] if test else _validation(bench)
-    results = evaluate_subsets(model, bench.clean, rows)
-    title = TRIALS[name].title if name in TRIALS else "shipped model, no gate"
     size = sum(p.numel() for n, p in model.named_parameters() if not n.startswith("encoders."))
-    Console().note(f"| {title} | {size / 1e6:.2f} | {seconds:.0f} | {_row(results)} |")
+    Console().note(f"{name}, seed {bench.config.seed}: {size / 1e6:.2f} M, {seconds:.0f} CPU s")
+    each: tuple[list[Array], list[Array]] = ([], [])
+    for subset in subsets(model.config.modalities):
+        refine = False if name == PLAIN else None
+        out, kept = outputs_of(model, bench.clean, rows, subset, refine)
+        joints, truth = out.joints.numpy(), bench.clean.joints[kept].numpy()
+        each[0].append(1000 * mpjpe(joints, truth))
+        each[1].append(1000 * pa_mpjpe(joints, truth))
+    return np.stack([np.stack(part) for part in each])
+
+
+def show(metric: str, found: Mapping[str, Array], people: NDArray[np.str_]) -> None:
+    """Print errors (subsets, N) of each trial, means over seeds, and what `OURS` leads by."""
+    say = Console().note
+    say(f"{metric}, mm | " + " | ".join(subset_name(s) for s in subsets(PTAConfig().modalities)))
+    for name, values in found.items():
+        say(f"| {title_of(name)} | " + " | ".join(f"{v:.1f}" for v in values.mean(axis=1)))
+    rivals = {n: values for n, values in found.items() if n in RIVALS}
+    for name in (n for n in (OURS, PLAIN) if n in found and rivals):
+        cells = (lead(own, [r[i] for r in rivals.values()], people)
+                 for i, own in enumerate(found[name]))  # fmt: skip
+        say(f"| {title_of(name)} - best rival (95 % over people) | " + " | ".join(cells))
+
+
+def lead(own: Array, rivals: list[Array], people: NDArray[np.str_]) -> str:
+    """Errors (N,) against those of the best rival, in words."""
+    best = min(rivals, key=np.mean)
+    found = paired_difference(own, best, people, np.random.default_rng(0))
+    return f"{found.mean:+.1f} ({found.low:+.1f} to {found.high:+.1f})"
+
+
+def title_of(name: str) -> str:
+    """A trial in words."""
+    if name == PLAIN:
+        return "ours, plain features"
+    return TRIALS[name].title if name in TRIALS else "shipped model, no gate"
 
 
 def _made(name: str, bench: Bench) -> Projected:
@@ -169,10 +238,6 @@ def _validation(bench: Bench) -> Tensor:
     """All frames of people on whom neither encoders nor fusions were trained, nor are tested."""
     used = torch.cat([bench.ready.rows[n] for n in ("train", "test")])
     return torch.tensor(sorted(set(bench.clean.rows.tolist()) - set(used.tolist())))
-
-
-def _row(results: list[SubsetResult]) -> str:
-    return " | ".join(f"{r.mpjpe_mm:.1f}" for r in results)
 
 
 if __name__ == "__main__":

@@ -139,6 +139,8 @@ def _check_shapes(path: Path, declared: PTAConfig) -> None:
         expected[f"{aligner}.start_noise"] = [declared.tokens, declared.latent]
         steps = [declared.diffusion.train_steps, declared.latent]
         expected[f"{aligner}.predictor.time.weight"] = steps
+    for block in range(declared.attention):
+        expected[f"attention.blocks.{block}.query.weight"] = [declared.dim, declared.dim]
     if declared.has("pose"):
         expected["head.position.weight"] = [3 * declared.joints, declared.dim]
         for block in range(declared.mixers):

@@ -12,7 +12,6 @@ from torch import Tensor
 from pta_ros.model.config import DiffusionConfig, PTAConfig
 from pta_ros.model.heads import PoseHead
 from pta_ros.model.pta import PTA
-from pta_ros.model.purify import fuse
 from pta_ros.people import birdseye, centred
 from pta_ros.people.readings import OPTICAL, DepthReading, Float32, LidarReading, Readings
 from pta_ros.sensors.camera import Intrinsics
@@ -130,7 +129,7 @@ def fit_head(model: PTA, inputs: dict[str, Tensor], joints: Tensor) -> float:
     features = model.align(model.features(model.encode(inputs, mask), inputs, mask), mask)
     head = model.head
     assert isinstance(head, PoseHead)
-    pooled = head.norm(fuse(features, model.purify(mask)).mean(dim=1))
+    pooled = head.norm(model.fuse(features, mask).mean(dim=1))
     middle, target = pooled.mean(dim=0), joints.flatten(1)
     centred = (pooled - middle).double()
     gram = centred.T @ centred

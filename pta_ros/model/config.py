@@ -51,9 +51,10 @@ class PTAConfig(Group):
     """One model: L = `tokens`, D = `dim`, d = `latent`, C = `channels` of the encoders' tokens.
 
     `encoders` names the encoder family. `refine` selects refined (True) or plain student features
-    where the caller of the model does not say. `mixers` is how many blocks the pose head has before
-    it pools the tokens (0: the paper's head), `gate` adds per-sample reliability to the learned
-    weights (both beyond the paper). `tasks` are what the model estimates from one encoding: the
+    where the caller of the model does not say. `attention` is how many blocks the fusion has beyond
+    the weighted sum (0: the paper's fusion), `mixers` how many the pose head has before it pools
+    the tokens (0: the paper's head), `gate` adds per-sample reliability to the learned weights (all
+    beyond the paper). `tasks` are what the model estimates from one encoding: the
     first is trained with everything else, a second one on the finished features. `classes` are the
     activities' names. `shapes` are those of reduced frames by modality, where they are not what the
     encoder is made for and it can take others (`encoders.usual_shape`); sensors' settings say them.
@@ -68,6 +69,7 @@ class PTAConfig(Group):
     tasks: tuple[str, ...] = ("pose",)
     classes: tuple[str, ...] = ()
     joints: int = param(17, low=1, high=1000)
+    attention: int = param(0, low=0, high=100)
     mixers: int = param(0, low=0, high=100)
     refine: bool = True
     gate: bool = False

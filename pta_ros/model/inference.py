@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from pta_ros.model.align import Aligner
+from pta_ros.model.attention import WeightedAttention
 from pta_ros.model.encoders.xfi import DepthEncoder
 from pta_ros.model.encoders.xfi_blocks import XfiEncoder
 from pta_ros.model.encoders.xfi_fast import FastLidarEncoder
@@ -63,6 +64,7 @@ def trace_parts(
             model.aligner[modality] = freeze(aligner, features[:batch], f"align {modality}")
     else:
         model.aligner = cast(Aligner, freeze(model.aligner, features, "align"))
+    _trace_attention(model, freeze, features[:batch])
     model.head = cast(PoseHead, freeze(model.head, features[:batch], "head"))
     if model.activity is not None:
         model.activity = cast(ActivityHead, freeze(model.activity, features[:batch], "activity"))
@@ -98,6 +100,7 @@ def trace_people(
     features = torch.zeros(len(shapes), config.tokens, config.dim, device=device)
     if not isinstance(model.aligner, nn.ModuleDict):
         model.aligner = cast(Aligner, freeze(model.aligner, features, "align"))
+    _trace_attention(model, freeze, features[:1])
     model.head = cast(PoseHead, freeze(model.head, features[:1], "head"))
     grid = torch.zeros(1, CHANNELS, SIZE, SIZE, device=device)
     return freeze(of_precision(finder, dtype), grid, "finder")
@@ -118,6 +121,15 @@ def quick_encoders(model: PTA, precision: str = "float32") -> None:
             model.encoders[modality] = of_precision(encoder, dtype)
         else:
             model.encoders[modality] = _fast_encoder(encoder, dtype)
+
+
+def _trace_attention(model: PTA, freeze: _Freezer, features: torch.Tensor) -> None:
+    """Trace the fusion's blocks, where it has any, on features (B, L, D); any M will do later."""
+    if model.attention is not None:
+        logits = features.new_zeros(len(features), len(model.config.modalities))
+        each = features[:, None].expand(-1, logits.shape[1], -1, -1)
+        example = (each, logits.softmax(dim=1), logits.log_softmax(dim=1))
+        model.attention = cast(WeightedAttention, freeze(model.attention, example, "attention"))
 
 
 def of_precision(module: nn.Module, dtype: torch.dtype) -> nn.Module:
@@ -179,7 +191,9 @@ class _Freezer:
     def __init__(self, graphs: dict[str, bytes]) -> None:
         self._graphs = graphs
 
-    def __call__(self, module: nn.Module, example: torch.Tensor, name: str) -> nn.Module:
+    def __call__(
+        self, module: nn.Module, example: torch.Tensor | tuple[torch.Tensor, ...], name: str
+    ) -> nn.Module:
         if name not in self._graphs:
             file = io.BytesIO()
             with warnings.catch_warnings():

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pta_ros.errors import ConfigError
 from pta_ros.model.align import Aligner
+from pta_ros.model.attention import WeightedAttention
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import make_encoder
 from pta_ros.model.heads import PTAOutput, answer
@@ -30,6 +31,8 @@ class PTA(Projected):
         )
         self.purify = ModalityWeights(len(config.modalities))
         self.aligner = _make_aligner(config)
+        blocks = config.attention
+        self.attention = WeightedAttention(config.dim, blocks) if blocks else None
         self.head = main_head(config, config.mixers)
         self.activity = activity_head(config) if config.tasks[1:] else None
         sizes = (config.dim, config.joints, len(config.modalities))
@@ -132,17 +135,32 @@ class PTA(Projected):
         """Which of the available frames to use, (B, M) bool: without a gate all of them."""
         if self.gate is None:
             return mask
-        kept: Tensor = self.gate(features, mask, self.head)
+        kept: Tensor = self.gate(features, mask, self.alone)
         return kept
+
+    def alone(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What one modality's features (n, L, D) say by themselves: joints and log_std."""
+        if self.attention is not None:
+            sure = features.new_zeros(len(features), 1)
+            features = self.attention(features[:, None], sure.exp(), sure)
+        result = answer(self.head, features)
+        return result.joints, result.log_std
+
+    def fuse(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Features (B, M, L, D) of the modalities in `mask` (B, M) as one, (B, L, D)."""
+        weights = self.purify(mask)
+        if self.attention is None:
+            return fuse(features, weights)
+        fused: Tensor = self.attention(features, weights, self.purify.log(mask))
+        return fused
 
     def predict(self, features: Tensor, mask: Tensor) -> PTAOutput:
         """Fuse features (B, M, L, D) by the meta-learned weights, and the heads."""
-        weights = self.purify(mask)
-        fused = fuse(features, weights)
+        fused = self.fuse(features, mask)
         result = answer(self.head, fused)
         if self.activity is not None:
             result = result._replace(logits=self.activity(fused))
-        return self.output(result, mask, weights)
+        return self.output(result, mask, self.purify(mask))
 
 
 def _make_aligner(config: PTAConfig) -> Aligner | nn.ModuleDict:

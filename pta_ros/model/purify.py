@@ -25,8 +25,14 @@ class ModalityWeights(nn.Module):
 
     def forward(self, available: Tensor) -> Tensor:
         """`available` (B, M) bool, one or more per row -> weights (B, M), rows sum to 1 (Eq. 4)."""
-        logits = self.logits.expand(available.shape).masked_fill(~available, -torch.inf)
-        return logits.softmax(dim=1)
+        return self._logits(available).softmax(dim=1)
+
+    def log(self, available: Tensor) -> Tensor:
+        """Logs of the weights (B, M): -inf where absent, with a gradient that is finite."""
+        return self._logits(available).log_softmax(dim=1)
+
+    def _logits(self, available: Tensor) -> Tensor:
+        return self.logits.expand(available.shape).masked_fill(~available, -torch.inf)
 
 
 def fuse(parts: Tensor, weights: Tensor) -> Tensor:

@@ -57,9 +57,10 @@ class MetaConfig(Group):
     have, the refined ones have the rest. `outer` is how the weights are learned: `first_order`
     (released), `unrolled` (through one inner step, as Eq. 3 is written) or `none` (uniform).
     `outer_every` counts inner steps between two outer steps (0: one at the end of each epoch, as
-    released; so has an epoch of fewer steps). `schedule` is theta's learning rate over the run:
-    `constant`, or `one_cycle` (up for a tenth, then cosine down), or `polynomial` (down, power
-    0.9).
+    released; so has an epoch of fewer steps). `refine_epochs` are those of a last stage that trains
+    the refinement alone, and all before is trained without it; 0: it is trained with everything
+    else, as published. `schedule` is theta's learning rate over the run: `constant`, or `one_cycle`
+    (up for a tenth, then cosine down), or `polynomial` (down, power 0.9).
     """
 
     epochs: int = param(40, **_COUNT)
@@ -71,6 +72,7 @@ class MetaConfig(Group):
     plain_share: float = param(0.5, **_SHARE)
     outer: str = param("first_order", choices=("first_order", "unrolled", "none"))
     outer_every: int = param(0, low=0, high=1_000_000)
+    refine_epochs: int = param(0, low=0, high=1_000_000)
     schedule: str = param("constant", choices=SCHEDULES)
 
 

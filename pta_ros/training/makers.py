@@ -25,6 +25,7 @@ from pta_ros.training.fit import Setup, supervised_stage
 from pta_ros.training.fresh import Draw, Fresh
 from pta_ros.training.gate import Corrupted, calibrate_gate, gate_stage
 from pta_ros.training.meta import meta_stage
+from pta_ros.training.parts import parts_of
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
 from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_everything
 from pta_ros.training.single import SingleModality, mean_pose
@@ -79,6 +80,8 @@ def make_mean_of_predictions(bench: Bench) -> MeanOfPredictions:
 def make_pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Bench) -> PTA:
     """PTA of the bench's configuration, changed: trained under `name`."""
     config = change(bench.config)
+    if config.meta.refine_epochs:
+        return _refined_later(name, config, bench)
     seed_everything(config.seed, "model")
     model = PTA(config.model)
     start = bench.ready.start
@@ -89,9 +92,36 @@ def make_pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Ben
     _take_projections(model, bench)
     for modality, single in bench.singles.items():
         model.encoders[modality].load_state_dict(single.encoder.state_dict())
+    _run_meta(name, model, config, bench)
+    return model
+
+
+def _refined_later(name: str, config: TrainConfig, bench: Bench) -> PTA:
+    """PTA whose refinement is trained by itself, after all else, which it leaves as it is.
+
+    Beyond the paper: trained together, three quarters of the task loss come through the reverse
+    process and its noise, and the fusion is worse for it (docs/fusion.md).
+    """
+    before = replace(
+        config,
+        model=replace(config.model, refine=False),
+        meta=replace(config.meta, align_weight=0.0, refine_epochs=0),
+    )
+    trained = make_pta(f"{name}_plain", lambda _: before, bench)
+    seed_everything(config.seed, "refinement")
+    model = PTA(config.model)
+    model.load_state_dict(trained.state_dict())
+    if "refinement" in config.freeze:
+        return model
+    held = [part for part in parts_of(config.model) if part != "refinement"]
+    meta = replace(config.meta, epochs=config.meta.refine_epochs, plain_share=0.0)
+    _run_meta(name, model, replace(config, freeze=tuple(held), meta=meta), bench)
+    return model
+
+
+def _run_meta(name: str, model: PTA, config: TrainConfig, bench: Bench) -> None:
     setup = replace(setup_of(name, bench, model), config=config, draw=_fresh(model, bench))
     run_system(meta_stage(setup, model, bench.ready.rows["meta_val"]), name, config, bench)
-    return model
 
 
 def _fresh(model: PTA, bench: Bench) -> Draw | None:

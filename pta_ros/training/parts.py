@@ -12,6 +12,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "projectors": ("projectors", "position"),
     "weights": ("purify",),
     "refinement": ("aligner",),
+    "attention": ("attention",),
     "head": ("head",),
     "activity": ("activity",),
     "gate": ("gate",),
@@ -19,7 +20,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 #: The search of models that find people; it is no part of the PTA model.
 FIND = "find"
 #: What the main stage trains, beside the weights.
-MAIN = ("projectors", "refinement", "head")
+MAIN = ("projectors", "refinement", "attention", "head")
 
 
 def parts_of(config: PTAConfig) -> tuple[str, ...]:
@@ -27,7 +28,8 @@ def parts_of(config: PTAConfig) -> tuple[str, ...]:
     second = ["activity"] if config.tasks[1:] else []
     gate = ["gate"] if config.gate else []
     find = [FIND] if config.joint_tokens else []
-    main = ("projectors", "weights", "refinement", "head")
+    attention = ["attention"] if config.attention else []
+    main = ("projectors", "weights", "refinement", *attention, "head")
     return (*config.modalities, *main, *second, *gate, *find)
 
 

@@ -131,8 +131,10 @@ def _check_freeze(config: TrainConfig) -> None:
     known = parts_of(config.model)
     if unknown := [part for part in config.freeze if part not in known]:
         raise ConfigError(f"freeze names {unknown}; this model's parts are {list(known)}")
-    aligns = config.meta.align_weight > 0 or config.model.refine
-    trained = [part for part in MAIN if aligns or part != "refinement"]
+    # A refinement that is trained later is trained beside something else all the same.
+    aligns = config.model.refine or config.meta.align_weight > 0
+    aligns = aligns and not config.meta.refine_epochs
+    trained = [part for part in MAIN if part in known and (aligns or part != "refinement")]
     if set(trained) <= set(config.freeze):
         raise ConfigError(
             f"freeze names {list(config.freeze)}; expected one of {trained} to be trained"

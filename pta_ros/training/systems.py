@@ -66,10 +66,10 @@ _ALL = (
     System("pta_no_meta", "PTA without meta weights", "no meta weights", "#CC79A7",
            lambda bench: make_pta("pta_no_meta", without_meta_weights, bench), _BOTH),
     System("pta", "PTA", "PTA", "#0072B2",
-           lambda bench: make_pta("pta", with_paper_head, bench), _BOTH),
-    System(UNGATED, "PTA + mixers, no gate", "no gate", "#999999",
+           lambda bench: make_pta("pta", as_published, bench), _BOTH),
+    System(UNGATED, "PTA + attention, no gate", "no gate", "#999999",
            lambda bench: make_pta(UNGATED, lambda config: config, bench), compared=False),
-    System("pta_gate", "PTA + mixers + gate (ours)", "ours", "#D55E00",
+    System("pta_gate", "PTA + attention + gate (ours)", "ours", "#D55E00",
            lambda bench: make_gated(bench)),
 )  # fmt: skip
 #: Task -> name -> system, in the order of the tables.
@@ -79,14 +79,15 @@ BY_TASK: dict[str, dict[str, System]] = {
 SYSTEMS = BY_TASK["pose"]
 
 
-def with_paper_head(config: TrainConfig) -> TrainConfig:
-    """PTA as published: the head is linear on pooled tokens."""
-    return replace(config, model=replace(config.model, mixers=0))
+def as_published(config: TrainConfig) -> TrainConfig:
+    """PTA as published: fusion, head and refinement's training are the paper's."""
+    model = replace(config.model, attention=0, mixers=0)
+    return replace(config, model=model, meta=replace(config.meta, refine_epochs=0))
 
 
 def without_diffusion(config: TrainConfig) -> TrainConfig:
     """The ablation that fuses plain features; no alignment loss."""
-    paper = with_paper_head(config)
+    paper = as_published(config)
     return replace(
         paper, model=replace(paper.model, refine=False), meta=replace(paper.meta, align_weight=0.0)
     )
@@ -94,7 +95,7 @@ def without_diffusion(config: TrainConfig) -> TrainConfig:
 
 def without_meta_weights(config: TrainConfig) -> TrainConfig:
     """The ablation whose weights stay uniform."""
-    paper = with_paper_head(config)
+    paper = as_published(config)
     return replace(paper, meta=replace(paper.meta, outer="none"))
 
 

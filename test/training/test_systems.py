@@ -15,8 +15,8 @@ from pta_ros.training.prepare import identity_of
 from pta_ros.training.run import read_bench, train_systems
 from pta_ros.training.systems import (
     SYSTEMS,
+    as_published,
     make_system,
-    with_paper_head,
     without_diffusion,
     without_meta_weights,
 )
@@ -147,7 +147,7 @@ def test_a_run_of_another_configuration_is_refused_and_left_as_it_was(run, synth
 
 
 def test_a_run_without_imported_encoders_is_known_by_what_it_always_was(run, bench):
-    settings = with_paper_head(bench.config).to_dict()
+    settings = as_published(bench.config).to_dict()
     for name in ("gate", "imported", "start_from", "freeze"):
         del settings[name]
     for name in ("published", "protocol"):
@@ -176,6 +176,15 @@ def test_the_ablations_differ_from_pta_in_what_they_are_named_for_alone():
     model, meta = replace(plain.model, refine=True), replace(plain.meta, align_weight=0.1)
     assert replace(plain, model=model, meta=meta) == config
     assert replace(uniform, meta=replace(uniform.meta, outer="first_order")) == config
+
+
+def test_pta_as_published_has_nothing_that_is_ours():
+    ours = replace(CONFIG.model, attention=2, mixers=2)
+    config = replace(CONFIG, model=ours, meta=replace(CONFIG.meta, refine_epochs=4))
+    for change in (as_published, without_diffusion, without_meta_weights):
+        changed = change(config)
+        assert (changed.model.attention, changed.model.mixers) == (0, 0)
+        assert changed.meta.refine_epochs == 0
 
 
 def test_the_systems_are_calibrated_and_in_evaluation_mode(bench):
@@ -242,3 +251,18 @@ def test_another_seed_is_another_run(run, synthetic_tree, tmp_path):
     assert any(not torch.equal(value, states[1][name]) for name, value in states[0].items())
     bench = read_bench(synthetic_tree, both, 1, Witness())
     assert bench.config == replace(CONFIG, seed=1)
+
+
+def test_a_refinement_trained_later_leaves_everything_else_as_it_was(run, synthetic_tree, tmp_path):
+    folder, witness = only_encoders(run, tmp_path / "later"), Witness()
+    later = replace(CONFIG, model=replace(CONFIG.model, attention=1))
+    later = replace(later, meta=replace(later.meta, refine_epochs=1))
+    train_systems(later, synthetic_tree, folder, ["pta_gate"], [0], witness)
+    plain = "pta_ungated_plain"
+    gate = [("pta_gate", number) for number in range(3)]
+    assert witness.seen == [(plain, 0), (plain, 1), ("pta_ungated", 0), *gate]
+    before = load_tensors(folder / f"seed0/{plain}.state.safetensors")
+    after = load_tensors(folder / "seed0/pta_ungated.state.safetensors")
+    moved = {n.split(".")[1] for n, v in before.items()
+             if n.startswith("module.") and not torch.equal(v, after[n])}  # fmt: skip
+    assert moved == {"aligner"}

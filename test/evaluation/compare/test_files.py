@@ -47,7 +47,7 @@ def test_json_holds_what_follows_from_the_records(written):
     assert len(values["contamination"]["pta"]) == 9
     assert len(values["corruption"]["pta_gate"]) == 9
     names = [bound["name"] for bound in values["bounds"]]
-    assert "PTA + mixers + gate (ours): worst contamination" in names
+    assert "PTA + attention + gate (ours): worst contamination" in names
 
 
 def test_csv_holds_every_cell_with_its_deviation_and_mark(make):

@@ -49,7 +49,7 @@ def test_a_missing_cell_is_a_dash_and_a_seed_less_is_named(make):
     depth = dict(zip(table[0], table[1], strict=True))
     assert depth["PTA without meta weights"] == "–"
     assert depth["X-Fi fusion"] == "59.5 ± 0.7 (seeds 0, 1 only)"
-    assert depth["PTA + mixers + gate (ours)"] == "50.5 ± 0.7 (seeds 1, 2 only)"
+    assert depth["PTA + attention + gate (ours)"] == "50.5 ± 0.7 (seeds 1, 2 only)"
     assert depth["PTA"] == "**52.0 ± 1.0**"
 
 
