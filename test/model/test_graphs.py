@@ -38,6 +38,9 @@ def pta(**changed):
             buffer.uniform_(0.5, 1.5)
     with torch.no_grad():
         model.purify.logits.copy_(torch.tensor([0.5, 0.0, -1.0]))
+        for name, parameter in model.named_parameters():
+            if name.startswith("attention."):
+                parameter.add_(0.2 * torch.randn_like(parameter))  # its last layers begin at zero
         if model.gate is not None:
             for layer in model.gate.odds:
                 layer.weight.normal_(0, 3)
@@ -47,8 +50,13 @@ def pta(**changed):
 
 @pytest.fixture(
     scope="module",
-    params=[{}, {"diffusion": DiffusionConfig(shared=False, residual=False)}, {"gate": True}],
-    ids=["shared", "per modality", "gate"],
+    params=[
+        {},
+        {"diffusion": DiffusionConfig(shared=False, residual=False)},
+        {"gate": True},
+        {"gate": True, "attention": 2},
+    ],
+    ids=["shared", "per modality", "gate", "attention"],
 )
 def model(request):
     return pta(**request.param)
