@@ -20,6 +20,7 @@ from pta_ros.model.finder import Found, peaks
 from pta_ros.model.heads import PTAOutput
 from pta_ros.model.inference import BATCHES, fold_norms, trace_people
 from pta_ros.people import birdseye, centred
+from pta_ros.people.pairs import assigned
 from pta_ros.people.readings import Float32, Readings
 
 __all__ = ["PeopleEstimator", "Person", "SearchConfig"]
@@ -71,6 +72,7 @@ class PeopleEstimator:
         shapes = {m: SHAPES[m] for m in self.modalities}
         self._finder = trace_people(self._model, self._finder, shapes, precision, graphs)
         grid = birdseye.empty()
+        assigned(np.eye(2))  # imports what it needs
         for count in chain.from_iterable((n,) * 3 for n in BATCHES):  # specialised in two runs
             self.find(grid)
             mask = torch.ones(count, len(shapes), dtype=torch.bool)

@@ -6,7 +6,7 @@ import copy
 import io
 import warnings
 from collections.abc import Mapping
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
@@ -155,6 +155,18 @@ def _fast_encoder(encoder: nn.Module, dtype: torch.dtype) -> nn.Module:
     return nn.Sequential(encoder, _Float32()).eval()
 
 
+class _Bare(nn.Module):
+    """A module whose weights are constants of the trace: torch need not rebuild each layer."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self._hidden = (module.requires_grad_(False),)  # in a tuple: not registered
+        self.eval()
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self._hidden[0](x)
+
+
 class _Freezer:
     """Makes frozen graphs of modules; `graphs` keeps the traced ones, serialized, by name."""
 
@@ -167,7 +179,8 @@ class _Freezer:
             with warnings.catch_warnings():
                 # It warns of sizes and steps that become constants, which is meant, and of its age.
                 warnings.simplefilter("ignore")
-                torch.jit.save(torch.jit.trace(module, example, check_trace=False), file)
+                traced = torch.jit.trace(_Bare(module), example, check_trace=False)
+                torch.jit.save(traced, file)
             self._graphs[name] = file.getvalue()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
