@@ -9,13 +9,13 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from pta_ros.demo.announce import opening
-from pta_ros.demo.plan import CHECKS, Plan, Request, make_plan
-from pta_ros.demo.processes import lock
-from pta_ros.demo.run import Runner
-from pta_ros.demo.task import PEOPLE, TASKS
+from pta_ros.demo.task import CHECKS, PEOPLE, TASKS
 from pta_ros.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pta_ros.demo.plan import Plan, Request
 
 _NEEDED = {
     "rclpy": "ROS 2 cannot be found; source a distribution, or use 'make demo', which brings it",
@@ -60,6 +60,8 @@ def main(argv: list[str] | None = None) -> int:
     0; 1 (error); 3 (the fusion did not do its job, or a bound was missed); 130, 143 (stopped).
     """
     options = parser().parse_args(argv)
+    from pta_ros.demo.plan import make_plan
+
     _preflight({**_NEEDED, **(_NEEDED_TO_VIEW if options.view else {})})
     folder = (options.out or Path("results") / (options.check or "demo")).resolve()
     plan = make_plan(_request(options), folder)
@@ -76,6 +78,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(plan: Plan) -> int:
+    from pta_ros.demo.announce import opening
+    from pta_ros.demo.run import Runner
+
     print(opening(plan))
     with Runner(plan, print) as runner:
         measured = runner.run()
@@ -88,6 +93,8 @@ def _run(plan: Plan) -> int:
 
 
 def _request(options: argparse.Namespace) -> Request:
+    from pta_ros.demo.plan import Request
+
     own = {n: v for n, v in vars(options).items() if n not in ("out", "seed", "subject")}
     return Request(**own, simulation={"seed": options.seed, "subject": options.subject})
 
@@ -107,6 +114,8 @@ def _preflight(needed: dict[str, str]) -> None:
 
 def _keep(path: Path) -> None:
     """Make the results' folder and keep it from other demos; removes the results before."""
+    from pta_ros.demo.processes import lock
+
     probe = path / ".probe"
     try:
         path.mkdir(parents=True, exist_ok=True)
