@@ -118,7 +118,7 @@ class Runner:
         (plan.folder / "logs").mkdir(exist_ok=True)
         script = plan.folder / "script.yaml"
         save_script(plan.script, script)
-        self._environment = _environment(plan.fastdds)
+        self._environment = environment(plan.fastdds)
         if plan.page:
             self._serve(plan.page)
         record = {"record": plan.folder / MONITOR_FILE, "view": plan.view, "notes": self._notes}
@@ -127,9 +127,9 @@ class Runner:
         ticks, estimates = Tail(plan.folder / TICKS_FILE), Tail(plan.folder / MONITOR_FILE)
         self._wait("the simulator's first frame", lambda: ticks.has("tick"))
         self.measured.fusion_started_ns = time.time_ns()
-        given = ["--params-file", str(plan.params), *_values({"model": plan.model})]
+        given = ["--params-file", str(plan.params), *node_values({"model": plan.model})]
         if plan.task is ACTIVITY:
-            given += _values({"sensor_set": plan.task.sensor_set})
+            given += node_values({"sensor_set": plan.task.sensor_set})
         fusion = self._start("fusion_node", {}, given)
         kind = plan.task.estimates
         self._wait(f"the first {kind}", lambda: estimates.has(kind))
@@ -168,7 +168,7 @@ class Runner:
         self, name: str, values: dict[str, Any], more: list[str] | None = None,
         terminal: bool = False,
     ) -> Child:  # fmt: skip
-        command = [*node_command(name), "--ros-args", *(more or []), *_values(values)]
+        command = [*node_command(name), "--ros-args", *(more or []), *node_values(values)]
         log = self._plan.folder / "logs" / f"{name}.txt"
         child = Child.start(name, command, self._environment, log, terminal)
         self.children.append(child)
@@ -226,7 +226,8 @@ class Runner:
         self.measured.machine.append((os.getloadavg()[0], in_use))
 
 
-def _values(values: dict[str, Any]) -> list[str]:
+def node_values(values: dict[str, Any]) -> list[str]:
+    """Parameters as a node's arguments behind --ros-args."""
     given = []
     for name, value in values.items():
         # JSON is YAML, and quotes what a parser would take for a number or a date.
@@ -234,7 +235,8 @@ def _values(values: dict[str, Any]) -> list[str]:
     return given
 
 
-def _environment(fastdds: Path) -> dict[str, str]:
+def environment(fastdds: Path) -> dict[str, str]:
+    """The environment of nodes that only hear each other."""
     return {
         **os.environ,
         "ROS_DOMAIN_ID": str(free_domain()),
