@@ -44,6 +44,34 @@ def trace_parts(
     """
     freeze = _Freezer({} if graphs is None else graphs)
     config, device = model.config, model.purify.logits.device
+    _trace_encoders(model, shapes, precision, batch, freeze)
+    features = torch.zeros(batch * len(config.modalities), config.tokens, config.dim, device=device)
+    if isinstance(model.aligner, nn.ModuleDict):
+        for modality, aligner in list(model.aligner.items()):
+            model.aligner[modality] = freeze(aligner, features[:batch], f"align {modality}")
+    else:
+        model.aligner = cast(Aligner, freeze(model.aligner, features, "align"))
+    model.head = cast(PoseHead, freeze(model.head, features[:batch], "head"))
+    if model.activity is not None:
+        model.activity = cast(ActivityHead, freeze(model.activity, features[:batch], "activity"))
+
+
+@torch.inference_mode()
+def trace_encoders(
+    model: PTA, shapes: Mapping[str, tuple[int, ...]], precision: str, batch: int
+) -> None:
+    """As `trace_parts`, of the encoders and what projects their tokens alone."""
+    _trace_encoders(model, shapes, precision, batch, _Freezer({}))
+
+
+def _trace_encoders(
+    model: PTA,
+    shapes: Mapping[str, tuple[int, ...]],
+    precision: str,
+    batch: int,
+    freeze: _Freezer,
+) -> None:
+    config, device = model.config, model.purify.logits.device
     for modality, shape in shapes.items():
         example = torch.zeros(batch, *shape, device=device)
         encoder, projector = model.encoders[modality].eval(), model.projectors[modality].eval()
@@ -56,15 +84,6 @@ def trace_parts(
             whole = nn.Sequential(fast, projector).eval()
             model.encoders[modality] = freeze(whole, example, modality)
             model.projectors[modality] = nn.Identity()
-    features = torch.zeros(batch * len(config.modalities), config.tokens, config.dim, device=device)
-    if isinstance(model.aligner, nn.ModuleDict):
-        for modality, aligner in list(model.aligner.items()):
-            model.aligner[modality] = freeze(aligner, features[:batch], f"align {modality}")
-    else:
-        model.aligner = cast(Aligner, freeze(model.aligner, features, "align"))
-    model.head = cast(PoseHead, freeze(model.head, features[:batch], "head"))
-    if model.activity is not None:
-        model.activity = cast(ActivityHead, freeze(model.activity, features[:batch], "activity"))
 
 
 #: Batches that the encoders of a model that finds people are traced for, the largest first.
