@@ -160,7 +160,8 @@ class RateMeter:
 
     def rate_hz(self, now_ns: int) -> float:
         """Frames per second over the last 2 s of stamps (3 periods); falls while nothing comes."""
-        stamps = [s for s in self._stamps if s >= now_ns - self._window_ns]
+        begin_ns = now_ns - self._window_ns
+        stamps = [s for s in self._stamps if s >= begin_ns]
         if len(stamps) < 2:
             return 0.0
         span, gaps = stamps[-1] - stamps[0], len(stamps) - 1
