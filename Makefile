@@ -57,6 +57,7 @@ ifneq ($(TASK),activity)
 	@$(ENV) bench_clocks
 	@$(ENV) bench_over_time
 	@$(ENV) bench_people
+	@$(ENV) bench_start
 	@$(ENV) bench_conversion
 	@$(ENV) bench_activities mmfi
 	@$(ENV) bench_bag $(REPLAY)

@@ -38,6 +38,7 @@ TOOLS = (
     "bench_clocks",
     "bench_over_time",
     "bench_people",
+    "bench_start",
     "bench_conversion",
     "bench_activities",
     "bench_teach",

@@ -36,12 +36,23 @@ pip_install() { # $1: what this is, in words; then pip's arguments
   say "  took $((SECONDS - start)) s"
 }
 
+tell_of_cuda() { # before gigabytes are on their way
+  local index=https://download.pytorch.org/whl/cpu libraries
+  libraries=$({ "$PTA_VENV/bin/pip" install -qq --disable-pip-version-check --dry-run --no-deps \
+    --ignore-installed --report - "$TORCH" | "$PTA_VENV/bin/python" .ci/cuda_of.py; } 2>/dev/null) ||
+    return 0 # an old pip, or no network: installing says what is wrong
+  [ -n "$libraries" ] || return 0
+  say "pip brings the CUDA build of $TORCH, with $libraries: several GB (6.7 GB on Python 3.13)."
+  say "  Without a GPU stop here (Ctrl-C) and type: PIP_EXTRA_INDEX_URL=$index make TORCH=$TORCH+cpu"
+}
+
 stage() { # $1: stamp; $2: title; then pip's arguments
   local stamp=$STAMPS/$1 wanted
   # With setup.py: new scripts are installed when a pull brings some.
   wanted=$(printf '%s\n' "$SETUPTOOLS" "${@:3}")
   [ "$1" != package ] || wanted+=$'\n'$(cksum <"$PTA_ROOT/setup.py")
   [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || return 0
+  [ "$1" != torch ] || tell_of_cuda
   pip_install "${@:2}"
   printf '%s\n' "$wanted" >"$stamp"
 }

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import json
 import re
 import runpy
 import subprocess
@@ -197,3 +198,23 @@ def test_every_package_is_installed(setup_arguments):
     folders = {p.parent.relative_to(ROOT).as_posix() for p in ROOT.glob("pta_ros/**/__init__.py")}
     assert {f.replace("/", ".") for f in folders} == set(setup_arguments["packages"])
     assert {p.parent for p in ROOT.glob("pta_ros/**/*.py")} == {ROOT / f for f in folders}
+
+
+@pytest.mark.parametrize(
+    ("needs", "told"),
+    [
+        (
+            ['nvidia-nccl; platform_system == "Linux"', "cuda-toolkit[cublas]==13.0", "sympy"],
+            "2 of",
+        ),
+        (['nvidia-nccl; platform_system == "Elsewhere"', "sympy"], ""),
+    ],
+)
+def test_set_up_knows_a_cuda_build_by_what_it_needs(needs, told):
+    report = json.dumps({"install": [{"metadata": {"requires_dist": needs}}]})
+    script = [sys.executable, ".ci/cuda_of.py"]
+    done = subprocess.run(
+        script, cwd=ROOT, input=report, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(told)
+    assert bool(done.stdout) == bool(told)

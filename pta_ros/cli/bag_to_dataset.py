@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from pta_ros.cli import run
 from pta_ros.errors import ConfigError, DatasetError
-from pta_ros.sensors import SENSORS
 
 if TYPE_CHECKING:
     from pta_ros.recordings.marker import Marker
@@ -120,6 +119,8 @@ def _main(arguments: list[str] | None) -> int:
 
 
 def _topics(given: list[str]) -> dict[str, str]:
+    from pta_ros.sensors import SENSORS
+
     topics = {}
     for text in given:
         name, separator, topic = text.partition("=")
@@ -133,6 +134,8 @@ def _topics(given: list[str]) -> dict[str, str]:
 
 def _check_set(asked: str | None, setup: Setup, topics: dict[str, str]) -> None:
     """Raise ConfigError for another set than --params says, and for topics of no sensor in it."""
+    from pta_ros.sensors import SENSORS
+
     found = next(SENSORS[m].sensor_set for m in setup.sensors)
     if asked and found != asked:
         raise ConfigError(f"--sensor-set {asked}, and --params says {found}; expected one of them")

@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
-from pta_ros.demo.processes import lock
 from pta_ros.errors import ConfigError
 
 NEEDED = {
@@ -51,6 +50,8 @@ def preflight(needed: Mapping[str, str]) -> None:
 
 def keep(path: Path, results: Sequence[str]) -> None:
     """Make the results' folder and keep it from other runs; removes the results before."""
+    from pta_ros.demo.processes import lock
+
     probe = path / ".probe"
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pta_ros.cli.trees import parse_numbers, tree_parser, write
 from pta_ros.errors import ConfigError
-from pta_ros.simulate.actions import ACTIONS
-from pta_ros.simulate.tree import Plan
-from pta_ros.simulate.wide.writer import WidePlan
-from pta_ros.simulate.writer import TreePlan, spread_step
+
+if TYPE_CHECKING:
+    from pta_ros.simulate.tree import Plan
+    from pta_ros.simulate.wide.writer import WidePlan
 
 #: Subjects, actions and frames of each preset; tiny has subjects of every scene and every split.
 PRESETS: dict[str, tuple[str, str, int]] = {
@@ -28,6 +29,9 @@ WIDE: dict[str, tuple[tuple[int, int, int], int]] = {
 def _plan_of(options: argparse.Namespace) -> tuple[Plan, str]:
     if options.preset in WIDE:
         return _wide_plan(options)
+    from pta_ros.simulate.actions import ACTIONS
+    from pta_ros.simulate.writer import TreePlan, spread_step
+
     subjects, actions, frames = PRESETS[options.preset]
     frames = frames if options.frames is None else options.frames
     if not 1 <= frames <= 999:
@@ -48,6 +52,8 @@ def _plan_of(options: argparse.Namespace) -> tuple[Plan, str]:
 
 def _wide_plan(options: argparse.Namespace) -> tuple[WidePlan, str]:
     """The wide world's: subjects, actions and step are its own."""
+    from pta_ros.simulate.wide.writer import WidePlan
+
     given = [n for n in ("subjects", "actions", "step") if getattr(options, n) is not None]
     if given:
         raise ConfigError(f"--{given[0]}: not of preset {options.preset}; expected --scenes")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pta_ros.cli.trees import parse_numbers, tree_parser, write
-from pta_ros.simulate.actions import XRF55_ACTIONS
-from pta_ros.simulate.xrf55_writer import Xrf55Plan
+
+if TYPE_CHECKING:
+    from pta_ros.simulate.xrf55_writer import Xrf55Plan
 
 #: Subjects, actions and repeats of each preset; repeats from 15 on are the published test part.
 PRESETS: dict[str, tuple[str, str, str]] = {
@@ -18,6 +20,9 @@ PRESETS: dict[str, tuple[str, str, str]] = {
 
 
 def _plan_of(options: argparse.Namespace) -> tuple[Xrf55Plan, str]:
+    from pta_ros.simulate.actions import XRF55_ACTIONS
+    from pta_ros.simulate.xrf55_writer import Xrf55Plan
+
     subjects, actions, repeats = PRESETS[options.preset]
     plan = Xrf55Plan(
         seed=options.seed,

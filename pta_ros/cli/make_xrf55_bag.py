@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pta_ros.cli import run
 from pta_ros.cli.trees import parse_numbers
-from pta_ros.datasets.xrf55 import ACTIVITIES
 from pta_ros.errors import ConfigError
 
 
@@ -35,6 +34,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _main(arguments: list[str] | None) -> int:
     options = parse(arguments)
+    from pta_ros.datasets.xrf55 import ACTIVITIES
     from pta_ros.simulate.xrf55_bag import SessionPlan, labels_of, session_to_bag
 
     own = ("out", "storage", "labels", "actions")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pta_ros.cli import live
-from pta_ros.demo.announce import opening
-from pta_ros.demo.plan import CHECKS, Plan, Request, make_plan
-from pta_ros.demo.run import Runner
-from pta_ros.demo.task import PEOPLE, TASKS
+from pta_ros.demo.task import CHECKS, PEOPLE, TASKS
+
+if TYPE_CHECKING:
+    from pta_ros.demo.plan import Plan, Request
 
 _NEEDED_TO_VIEW = {"rerun": "--view needs rerun; pip install '.[view]' in the repository"}
 _RESULTS = ("summary.json", "summary.png")
@@ -44,6 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     0; 1 (error); 3 (the fusion did not do its job, or a bound was missed); 130, 143 (stopped).
     """
     options = parser().parse_args(argv)
+    from pta_ros.demo.plan import make_plan
+
     live.preflight({**live.NEEDED, **(_NEEDED_TO_VIEW if options.view else {})})
     folder = (options.out or Path("results") / (options.check or "demo")).resolve()
     plan = make_plan(_request(options), folder)
@@ -58,6 +61,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(plan: Plan) -> int:
+    from pta_ros.demo.announce import opening
+    from pta_ros.demo.run import Runner
+
     print(opening(plan))
     with Runner(plan, print) as runner:
         measured = runner.run()
@@ -70,5 +76,7 @@ def _run(plan: Plan) -> int:
 
 
 def _request(options: argparse.Namespace) -> Request:
+    from pta_ros.demo.plan import Request
+
     own = {n: v for n, v in vars(options).items() if n not in ("out", "seed", "subject")}
     return Request(**own, simulation={"seed": options.seed, "subject": options.subject})

@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pta_ros.cli import run
-from pta_ros.datasets.clips import MARKER
 from pta_ros.errors import ConfigError, DatasetError
-from pta_ros.simulate.tree import Plan, write_tree
+
+if TYPE_CHECKING:
+    from pta_ros.simulate.tree import Plan
 
 
 def tree_parser(tool: str, description: str, presets: Iterable[str]) -> argparse.ArgumentParser:
@@ -70,6 +72,9 @@ def _write(
 
 def _fill(out: Path, plan: Plan, jobs: int, what: str) -> None:
     """Write all parts of a plan; progress goes to stderr, the summary to stdout."""
+    from pta_ros.datasets.clips import MARKER
+    from pta_ros.simulate.tree import write_tree
+
     total, began, written = sum(1 for _ in plan.parts()), time.monotonic(), 0
     for done, new in enumerate(write_tree(out, plan, jobs), start=1):
         written += new

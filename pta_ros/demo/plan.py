@@ -17,8 +17,6 @@ from pta_ros.settings import mapping, read_yaml
 from pta_ros.simulate.script import Fault, Phase, Script, load_script
 from pta_ros.view.page import Page
 
-#: What can be run in place of the demo, or with bounds that decide.
-CHECKS = ("speed", "transport", "memory")
 LOADED = "loaded"
 _LOAD_RATE_HZ, _LOAD_S, _MEMORY_S = 30.0, 60.0, 600.0
 #: Long enough that the node reports its counters (once a second) while nothing is on its way.

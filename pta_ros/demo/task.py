@@ -41,4 +41,6 @@ ACTIVITY = Task(
     ("radar", "wifi", "rfid"), "a simulated person", "rf_sim_node",
     ("seed", "subject", "scene", "activity_s", "loss", "jitter_s"), "activity", 60.0,
 )  # fmt: skip
+#: What can be run in place of the demo, or with bounds that decide.
+CHECKS = ("speed", "transport", "memory")
 TASKS = {task.name: task for task in (PEOPLE, POSE, ACTIVITY)}

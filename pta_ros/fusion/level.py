@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from pta_ros.clock import stamp_ns
 from pta_ros.frames import FloatArray, Frame
@@ -139,6 +138,8 @@ def _own_axes(sensor: Sensor, rotation_deg: int) -> Matrix:
     """From the frame of a sensor's readings to its body: x ahead, y left, z up; upright."""
     matrix = np.eye(4)
     if isinstance(sensor, WholeDepth):
+        from scipy.spatial.transform import Rotation  # late: see transforms
+
         upright = Rotation.from_euler("z", rotation_deg, degrees=True).as_matrix()
         matrix[:3, :3] = OPTICAL @ upright
     return matrix

@@ -25,6 +25,7 @@ from pta_ros.model.inference import BATCHES, fold_norms, trace_people
 from pta_ros.model.pta import PTA
 from pta_ros.model.replayed import PEOPLE, ReplayedPTA, replayed_finder
 from pta_ros.people import birdseye, centred
+from pta_ros.people.pairs import assigned
 from pta_ros.people.readings import Float32, Readings
 
 __all__ = ["PeopleEstimator", "Person", "SearchConfig"]
@@ -85,6 +86,7 @@ class PeopleEstimator:
             assert isinstance(self._finder, torch.nn.Module)
             self._finder = trace_people(self._model, self._finder, shapes, precision, graphs)
         grid = birdseye.empty()
+        assigned(np.eye(2))  # imports what it needs
         for count in chain.from_iterable((n,) * 3 for n in BATCHES):  # specialised in two runs
             self.find(grid)
             mask = torch.ones(count, len(shapes), dtype=torch.bool)

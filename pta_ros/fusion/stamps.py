@@ -96,6 +96,8 @@ class RateMeter:
         self._stamps: list[int] = []
         self._gaps: deque[float] = deque(maxlen=20)
         self._losses: deque[int] = deque(maxlen=_CHANGE_RUN)  # within each of the last gaps
+        #: The median gap between stamps; 0 while too few are known. Many ask between two frames.
+        self.period_ns = 0.0
 
     @property
     def limit_ns(self) -> float:
@@ -109,6 +111,7 @@ class RateMeter:
             self._note_gap(stamp_ns, unusable)
         elif self.lost:
             self._found_again()
+        self.period_ns = float(median(self._gaps)) if len(self._gaps) >= _MIN_GAPS else 0.0
         insort(stamps, stamp_ns)
         window_ns = self._window_ns
         while stamps[0] < stamps[-1] - window_ns:
@@ -147,11 +150,6 @@ class RateMeter:
         self._gaps = deque(newest, self._gaps.maxlen)
 
     @property
-    def period_ns(self) -> float:
-        """The median gap between stamps; 0 while too few are known."""
-        return float(median(self._gaps)) if len(self._gaps) >= _MIN_GAPS else 0.0
-
-    @property
     def longest_gap_ns(self) -> float:
         """The longest of the last gaps between stamps; 0: none is known."""
         return max(self._gaps, default=0.0)
@@ -162,7 +160,8 @@ class RateMeter:
 
     def rate_hz(self, now_ns: int) -> float:
         """Frames per second over the last 2 s of stamps (3 periods); falls while nothing comes."""
-        stamps = [s for s in self._stamps if s >= now_ns - self._window_ns]
+        begin_ns = now_ns - self._window_ns
+        stamps = [s for s in self._stamps if s >= begin_ns]
         if len(stamps) < 2:
             return 0.0
         span, gaps = stamps[-1] - stamps[0], len(stamps) - 1
@@ -174,3 +173,4 @@ class RateMeter:
         self._stamps.clear()
         self._gaps.clear()
         self._losses.clear()
+        self.period_ns = 0.0

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from pta_ros.errors import ConfigError, DecodeError
 from pta_ros.frames import FloatArray
@@ -118,7 +117,14 @@ def rotation(quaternion: Sequence[float], source: str) -> Matrix:
     square = np.square(quaternion).sum()
     if not abs(square - 1) <= _LARGEST_ERROR:  # so that NaN is refused
         raise DecodeError(source, f"quaternion {tuple(quaternion)}", "one of length 1")
-    return np.asarray(Rotation.from_quat(quaternion).as_matrix())
+    return np.asarray(_rotation().from_quat(quaternion).as_matrix())
+
+
+def _rotation() -> Any:
+    """SciPy's Rotation. Its import takes a fifth of a node's start, and few nodes turn anything."""
+    from scipy.spatial.transform import Rotation
+
+    return Rotation
 
 
 def pose_form(text: str) -> str:
@@ -134,7 +140,7 @@ def from_pose(text: str) -> Matrix:
     """
     numbers = pose_numbers(text)
     matrix = np.eye(4)
-    matrix[:3, :3] = Rotation.from_euler("xyz", numbers[3:], degrees=True).as_matrix()
+    matrix[:3, :3] = _rotation().from_euler("xyz", numbers[3:], degrees=True).as_matrix()
     matrix[:3, 3] = numbers[:3]
     return matrix
 
@@ -143,7 +149,7 @@ def to_pose(matrix: Matrix) -> str:
     """The pose of a transform as `from_pose` reads it, to a tenth of a millimetre and 0.01°."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # straight up or down many angles say the same
-        turned = Rotation.from_matrix(matrix[:3, :3]).as_euler("xyz", degrees=True)
+        turned = _rotation().from_matrix(matrix[:3, :3]).as_euler("xyz", degrees=True)
     moved = [round(float(x), 4) + 0.0 for x in matrix[:3, 3]]  # no minus zero
     return " ".join(f"{x:g}" for x in (*moved, *(round(float(x), 2) + 0.0 for x in turned)))
 

@@ -6,7 +6,7 @@ import copy
 import io
 import warnings
 from collections.abc import Mapping
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
@@ -46,6 +46,35 @@ def trace_parts(
     """
     freeze = _Freezer({} if graphs is None else graphs)
     config, device = model.config, model.purify.logits.device
+    _trace_encoders(model, shapes, precision, batch, freeze)
+    features = torch.zeros(batch * len(config.modalities), config.tokens, config.dim, device=device)
+    if isinstance(model.aligner, nn.ModuleDict):
+        for modality, aligner in list(model.aligner.items()):
+            model.aligner[modality] = freeze(aligner, features[:batch], f"align {modality}")
+    else:
+        model.aligner = cast(Aligner, freeze(model.aligner, features, "align"))
+    _trace_attention(model, freeze, features[:batch])
+    model.head = cast(PoseHead, freeze(model.head, features[:batch], "head"))
+    if model.activity is not None:
+        model.activity = cast(ActivityHead, freeze(model.activity, features[:batch], "activity"))
+
+
+@torch.inference_mode()
+def trace_encoders(
+    model: PTA, shapes: Mapping[str, tuple[int, ...]], precision: str, batch: int
+) -> None:
+    """As `trace_parts`, of the encoders and what projects their tokens alone."""
+    _trace_encoders(model, shapes, precision, batch, _Freezer({}))
+
+
+def _trace_encoders(
+    model: PTA,
+    shapes: Mapping[str, tuple[int, ...]],
+    precision: str,
+    batch: int,
+    freeze: _Freezer,
+) -> None:
+    config, device = model.config, model.purify.logits.device
     for modality, shape in shapes.items():
         example = torch.zeros(batch, *shape, device=device)
         encoder, projector = model.encoders[modality].eval(), model.projectors[modality].eval()
@@ -58,16 +87,6 @@ def trace_parts(
             whole = nn.Sequential(fast, projector).eval()
             model.encoders[modality] = freeze(whole, example, modality)
             model.projectors[modality] = nn.Identity()
-    features = torch.zeros(batch * len(config.modalities), config.tokens, config.dim, device=device)
-    if isinstance(model.aligner, nn.ModuleDict):
-        for modality, aligner in list(model.aligner.items()):
-            model.aligner[modality] = freeze(aligner, features[:batch], f"align {modality}")
-    else:
-        model.aligner = cast(Aligner, freeze(model.aligner, features, "align"))
-    _trace_attention(model, freeze, features[:batch])
-    model.head = cast(PoseHead, freeze(model.head, features[:batch], "head"))
-    if model.activity is not None:
-        model.activity = cast(ActivityHead, freeze(model.activity, features[:batch], "activity"))
 
 
 #: Batches that the encoders of a model that finds people are traced for, the largest first.
@@ -185,6 +204,18 @@ def _fast_encoder(encoder: nn.Module, dtype: torch.dtype) -> nn.Module:
     return nn.Sequential(encoder, _Float32()).eval()
 
 
+class _Bare(nn.Module):
+    """A module whose weights are constants of the trace: torch need not rebuild each layer."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self._hidden = (module.requires_grad_(False),)  # in a tuple: not registered
+        self.eval()
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self._hidden[0](x)
+
+
 class _Freezer:
     """Makes frozen graphs of modules; `graphs` keeps the traced ones, serialized, by name."""
 
@@ -199,7 +230,8 @@ class _Freezer:
             with warnings.catch_warnings():
                 # It warns of sizes and steps that become constants, which is meant, and of its age.
                 warnings.simplefilter("ignore")
-                torch.jit.save(torch.jit.trace(module, example, check_trace=False), file)
+                traced = torch.jit.trace(_Bare(module), example, check_trace=False)
+                torch.jit.save(traced, file)
             self._graphs[name] = file.getvalue()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

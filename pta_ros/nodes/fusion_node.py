@@ -72,11 +72,12 @@ class FusionNode(LifecycleNode):
     def _start(self) -> None:
         """Configure and activate; a failure ends the process, after diagnostics have told it."""
         self._starter.cancel()
-        for trigger in (self.trigger_configure, self.trigger_activate):
-            if trigger().name != "SUCCESS":
-                self.watch.look(at_once=True)
-                self.exit_code = 1
-                return
+        with entry.starting():
+            steps = (self.trigger_configure, self.trigger_activate)
+            ready = all(step().name == "SUCCESS" for step in steps)
+        if not ready:
+            self.watch.look(at_once=True)
+            self.exit_code = 1
 
     @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:

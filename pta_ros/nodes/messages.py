@@ -57,21 +57,27 @@ def message_class(type_name: str) -> Any:
 
 def to_message(type_name: str, fields: Mapping[str, Any], header: Header | None = None) -> Any:
     """A message of plain fields: numpy arrays for sequences of numbers, dicts for messages."""
-    kind = message_class(type_name)
-    types = kind.get_fields_and_field_types()
+    kind, types = message_class(type_name), _field_types(type_name)
     given = {name: _value(types[name], value) for name, value in fields.items()}
     return kind(**given) if header is None else kind(header=header, **given)
 
 
+@cache
+def _field_types(type_name: str) -> dict[str, str]:
+    types: dict[str, str] = message_class(type_name).get_fields_and_field_types()
+    return types
+
+
 def _value(kind: str, value: Any) -> Any:
     """A field's value as a message takes it; `kind` such as uint32 or sequence<pkg/Name>."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return to_message(kind, value)
-    if kind.startswith("sequence<"):
-        if isinstance(value, np.ndarray):
-            return buffer(value)
-        return [_value(kind[len("sequence<") : -1], one) for one in value]
-    return value
+    if not kind.startswith("sequence<"):
+        return value
+    if isinstance(value, np.ndarray):
+        return buffer(value)
+    of = kind[len("sequence<") : -1]
+    return [_value(of, one) for one in value] if "/" in of else list(value)
 
 
 def to_reading(sensor: Sensor, array: np.ndarray, header: Header) -> Any:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from pta_ros.clock import NS, to_ns
 from pta_ros.errors import ConfigError, did_you_mean
 from pta_ros.frames import Person
+from pta_ros.people.pairs import assigned
 from pta_ros.settings import Group, param
 from pta_ros.tracks.filter import CENTRE, MotionConfig, MotionFilter, Seen, State
 
@@ -152,8 +152,7 @@ class Associator:
                 gate = min(self.config.gate_m + 3.0 * sigma, self.config.gate_most_m)
                 if away[CENTRE] <= gate:
                     price[row, column] = away.mean()
-        rows, columns = linear_sum_assignment(price)
-        return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if price[r, c] < _FAR]
+        return [(row, column) for row, column in assigned(price) if price[row, column] < _FAR]
 
 
 def _gap_s(body: Body, seen: Seen, stamp_ns: int) -> float:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from pta_ros.clock import NS, to_ns
 from pta_ros.frames import Person, Track
+from pta_ros.people.pairs import assigned
 from pta_ros.tracks.filter import Array
 
 #: Nobody is compared with somebody farther away than this, metres.
@@ -177,6 +177,5 @@ def _pairs(people: Sequence[Person], tracks: Sequence[Track]) -> list[tuple[Pers
     ours = np.stack([person.joints for person in people])
     theirs = np.stack([track.joints for track in tracks])
     away = np.linalg.norm(ours[:, None] - theirs[None], axis=-1).mean(axis=-1)
-    rows, columns = linear_sum_assignment(away)
-    near = [(r, c) for r, c in zip(rows, columns, strict=True) if away[r, c] < _FARTHEST_M]
+    near = [(r, c) for r, c in assigned(away) if away[r, c] < _FARTHEST_M]
     return [(people[r], tracks[c]) for r, c in near]

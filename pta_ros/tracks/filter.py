@@ -27,6 +27,7 @@ a tenth of the mean error: joints that move slowly were taken for biased ones.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,8 @@ _FIRST_M_S = 0.6
 _LEAST_MODE = 1e-3
 #: The gap between frames for which the settings were chosen, and the least that is told apart.
 _USUAL_S, _LEAST_S = 0.1, 0.001
+#: Predictions that are kept: a handful for each person in sight.
+_KEPT = 32
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ class MotionFilter:
         self._die_s[RESTING] = config.rest_s
         self._die_s[:, CENTRE] = config.centre_s
         self._leave_hz = np.array([config.start_hz, config.stop_hz])
+        self._foreseen = lru_cache(maxsize=_KEPT)(self._predict)
 
     def start(self, seen: Seen, stamp_ns: int) -> State:
         """The state of somebody who is seen for the first time."""
@@ -126,7 +130,14 @@ class MotionFilter:
         return State(stamp_ns, mean, cov, np.full((_WAYS, POINTS), 1.0 / _WAYS))
 
     def predict(self, state: State, stamp_ns: int) -> State:
-        """The state at `stamp_ns`, not before its own."""
+        """The state at `stamp_ns`, not before its own.
+
+        The same is asked by each sensor's frame, by the update and by what is told then: the last
+        few are kept.
+        """
+        return self._foreseen(state, stamp_ns)
+
+    def _predict(self, state: State, stamp_ns: int) -> State:
         time_s = (stamp_ns - state.stamp_ns) / NS
         if time_s <= 0.0:
             return state

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pta_ros.cli import trees
 from pta_ros.cli.make_mmfi import PRESETS, main
 from pta_ros.cli.trees import parse_numbers
 from pta_ros.datasets.clips import MARKER
 from pta_ros.errors import ConfigError
+from pta_ros.simulate import tree
 
 SMALL = ["--subjects", "1", "--actions", "2", "--frames", "1", "--jobs", "1"]
 
@@ -58,7 +58,7 @@ def test_a_full_disk_is_one_line(tmp_path, capsys, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(trees, "write_tree", fail)
+    monkeypatch.setattr(tree, "write_tree", fail)
     assert main([str(tmp_path / "out"), *SMALL]) == 1
     error = capsys.readouterr().err
     assert f"{tmp_path}/out: No space left on device" in error

@@ -1,7 +1,9 @@
 """What every tool shares: exit codes, errors in one line, nothing swallowed."""
 
+import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +84,21 @@ def test_a_tool_whose_library_is_missing_says_so_in_one_line(tmp_path):
     assert (
         done.stderr == "error: open3d is not installed; in the repository: pip install '.[sim]'\n"
     )
+
+
+@pytest.mark.parametrize("tool", sorted(p.stem for p in Path(cli.__file__).parent.glob("*.py")))
+def test_help_comes_at_once(tool):
+    """Nothing that takes long to import is imported for it; numpy alone takes as long as Python."""
+    if not hasattr(importlib.import_module(f"pta_ros.cli.{tool}"), "main"):
+        return  # what the tools share
+    script = (
+        f"import sys; sys.argv = [{tool!r}, '--help']\n"
+        f"from pta_ros.cli import run_{tool} as tool\n"
+        "try: tool()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "print({'numpy', 'scipy', 'torch', 'open3d', 'cv2', 'rosbags'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("usage: ")
+    assert done.stdout.splitlines()[-1] == "set()"

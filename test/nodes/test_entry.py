@@ -1,5 +1,6 @@
 """How a program starts and ends: missing packages, errors, its own end, signals."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -157,3 +158,26 @@ def test_an_error_of_the_middleware_is_survived():
     _, err = process.communicate(timeout=NEVER_S)
     assert process.returncode == 0
     assert "the middleware refused: a bad client" in err
+
+
+def test_a_node_for_one_person_starts_without_scipy():
+    """It takes a fifth of the start."""
+    pytest.importorskip("pta_msgs.msg")
+    script = (
+        "import sys, pta_ros.nodes.fusion_node\n"
+        "from pta_ros.fusion.engine import Engine\n"
+        "from pta_ros.fusion.params import read_params\n"
+        "engine = Engine.load(*read_params(None))\n"
+        "engine.start()\n"
+        "sys.exit('scipy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_what_is_made_at_the_start_is_not_searched_for_garbage():
+    with entry.starting():
+        assert not gc.isenabled()
+        made = [[] for _ in range(1000)]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() >= len(made)
+    gc.unfreeze()

@@ -1,5 +1,6 @@
 """Another model in a node of this process: what is taken, refused, and when."""
 
+import threading
 import time
 
 import pytest
@@ -146,13 +147,25 @@ def test_by_service_timers_go_on_and_a_second_request_is_refused(node, folders, 
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_a_node_that_is_cleaned_up_meanwhile_stays_without_a_model(node, folders, asked, broken):
+def test_a_node_that_is_cleaned_up_meanwhile_stays_without_a_model(
+    node, folders, asked, broken, monkeypatch
+):
+    from pta_ros.nodes import reload
+
+    load_engine, cleaned = reload.load_engine, threading.Event()
+
+    def slowly(*given):
+        assert cleaned.wait(NEVER_S)
+        return load_engine(*given)
+
+    monkeypatch.setattr(reload, "load_engine", slowly)
     if broken:
         (folders["two"] / "config.json").write_text("{")
     future = asked.ask(folders["two"])
     asked.spin(lambda: node._reload.loading)
     node.trigger_deactivate()
     node.trigger_cleanup()
+    cleaned.set()
     asked.spin(future.done)
     assert future.result().results[0].successful  # it is for the next configure
     assert node._engine is None

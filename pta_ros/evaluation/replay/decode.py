@@ -21,8 +21,8 @@ from pta_ros.fusion.transforms import Transforms
 
 T = TypeVar("T")
 
-#: Readings decoded ahead of the model; a second of three sensors.
-_AHEAD = 32
+#: Readings decoded ahead of the model; two seconds of three sensors.
+_AHEAD = 64
 
 
 @dataclass(frozen=True, eq=False)

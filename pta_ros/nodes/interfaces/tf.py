@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
 from rclpy.lifecycle import LifecycleNode
-from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 
 from pta_ros.nodes.base import keep_last
@@ -79,5 +78,7 @@ def _transform(header: Header, child: str, place: Any, turn: Quaternion) -> Tran
 
 def quaternion(axes: np.ndarray) -> Quaternion:
     """The rotation whose axes are the columns of (3, 3)."""
+    from scipy.spatial.transform import Rotation  # late: most nodes never need it
+
     x, y, z, w = Rotation.from_matrix(axes).as_quat().tolist()
     return Quaternion(x=x, y=y, z=z, w=w)

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from pta_ros.bags.bag import Bag, BagWriter
+from pta_ros.bench.replays import Repeated
 from pta_ros.cli import bench_bag, evaluate_bag
 from pta_ros.evaluation.faults.suites import read_plans
 from pta_ros.evaluation.replay import source
@@ -250,7 +251,7 @@ def test_the_shipped_suite_is_known_by_name():
 
 
 def test_a_repeated_bag_goes_on_in_time_and_stamp(whole):
-    with bench_bag.Repeated([whole], seconds=7.0) as bag, Bag([whole]) as once:
+    with Repeated([whole], seconds=7.0) as bag, Bag([whole]) as once:
         raws = list(bag.messages(["/wifi/csi"]))
         first = list(once.messages(["/wifi/csi"]))
         times = [raw.time_ns for raw in raws]
