@@ -75,13 +75,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _main(arguments: list[str] | None) -> int:
-    from pta_ros.evaluation.report.recording import Wishes
-
     options = parse(arguments)
     if options.doctor and options.bag:
         return _doctor(options)
     given = sys.argv[1:] if arguments is None else arguments
     command = shlex.join(["evaluate_bag", *given])
+    from pta_ros.evaluation.report.recording import Wishes
+
     wishes = Wishes(
         options.model, options.params, tuple(options.faults), tuple(options.topic), options.clock,
         options.device,
