@@ -29,17 +29,17 @@ from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.metrics.paired import paired_difference
 from pta_ros.metrics.pose import mpjpe, pa_mpjpe
 from pta_ros.metrics.subsets import subset_name, subsets
-from pta_ros.model.baselines import ConcatenateMlp, XFi
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.heads import answer
 from pta_ros.model.projector import Projected
 from pta_ros.training.config import TrainConfig, load_config
 from pta_ros.training.fit import Setup, loss_stage
 from pta_ros.training.losses import task_loss
-from pta_ros.training.makers import Bench, make_pta, supervised_system
+from pta_ros.training.makers import Bench, make_pta
 from pta_ros.training.prepare import Prepared, identity_of, prepare
 from pta_ros.training.pretrain import SingleModality
 from pta_ros.training.resume import run_stage, seed_everything
+from pta_ros.training.systems import SYSTEMS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CONFIG, MODEL = REPOSITORY / "config/mmfi_lite.yaml", REPOSITORY / "models/mmfi_lite"
@@ -48,7 +48,7 @@ SINGLE = 4, 2e-3, 1e-4
 #: Between epochs one validation frame of so many is looked at.
 SPARSE = 27
 #: What is compared with the best of what.
-OURS, RIVALS = "ours", ("base1", "xfi")
+OURS, RIVALS = "ours", ("base1", "xfi", "slots")
 #: The model of `OURS` without its refinement, which is what its first stage trains.
 PLAIN = "ours_plain"
 
@@ -64,7 +64,7 @@ class Trial:
     title: str
     model: dict[str, Any]
     meta: dict[str, Any]
-    make: Callable[[TrainConfig], ConcatenateMlp | XFi] | None = None
+    make: Callable[[Bench], Projected] | None = None
 
     def change(self, config: TrainConfig) -> TrainConfig:
         """The configuration of this trial."""
@@ -77,8 +77,7 @@ class Trial:
 
 _SUM = {"dim": 128}
 TRIALS = {
-    "base1": Trial("Base.1 (concatenate + MLP)", {}, {}, lambda c: ConcatenateMlp(c.model)),
-    "xfi": Trial("X-Fi fusion", {}, {}, lambda c: XFi(c.sized("xfi"))),
+    **{name: Trial(SYSTEMS[name].title, {}, {}, SYSTEMS[name].make) for name in RIVALS},
     "sum": Trial("weighted sum", _SUM, {}),
     "no_refinement": Trial("no refinement", {**_SUM, "refine": False}, {"align_weight": 0.0}),
     "sum_later": Trial(
@@ -228,10 +227,7 @@ def _made(name: str, bench: Bench) -> Projected:
         shipped.gate = None
         return shipped
     trial = TRIALS[name]
-    make = trial.make
-    if make is None:
-        return make_pta(name, trial.change, bench)
-    return supervised_system(name, bench, lambda: make(bench.config))
+    return trial.make(bench) if trial.make else make_pta(name, trial.change, bench)
 
 
 def _validation(bench: Bench) -> Tensor:
