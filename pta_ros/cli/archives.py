@@ -32,12 +32,12 @@ def evaluate(
     from pta_ros.evaluation.archive.run import Archive
 
     jobs, out = _jobs(options), options.out
-    if options.cluster:  # its workers began in other folders
+    if options.cluster is not None:  # its workers began in other folders
         recordings, wishes = [one.absolute() for one in recordings], wishes.absolute()
         out = out.absolute()
     archive = Archive(recordings, out, wishes, listed=bool(options.list))
     with kept_archive(out):
-        tasks = archive.open(device="cpu" if options.cluster else "")
+        tasks = archive.open(device="" if options.cluster is None else "cpu")
         before = len(archive.results)
         print(f"{len(recordings)} recordings, {before} of them finished before", flush=True)
         whole = _evaluate(archive, tasks, options.cluster, jobs)
@@ -47,7 +47,7 @@ def evaluate(
 
 
 def _jobs(options: argparse.Namespace) -> int:
-    if options.jobs is not None and options.cluster:
+    if options.jobs is not None and options.cluster is not None:
         raise ConfigError("--jobs and --cluster; expected one: a cluster's workers are its own")
     if options.jobs is not None and options.jobs < 1:
         raise ConfigError(f"--jobs is {options.jobs}; expected at least 1")
@@ -78,7 +78,7 @@ def _evaluate(archive: Archive, tasks: list[Task], address: str | None, jobs: in
 
 
 def _crew(work: Callable[[Any], Any], address: str | None, jobs: int) -> Processes | Cluster:
-    if not address:
+    if address is None:
         return Processes(work, jobs)
     from pta_ros.workers.cluster import Cluster
 

@@ -103,7 +103,7 @@ def _archive(options: argparse.Namespace) -> list[Any] | None:
 
     if options.list:
         return listed(options.list)
-    asked = options.jobs is not None or bool(options.cluster)
+    asked = options.jobs is not None or options.cluster is not None
     if len(options.bag) > 1:
         if asked:
             raise ConfigError(

@@ -157,8 +157,8 @@ class Estimator:
         sizes = range(1, len(frames) + 1)
         for subset in chain.from_iterable(combinations(frames, size) for size in sizes):
             # Traced graphs are specialised in their first two runs; every part is in the first
-            # subsets, and the others only have more rows.
-            for _ in range(3 if len(subset) == 1 else 1):
+            # subsets, and the others only have more rows, or for attention more tokens.
+            for _ in range(3 if len(subset) == 1 or self.model.config.attention else 1):
                 self._encoded.clear()
                 self(Sample(0, {name: frames[name] for name in subset}))
         self._encoded.clear()

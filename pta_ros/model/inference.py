@@ -212,8 +212,8 @@ class _Bare(nn.Module):
         self._hidden = (module.requires_grad_(False),)  # in a tuple: not registered
         self.eval()
 
-    def forward(self, x: torch.Tensor) -> Any:
-        return self._hidden[0](x)
+    def forward(self, *given: torch.Tensor) -> Any:
+        return self._hidden[0](*given)
 
 
 class _Freezer:

@@ -31,7 +31,7 @@ def slots_stage(setup: Setup, model: ProxySlots) -> Stage:
         mask = draw_subsets(present)
         features = data.features(model, part, present)
         pairs = both_present(present)
-        proxies = model.proxies(features, pairs)
+        proxies = model.proxies(features, from_all(present))
         task = task_loss(config.task_loss, model.fuse(features, proxies, mask), data.truth(part))
         if not bool(pairs.any()):
             return task
@@ -46,8 +46,13 @@ def slots_stage(setup: Setup, model: ProxySlots) -> Stage:
 
 def both_present(present: Tensor) -> Tensor:
     """Pairs (B, M, M) of source and target of which both are there: (B, M) bool -> bool."""
+    return from_all(present) & present[:, None]
+
+
+def from_all(present: Tensor) -> Tensor:
+    """Pairs (B, M, M) of a source that is there and any other modality: (B, M) bool -> bool."""
     other = ~torch.eye(present.shape[1], dtype=torch.bool, device=present.device)
-    return present[:, :, None] & present[:, None] & other
+    return present[:, :, None] & other
 
 
 def regularisation(pooled: Tensor, present: Tensor) -> Tensor:

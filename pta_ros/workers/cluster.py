@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable, Hashable, Iterator
 from concurrent import futures as threads
@@ -14,12 +15,14 @@ from uuid import uuid4
 from distributed import Client, Future
 from distributed import TimeoutError as NothingYet
 from distributed import wait as first_of
+from distributed.comm.core import connect
 
 from pta_ros.errors import ConfigError
 from pta_ros.workers.lead import End
 
 #: How a future is called that the scheduler has dropped, by the kind of loop.
 _FORGOTTEN = (asyncio.CancelledError, threads.CancelledError)
+_ADDRESS = re.compile(r"(tcp|tls|ucx|wss?)://[^/\s]+:\d+")
 #: How often it is looked whether workers came or went.
 _LOOK_S = 1.0
 #: A scheduler, or the result of a worker that is there, answers within so many seconds.
@@ -43,7 +46,13 @@ class Cluster:
     def __enter__(self) -> Cluster:
         # A lost connection is told by an error, in one line.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        if not _ADDRESS.fullmatch(self._address):
+            raise ConfigError(
+                f"--cluster {self._address!r}; expected the address that 'dask scheduler' prints, "
+                "such as tcp://host:8786"
+            )
         with self._answers():
+            asyncio.run(asyncio.wait_for(_reach(self._address), _ANSWER_S))
             self._client = Client(self._address, timeout=_ANSWER_S, set_as_default=False)
         self._alone_since = time.monotonic()
         return self
@@ -105,11 +114,17 @@ class Cluster:
         """A scheduler that is not there, or is there no more, is one line."""
         try:
             yield
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, asyncio.TimeoutError) as error:
             raise ConfigError(
                 f"--cluster {self._address}: no scheduler answers ({type(error).__name__}); "
                 "expected the address that 'dask scheduler' prints, such as tcp://host:8786"
             ) from error
+
+
+async def _reach(address: str) -> None:
+    """Connect once: where something else answers, Client alone would wait for minutes."""
+    connection = await connect(address, timeout=_ANSWER_S)
+    await connection.close()
 
 
 def _result(number: int, future: Future[Any]) -> End:

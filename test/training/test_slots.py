@@ -7,7 +7,7 @@ from pta_ros.model.config import PTAConfig
 from pta_ros.model.slots import ProxySlots
 from pta_ros.training.config import MetaConfig, TrainConfig
 from pta_ros.training.fit import Setup
-from pta_ros.training.slots import both_present, regularisation, slots_stage
+from pta_ros.training.slots import both_present, from_all, regularisation, slots_stage
 
 SMALL = PTAConfig(channels=16, tokens=4, dim=16, latent=8)
 
@@ -45,6 +45,18 @@ def token_set(count=192):
     present = torch.ones(count, 3, dtype=torch.bool)
     present[::4, 2] = False
     return FeatureSet(tokens, points, present, joints, torch.arange(count))
+
+
+def test_in_training_a_slot_is_filled_as_at_inference():
+    """Of a sample that lacks CSI itself and of one whose CSI is left out."""
+    torch.manual_seed(0)
+    model = ProxySlots(SMALL).eval()
+    present = torch.tensor([[True, True, False], [True, True, True]])
+    mask = torch.tensor([[True, False, False], [True, True, False]])
+    features = torch.randn(2, 3, 4, 16) * present[..., None, None]
+    proxies = model.proxies(features, from_all(present))
+    trained = model.fuse(features, proxies, mask).joints
+    assert torch.allclose(trained, model.complete(features, mask).joints, atol=1e-6)
 
 
 def test_proxies_come_near_their_targets_and_everything_is_trained():

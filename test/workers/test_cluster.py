@@ -1,6 +1,7 @@
 """Workers of a Dask scheduler, on this machine: each task ends once, whoever dies meanwhile."""
 
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -42,6 +43,20 @@ def test_what_the_work_raises_is_told(dask):
     found = {end.number: end for end in ends}
     assert found[0].value == 7
     assert found[1].error.startswith("ValueError: invalid literal")
+
+
+@pytest.mark.parametrize("address", ["nonsense", "foo://host:1", "tcp://127.0.0.1", ""])
+def test_what_is_no_address_is_told_at_once(address):
+    with pytest.raises(ConfigError, match="expected the address that 'dask scheduler' prints"):
+        Cluster(int, address).__enter__()
+
+
+def test_something_else_at_the_address_is_one_line(monkeypatch):
+    monkeypatch.setattr(cluster, "_ANSWER_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigError, match="no scheduler answers"):
+            Cluster(int, f"tcp://127.0.0.1:{port}").__enter__()
 
 
 def test_a_scheduler_that_is_not_there_is_one_line(monkeypatch):

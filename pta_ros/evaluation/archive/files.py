@@ -42,7 +42,8 @@ def write_archive(out: Path, rows: list[Row], about: About) -> Path:
     try:
         (out / REPORTS).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as aside:
-            (Path(aside) / PAGE).write_text(archive_page(rows, about), encoding="utf-8")
+            page = archive_page(rows, about)  # with names that may be no UTF-8
+            (Path(aside) / PAGE).write_text(page, encoding="utf-8", errors="replace")
             _write_table(Path(aside) / TABLE, rows)
             for name in (TABLE, PAGE):
                 os.replace(Path(aside) / name, out / name)
@@ -57,7 +58,7 @@ def _write_table(path: Path, rows: Sequence[Row]) -> None:
     own = own_sensors(rows)
     lines = [_line(row, own) for row in rows]
     columns = list(dict.fromkeys(name for line in lines for name in line))
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(lines)

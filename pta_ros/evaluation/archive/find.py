@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,36 +67,80 @@ def below(folder: Path) -> list[Recording]:
             continue
         seen.add(place.resolve())
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders.sort(key=lambda name: (place / name).is_symlink())  # after what they may lead to
         found += _of_folder(place, folder, [name for name in files if not name.startswith(".")])
     own = _root_name(folder)
     if sum(one.name == own for one in found) > 1:  # the folder itself, and one in it
         found[0] = Recording(f"{own} itself", found[0].paths)
-    return sorted(found, key=lambda one: one.name)
+    return _once(found)
 
 
 def listed(file: Path) -> list[Recording]:
     """The recordings that a text file names, a path a line ("-": standard input), by name.
 
-    A folder stands for all recordings below it. Empty lines and those that begin with # are left
-    out. A path that is not there is a recording, too, so that it is told. Raises ConfigError.
+    A folder stands for all recordings below it; files of one split recording are one. Empty lines
+    and those that begin with # are left out. A path that is not there is a recording, too, so that
+    it is told. Raises ConfigError.
     """
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise ConfigError(f"--list {file}: {why}; expected a text file of paths") from error
-    lines = [line.strip() for line in text.splitlines()]
-    found: dict[str, Recording] = {}
-    for line in lines:
+    found: list[tuple[Path, ...]] = []
+    for line in map(str.strip, text.splitlines()):
         if line and not line.startswith("#"):
             path = Path(os.path.abspath(line))
             inside = below(path) if path.is_dir() else []
-            for one in inside or [Recording("", (path,))]:
-                name = one.paths[0].as_posix().lstrip("/")
-                found.setdefault(name, Recording(name, one.paths))
+            found += [one.paths for one in inside] or [(path,)]
     if not found:
         raise ConfigError(f"--list {file}: no path in it; expected one a line")
-    return [found[name] for name in sorted(found)]
+    return _once(Recording(paths[0].as_posix().lstrip("/"), paths) for paths in _joined(found))
+
+
+def _joined(found: Iterable[tuple[Path, ...]]) -> list[tuple[Path, ...]]:
+    """The same, with the files of a split recording that were named one by one together."""
+    parts: dict[Path, set[Path]] = {}
+    rest = []
+    for paths in found:
+        (path, *more), folder = paths, paths[0].parent
+        split = (folder / METADATA).is_file() or (
+            path.name.endswith(ENDINGS) and _is_part(path.name, folder.resolve().name)
+        )
+        if split and not more and not path.is_dir():
+            parts.setdefault(folder, set()).add(path)
+        else:
+            rest.append(paths)
+    return [*rest, *(tuple(sorted(own)) for own in parts.values())]
+
+
+def _once(found: Iterable[Recording]) -> list[Recording]:
+    """Each file in one recording, by name: of those that hold it, the one that holds most.
+
+    Links come after what they are of.
+    """
+    kept: dict[str, Recording] = {}
+    seen: set[Path] = set()
+    ranked = [(one, _files(one)) for one in found]
+    ranked.sort(key=lambda each: (-len(each[1]), _linked(each[0]), each[0].name))
+    for one, files in ranked:
+        if not files or not files <= seen:
+            kept.setdefault(one.name, one)
+            seen |= files
+    return [kept[name] for name in sorted(kept)]
+
+
+def _files(one: Recording) -> set[Path]:
+    """The files of a recording that are there, wherever links lead."""
+    found: set[Path] = set()
+    for path in one.paths:
+        inside = sorted(path.iterdir()) if path.is_dir() and os.access(path, os.R_OK) else [path]
+        found |= {each.resolve() for each in inside if each.name.endswith(ENDINGS)}
+    return {each for each in found if each.is_file()}
+
+
+def _linked(one: Recording) -> bool:
+    return any(path.absolute() != path.resolve() for path in one.paths)
 
 
 def is_one(folder: Path, found: list[Recording]) -> bool:

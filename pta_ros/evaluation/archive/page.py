@@ -107,7 +107,7 @@ def bar(one: SensorResult | SensorTotal) -> list[Piece]:
 
 def _link(row: Row) -> str:
     """Where a recording's own report lies, from the page."""
-    return quote(f"{row.folder}/report.html")
+    return quote(f"{row.folder}/report.html", errors="surrogateescape")
 
 
 def _hours(hours: float) -> str:

@@ -20,6 +20,7 @@ from pta_ros.frames import StreamState
 SCHEMA = 1
 #: Beside a recording's report when it is complete; written last.
 FILE = "evaluated.json"
+_REPORT = "report.html"
 
 #: States in which a sensor does what it should: with EMPTY it says that nobody is there.
 GOOD = (LIVE, EMPTY)
@@ -160,8 +161,13 @@ def save(folder: Path, digest: str, result: Result) -> None:
 
 
 def kept(folder: Path, digest: str) -> Result | None:
-    """The result of a complete report that was made of just this; else None."""
+    """The result of a complete report that was made of just this; else None.
+
+    A report that was made anew since, by evaluate_bag of the recording alone, is another.
+    """
     try:
+        if (folder / _REPORT).stat().st_mtime_ns > (folder / FILE).stat().st_mtime_ns:
+            return None
         record = json.loads((folder / FILE).read_text(encoding="utf-8"))
         if record.pop("schema") != SCHEMA or record.pop("digest") != digest:
             return None

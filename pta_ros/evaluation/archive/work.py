@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import shlex
+import shutil
 import threading
 from dataclasses import dataclass
 from dataclasses import replace as changed
@@ -26,7 +27,7 @@ from pta_ros.evaluation.archive.result import (
     save,
 )
 from pta_ros.evaluation.faults.injector import FaultPlan
-from pta_ros.evaluation.report.files import check_own, write_report
+from pta_ros.evaluation.report.files import ASIDE, check_own, write_report
 from pta_ros.evaluation.report.recording import Wishes, context, replays
 from pta_ros.fusion.engine import Engine
 from pta_ros.home import model_folder
@@ -34,7 +35,7 @@ from pta_ros.home import model_folder
 #: A worker has one model, whose answers must not mix: one recording at a time in a process.
 _ONE = threading.Lock()
 #: Nothing more can be written: it is no use to go on with another recording.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,8 @@ def _evaluate(task: Task, engine: Engine, plans: list[FaultPlan]) -> Result:
     result = result_of(done[0][0].run, [seen for _, seen in done], source, robot)
     folder.mkdir(parents=True, exist_ok=True)
     check_own(folder)
+    for left in folder.glob(f"{ASIDE}*"):  # of a worker that was killed while it wrote
+        shutil.rmtree(left, ignore_errors=True)
     (folder / FILE).unlink(missing_ok=True)  # before the report that it is about changes
     write_report(folder, [case for case, _ in done], about)
     save(folder, task.digest, result)

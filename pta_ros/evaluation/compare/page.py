@@ -185,7 +185,7 @@ def _effects(table: Table, columns: dict[str, list[Effect]], after: list[str]) -
 def _corruptions(table: Table) -> list[str]:
     return [
         "Every system in the subset in which the corruption harms it most, against doing without "
-        "the modality; bold is the least harm.",
+        "the modality: a system that hardly uses it loses little.",
         worst_corruptions_table(table),
         "Ours in every subset, without and with its gate; bold is the worst.",
         corruption_table(table, (UNGATED, GATE)),

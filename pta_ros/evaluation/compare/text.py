@@ -8,7 +8,6 @@ from pta_ros.evaluation.compare.effects import (
     Effect,
     contamination_of,
     corruption_of,
-    rise_of,
     worst,
 )
 from pta_ros.evaluation.compare.table import PLAIN, Cell, Table
@@ -119,12 +118,7 @@ def worst_corruptions_table(table: Table) -> str:
     rows = []
     for kind in table.corruptions:
         found = [worst(e for e in every if e.what == kind) for every in effects.values()]
-        rises = [rise_of(effect) for effect in found]
-        least = min((rise for rise in rises if rise is not None), default=None)
-        cells = [
-            bold(percent_text(effect), rise is not None and rise == least)
-            for effect, rise in zip(found, rises, strict=True)
-        ]
+        cells = [percent_text(effect) for effect in found]
         rows.append([kind.replace("_", " "), *cells])
     return grid(["corrupted", *table.compared.values()], rows)
 

@@ -24,12 +24,14 @@ from pta_ros.evaluation.report.scores import score, seconds
 from pta_ros.evaluation.report.tables import write_errors, write_tables
 from pta_ros.evaluation.report.words import verdict
 
-__all__ = ["Case", "Context", "check_own", "kept_folder", "write_report"]
+__all__ = ["ASIDE", "Case", "Context", "check_own", "kept_folder", "write_report"]
 
 SCHEMA = 1
 #: A report's files; a new report replaces all of them, and nothing else.
 _OWN = ("report.html", "report.json", "errors.csv", "estimates_*.csv", "people_*.csv")
 _DIGITS = 3
+#: How the folder begins in which a report is written before it takes its place.
+ASIDE = ".new-"
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +88,7 @@ def write_report(folder: Path, cases: Sequence[Case], context: Context) -> list[
         raise ConfigError(f"the replays {given}; expected the fault-free one first")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as aside:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=ASIDE) as aside:
             _write(Path(aside), cases, context)
             written = _own_files(Path(aside))
             for path in written:
@@ -117,7 +119,7 @@ def _write(folder: Path, cases: Sequence[Case], context: Context) -> None:
     timings = {name: part.stages for part, name in zip(parts, names, strict=True)}
     text = json.dumps(report_record(context, records, timings), indent=1, allow_nan=False)
     (folder / "report.json").write_text(text + "\n", encoding="utf-8")
-    (folder / "report.html").write_text(page(parts, context), encoding="utf-8")
+    (folder / "report.html").write_text(page(parts, context), encoding="utf-8", errors="replace")
 
 
 def _file_names(names: Iterable[str]) -> list[str]:

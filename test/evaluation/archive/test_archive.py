@@ -165,6 +165,35 @@ def test_a_worker_with_another_model_ends_the_run_and_writes_nothing(fleet, mine
     assert not (tmp_path / "out").exists()
 
 
+def test_a_report_that_was_made_anew_or_is_gone_is_made_again(fleet, tmp_path):
+    def made():
+        archive = Archive(below(fleet / "ada"), tmp_path / "out", Wishes())
+        tasks = archive.open()
+        list(archive.evaluate(Here(), tasks))
+        assert not archive.failures
+        return [task.recording.name for task in tasks]
+
+    assert made() == ["one", "two"]
+    assert made() == []
+    own = tmp_path / "out/recordings/one"
+    later = time.time_ns() + 10**9
+    os.utime(own / "report.html", ns=(later, later))  # as evaluate_bag of it alone does
+    (own / ".new-killed").mkdir()
+    assert made() == ["one"]
+    assert not (own / ".new-killed").exists()
+    (own / "report.html").unlink()
+    assert made() == ["one"]
+
+
+def test_a_name_that_is_no_utf8_is_a_row(fleet, tmp_path):
+    odd = tmp_path / "odd"
+    shutil.copytree(fleet / "ada/one", odd / os.fsdecode(b"bytes\xff"))
+    given = [str(odd), "--out", str(tmp_path / "out"), "--jobs", "1"]
+    assert evaluate_bag.main(given) == 0
+    assert states(tmp_path / "out") == {"bytes?": "evaluated"}
+    assert "bytes%FF/report.html" in (tmp_path / "out/archive.html").read_text(encoding="utf-8")
+
+
 def test_workers_that_cannot_begin_end_the_run(fleet, tmp_path):
     archive = Archive(below(fleet / "ada"), tmp_path / "out", Wishes())
     tasks = archive.open()

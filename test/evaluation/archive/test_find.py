@@ -70,6 +70,29 @@ def test_links_are_followed_once(touch):
     assert len(found(root)) == 1
 
 
+def test_a_link_to_a_recording_is_no_other_one(touch):
+    root = touch("real.mcap", "run/metadata.yaml", "run/one.mcap")
+    (root / "latest.mcap").symlink_to(root / "real.mcap")
+    (root / "last_run.mcap").symlink_to(root / "run/one.mcap")
+    (root / "again").symlink_to(root / "run")
+    assert found(root) == {"real.mcap": ["real.mcap"], "run": ["run"]}
+
+
+def test_listed_parts_of_a_split_recording_are_one(touch):
+    root = touch(
+        "split/run_0.mcap", "run/run_0.mcap", "run/run_1.mcap", "x/metadata.yaml", "x/a.mcap",
+        "x/b.mcap",
+    )  # fmt: skip
+    names = sorted(str(p) for p in root.rglob("*.mcap"))
+    (root / "list").write_text("\n".join(names))
+    (root / "again").write_text("\n".join([str(root / "run"), *names]))
+    expected = [["run_0.mcap", "run_1.mcap"], ["run_0.mcap"], ["a.mcap", "b.mcap"]]
+    assert [[path.name for path in one.paths] for one in listed(root / "list")] == expected
+    assert [one.paths[0].parent.name for one in listed(root / "list")] == ["run", "split", "x"]
+    assert listed(root / "again")[0].paths == (root / "run",)
+    assert len(listed(root / "again")) == 3
+
+
 @pytest.mark.parametrize(
     ("names", "one"),
     [

@@ -186,6 +186,7 @@ def test_a_page_of_nothing_but_failures(tmp_path):
 
 def test_a_result_comes_back_and_only_for_what_it_is_of(tmp_path):
     given = result(sensor("depth"), robot="r", judged=Figure("accuracy", "%", 91.5, 12))
+    (tmp_path / "report.html").touch()
     save(tmp_path, "digest", given)
     assert kept(tmp_path, "digest") == given
     assert kept(tmp_path, "another") is None
