@@ -39,7 +39,7 @@ def evaluate(
     with kept_archive(out):
         tasks = archive.open(device="" if options.cluster is None else "cpu")
         before = len(archive.results)
-        print(f"{len(recordings)} recordings, {before} of them finished before", flush=True)
+        _say(f"{len(recordings)} recordings, {before} of them finished before")
         whole = _evaluate(archive, tasks, options.cluster, jobs)
         about = archive.about(_name(options), command, not whole)
         page = write_archive(out, archive.rows(), about)
@@ -71,10 +71,18 @@ def _evaluate(archive: Archive, tasks: list[Task], address: str | None, jobs: in
         with _crew(work, address, min(jobs, len(tasks))) as crew:
             for name, told in archive.evaluate(crew, tasks):
                 done = len(archive.results) + len(archive.failures)
-                print(f"{done}/{total} {name}: {told}", flush=True)
+                _say(f"{done}/{total} {name}: {told}")
     except KeyboardInterrupt:
         return False
     return True
+
+
+def _say(text: str) -> None:
+    """Print a line; when nobody reads any more, as behind `| head`, the work goes on."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _crew(work: Callable[[Any], Any], address: str | None, jobs: int) -> Processes | Cluster:
@@ -94,8 +102,8 @@ def _end(options: argparse.Namespace, archive: Archive, page: str, whole: bool) 
         return INTERRUPTED
     missed = sum(bool(one.missed) for one in archive.results.values())
     if options.check:
-        print(f"faults cost too much in {missed} of {done} recordings")
-    print(f"written: {page}")
+        _say(f"faults cost too much in {missed} of {done} recordings")
+    _say(f"written: {page}")
     if archive.failures:
         name = min(archive.failures)
         why = f"{name}: {archive.failures[name]}"

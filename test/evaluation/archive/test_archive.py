@@ -194,6 +194,19 @@ def test_a_name_that_is_no_utf8_is_a_row(fleet, tmp_path):
     assert "bytes%FF/report.html" in (tmp_path / "out/archive.html").read_text(encoding="utf-8")
 
 
+def test_the_work_goes_on_when_nobody_reads_what_is_printed(fleet, tmp_path):
+    code = "import sys; from pta_ros.cli.evaluate_bag import main; sys.exit(main(sys.argv[1:]))"
+    given = [str(fleet / "ada"), "--out", str(tmp_path / "out"), "--jobs", "1"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *given], stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(states(tmp_path / "out").values()) == {"evaluated"}
+
+
 def test_workers_that_cannot_begin_end_the_run(fleet, tmp_path):
     archive = Archive(below(fleet / "ada"), tmp_path / "out", Wishes())
     tasks = archive.open()
