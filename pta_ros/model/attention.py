@@ -20,14 +20,14 @@ class WeightedAttention(nn.Module):
     The last layers begin at zero: before any training the result is the sum (Eq. 5).
     """
 
-    def __init__(self, dim: int, blocks: int) -> None:
+    def __init__(self, dim: int, blocks: int, dropout: float) -> None:
         super().__init__()
         if dim % HEADS:
             raise ConfigError(
                 f"dim is {dim} with attention {blocks}; expected a multiple of its {HEADS} heads"
             )
         self.norm = nn.LayerNorm(dim)
-        self.blocks = nn.ModuleList(WeightedBlock(dim) for _ in range(blocks))
+        self.blocks = nn.ModuleList(WeightedBlock(dim, dropout) for _ in range(blocks))
 
     def forward(self, features: Tensor, weights: Tensor, log_weights: Tensor) -> Tensor:
         """Features (B, M, L, D), weights (B, M) and their logs, -inf where 0 -> fused (B, L, D)."""
@@ -42,7 +42,7 @@ class WeightedAttention(nn.Module):
 class WeightedBlock(nn.Module):
     """Attention of L tokens to given ones, logits shifted, then a perceptron; both residual."""
 
-    def __init__(self, dim: int, dropout: float = 0.2) -> None:
+    def __init__(self, dim: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(dim)
         self.query = nn.Linear(dim, dim)

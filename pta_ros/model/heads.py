@@ -27,7 +27,7 @@ class PTAOutput(NamedTuple):
 class MixerBlock(nn.Module):
     """Mixes tokens, then channels, each with a shortcut (Tolstikhin et al., 2021): (B, L, D)."""
 
-    def __init__(self, tokens: int, dim: int, dropout: float = 0.2) -> None:
+    def __init__(self, tokens: int, dim: int, dropout: float) -> None:
         super().__init__()
         self.token_norm = nn.LayerNorm(dim)
         self.token = nn.Sequential(
@@ -54,9 +54,11 @@ class PoseHead(nn.Module):
     `mixers` blocks before the mean look at the `tokens` together (beyond the paper).
     """
 
-    def __init__(self, dim: int, joints: int, tokens: int = 0, mixers: int = 0) -> None:
+    def __init__(
+        self, dim: int, joints: int, tokens: int = 0, mixers: int = 0, dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        self.mix = nn.Sequential(*(MixerBlock(tokens, dim) for _ in range(mixers)))
+        self.mix = nn.Sequential(*(MixerBlock(tokens, dim, dropout) for _ in range(mixers)))
         self.norm = nn.LayerNorm(dim)
         self.position = nn.Linear(dim, joints * 3)
         self.spread = nn.Linear(dim, joints)
@@ -80,8 +82,10 @@ class JointHead(PoseHead):
     It says, too, whether anybody is there at all.
     """
 
-    def __init__(self, dim: int, joints: int, tokens: int = 0, mixers: int = 0) -> None:
-        super().__init__(dim, joints, tokens, mixers)
+    def __init__(
+        self, dim: int, joints: int, tokens: int = 0, mixers: int = 0, dropout: float = 0.0
+    ) -> None:
+        super().__init__(dim, joints, tokens, mixers, dropout)
         self.presence = nn.Linear(dim, 1)
 
     def forward(self, fused: Tensor) -> tuple[Tensor, ...]:

@@ -109,7 +109,7 @@ def main_head(config: PTAConfig, mixers: int = 0) -> PoseHead | ActivityHead:
     """
     if config.tasks[0] == "pose":
         head = JointHead if config.joint_tokens else PoseHead
-        return head(config.dim, config.joints, config.tokens, mixers)
+        return head(config.dim, config.joints, config.tokens, mixers, config.dropout)
     return activity_head(config)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import cast
 
 import torch
@@ -21,6 +22,8 @@ from pta_ros.model.purify import ModalityWeights, ReliabilityGate, fuse
 class PTA(Projected):
     """Purify-then-Align over the modalities of `config`; a batch may mix available subsets."""
 
+    refined: Tensor
+
     def __init__(self, config: PTAConfig) -> None:
         super().__init__(config)
         self.encoders = nn.ModuleDict(
@@ -31,8 +34,9 @@ class PTA(Projected):
         )
         self.purify = ModalityWeights(len(config.modalities))
         self.aligner = _make_aligner(config)
+        self.leave_plain(config.unrefined)
         blocks = config.attention
-        self.attention = WeightedAttention(config.dim, blocks) if blocks else None
+        self.attention = WeightedAttention(config.dim, blocks, config.dropout) if blocks else None
         self.head = main_head(config, config.mixers)
         self.activity = activity_head(config) if config.tasks[1:] else None
         sizes = (config.dim, config.joints, len(config.modalities))
@@ -80,10 +84,20 @@ class PTA(Projected):
 
     def align(self, features: Tensor, mask: Tensor) -> Tensor:
         """Refined features (B, M, L, D) of projected ones; rows that are absent hold zero."""
-        refined = torch.zeros_like(features)
+        refined = self.unrefined(features)
         for aligner, students in self.students(mask):
             refined = refined + scatter_rows(aligner(features[students]), students)
         return refined
+
+    def leave_plain(self, modalities: tuple[str, ...]) -> None:
+        """From now on refine the features of all modalities but these; ConfigError: unknown."""
+        self.config = replace(self.config, unrefined=modalities)
+        refined = torch.tensor([m not in modalities for m in self.config.modalities])
+        self.register_buffer("refined", refined, persistent=False)
+
+    def unrefined(self, features: Tensor) -> Tensor:
+        """Features (B, M, L, D) of the modalities that stay plain; zero for all others."""
+        return features.masked_fill(self.refined[:, None, None], 0.0)
 
     def students(self, mask: Tensor) -> Iterator[tuple[Aligner, Tensor]]:
         """Every alignment module that has something to do, with its part (B, M) of `mask`.
@@ -91,8 +105,10 @@ class PTA(Projected):
         The release fills the slot of an absent modality with the weighted mean of the others,
         which leaves the weighted sum as it is; here the slot is left out.
         """
+        mask = mask & self.refined
         if not isinstance(self.aligner, nn.ModuleDict):
-            yield self.aligner, mask
+            if bool(mask.any()):
+                yield self.aligner, mask
             return
         for i, aligner in enumerate(self.aligner.values()):
             own = torch.zeros_like(mask)

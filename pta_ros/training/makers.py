@@ -27,6 +27,7 @@ from pta_ros.training.gate import Corrupted, calibrate_gate, gate_stage
 from pta_ros.training.meta import meta_stage
 from pta_ros.training.parts import parts_of
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
+from pta_ros.training.refine import leave_plain_what_suffers
 from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_everything
 from pta_ros.training.single import SingleModality, mean_pose
 from pta_ros.training.slots import slots_stage
@@ -111,11 +112,11 @@ def _refined_later(name: str, config: TrainConfig, bench: Bench) -> PTA:
     seed_everything(config.seed, "refinement")
     model = PTA(config.model)
     model.load_state_dict(trained.state_dict())
-    if "refinement" in config.freeze:
-        return model
-    held = [part for part in parts_of(config.model) if part != "refinement"]
-    meta = replace(config.meta, epochs=config.meta.refine_epochs, plain_share=0.0)
-    _run_meta(name, model, replace(config, freeze=tuple(held), meta=meta), bench)
+    if "refinement" not in config.freeze:
+        held = [part for part in parts_of(config.model) if part != "refinement"]
+        meta = replace(config.meta, epochs=config.meta.refine_epochs, plain_share=0.0)
+        _run_meta(name, model, replace(config, freeze=tuple(held), meta=meta), bench)
+    leave_plain_what_suffers(model, bench.clean, bench.ready.rows["meta_val"], config.task_loss)
     return model
 
 
@@ -143,8 +144,9 @@ def make_gated(bench: Bench) -> PTA:
     model = PTA(config.model)
     if bench.ready.start:
         bench.ready.start.fill(model)
-    trained = make_pta(UNGATED, lambda config: config, bench).state_dict()
-    model.load_state_dict({**model.state_dict(), **trained})
+    trained = make_pta(UNGATED, lambda config: config, bench)
+    model.load_state_dict({**model.state_dict(), **trained.state_dict()})
+    model.leave_plain(trained.config.unrefined)
     if "gate" in bench.config.freeze:
         return model
     setup = replace(setup_of("gate", bench, model), config=config, ranks=bench.ranks.alone())

@@ -103,7 +103,7 @@ class MetaTrainer:
         """Refined features (B, M, L, D) from random start noise; L_align, the modules' mean."""
         teacher = fuse(features.detach(), self.model.purify(mask))
         taught = mask.sum(dim=1) > 1  # one modality alone has no teacher of its own
-        refined, losses = torch.zeros_like(features), []
+        refined, losses = self.model.unrefined(features), []
         for aligner, students in self.model.students(mask):
             shape = (int(students.sum()), *aligner.start_noise.shape)
             noise = torch.randn(shape, dtype=features.dtype, device=features.device)
@@ -111,7 +111,7 @@ class MetaTrainer:
             latents, decoded = self.ranks.share(refine, features[students], noise)
             refined = refined + scatter_rows(decoded, students)
             losses.append(self._align(aligner, teacher, latents, students, taught))
-        return refined, torch.stack(losses).mean()
+        return refined, torch.stack(losses or [features.new_zeros(())]).mean()
 
     def _align(
         self, aligner: Aligner, teacher: Tensor, latents: Tensor, students: Tensor, taught: Tensor

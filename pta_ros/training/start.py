@@ -117,6 +117,7 @@ def begin(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
     folder = model_folder(config.start_from)
     loaded = checkpoint.load(folder)
     _check(config, loaded)
+    config = _with_unrefined(config, loaded)
     if config.model.joint_tokens:  # their readings are centred, not reduced by sensors' settings
         return config, Source(loaded, _sha256(folder))
     theirs = sensors_to_config(loaded.sensors)
@@ -124,6 +125,14 @@ def begin(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
     bare = replace(config.model, shapes={})
     settled = with_shapes(replace(config, sensors=both, model=bare))
     return settled, Source(loaded, _sha256(folder))
+
+
+def _with_unrefined(config: TrainConfig, loaded: Checkpoint) -> TrainConfig:
+    """A refinement that is not trained serves the modalities that it served."""
+    if "refinement" not in config.freeze:
+        return config
+    plain = [m for m in loaded.model.config.unrefined if m in config.model.modalities]
+    return replace(config, model=replace(config.model, unrefined=tuple(plain)))
 
 
 def _check_freeze(config: TrainConfig) -> None:

@@ -148,6 +148,18 @@ def test_it_is_saved_and_loaded_with_the_model(tmp_path):
     assert PTA(replace(CONFIG, attention=0)).attention is None
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_the_configured_dropout_is_that_of_attention_and_mixers(dropout):
+    model = trained(replace(CONFIG, dropout=dropout))
+    model.attention.train()
+    model.head.mix.train()
+    features = features_of(5)
+    fused = [model.fuse(features, EVERYTHING) for _ in range(2)]
+    mixed = [model.head.mix(fused[0]) for _ in range(2)]
+    assert torch.equal(*fused) == torch.equal(*mixed) == (dropout == 0)
+
+
 def test_a_width_that_the_heads_cannot_share_is_refused():
     with pytest.raises(ConfigError, match=f"dim is 18 .* multiple of its {HEADS} heads"):
-        WeightedAttention(18, 1)
+        WeightedAttention(18, 1, 0.0)

@@ -4,6 +4,7 @@ A CUDA graph holds no step that waits for the device or reads the host's memory.
 device, which holds shapes and no values, refuses the first kind; `recording` refuses the second.
 """
 
+import copy
 from contextlib import nullcontext
 from itertools import combinations
 
@@ -157,6 +158,18 @@ def test_the_replayed_model_says_the_same_for_every_subset(model, names):
             assert_same(found[1], expected[1])
             assert found[2].equal(expected[2])
             assert_same(replayed.complete(features, mask, refine), expected[0])
+
+
+@torch.inference_mode()
+def test_features_that_stay_plain_stay_so_in_graphs(model):
+    partly = copy.deepcopy(model)
+    partly.leave_plain(("csi",))
+    replayed = ReplayedPTA(fold_norms(partly), SHAPES, Graphs(CPU))
+    mask, inputs = torch.tensor([[False, False, True]]), inputs_of(1)
+    features = partly.features(partly.encode(inputs, mask), inputs, mask)
+    for refiner, same in ((partly, True), (model, False)):
+        found, expected = replayed.complete(features, mask), refiner.complete(features, mask)
+        assert torch.allclose(found.joints, expected.joints, atol=1e-5) == same
 
 
 @torch.inference_mode()

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -80,6 +82,23 @@ def test_refined_and_plain_differ_and_every_modality_counts(model):
     for m in CONFIG.modalities:
         changed = {**inputs, m: inputs_of(1, (m,), seed=9)[m]}
         assert not torch.equal(base, joints(model, changed))
+
+
+def test_a_modality_left_plain_is_not_refined_beside_others_that_are(model):
+    mixed = PTA(replace(CONFIG, unrefined=("csi",))).eval()
+    mixed.load_state_dict(model.state_dict())
+    mask = torch.tensor([[1, 1, 1], [1, 0, 1], [0, 0, 1]], dtype=torch.bool)
+    inputs = inputs_of(3)
+    features = model.features(model.encode(inputs, mask), inputs, mask)
+    refined, partly = model.align(features, mask), mixed.align(features, mask)
+    assert torch.equal(partly[:, :2], refined[:, :2])
+    assert torch.equal(partly[:, 2], features[:, 2])
+    assert not torch.equal(partly[:, 2], refined[:, 2])
+
+
+def test_an_unknown_modality_to_leave_plain_is_refused():
+    with pytest.raises(ConfigError, match=r"unrefined has \['radar'\]; expected some of"):
+        PTAConfig(unrefined=("radar",))
 
 
 def test_weights_renormalise_over_what_is_available(model):
