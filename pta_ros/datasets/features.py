@@ -20,31 +20,12 @@ from torch import Tensor, nn
 
 from pta_ros.datasets.arrays import Layout, array_writer, copy_on_write, read_arrays, read_or_make
 from pta_ros.datasets.reduced import ReducedSet
+from pta_ros.datasets.views import CLEAN, View
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.model.projector import Projected
 
 FORMAT = 1
 CPU = torch.device("cpu")
-
-#: (modality, inputs (B, *shape), rows (B,)) -> inputs (B, *shape).
-Change = Callable[[str, Tensor, Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class View:
-    """A way to see the same frames: clean, or changed (augmented, corrupted) before encoding.
-
-    `change` is deterministic: it seeds itself from the rows, so that a frame is changed alike in
-    every batch. `name` and `version` enter the fingerprint: raise `version` when `change` changes.
-    """
-
-    name: str
-    change: Change | None = None
-    version: str = ""
-
-
-CLEAN = View("clean")
-
 
 #: Deviations of a truth that is none's estimate.
 CERTAIN = torch.zeros(0)

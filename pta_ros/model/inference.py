@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import io
-import warnings
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import torch
 from torch import nn
@@ -19,6 +17,7 @@ from pta_ros.model.encoders.xfi_blocks import XfiEncoder
 from pta_ros.model.encoders.xfi_fast import FastLidarEncoder
 from pta_ros.model.encoders.xfi_lidar import LidarEncoder
 from pta_ros.model.encoders.xfi_static import StaticLidarEncoder
+from pta_ros.model.freeze import Freezer
 from pta_ros.model.heads import ActivityHead, PoseHead
 from pta_ros.model.pta import PTA
 from pta_ros.people.birdseye import CHANNELS, SIZE
@@ -44,7 +43,7 @@ def trace_parts(
     `graphs` is filled with what was traced, by part. Given again for the same weights, device and
     settings it is used in place of tracing: torch keeps every trace until the process ends.
     """
-    freeze = _Freezer({} if graphs is None else graphs)
+    freeze = Freezer({} if graphs is None else graphs)
     config, device = model.config, model.purify.logits.device
     _trace_encoders(model, shapes, precision, batch, freeze)
     features = torch.zeros(batch * len(config.modalities), config.tokens, config.dim, device=device)
@@ -64,7 +63,7 @@ def trace_encoders(
     model: PTA, shapes: Mapping[str, tuple[int, ...]], precision: str, batch: int
 ) -> None:
     """As `trace_parts`, of the encoders and what projects their tokens alone."""
-    _trace_encoders(model, shapes, precision, batch, _Freezer({}))
+    _trace_encoders(model, shapes, precision, batch, Freezer({}))
 
 
 def _trace_encoders(
@@ -72,7 +71,7 @@ def _trace_encoders(
     shapes: Mapping[str, tuple[int, ...]],
     precision: str,
     batch: int,
-    freeze: _Freezer,
+    freeze: Freezer,
 ) -> None:
     config, device = model.config, model.purify.logits.device
     for modality, shape in shapes.items():
@@ -106,7 +105,7 @@ def trace_people(
     Both are in eval mode, their norms folded. `shapes` are those of the centred readings;
     `precision` is that of the convolutions; `graphs` as in `trace_parts`.
     """
-    freeze = _Freezer({} if graphs is None else graphs)
+    freeze = Freezer({} if graphs is None else graphs)
     config, device, dtype = model.config, model.purify.logits.device, PRECISIONS[precision]
     for modality, shape in shapes.items():
         encoder = of_precision(model.encoders[modality], dtype)
@@ -142,7 +141,7 @@ def quick_encoders(model: PTA, precision: str = "float32") -> None:
             model.encoders[modality] = _fast_encoder(encoder, dtype)
 
 
-def _trace_attention(model: PTA, freeze: _Freezer, features: torch.Tensor) -> None:
+def _trace_attention(model: PTA, freeze: Freezer, features: torch.Tensor) -> None:
     """Trace the fusion's blocks, where it has any, on features (B, L, D); any M will do later."""
     if model.attention is not None:
         logits = features.new_zeros(len(features), len(model.config.modalities))
@@ -202,41 +201,6 @@ def _fast_encoder(encoder: nn.Module, dtype: torch.dtype) -> nn.Module:
         if isinstance(layer, nn.Conv2d):
             layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
     return nn.Sequential(encoder, _Float32()).eval()
-
-
-class _Bare(nn.Module):
-    """A module whose weights are constants of the trace: torch need not rebuild each layer."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self._hidden = (module.requires_grad_(False),)  # in a tuple: not registered
-        self.eval()
-
-    def forward(self, *given: torch.Tensor) -> Any:
-        return self._hidden[0](*given)
-
-
-class _Freezer:
-    """Makes frozen graphs of modules; `graphs` keeps the traced ones, serialized, by name."""
-
-    def __init__(self, graphs: dict[str, bytes]) -> None:
-        self._graphs = graphs
-
-    def __call__(
-        self, module: nn.Module, example: torch.Tensor | tuple[torch.Tensor, ...], name: str
-    ) -> nn.Module:
-        if name not in self._graphs:
-            file = io.BytesIO()
-            with warnings.catch_warnings():
-                # It warns of sizes and steps that become constants, which is meant, and of its age.
-                warnings.simplefilter("ignore")
-                traced = torch.jit.trace(_Bare(module), example, check_trace=False)
-                torch.jit.save(traced, file)
-            self._graphs[name] = file.getvalue()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # What is loaded is a compilation unit of its own, whose memory is given back.
-            return torch.jit.freeze(torch.jit.load(io.BytesIO(self._graphs[name])))
 
 
 def fold_norms(model: T) -> T:

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from pta_ros.datasets.features import View
 from pta_ros.datasets.reduced import ReducedSet
+from pta_ros.datasets.views import View
 
 #: Changes one reduced frame; the generator decides how strongly.
 Change = Callable[[Tensor, Generator], Tensor]

@@ -25,12 +25,13 @@ from pta_ros.imported.xfi import weights_sha256
 from pta_ros.model.pta import PTA
 from pta_ros.sensors import sensors_from_config
 from pta_ros.sensors.base import Sensor
+from pta_ros.training.begin import Source
 from pta_ros.training.config import SplitConfig, TrainConfig
 from pta_ros.training.pretrain import rows_with
 from pta_ros.training.rehearse import check_classes, check_csi, rehearse
 from pta_ros.training.resume import Figures
 from pta_ros.training.single import mean_pose
-from pta_ros.training.start import Source, Start, matched
+from pta_ros.training.start import Start, matched
 
 
 class Watcher(Protocol):

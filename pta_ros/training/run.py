@@ -19,6 +19,7 @@ from pta_ros.model.baselines import XFi
 from pta_ros.model.finder import Finder
 from pta_ros.model.pta import PTA
 from pta_ros.tensors import write_atomically
+from pta_ros.training.begin import Source, begin
 from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.encoders import corrupted_features, train_encoder, train_encoders
@@ -35,7 +36,6 @@ from pta_ros.training.prepare import (
 )
 from pta_ros.training.presence import fit_presence
 from pta_ros.training.resume import run_stage
-from pta_ros.training.start import Source, begin
 from pta_ros.training.systems import add_activity, make_system
 
 GATED = "pta_gate"

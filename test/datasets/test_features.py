@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from pta_ros.datasets.features import View, cache_features
+from pta_ros.datasets.features import cache_features
 from pta_ros.datasets.reduced import ReducedSet
+from pta_ros.datasets.views import View
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import make_encoder

@@ -10,9 +10,10 @@ from pta_ros.errors import ConfigError
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.pta import PTA
 from pta_ros.sensors import SENSORS, CsiSensor
+from pta_ros.training.begin import begin
 from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.single import begun_single
-from pta_ros.training.start import begin, matched
+from pta_ros.training.start import matched
 
 SMALL = PTAConfig(
     channels=16, tokens=4, dim=16, latent=8, mixers=1, gate=True, tasks=("pose", "activity"),

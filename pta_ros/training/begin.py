@@ -1,0 +1,103 @@
+"""How a run begins: the model that it is told to start from, read and checked against the run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pta_ros import checkpoint
+from pta_ros.checkpoint import Checkpoint
+from pta_ros.errors import CheckpointError, ConfigError
+from pta_ros.home import model_folder
+from pta_ros.sensors import sensors_to_config
+from pta_ros.training.config import TrainConfig, with_shapes
+from pta_ros.training.parts import MAIN, parts_of
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A loaded model that a run starts from; `sha256` stands for its weights and its settings."""
+
+    loaded: Checkpoint
+    sha256: str
+
+
+def begin(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
+    """The model that `config.start_from` names, and the configuration with its sensors' settings.
+
+    What the configuration itself says of a sensor goes before the model's. Raises CheckpointError
+    for a model that cannot be read, ConfigError for one that cannot be a start of this run.
+    """
+    _check_freeze(config)
+    if not config.start_from:
+        if config.freeze:
+            raise ConfigError(
+                f"freeze names {list(config.freeze)}, but the run starts from nothing; expected a "
+                "model to take them from: train_pta --from MODEL"
+            )
+        return config, None
+    folder = model_folder(config.start_from)
+    loaded = checkpoint.load(folder)
+    _check(config, loaded)
+    config = _with_unrefined(config, loaded)
+    if config.model.joint_tokens:  # their readings are centred, not reduced by sensors' settings
+        return config, Source(loaded, _sha256(folder))
+    theirs = sensors_to_config(loaded.sensors)
+    both = {m: {**theirs.get(m, {}), **config.sensors.get(m, {})} for m in config.model.modalities}
+    bare = replace(config.model, shapes={})
+    settled = with_shapes(replace(config, sensors=both, model=bare))
+    return settled, Source(loaded, _sha256(folder))
+
+
+def _with_unrefined(config: TrainConfig, loaded: Checkpoint) -> TrainConfig:
+    """A refinement that is not trained serves the modalities that it served."""
+    if "refinement" not in config.freeze:
+        return config
+    plain = [m for m in loaded.model.config.unrefined if m in config.model.modalities]
+    return replace(config, model=replace(config.model, unrefined=tuple(plain)))
+
+
+def _check_freeze(config: TrainConfig) -> None:
+    """Raise ConfigError for parts that the model does not have, and where nothing is trained."""
+    known = parts_of(config.model)
+    if unknown := [part for part in config.freeze if part not in known]:
+        raise ConfigError(f"freeze names {unknown}; this model's parts are {list(known)}")
+    # A refinement that is trained later is trained beside something else all the same.
+    aligns = config.model.refine or config.meta.align_weight > 0
+    aligns = aligns and not config.meta.refine_epochs
+    trained = [part for part in MAIN if part in known and (aligns or part != "refinement")]
+    if set(trained) <= set(config.freeze):
+        raise ConfigError(
+            f"freeze names {list(config.freeze)}; expected one of {trained} to be trained"
+        )
+
+
+def _check(config: TrainConfig, loaded: Checkpoint) -> None:
+    """Raise ConfigError for a model of another family, or of other sensors."""
+    theirs, mine = loaded.model.config, config.model
+    if theirs.encoders != mine.encoders:
+        what = " (it finds people anywhere)" if loaded.finder is not None else ""
+        raise ConfigError(
+            f"model {loaded.name} has encoders {theirs.encoders!r}{what}; expected "
+            f"{mine.encoders!r}, as model.encoders says"
+        )
+    if not set(theirs.modalities) & set(mine.modalities):
+        raise ConfigError(
+            f"model {loaded.name} has {', '.join(theirs.modalities)}; expected some of "
+            f"{', '.join(mine.modalities)}, as model.modalities says"
+        )
+
+
+def _sha256(folder: Path) -> str:
+    """Of all that a model folder's answers depend on."""
+    digest = hashlib.sha256()
+    about = checkpoint.read_config(folder / checkpoint.CONFIG, "expected a model folder")
+    digest.update(json.dumps([about["model"], about["sensors"]], sort_keys=True).encode())
+    for name in (checkpoint.WEIGHTS, checkpoint.FINDER):
+        try:
+            digest.update((folder / name).read_bytes() if (folder / name).exists() else b"")
+        except OSError as error:
+            raise CheckpointError(f"{folder / name}: {error.strerror}; expected weights") from error
+    return digest.hexdigest()
