@@ -51,15 +51,15 @@ class PTAConfig(Group):
     """One model: L = `tokens`, D = `dim`, d = `latent`, C = `channels` of the encoders' tokens.
 
     `encoders` names the encoder family. `refine` selects refined (True) or plain student features
-    where the caller of the model does not say; of the modalities in `unrefined` they stay plain, as
-    the refinement does harm there (training/refine.py). `attention` is how many blocks the fusion
-    has beyond the weighted sum (0: the paper's fusion), `mixers` how many the pose head has before
-    it pools the tokens (0: the paper's head), `dropout` their share in training, `gate` adds per-
-    sample reliability to the learned weights (all beyond the paper). `tasks` are what the model
-    estimates from one encoding: the first is trained with everything else, a second one on the
-    finished features. `classes` are the activities' names. `shapes` are those of reduced frames by
-    modality, where they are not what the encoder is made for and it can take others
-    (`encoders.usual_shape`); sensors' settings say them.
+    where the caller of the model does not say; `refined` is how far from plain to refined each
+    modality's features are moved, 1 where it is not named (training/refine.py). `attention` is how
+    many blocks the fusion has beyond the weighted sum (0: the paper's fusion), `mixers` how many
+    the pose head has before it pools the tokens (0: the paper's head), `dropout` their share in
+    training, `gate` adds per- sample reliability to the learned weights (all beyond the paper).
+    `tasks` are what the model estimates from one encoding: the first is trained with everything
+    else, a second one on the finished features. `classes` are the activities' names. `shapes` are
+    those of reduced frames by modality, where they are not what the encoder is made for and it can
+    take others (`encoders.usual_shape`); sensors' settings say them.
     """
 
     modalities: tuple[str, ...] = ("depth", "lidar", "csi")
@@ -75,7 +75,7 @@ class PTAConfig(Group):
     mixers: int = param(0, low=0, high=100)
     dropout: float = param(0.2, low=0.0, high=0.9)
     refine: bool = True
-    unrefined: tuple[str, ...] = ()
+    refined: dict[str, float] = field(default_factory=dict)
     gate: bool = False
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -84,10 +84,12 @@ class PTAConfig(Group):
         super().__post_init__()
         if not self.modalities or len(set(self.modalities)) != len(self.modalities):
             raise ConfigError(f"modalities are {self.modalities}; expected one or more, each once")
-        if strange := sorted(set(self.unrefined) - set(self.modalities)):
-            raise ConfigError(
-                f"unrefined has {strange}; expected some of {list(self.modalities)}, or none"
-            )
+        for modality, share in self.refined.items():
+            if modality not in self.modalities or not 0 <= share <= 1:
+                raise ConfigError(
+                    f"refined has {modality!r}: {share}; expected shares from 0 to 1 of some of "
+                    f"{list(self.modalities)}"
+                )
         if self.tasks not in (("pose",), ("activity",), ("pose", "activity")):
             raise ConfigError(
                 f"tasks are {list(self.tasks)}; expected [pose], [activity] or [pose, activity]"

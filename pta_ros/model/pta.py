@@ -34,7 +34,7 @@ class PTA(Projected):
         )
         self.purify = ModalityWeights(len(config.modalities))
         self.aligner = _make_aligner(config)
-        self.leave_plain(config.unrefined)
+        self.refine_by(config.refined)
         blocks = config.attention
         self.attention = WeightedAttention(config.dim, blocks, config.dropout) if blocks else None
         self.head = main_head(config, config.mixers)
@@ -84,20 +84,20 @@ class PTA(Projected):
 
     def align(self, features: Tensor, mask: Tensor) -> Tensor:
         """Refined features (B, M, L, D) of projected ones; rows that are absent hold zero."""
-        refined = self.unrefined(features)
+        refined = torch.zeros_like(features)
         for aligner, students in self.students(mask):
             refined = refined + scatter_rows(aligner(features[students]), students)
-        return refined
+        return self.toward(features, refined)
 
-    def leave_plain(self, modalities: tuple[str, ...]) -> None:
-        """From now on refine the features of all modalities but these; ConfigError: unknown."""
-        self.config = replace(self.config, unrefined=modalities)
-        refined = torch.tensor([m not in modalities for m in self.config.modalities])
-        self.register_buffer("refined", refined, persistent=False)
+    def refine_by(self, shares: dict[str, float]) -> None:
+        """From now on move features so far to refined ones; as `refined` of the configuration."""
+        self.config = replace(self.config, refined=shares)
+        each = torch.tensor([float(shares.get(m, 1.0)) for m in self.config.modalities])
+        self.register_buffer("refined", each.to(self.purify.logits.device), persistent=False)
 
-    def unrefined(self, features: Tensor) -> Tensor:
-        """Features (B, M, L, D) of the modalities that stay plain; zero for all others."""
-        return features.masked_fill(self.refined[:, None, None], 0.0)
+    def toward(self, features: Tensor, refined: Tensor) -> Tensor:
+        """Features (B, M, L, D), moved to refined ones by each modality's share."""
+        return torch.lerp(features, refined, self.refined[:, None, None])
 
     def students(self, mask: Tensor) -> Iterator[tuple[Aligner, Tensor]]:
         """Every alignment module that has something to do, with its part (B, M) of `mask`.
@@ -105,7 +105,7 @@ class PTA(Projected):
         The release fills the slot of an absent modality with the weighted mean of the others,
         which leaves the weighted sum as it is; here the slot is left out.
         """
-        mask = mask & self.refined
+        mask = mask & (self.refined > 0)
         if not isinstance(self.aligner, nn.ModuleDict):
             if bool(mask.any()):
                 yield self.aligner, mask

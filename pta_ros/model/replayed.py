@@ -133,8 +133,7 @@ def _aligned(model: PTA, features: Tensor, mask: Tensor) -> Tensor:
         refined = torch.stack([aligner(column) for aligner, column in columns], dim=1)
     else:
         refined = model.aligner(features.flatten(0, 1)).view_as(features)
-    kept = mask & model.refined
-    return model.unrefined(features) + refined.masked_fill(~kept[..., None, None], 0.0)
+    return model.toward(features, refined).masked_fill(~mask[..., None, None], 0.0)
 
 
 def replayed_finder(

@@ -26,7 +26,7 @@ def with_activity(model: PTA, config: TrainConfig, start: Start | None = None) -
     With `start` the head is that of the model which it holds, where that fits. It has a gate if
     `model` has one.
     """
-    both = PTA(replace(config.model, gate=model.config.gate, unrefined=model.config.unrefined))
+    both = PTA(replace(config.model, gate=model.config.gate, refined=model.config.refined))
     if start:
         start.fill(both)
     both.load_state_dict({**both.state_dict(), **model.state_dict()})

@@ -41,7 +41,7 @@ def begin(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
     folder = model_folder(config.start_from)
     loaded = checkpoint.load(folder)
     _check(config, loaded)
-    config = _with_unrefined(config, loaded)
+    config = _with_shares(config, loaded)
     if config.model.joint_tokens:  # their readings are centred, not reduced by sensors' settings
         return config, Source(loaded, _sha256(folder))
     theirs = sensors_to_config(loaded.sensors)
@@ -51,12 +51,13 @@ def begin(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
     return settled, Source(loaded, _sha256(folder))
 
 
-def _with_unrefined(config: TrainConfig, loaded: Checkpoint) -> TrainConfig:
-    """A refinement that is not trained serves the modalities that it served."""
+def _with_shares(config: TrainConfig, loaded: Checkpoint) -> TrainConfig:
+    """A refinement that is not trained moves features as far as it did."""
     if "refinement" not in config.freeze:
         return config
-    plain = [m for m in loaded.model.config.unrefined if m in config.model.modalities]
-    return replace(config, model=replace(config.model, unrefined=tuple(plain)))
+    theirs = loaded.model.config.refined
+    shares = {m: theirs[m] for m in config.model.modalities if m in theirs}
+    return replace(config, model=replace(config.model, refined=shares))
 
 
 def _check_freeze(config: TrainConfig) -> None:

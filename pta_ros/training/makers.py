@@ -27,7 +27,7 @@ from pta_ros.training.gate import Corrupted, calibrate_gate, gate_stage
 from pta_ros.training.meta import meta_stage
 from pta_ros.training.parts import parts_of
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
-from pta_ros.training.refine import leave_plain_what_suffers
+from pta_ros.training.refine import choose_shares
 from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_everything
 from pta_ros.training.single import SingleModality, mean_pose
 from pta_ros.training.slots import slots_stage
@@ -116,7 +116,7 @@ def _refined_later(name: str, config: TrainConfig, bench: Bench) -> PTA:
         held = [part for part in parts_of(config.model) if part != "refinement"]
         meta = replace(config.meta, epochs=config.meta.refine_epochs, plain_share=0.0)
         _run_meta(name, model, replace(config, freeze=tuple(held), meta=meta), bench)
-    leave_plain_what_suffers(model, bench.clean, bench.ready.rows["meta_val"], config.task_loss)
+    choose_shares(model, bench.clean, bench.ready.rows["meta_val"], config.task_loss)
     return model
 
 
@@ -146,7 +146,7 @@ def make_gated(bench: Bench) -> PTA:
         bench.ready.start.fill(model)
     trained = make_pta(UNGATED, lambda config: config, bench)
     model.load_state_dict({**model.state_dict(), **trained.state_dict()})
-    model.leave_plain(trained.config.unrefined)
+    model.refine_by(trained.config.refined)
     if "gate" in bench.config.freeze:
         return model
     setup = replace(setup_of("gate", bench, model), config=config, ranks=bench.ranks.alone())

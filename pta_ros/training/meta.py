@@ -103,7 +103,7 @@ class MetaTrainer:
         """Refined features (B, M, L, D) from random start noise; L_align, the modules' mean."""
         teacher = fuse(features.detach(), self.model.purify(mask))
         taught = mask.sum(dim=1) > 1  # one modality alone has no teacher of its own
-        refined, losses = self.model.unrefined(features), []
+        refined, losses = torch.zeros_like(features), []
         for aligner, students in self.model.students(mask):
             shape = (int(students.sum()), *aligner.start_noise.shape)
             noise = torch.randn(shape, dtype=features.dtype, device=features.device)
@@ -111,7 +111,8 @@ class MetaTrainer:
             latents, decoded = self.ranks.share(refine, features[students], noise)
             refined = refined + scatter_rows(decoded, students)
             losses.append(self._align(aligner, teacher, latents, students, taught))
-        return refined, torch.stack(losses or [features.new_zeros(())]).mean()
+        align = torch.stack(losses or [features.new_zeros(())]).mean()
+        return self.model.toward(features, refined), align
 
     def _align(
         self, aligner: Aligner, teacher: Tensor, latents: Tensor, students: Tensor, taught: Tensor

@@ -1,4 +1,4 @@
-"""Which modalities the refinement serves, decided on people whom it was not trained on."""
+"""How far features are refined, decided on people whom the refinement was not trained on."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.model.pta import PTA
 from pta_ros.training.losses import task_error
 
+#: Of the way from plain to refined features; the first of equals is taken.
+SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
+
 
 @torch.inference_mode()
-def leave_plain_what_suffers(model: PTA, data: FeatureSet, rows: Tensor, loss: str) -> None:
-    """Leave a modality's features plain where refined ones give more of the task loss alone.
+def choose_shares(model: PTA, data: FeatureSet, rows: Tensor, loss: str) -> None:
+    """Set how far each modality's features are refined: where it alone has the least task loss.
 
-    `rows` of `data` must be the meta-validation's: a refinement fits the people that it is trained
-    on, the more closely the less a sensor says, and is worse than none for others. `loss` is the
-    name of the task loss. A modality that no row has is left as it is.
+    A refinement fits the people that it is trained on, the more closely the less a sensor says, and
+    all the way it may be worse than none for others. So `rows` of `data` must be those of
+    meta-validation people. `loss` is the task loss's name. A modality that no row has keeps 1.
     """
 
-    def error(modality: str, refine: bool) -> float:
-        out, kept = outputs_of(model, data, rows, (modality,), refine)
+    def error(modality: str, share: float) -> float:
+        model.refine_by({modality: share})
+        out, kept = outputs_of(model, data, rows, (modality,), refine=True)
         return float(task_error(loss, out, data.truth(kept))) if len(kept) else 0.0
 
-    model.eval().leave_plain(())
-    suffers = (m for m in model.config.modalities if error(m, refine=True) > error(m, refine=False))
-    model.leave_plain(tuple(suffers))
+    names = model.config.modalities
+    model.refine_by({m: min(SHARES, key=lambda share: error(m, share)) for m in names})

@@ -161,9 +161,9 @@ def test_the_replayed_model_says_the_same_for_every_subset(model, names):
 
 
 @torch.inference_mode()
-def test_features_that_stay_plain_stay_so_in_graphs(model):
+def test_features_are_refined_as_far_in_graphs(model):
     partly = copy.deepcopy(model)
-    partly.leave_plain(("csi",))
+    partly.refine_by({"csi": 0.25})
     replayed = ReplayedPTA(fold_norms(partly), SHAPES, Graphs(CPU))
     mask, inputs = torch.tensor([[False, False, True]]), inputs_of(1)
     features = partly.features(partly.encode(inputs, mask), inputs, mask)

@@ -84,21 +84,23 @@ def test_refined_and_plain_differ_and_every_modality_counts(model):
         assert not torch.equal(base, joints(model, changed))
 
 
-def test_a_modality_left_plain_is_not_refined_beside_others_that_are(model):
-    mixed = PTA(replace(CONFIG, unrefined=("csi",))).eval()
+def test_features_are_moved_to_the_refined_ones_by_each_modalitys_share(model):
+    mixed = PTA(replace(CONFIG, refined={"csi": 0.0, "lidar": 0.25})).eval()
     mixed.load_state_dict(model.state_dict())
     mask = torch.tensor([[1, 1, 1], [1, 0, 1], [0, 0, 1]], dtype=torch.bool)
     inputs = inputs_of(3)
     features = model.features(model.encode(inputs, mask), inputs, mask)
     refined, partly = model.align(features, mask), mixed.align(features, mask)
-    assert torch.equal(partly[:, :2], refined[:, :2])
+    assert torch.equal(partly[:, 0], refined[:, 0])
+    torch.testing.assert_close(partly[:, 1], 0.75 * features[:, 1] + 0.25 * refined[:, 1])
     assert torch.equal(partly[:, 2], features[:, 2])
     assert not torch.equal(partly[:, 2], refined[:, 2])
 
 
-def test_an_unknown_modality_to_leave_plain_is_refused():
-    with pytest.raises(ConfigError, match=r"unrefined has \['radar'\]; expected some of"):
-        PTAConfig(unrefined=("radar",))
+@pytest.mark.parametrize("shares", [{"radar": 0.5}, {"csi": 1.5}])
+def test_shares_of_no_modality_or_beyond_all_the_way_are_refused(shares):
+    with pytest.raises(ConfigError, match="expected shares from 0 to 1 of some of"):
+        PTAConfig(refined=shares)
 
 
 def test_weights_renormalise_over_what_is_available(model):

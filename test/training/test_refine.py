@@ -1,5 +1,6 @@
-"""A refinement that serves some modalities and harms others is used for the first alone."""
+"""A refinement moves the features of each modality as far as serves people it has not seen."""
 
+import pytest
 import torch
 
 from pta_ros.datasets.features import FeatureSet
@@ -7,7 +8,7 @@ from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.model.config import DiffusionConfig, PTAConfig
 from pta_ros.model.encoders import token_count
 from pta_ros.model.pta import PTA
-from pta_ros.training.refine import leave_plain_what_suffers
+from pta_ros.training.refine import choose_shares
 
 CONFIG = PTAConfig(channels=8, tokens=4, dim=16, latent=8, diffusion=DiffusionConfig(shared=False))
 ROWS = torch.arange(20)
@@ -25,28 +26,24 @@ def features():
 
 
 def model_and_truth():
-    """The truth of the last rows is what refined LiDAR says; of others what plain features say."""
+    """The truth of depth is what plain features say, of the LiDAR what half refined ones do."""
     torch.manual_seed(0)
     model, data = PTA(CONFIG).eval(), features()
     torch.nn.init.normal_(model.head.position.weight)
-    for modality, refine, rows in (("depth", False, ROWS[:10]), ("lidar", True, ROWS[10:])):
-        data.joints[rows] = outputs_of(model, data, rows, (modality,), refine)[0].joints
+    for modality, share, rows in (("depth", 0.0, ROWS[:10]), ("lidar", 0.5, ROWS[10:])):
+        model.refine_by({modality: share})
+        data.joints[rows] = outputs_of(model, data, rows, (modality,))[0].joints
     data.present[:10, 1:], data.present[10:, :1] = False, False
     data.present[:, 2] = False
     return model, data
 
 
-def test_a_modality_stays_plain_where_refinement_gives_the_larger_error_alone():
+@pytest.mark.parametrize("before", [{}, {"lidar": 0.0, "csi": 0.25}])
+def test_each_modality_is_refined_as_far_as_it_alone_is_best(before):
     model, data = model_and_truth()
-    leave_plain_what_suffers(model, data, ROWS, "mpjpe")
-    assert model.config.unrefined == ("depth",)  # of CSI no row says anything
+    model.refine_by(before)
+    choose_shares(model, data, ROWS, "mpjpe")
+    assert model.config.refined == {"depth": 0.0, "lidar": 0.5, "csi": 1.0}  # CSI: no row has it
     for modality, rows in (("depth", ROWS[:10]), ("lidar", ROWS[10:])):
         joints = outputs_of(model, data, rows, (modality,))[0].joints
         torch.testing.assert_close(joints, data.joints[rows])
-
-
-def test_what_was_left_plain_before_is_judged_anew():
-    model, data = model_and_truth()
-    model.leave_plain(("lidar", "csi"))
-    leave_plain_what_suffers(model, data, ROWS, "mpjpe")
-    assert model.config.unrefined == ("depth",)
