@@ -11,7 +11,7 @@ import numpy as np
 from pta_ros.bags.bag import Bag
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan, Injector
 from pta_ros.evaluation.replay import clocks
-from pta_ros.evaluation.replay.batches import batched
+from pta_ros.evaluation.replay.batches import chunks, foresight_of, in_turn
 from pta_ros.evaluation.replay.decode import Decoder, ahead
 from pta_ros.evaluation.replay.judge import ActivityJudge, Judge, PeopleJudge, PoseJudge
 from pta_ros.evaluation.replay.record import Replayed
@@ -136,9 +136,10 @@ def replay(
         source.tf_topic, source.shift_ns,
     )  # fmt: skip
     begin_ns, end_ns = bag.begin_ns + source.shift_ns, bag.end_ns + source.shift_ns
-    run = Replay(engine.pipeline(), judge, observer)
-    with closing(ahead(batched(engine, decoder.arrivals()))) as arrivals:
-        run.run(arrivals, begin_ns, end_ns)
+    foresight = foresight_of(engine)
+    run = Replay(engine.pipeline(foresight), judge, observer)
+    with closing(ahead(chunks(decoder.arrivals(), foresight))) as made:
+        run.run(in_turn(made, foresight), begin_ns, end_ns)
     losses = [*source.notes, *bag.losses, *decoder.losses, *decoder.remarks()]
     return run.result(plan, begin_ns, end_ns, losses, source.by_modality(), source.absent)
 
