@@ -129,7 +129,7 @@ class _Fused:
     @property
     def next_size(self) -> int:
         """Of the batch after it."""
-        wrong = 2 * self.unused > self.size
+        wrong = 2 * self.unused > self.size - 1  # the one that was asked for was no guess
         return max(1, self.size // 2) if wrong else min(2 * self.size, BATCH)
 
 
