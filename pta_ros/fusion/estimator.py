@@ -101,19 +101,22 @@ class Estimator:
             self._encoded[m][1] if there else absent
             for m, there in zip(self.model.config.modalities, given, strict=True)
         ]
-        return self.predict(torch.stack(columns, dim=1), given)[0]
+        return self.predict(torch.stack(columns, dim=1), given, sample.judged)[0]
 
     @torch.inference_mode()
-    def predict(self, features: torch.Tensor, given: Sequence[bool]) -> list[Prediction]:
+    def predict(
+        self, features: torch.Tensor, given: Sequence[bool], judged: bool = False
+    ) -> list[Prediction]:
         """Estimate B instants at once from features (B, M, L, D) of the modalities in `given` (M).
 
-        All have the same modalities, in the order of the model's.
+        All have the same modalities, in the order of the model's. `judged` as in Sample.
         """
         mask = torch.tensor([given] * len(features), device=self._inputs)
         names = [m for m, there in zip(self.model.config.modalities, given, strict=True) if there]
-        if not self.alone or len(names) == 1:
+        wanted = self.alone and not judged
+        if not wanted or len(names) == 1:
             whole = self._unpack(self.model.complete(features, mask, self.refine), names)
-            if not self.alone:
+            if not wanted:
                 return whole
             return [replace(p, alone={m: p.everybody() for m in names}) for p in whole]
         output, each, _ = self.model.complete_each(features, mask, self.refine)

@@ -193,7 +193,8 @@ class FusionPipeline:
         others = [m for m in self._sampler.newest(now_ns) if not follower.reason(m)]
         if len(trusted) == len(sample.frames) or not (trusted or others):
             return sample
-        return replace(sample, frames={m: f for m, f in sample.frames.items() if m in trusted})
+        kept = {m: f for m, f in sample.frames.items() if m in trusted}
+        return replace(sample, frames=kept, judged=True)
 
     def finish(self, sample: Sample, prediction: Prediction, now_ns: int) -> Estimate | None:
         """Complete the estimate of the sample in flight.

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from pta_ros.checkpoint import Checkpoint
-from pta_ros.evaluation.replay.decode import Arrival
+from pta_ros.evaluation.replay.decode import Arrival, Decoder
 from pta_ros.frames import FloatArray, Frame, Sample
 from pta_ros.fusion.engine import Engine
 from pta_ros.fusion.estimator import Estimator
@@ -44,10 +44,14 @@ Key = tuple[int, ...]
 
 
 class Chunk(NamedTuple):
-    """Arrivals that follow each other; `features` (N, L, D) of each modality's N frames in turn."""
+    """Arrivals that follow each other; `features` (N, L, D) of each modality's N frames in turn.
+
+    The last one has no arrivals, but what could not be read in all, in words.
+    """
 
     arrivals: list[Arrival]
-    features: dict[str, torch.Tensor]
+    features: dict[str, FloatArray]
+    losses: tuple[str, ...] = ()
 
     def frames(self, modality: str) -> list[Frame]:
         """The frames of a modality, as they arrived."""
@@ -55,67 +59,84 @@ class Chunk(NamedTuple):
         return [f for f in found if isinstance(f, Frame) and f.modality == modality]
 
 
-def foresight_of(engine: Engine) -> Foresight | None:
-    """What answers in one replay for the estimator of an engine that was started.
-
-    None where frames do not reach it as they arrive: packets are gathered in windows before, and a
-    model that finds people looks at parts of a frame.
-    """
-    packets = any(isinstance(sensor, WindowSensor) for sensor in engine.sensors.values())
-    if packets or not isinstance(engine.estimator, Estimator):
-        return None
-    if engine.estimator not in _MADE:
-        _MADE[engine.estimator] = Batches(engine.loaded, engine.estimator)
-    return Foresight(engine.estimator, _MADE[engine.estimator])
+def chunks(decoder: Decoder, batches: Batches | None) -> Iterator[Chunk]:
+    """What a decoder gives in chunks, encoded by `batches`; without, in a few at a time."""
+    arrivals = decoder.arrivals()
+    while several := list(islice(arrivals, _CHUNK if batches else _FEW)):
+        yield Chunk(several, batches.encoded(several) if batches else {})
+    yield Chunk([], {}, (*decoder.bag.losses, *decoder.losses, *decoder.remarks()))
 
 
-def chunks(arrivals: Iterator[Arrival], foresight: Foresight | None) -> Iterator[Chunk]:
-    """The same arrivals in chunks, encoded for `foresight`; without, in a few at a time."""
-    while several := list(islice(arrivals, _CHUNK if foresight else _FEW)):
-        chunk = Chunk(several, {})
-        yield foresight.batches.encoded(chunk) if foresight else chunk
-
-
-def in_turn(made: Iterable[Chunk], foresight: Foresight | None) -> Iterator[Arrival]:
+def in_turn(
+    made: Iterable[Chunk], foresight: Foresight | None, losses: list[str]
+) -> Iterator[Arrival]:
     """The arrivals of chunks; `foresight` knows the frames of a chunk when its first one comes."""
     for chunk in made:
         if foresight is not None:
             foresight.learn(chunk)
+        losses += chunk.losses
         yield from chunk.arrivals
 
 
+def foresees(engine: Engine) -> bool:
+    """Whether a replay of this model can be answered ahead.
+
+    Not where frames do not reach it as they arrive: packets are gathered in windows before, and a
+    model that finds people looks at parts of a frame.
+    """
+    packets = any(isinstance(sensor, WindowSensor) for sensor in engine.sensors.values())
+    return not packets and not engine.finds_people
+
+
+def foresight_of(engine: Engine) -> Foresight | None:
+    """What answers in one replay for the estimator of an engine that was started, if it can."""
+    estimator = engine.estimator
+    return Foresight(estimator) if isinstance(estimator, Estimator) and foresees(engine) else None
+
+
+def batches_of(engine: Engine) -> Batches:
+    """What encodes for the estimator of an engine that was started, which has a foresight."""
+    estimator = engine.estimator
+    assert isinstance(estimator, Estimator), "foresight_of comes first"
+    if estimator not in _MADE:
+        _MADE[estimator] = Batches(engine.loaded, estimator.device, estimator.precision)
+    return _MADE[estimator]
+
+
 class Batches:
-    """Encoders of a loaded model for batches, on the device and in the precision of `beside`."""
+    """Encoders of a loaded model for batches, on a device and in a precision."""
 
-    def __init__(self, loaded: Checkpoint, beside: Estimator) -> None:
-        self._device = beside.device
+    def __init__(self, loaded: Checkpoint, device: torch.device, precision: str) -> None:
+        self._device = device
         self._shapes = {m: sensor.shape for m, sensor in loaded.live_sensors.items()}
-        self._model = fold_norms(loaded.model).to(self._device)
-        trace_encoders(self._model, self._shapes, beside.precision, BATCH)
+        self._model = fold_norms(loaded.model).to(device)
+        trace_encoders(self._model, self._shapes, precision, BATCH)
 
-    def encoded(self, chunk: Chunk) -> Chunk:
-        """The same chunk with the features of its frames."""
+    def encoded(self, arrivals: list[Arrival]) -> dict[str, FloatArray]:
+        """The features of the frames among arrivals, as in Chunk."""
+        features = {}
         for modality in self._shapes:
-            arrays = [frame.array for frame in chunk.frames(modality)]
+            arrays = [frame.array for frame in Chunk(arrivals, {}).frames(modality)]
             parts = [arrays[at : at + BATCH] for at in range(0, len(arrays), BATCH)]
             if parts:
-                chunk.features[modality] = torch.cat([self._encode(modality, p) for p in parts])
-        return chunk
+                features[modality] = np.concatenate([self._encode(modality, p) for p in parts])
+        return features
 
     @torch.inference_mode()
-    def _encode(self, modality: str, arrays: list[FloatArray]) -> torch.Tensor:
+    def _encode(self, modality: str, arrays: list[FloatArray]) -> FloatArray:
         """Features (N, L, D) of up to BATCH arrays; the batch is filled up."""
         batch = np.zeros((BATCH, *self._shapes[modality]), np.float32)
         batch[: len(arrays)] = arrays
         features = self._model.encode_one(modality, torch.from_numpy(batch).to(self._device))
-        return features[: len(arrays)]
+        found: FloatArray = features[: len(arrays)].float().cpu().numpy()
+        return found
 
 
 class _Known(NamedTuple):
     """A frame that is encoded: its own stamp, its features (L, D), and the array that names it."""
 
     stamp_ns: int
-    features: torch.Tensor
+    features: FloatArray
     array: FloatArray
 
 
@@ -137,11 +158,11 @@ class Foresight:
     """An estimator for one replay, which answers the likely next instants with the one it is asked.
 
     Likely is that all sensors go on as they are. Where that was wrong fewer are answered ahead,
-    down to none; where it was right more, up to BATCH. `batches` encodes what it is told of.
+    down to none; where it was right more, up to BATCH.
     """
 
-    def __init__(self, estimator: Estimator, batches: Batches) -> None:
-        self._estimator, self.batches = estimator, batches
+    def __init__(self, estimator: Estimator) -> None:
+        self._estimator = estimator
         self._known: deque[dict[str, list[_Known]]] = deque(maxlen=_REMEMBERED)
         self._by_array: dict[int, _Known] = {}
         self._foreseen: dict[Key, Prediction] = {}
@@ -180,11 +201,13 @@ class Foresight:
         rows = [asked, *(self._likely(sample, asked, size - 1) if size > 1 else [])]
         self._last[names] = _Fused(len(rows), len(rows))
         modalities = self._estimator.model.config.modalities
-        absent = _Known(0, torch.zeros_like(asked[0].features), asked[0].array)
-        named = [dict(zip(names, row, strict=True)) for row in rows]
-        features = [one.get(m, absent).features for one in named for m in modalities]
-        stacked = torch.stack(features).unflatten(0, (len(rows), len(modalities)))
-        told = self._estimator.predict(stacked, [m in names for m in modalities])
+        features = np.zeros((len(rows), len(modalities), *asked[0].features.shape), np.float32)
+        for row, own in zip(rows, features, strict=True):
+            for name, one in zip(names, row, strict=True):
+                own[modalities.index(name)] = one.features
+        stacked = torch.from_numpy(features).to(self._estimator.device)
+        given = [m in names for m in modalities]
+        told = self._estimator.predict(stacked, given, sample.judged)
         keys = (tuple(id(one.array) for one in row) for row in rows)
         self._foreseen.update(zip(keys, told, strict=True))
 

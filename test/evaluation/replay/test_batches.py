@@ -6,7 +6,7 @@ import pytest
 from pta_ros.bags.bag import Bag
 from pta_ros.clock import to_ns
 from pta_ros.evaluation.replay import source as sources
-from pta_ros.evaluation.replay.batches import BATCH, Chunk, foresight_of
+from pta_ros.evaluation.replay.batches import BATCH, Chunk, batches_of, foresight_of
 from pta_ros.evaluation.replay.decode import Arrival
 from pta_ros.evaluation.replay.source import FAULT_FREE, find_source, replay
 from pta_ros.frames import Frame, Sample
@@ -53,11 +53,11 @@ class Asked:
         monkeypatch.setattr(
             engine.estimator,
             "predict",
-            lambda features, given: self.sizes.append(len(features)) or predict(features, given),
+            lambda features, *given: self.sizes.append(len(features)) or predict(features, *given),
         )
         self.foresight = foresight_of(engine)
         arrivals = [Arrival(f.stamp_ns, f.modality, f) for own in self.frames.values() for f in own]
-        self.foresight.learn(self.foresight.batches.encoded(Chunk(arrivals, {})))
+        self.foresight.learn(Chunk(arrivals, batches_of(engine).encoded(arrivals)))
 
     def answers_as_one_by_one(self, **places):
         """Ask for one instant, of the n-th frame of each sensor that is named."""
