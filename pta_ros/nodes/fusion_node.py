@@ -175,6 +175,7 @@ class FusionNode(LifecycleNode):
 
     def _tick(self) -> None:
         """Look at the streams; leave the active state when the worker found the node broken."""
+        self._reload.answer()
         if self._health.failures.fatal and self._state() == "active":
             self.trigger_deactivate()
         self.watch.look()
