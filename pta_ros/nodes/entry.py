@@ -37,8 +37,8 @@ PROGRAMS = {
 
 #: Those that are started for an answer: without it they have failed.
 _ANSWERS = ("doctor",)
-#: Those that hear many messages, in whose latency they are. Others keep the older executor, which can
-#: do all: that of events takes no serialized messages, as a recorder wants them.
+#: Those in whose latency the executor is. Others keep the older one, which can do all: that of
+#: events takes no serialized messages, as a recorder wants them.
 _BY_EVENTS = ("fusion_node", "sensor_node", "overhead_node", "cycle_node")
 #: Longest turn of the executor: a signal is noticed after it.
 _TURN_S = 0.1
