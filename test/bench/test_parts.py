@@ -18,7 +18,7 @@ from pta_ros.sensors.depth_map import vote
         (("fusion/estimator:encode", "model/pta:encode_one", "model/lite:forward"), "encoders"),
         (("fusion/estimator:predict", "model/pta:align"), "gate, refinement, fusion, heads"),
         (("fusion/pipeline:judge", "tracks/pairs:update"), "which sensor contradicts"),
-        (("fusion/follow:follow", "tracks/filter:update", "people/pairs:assigned"), "following people"),
+        (("fusion/follow:follow", "tracks/filter:update", "people/x:f"), "following people"),
         (("model/pta:align",), "other"),
         ((), "other"),
     ],
