@@ -168,8 +168,7 @@ class FusionPipeline:
         """Run the estimator; adds its time as `infer`. Needs no lock."""
         begin = perf_counter()
         prediction = self._estimator(sample)
-        timings = {**prediction.timings_ms, "infer": _since_ms(begin)}
-        return replace(prediction, timings_ms=timings)
+        return replace(prediction, timings_ms={**prediction.timings_ms, "infer": _since_ms(begin)})
 
     def _again(self, trusted: Sample, first: Prediction) -> Prediction:
         """What the model says of the frames that are left; times add up. Without any, no weights:
