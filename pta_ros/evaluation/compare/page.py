@@ -15,13 +15,8 @@ from pta_ros.evaluation.compare.bounds import (
     pose_bounds,
 )
 from pta_ros.evaluation.compare.effects import Effect, contamination_of
-from pta_ros.evaluation.compare.table import (
-    ActivityRecord,
-    Context,
-    PoseRecord,
-    Table,
-    tabulate,
-)
+from pta_ros.evaluation.compare.records import ActivityRecord, Context, PoseRecord
+from pta_ros.evaluation.compare.table import Table, tabulate
 from pta_ros.evaluation.compare.text import (
     contamination_table,
     corruption_table,

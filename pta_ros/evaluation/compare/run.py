@@ -19,14 +19,14 @@ from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import CheckpointError
 from pta_ros.evaluation.compare.bounds import SPLITS
 from pta_ros.evaluation.compare.plot import draw_confusion
-from pta_ros.evaluation.compare.table import (
-    PLAIN,
+from pta_ros.evaluation.compare.records import (
     ActivityRecord,
     Context,
     Data,
     Machine,
     PoseRecord,
 )
+from pta_ros.evaluation.compare.table import PLAIN
 from pta_ros.frames import FloatArray, Frame
 from pta_ros.fusion.config import StreamConfig
 from pta_ros.fusion.streams import Stream

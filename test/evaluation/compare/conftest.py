@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pta_ros.evaluation.compare.table import COMPARED, PLAIN, Context, Data, Machine, PoseRecord
+from pta_ros.evaluation.compare.records import Context, Data, Machine, PoseRecord
+from pta_ros.evaluation.compare.table import COMPARED, PLAIN
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.training.makers import UNGATED
 

@@ -10,7 +10,8 @@ from pta_ros.evaluation.compare.bounds import SPLITS, activity_bounds
 from pta_ros.evaluation.compare.files import write_activities
 from pta_ros.evaluation.compare.page import activity_page, split_tables
 from pta_ros.evaluation.compare.plot import draw_confusion
-from pta_ros.evaluation.compare.table import COMPARED, ActivityRecord
+from pta_ros.evaluation.compare.records import ActivityRecord
+from pta_ros.evaluation.compare.table import COMPARED
 from pta_ros.evaluation.compare.text import metric_table
 from pta_ros.metrics.evaluate import ACCURACY, ActivityResult
 
