@@ -9,9 +9,10 @@ from collections.abc import Mapping
 
 from pta_ros.evaluation.compare import paper
 from pta_ros.evaluation.compare.effects import contamination_of, corruption_of, rise_of, worst
+from pta_ros.evaluation.compare.lead import not_behind
 from pta_ros.evaluation.compare.table import PLAIN, Table
 from pta_ros.metrics.bound import Bound, at_least, at_most
-from pta_ros.metrics.evaluate import PA_MPJPE
+from pta_ros.metrics.evaluate import MPJPE, PA_MPJPE
 from pta_ros.metrics.subsets import listed, spaced
 
 SEEDS = 3
@@ -29,6 +30,7 @@ def pose_bounds(table: Table) -> list[Bound]:
     return [
         at_least("Seeds of every compared system", _seeds(table), SEEDS),
         _best(table, GATE, tuple(table.compared), "all compared systems", len(table.subsets)),
+        *(not_behind(table, GATE, metric) for metric in (MPJPE, PA_MPJPE)),
         _best(table, PTA, paper.COUNTED, "those the paper counts", paper.BEST_COUNT),
         _contamination(
             table, GATE, f"{table.titles[GATE]}: worst contamination", CONTAMINATION_PERCENT

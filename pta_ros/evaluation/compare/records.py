@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from pta_ros.metrics.evaluate import SubsetResult
+from pta_ros.metrics.paired import People
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,16 +26,20 @@ class PoseRecord(SubsetResult):
 
 @dataclass(frozen=True, kw_only=True)
 class ActivityRecord:
-    """Accuracy (percent) of one trained system on one subset of the sensors and one split."""
+    """Accuracy (percent) of one trained system on one subset of the sensors and one split.
+
+    `corruption` as in PoseRecord, `people` as in SubsetResult.
+    """
 
     TASK: ClassVar[str] = "activity"
-    corruption: ClassVar[None] = None  # activities are measured on clean samples alone
     system: str
     seed: int
     split: str
     subset: str
     samples: int
     accuracy: float
+    corruption: str | None = None
+    people: People = field(default_factory=dict)
 
     @property
     def count(self) -> int:

@@ -121,8 +121,8 @@ def _tested(
 
 
 def _pose_records(name: str, seed: int, system: Projected, bench: Bench) -> Iterator[PoseRecord]:
-    rows = bench.ready.rows["test"]
-    for result in evaluate_subsets(system, bench.clean, rows):
+    rows, people = bench.ready.rows["test"], bench.ready.data.subject
+    for result in evaluate_subsets(system, bench.clean, rows, people=people):
         yield PoseRecord(**asdict(result), system=name, seed=seed)
     if name == "pta":
         for result in evaluate_subsets(system, bench.clean, rows, refine=False):

@@ -95,6 +95,11 @@ class Table:
         seen = dict.fromkeys(c for _, _, c in self.cells if c is not None)
         return sorted(seen, key=lambda c: self.modalities.index(c.split("/")[0]))
 
+    @property
+    def people(self) -> set[str]:
+        """Everybody whom any record tells of by name."""
+        return {p for cell in self.cells.values() for r in cell.records for p in r.people}
+
     def cell(self, system: str, subset: str, corruption: str | None = None) -> Cell | None:
         """The cell, over whatever seeds it has; None when it was never measured."""
         return self.cells.get((system, subset, corruption))
@@ -153,6 +158,7 @@ def _problems(record: Record, names: set[str], seeds: Sequence[int]) -> dict[str
     titles, corruption = TITLES[record.TASK], record.corruption
     joints = record.per_joint_mm if isinstance(record, PoseRecord) else (0.0,) * NUM_JOINTS
     values = [v for v in vars(record).values() if isinstance(v, float)]
+    values += [v for person in record.people.values() for v in person.values()]
     return {
         f"unknown system; expected one of {', '.join(titles)}": record.system not in titles,
         f"unknown subset; expected one of {', '.join(sorted(names))}": record.subset not in names,
