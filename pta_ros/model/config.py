@@ -84,8 +84,6 @@ class PTAConfig(Group):
             raise ConfigError(
                 f"tasks are {list(self.tasks)}; expected [pose], [activity] or [pose, activity]"
             )
-        if self.gate and not self.has("pose"):
-            raise ConfigError("gate is true without the task pose; the gate compares poses")
         if len(self.classes) > _MOST_CLASSES:
             raise ConfigError(f"{len(self.classes)} classes; expected at most {_MOST_CLASSES}")
         if self.joint_tokens and (self.tokens != self.joints or self.tasks != ("pose",)):

@@ -35,8 +35,7 @@ class PTA(Projected):
         self.attention = WeightedAttention(config.dim, blocks) if blocks else None
         self.head = main_head(config, config.mixers)
         self.activity = activity_head(config) if config.tasks[1:] else None
-        sizes = (config.dim, config.joints, len(config.modalities))
-        self.gate = ReliabilityGate(*sizes) if config.gate else None
+        self.gate = _make_gate(config) if config.gate else None
 
     def forward(
         self,
@@ -139,12 +138,19 @@ class PTA(Projected):
         return kept
 
     def alone(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """What one modality's features (n, L, D) say by themselves: joints and log_std."""
+        """What one modality's features (n, L, D) say by themselves, as the gate wants it.
+
+        Joints (n, J, 3) and log_std (n, J); without poses the roots of the activities'
+        probabilities, (n, K, 1) and (n, K).
+        """
         if self.attention is not None:
             sure = features.new_zeros(len(features), 1)
             features = self.attention(features[:, None], sure.exp(), sure)
         result = answer(self.head, features)
-        return result.joints, result.log_std
+        if self.config.has("pose"):
+            return result.joints, result.log_std
+        roots = result.logits.softmax(dim=1).sqrt()
+        return roots[..., None], roots
 
     def fuse(self, features: Tensor, mask: Tensor) -> Tensor:
         """Features (B, M, L, D) of the modalities in `mask` (B, M) as one, (B, L, D)."""
@@ -172,6 +178,14 @@ def _make_aligner(config: PTAConfig) -> Aligner | nn.ModuleDict:
     if config.diffusion.shared:
         return make()
     return nn.ModuleDict({m: make() for m in config.modalities})
+
+
+def _make_gate(config: PTAConfig) -> ReliabilityGate:
+    """A gate that compares poses or, in a model of activities alone, their probabilities."""
+    modalities = len(config.modalities)
+    if config.has("pose"):
+        return ReliabilityGate(config.dim, config.joints, modalities)
+    return ReliabilityGate(config.dim, len(config.classes), modalities, coordinates=1)
 
 
 def scatter_rows(rows: Tensor, mask: Tensor) -> Tensor:

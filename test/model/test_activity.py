@@ -76,8 +76,6 @@ def test_a_traced_model_says_the_same(config):
 def test_what_cannot_be_is_named():
     with pytest.raises(ConfigError, match="names of 2 or more"):
         PTA(replace(CONFIG, classes=()))
-    with pytest.raises(ConfigError, match="gate compares poses"):
-        replace(CONFIG, gate=True)
     with pytest.raises(ConfigError, match="tasks"):
         replace(CONFIG, tasks=("activity", "pose"))
     assert PTAConfig.from_dict(BOTH.to_dict()) == BOTH
