@@ -68,15 +68,22 @@ _ALL = (
     System("pta", "PTA", "PTA", "#0072B2",
            lambda bench: make_pta("pta", as_published, bench), _BOTH),
     System(UNGATED, "PTA + attention, no gate", "no gate", "#999999",
-           lambda bench: make_pta(UNGATED, lambda config: config, bench), compared=False),
+           lambda bench: make_pta(UNGATED, lambda config: config, bench), _BOTH, compared=False),
     System("pta_gate", "PTA + attention + gate (ours)", "ours", "#D55E00",
-           lambda bench: make_gated(bench)),
+           lambda bench: make_gated(bench), _BOTH),
 )  # fmt: skip
 #: Task -> name -> system, in the order of the tables.
 BY_TASK: dict[str, dict[str, System]] = {
     task: {s.name: s for s in _ALL if task in s.tasks} for task in _BOTH
 }
 SYSTEMS = BY_TASK["pose"]
+
+
+def systems_of(config: TrainConfig) -> list[str]:
+    """Names of all systems that a configuration allows: corrupted frames are made for `lite`."""
+    known = BY_TASK[config.model.tasks[0]]
+    ours = () if config.model.encoders == "lite" else (UNGATED, "pta_gate")
+    return [name for name in known if name not in ours]
 
 
 def as_published(config: TrainConfig) -> TrainConfig:
@@ -105,9 +112,9 @@ def make_system(name: str, bench: Bench) -> Projected:
     Raises ConfigError for an unknown name.
     """
     known = BY_TASK[bench.config.model.tasks[0]]
-    if name not in {*known, UNGATED}:  # the model that a single run trains, of any task
+    if name not in known:
         raise ConfigError(f"system {name!r} is unknown; expected some of {list(known)}")
-    system = {**SYSTEMS, **known}[name].make(bench)
+    system = known[name].make(bench)
     calibrate(system, bench.clean, bench.ready.rows["val"])
     return system.eval()
 

@@ -89,6 +89,7 @@ def activity_page(records: Sequence[ActivityRecord], context: Context) -> str:
     for split, table in tables.items():
         parts += [f"## {SPLITS[split].capitalize()}", metric_table(table, ACCURACY)]
         parts += _lead(table, ACCURACY)
+        parts += _corrupted_sensor(table)
     if any(table.modalities == paper.ACTIVITY_MODALITIES for table in tables.values()):
         parts += ["## The paper's own numbers, on recordings of XRF55", paper.accuracy_table()]
     return "\n\n".join(parts) + "\n"
@@ -160,6 +161,18 @@ def _errors(table: Table, mpjpe: list[str], pa_mpjpe: list[str], folder: str) ->
         metric_table(table, PA_MPJPE),
         *_lead(table, PA_MPJPE),
         *pa_mpjpe,
+    ]
+
+
+def _corrupted_sensor(table: Table) -> list[str]:
+    if not table.corruptions:
+        return []
+    return [
+        "One sensor's windows corrupted, against doing without that sensor; above zero it would "
+        "have been better to drop it. The worst subset of every system, then ours in every "
+        "subset, without and with its gate; bold is the worst.",
+        worst_corruptions_table(table),
+        corruption_table(table, (UNGATED, GATE)),
     ]
 
 

@@ -27,12 +27,9 @@ COMPARED: dict[str, dict[str, str]] = {
     task: {s.name: s.title for s in systems.values() if s.compared}
     for task, systems in BY_TASK.items()
 }
-TITLES: dict[str, dict[str, str]] = COMPARED | {
-    "pose": {
-        **COMPARED["pose"],
-        PLAIN: "PTA, plain features",
-        UNGATED: BY_TASK["pose"][UNGATED].title,
-    }
+TITLES: dict[str, dict[str, str]] = {
+    task: {**titles, PLAIN: "PTA, plain features", UNGATED: BY_TASK[task][UNGATED].title}
+    for task, titles in COMPARED.items()
 }
 
 
