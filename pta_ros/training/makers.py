@@ -92,6 +92,8 @@ def make_pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Ben
     _take_projections(model, bench)
     for modality, single in bench.singles.items():
         model.encoders[modality].load_state_dict(single.encoder.state_dict())
+        if model.own is not None and bench.config.sized("single").dim == config.model.dim:
+            model.own[modality].load_state_dict(single.head.state_dict())
     _run_meta(name, model, config, bench)
     return model
 

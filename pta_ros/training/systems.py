@@ -47,6 +47,8 @@ class System:
 
 
 _BOTH = ("pose", "activity")
+#: What ours has beyond the paper, of each task.
+_BEYOND = {"pose": "attention", "activity": "own heads"}
 #: Okabe and Ito's colours and greys; the two systems of interest are the strongest.
 _ALL = (
     System("base1", "Base.1 (concatenate + MLP)", "Base.1", "#C4C4C4",
@@ -67,10 +69,12 @@ _ALL = (
            lambda bench: make_pta("pta_no_meta", without_meta_weights, bench), _BOTH),
     System("pta", "PTA", "PTA", "#0072B2",
            lambda bench: make_pta("pta", as_published, bench), _BOTH),
-    System(UNGATED, "PTA + attention, no gate", "no gate", "#999999",
-           lambda bench: make_pta(UNGATED, lambda config: config, bench), _BOTH, compared=False),
-    System("pta_gate", "PTA + attention + gate (ours)", "ours", "#D55E00",
-           lambda bench: make_gated(bench), _BOTH),
+    *(System(UNGATED, f"PTA + {what}, no gate", "no gate", "#999999",
+             lambda bench: make_pta(UNGATED, lambda config: config, bench), (task,), compared=False)
+      for task, what in _BEYOND.items()),
+    *(System("pta_gate", f"PTA + {what} + gate (ours)", "ours", "#D55E00",
+             lambda bench: make_gated(bench), (task,))
+      for task, what in _BEYOND.items()),
 )  # fmt: skip
 #: Task -> name -> system, in the order of the tables.
 BY_TASK: dict[str, dict[str, System]] = {
@@ -88,7 +92,7 @@ def systems_of(config: TrainConfig) -> list[str]:
 
 def as_published(config: TrainConfig) -> TrainConfig:
     """PTA as published: fusion, head and refinement's training are the paper's."""
-    model = replace(config.model, attention=0, mixers=0)
+    model = replace(config.model, attention=0, mixers=0, own_heads=False)
     return replace(config, model=model, meta=replace(config.meta, refine_epochs=0))
 
 
