@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-#: Links of a Wi-Fi window; each has several groups of subcarriers, one after the other.
+#: Links of XRF55's Wi-Fi, each some channels one after the other; of others, as many equal parts.
 _LINKS = 9
 
 
@@ -48,7 +48,8 @@ def dead_links(change: Tensor, generator: Generator) -> Tensor:
     count = 3 + int(torch.randint(6, (), generator=generator))
     dead = torch.zeros(_LINKS, dtype=torch.bool)
     dead[torch.randperm(_LINKS, generator=generator)[:count]] = True
-    return change.masked_fill(dead.repeat_interleave(len(change) // _LINKS)[:, None], 0.0)
+    link = torch.arange(len(change)) * _LINKS // len(change)
+    return change.masked_fill(dead[link][:, None], 0.0)
 
 
 def wifi_noise(change: Tensor, generator: Generator) -> Tensor:

@@ -80,3 +80,11 @@ def test_noise_has_the_strength_that_is_said(modality, low, high):
     strengths = [float((x - window(modality)).std()) for x in seen(modality, "noise", range(30))]
     assert 0.95 * low < min(strengths) < 1.6 * low
     assert 0.75 * high < max(strengths) < 1.05 * high
+
+
+@pytest.mark.parametrize("channels", [6, 12, 30])
+def test_links_of_other_cards_die_too(channels):
+    change = torch.randn(channels, 40)
+    for seed in range(5):
+        dead = CORRUPTIONS["wifi"]["dead_links"](change, torch.Generator().manual_seed(seed))
+        assert dead.shape == change.shape
