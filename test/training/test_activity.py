@@ -117,7 +117,7 @@ def test_activities_of_ones_own_start_from_a_model_of_others(root, tmp_path):
     train(own, root, tmp_path / "own", Quiet())
     loaded = checkpoint.load(tmp_path / "own/model")
     assert loaded.model.config.classes == names
-    assert loaded.provenance["from"]["anew"] == ["head"]
+    assert loaded.provenance["from"]["anew"] == ["gate", "head"]
 
 
 def test_the_compared_systems_become_a_table(root, tmp_path, capsys):
