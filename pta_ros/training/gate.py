@@ -91,8 +91,9 @@ def calibrate_gate(model: PTA, data: FeatureSet, rows: Tensor, people: NDArray[n
 
     One for each subset of the modalities and modality in it, as low as FALSE_ALARMS allows. To
     leave out a good sensor costs little beside another good one. Beside a poor one it costs much:
-    there the threshold must also hold for persons unlike `people` (N,), whom `rows` show. `rows`
-    must not be training rows.
+    there the threshold must also hold for persons unlike `people` (N,), whom `rows` show; of
+    activities it need not, as an answer without a sensor is worse, not absurd. `rows` must not be
+    training rows.
     """
     gate = model.eval().gate
     assert gate is not None, "a model with config.gate"
@@ -109,7 +110,8 @@ def calibrate_gate(model: PTA, data: FeatureSet, rows: Tensor, people: NDArray[n
             cost = _errors(model, data, whole, rest) - kept
             column = names.index(modality)
             limit = lowest_threshold(odds[:, column], cost, FALSE_ALARMS * float(kept.sum()))
-            if float((cost + kept).sum()) > CARRIES * float(kept.sum()):
+            carries = float((cost + kept).sum()) > CARRIES * float(kept.sum())
+            if model.config.has("pose") and carries:
                 limit = max(limit, beyond_people(odds[:, column], whom))
             found[subset_number(member[None])[0], column] = max(limit, LEAST_ODDS)
     gate.threshold.copy_(found)
