@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from pta_ros.datasets.features import FeatureSet
-from pta_ros.metrics.evaluate import predict_subset
+from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import subset_number
@@ -91,8 +91,9 @@ def calibrate_gate(model: PTA, data: FeatureSet, rows: Tensor, people: NDArray[n
 
     One for each subset of the modalities and modality in it, as low as FALSE_ALARMS allows. To
     leave out a good sensor costs little beside another good one. Beside a poor one it costs much:
-    there the threshold must also hold for persons unlike `people` (N,), whom `rows` show. `rows`
-    must not be training rows.
+    there the threshold must also hold for persons unlike `people` (N,), whom `rows` show; of
+    activities it need not, as an answer without a sensor is worse, not absurd. `rows` must not be
+    training rows.
     """
     gate = model.eval().gate
     assert gate is not None, "a model with config.gate"
@@ -109,16 +110,19 @@ def calibrate_gate(model: PTA, data: FeatureSet, rows: Tensor, people: NDArray[n
             cost = _errors(model, data, whole, rest) - kept
             column = names.index(modality)
             limit = lowest_threshold(odds[:, column], cost, FALSE_ALARMS * float(kept.sum()))
-            if float((cost + kept).sum()) > CARRIES * float(kept.sum()):
+            carries = float((cost + kept).sum()) > CARRIES * float(kept.sum())
+            if model.config.has("pose") and carries:
                 limit = max(limit, beyond_people(odds[:, column], whom))
             found[subset_number(member[None])[0], column] = max(limit, LEAST_ODDS)
     gate.threshold.copy_(found)
 
 
 def _errors(model: PTA, data: FeatureSet, rows: Tensor, subset: tuple[str, ...]) -> Tensor:
-    """Mean joint distance of every row, (N,) metres."""
-    joints, _, truth = predict_subset(model, data, rows, subset)
-    return (joints - truth).norm(dim=-1).mean(dim=1)
+    """Mean joint distance of every row, (N,) metres; of activities alone their cross entropy."""
+    out, kept = outputs_of(model, data, rows, subset)
+    if model.config.has("pose"):
+        return (out.joints - data.joints[kept]).norm(dim=-1).mean(dim=1)
+    return cross_entropy(out.logits, data.truth(kept).labels, reduction="none")
 
 
 def log_odds_of(
