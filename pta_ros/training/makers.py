@@ -101,10 +101,9 @@ def make_pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Ben
 
 
 def _refined_later(name: str, config: TrainConfig, bench: Bench) -> PTA:
-    """PTA whose refinement is trained by itself, after all else, which it leaves as it is.
+    """PTA whose refinement is trained by itself, after all else (beyond the paper; docs/fusion.md).
 
-    Beyond the paper: trained together, three quarters of the task loss come through the reverse
-    process and its noise, and the fusion is worse for it (docs/fusion.md).
+    Trained together, most of the task loss comes through its noise, and the fusion is worse for it.
     """
     before = replace(
         config,
