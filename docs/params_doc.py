@@ -20,10 +20,10 @@ from pta_ros.fusion.params import (
     PEOPLE,
     PUBLISH,
     TRACKS,
-    SensorParams,
     fusion_specs,
     topics_of,
 )
+from pta_ros.fusion.sensor_params import SensorParams
 from pta_ros.sensors import SENSORS, sensor_sets
 from pta_ros.settings import Spec, specs
 

@@ -87,12 +87,14 @@ class Sample:
     """The frames available at one instant. A modality that is absent has no entry.
 
     `late`: a newer instant has been sampled before; its one frame came too late for its own.
+    `judged`: its frames are those that were found trustworthy; nobody asks what each shows alone.
     `expected` (K, 3): where people's centres are expected by who follows them, metres.
     """
 
     stamp_ns: int
     frames: dict[str, Frame]
     late: bool = False
+    judged: bool = False
     expected: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
 
 

@@ -41,6 +41,10 @@ class Bag:
         self._parts: list[Part] = []
         self._told: list[str] = []
 
+    def again(self) -> Bag:
+        """The same recording, not opened: for another process."""
+        return type(self)(self.paths)
+
     def __enter__(self) -> Bag:
         with ExitStack() as stack:
             self._parts = self._open(stack)

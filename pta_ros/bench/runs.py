@@ -53,7 +53,7 @@ class Measured:
             found.append(at_least(name, self.step["ratio"]["median"], 30.0, "x"))
         if self.node is not None:
             value = self.node["overhead_ms"]["median"] if self.node else None
-            found.append(at_most("node: overhead p50", value, 3.0, "ms"))
+            found.append(at_most("node: overhead p50", value, 1.0, "ms"))
         return found
 
     def to_dict(self) -> dict[str, Any]:

@@ -119,6 +119,7 @@ def _archive(options: argparse.Namespace) -> list[Any] | None:
 def _one(options: argparse.Namespace, wishes: Wishes, command: str) -> int:
     """Evaluate one recording."""
     from pta_ros.bags.bag import Bag
+    from pta_ros.evaluation.replay.apart import reading_apart
     from pta_ros.evaluation.report.files import kept_folder, write_report
     from pta_ros.evaluation.report.recording import context, replays
 
@@ -129,9 +130,10 @@ def _one(options: argparse.Namespace, wishes: Wishes, command: str) -> int:
     with kept_folder(out), Bag(options.bag) as bag:
         _check_watching(options, engine)
         source = wishes.source(bag, engine)
-        engine.start()
-        watched = _recording(options.rrd, engine)
-        done, whole = _replayed(_told(replays(engine, bag, source, plans, watched)))
+        with reading_apart(engine) as apart:  # it loads its model while this one is started
+            engine.start()
+            watched = _recording(options.rrd, engine)
+            done, whole = _replayed(_told(replays(engine, bag, source, plans, watched, apart)))
         about = context(options.bag, wishes, command, engine, source)
         about = about if whole else changed(about, plans=len(plans))
         write_report(out, [case for case, _ in done], about)

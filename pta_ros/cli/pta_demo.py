@@ -34,8 +34,8 @@ def parser() -> argparse.ArgumentParser:
     add("--quiet", action="store_true", help="no live table in the terminal")
     add("--view", action="store_true", help="show it live on a page in a browser")
     add("--check", choices=CHECKS, help="let bounds decide. speed: the demo's latencies, rates, "
-        "times and memory; in its place: transport, 60 s of 30 Hz without a lost message, or "
-        "memory, 10 minutes without growth")  # fmt: skip
+        "times and memory; in its place: transport, 60 s of 30 Hz without a lost message; busy, "
+        "60 s while every core has other work; memory, 10 minutes without growth")  # fmt: skip
     return result
 
 

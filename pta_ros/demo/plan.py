@@ -18,6 +18,9 @@ from pta_ros.simulate.script import Fault, Phase, Script, load_script
 from pta_ros.view.page import Page
 
 LOADED = "loaded"
+#: Checks of one phase with all sensors: at a high rate, and beside processes that keep all cores
+#: busy.
+LOADS = ("transport", "busy")
 _LOAD_RATE_HZ, _LOAD_S, _MEMORY_S = 30.0, 60.0, 600.0
 #: Long enough that the node reports its counters (once a second) while nothing is on its way.
 _QUIET_S = 2.5
@@ -72,8 +75,10 @@ class Plan:
 def make_plan(asked: Request, folder: Path) -> Plan:
     """Check everything that can be checked before something runs; raises ConfigError."""
     task = TASKS[asked.task]
-    if task is ACTIVITY and (asked.check == "transport" or asked.view):
-        raise ConfigError("--check transport and --view are of the tasks people and pose")
+    if task is ACTIVITY and (asked.check in LOADS or asked.view):
+        raise ConfigError(
+            f"--check {' and '.join(LOADS)} and --view are of the tasks people and pose"
+        )
     config = asked.config or shipped(task.config)
     script, simulation = _whole_script(config, task), _simulation(config, task)
     simulation |= {name: value for name, value in asked.simulation.items() if value is not None}
@@ -187,7 +192,7 @@ def _simulation(config: Path, task: Task) -> dict[str, Any]:
 
 def _script(asked: Request, plan: Plan) -> Script:
     """The script in the length that was asked for."""
-    if plan.check == "transport":
+    if plan.check in LOADS:
         return transport_script(asked.duration or _LOAD_S, plan.task.sensors)
     if plan.check == "memory":
         return memory_script(plan.script, asked.duration or _MEMORY_S)

@@ -16,8 +16,8 @@ from statistics import fmean
 from typing import Any
 
 from pta_ros.demo import verdict
-from pta_ros.demo.bounds import memory_bounds, speed_bounds, transport_bounds
-from pta_ros.demo.plan import LOADED, Plan
+from pta_ros.demo.bounds import busy_bounds, memory_bounds, speed_bounds, transport_bounds
+from pta_ros.demo.plan import LOADED, LOADS, Plan
 from pta_ros.demo.plot import draw
 from pta_ros.demo.reading import load_run
 from pta_ros.demo.records import Run
@@ -44,7 +44,7 @@ class Made:
 def make_report(plan: Plan, measured: Measured) -> Made:
     """Summarise the run, draw its picture and judge it; writes both files."""
     run = load_run(plan.folder, plan.sensors)
-    if plan.check in ("transport", "memory"):
+    if plan.check in (*LOADS, "memory"):
         return _check_report(plan, run, measured)
     pose = against = None
     if plan.task is POSE:
@@ -68,15 +68,16 @@ def make_report(plan: Plan, measured: Measured) -> Made:
 
 
 def _check_report(plan: Plan, run: Run, measured: Measured) -> Made:
-    """The same of a check of transport or memory; without a picture."""
+    """The same of a check in place of the demo; without a picture."""
     summary: dict[str, Any] = {"schema": SCHEMA, "task": plan.task.name, "synthetic": True}
     summary["latency_ms"] = percentiles([e.latency_ms for e in run.estimates])
     summary |= {"frames": run.counters(), **_measured(plan, run, measured)}
-    if plan.check == "transport":
+    if plan.check in LOADS:
         summary |= load_summary(run, LOADED)
-        bounds = transport_bounds(
-            summary["messages"], summary["sent_rate_hz"], run.session["rate_hz"]
-        )
+    if plan.check == "transport":
+        bounds = transport_bounds(summary, run.session["rate_hz"])
+    elif plan.check == "busy":
+        bounds = busy_bounds(summary)
     else:
         bounds = memory_bounds(summary["memory"], grown=True)
     summary["bounds"] = as_records(bounds)
@@ -84,13 +85,14 @@ def _check_report(plan: Plan, run: Run, measured: Measured) -> Made:
 
 
 def load_summary(run: Run, name: str) -> dict[str, Any]:
-    """Per modality what was sent and received in a phase that has a silence before and after it.
+    """Per modality what was sent and received in a phase that has a silence before and after it,
+    and which instants were not estimated.
 
     The silences are what makes the counts exact: nothing is on its way at either end.
     """
     span = next((span for span in run.spans if span.name == name), None)
     if span is None:
-        return {"messages": {}, "sent_rate_hz": 0.0}
+        return {"messages": {}, "sent_rate_hz": 0.0, "instants": 0, "lost_estimates": None}
     found, sent = {}, len(span.ticks)
     for modality in span.available:
         counts = [(t, s[modality].counters["received"]) for t, s in run.states if modality in s]
@@ -99,7 +101,14 @@ def load_summary(run: Run, name: str) -> dict[str, Any]:
         lost = None if received is None else sent - received
         found[modality] = {"sent": sent, "received": received, "lost": lost}
     rate_hz = sent / ((span.end_ns - span.start_ns) / 1e9)
-    return {"messages": found, "sent_rate_hz": round(rate_hz, 3)}
+    told = {e.stamp_ns for e in run.estimates}
+    return {
+        "messages": found,
+        "sent_rate_hz": round(rate_hz, 3),
+        "instants": sent,
+        "lost_estimates": sum(tick.stamp_ns not in told for tick in span.ticks),
+        "latency_ms": percentiles([e.latency_ms for e in run.within(span)]),
+    }
 
 
 def _measured(plan: Plan, run: Run, measured: Measured) -> dict[str, Any]:

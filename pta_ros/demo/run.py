@@ -131,6 +131,7 @@ class Runner:
         fusion = self._start("fusion_node", {}, given)
         kind = plan.task.estimates
         self._wait(f"the first {kind}", lambda: estimates.has(kind))
+        self._keep_busy()
         self._watch(fusion, simulator, ticks)
         self._note("-- the script is over; the processes end, and the verdict is being made")
         self._sample(fusion)
@@ -138,6 +139,13 @@ class Runner:
             if code := child.stop():
                 self._say(f"warning: {child.name} ended with exit code {code}; see {child.log}")
         return self.measured
+
+    def _keep_busy(self) -> None:
+        """Where that is checked, start a process for each core that never rests."""
+        for number in range(os.cpu_count() or 1) if self._plan.check == "busy" else ():
+            log = self._plan.folder / "logs" / "busy.txt"
+            command = [sys.executable, "-c", "while True: pass"]
+            self.children.append(Child.start(f"busy_{number}", command, self._environment, log))
 
     def _serve(self, page: Page) -> None:
         """Serve the live page; it is there when this returns."""

@@ -42,5 +42,5 @@ ACTIVITY = Task(
     ("seed", "subject", "scene", "activity_s", "loss", "jitter_s"), "activity", 60.0,
 )  # fmt: skip
 #: What can be run in place of the demo, or with bounds that decide.
-CHECKS = ("speed", "transport", "memory")
+CHECKS = ("speed", "transport", "busy", "memory")
 TASKS = {task.name: task for task in (PEOPLE, POSE, ACTIVITY)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from hashlib import blake2b
@@ -12,6 +12,7 @@ import torch
 
 from pta_ros import checkpoint
 from pta_ros.errors import ConfigError
+from pta_ros.frames import Sample
 from pta_ros.fusion.activity_filter import ActivityFilter
 from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.estimator import Estimator
@@ -22,6 +23,7 @@ from pta_ros.fusion.pace import Pace
 from pta_ros.fusion.params import FusionParams
 from pta_ros.fusion.people import PeopleEstimator
 from pta_ros.fusion.pipeline import FusionPipeline
+from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.provenance import taught, trained
 from pta_ros.fusion.streams import Stream
 from pta_ros.fusion.windows import WindowedPipeline
@@ -165,20 +167,19 @@ class Engine:
         self.estimator.alone = follower is not None and follower.wants_alone
         self.estimator.warm_up({m: sensor.shape for m, sensor in self.sensors.items()}, graphs)
 
-    def pipeline(self) -> FusionPipeline:
-        """A fresh pipeline around the estimator that `start` made."""
+    def pipeline(self, instead: Callable[[Sample], Prediction] | None = None) -> FusionPipeline:
+        """A fresh pipeline around the estimator that `start` made, or around another `instead`."""
         assert self.estimator is not None, "start() comes first"
+        estimator = instead or self.estimator
         streams = {m: Stream(m, given) for m, given in self.streams.items()}
         activities = ActivityFilter(self.params.activity)
         windows = {m: s for m, s in self.sensors.items() if isinstance(s, WindowSensor)}
         if windows:
             settings = self.params.windows()
-            return WindowedPipeline(
-                streams, self.estimator, windows, settings, activities, self.pace()
-            )
+            return WindowedPipeline(streams, estimator, windows, settings, activities, self.pace())
         follower = self._follower()
         self.estimator.alone = follower is not None and follower.wants_alone
-        return FusionPipeline(streams, self.estimator, follower, activities, self.pace())
+        return FusionPipeline(streams, estimator, follower, activities, self.pace())
 
     def pace(self) -> Pace:
         """Which streams lead with this model's weights, and how long others are waited for."""

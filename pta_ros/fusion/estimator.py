@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, combinations
+from itertools import chain, combinations, cycle
 from time import perf_counter
 
 import numpy as np
@@ -55,8 +55,6 @@ class Estimator:
             self.model.gate = None
         self._shape = (model.config.tokens, model.config.dim)
         self._encoded: dict[str, tuple[Frame, torch.Tensor]] = {}
-        #: Features (1, L, D) of arrays, by id, that somebody who knows what comes has encoded.
-        self.ahead: dict[int, torch.Tensor] = {}
 
     @torch.inference_mode()
     def encode(self, frame: Frame) -> bool:
@@ -70,9 +68,7 @@ class Estimator:
         if frame.modality not in self.model.config.modalities:
             known = list(self.model.config.modalities)
             raise ConfigError(f"no encoder for {frame.modality!r}; this model has {known}")
-        features = self.ahead.get(id(frame.array))
-        if features is None:
-            features = self.model.encode_one(frame.modality, self._batch(frame))
+        features = self.model.encode_one(frame.modality, self._batch(frame))
         self._encoded[frame.modality] = (frame, features)
         return True
 
@@ -99,43 +95,63 @@ class Estimator:
         return prediction
 
     def _predict(self, sample: Sample) -> Prediction:
-        given = [m in sample.frames for m in self.model.config.modalities]
         absent = torch.zeros(1, *self._shape, device=self.device)
+        given = [m in sample.frames for m in self.model.config.modalities]
         columns = [
             self._encoded[m][1] if there else absent
             for m, there in zip(self.model.config.modalities, given, strict=True)
         ]
-        features, mask = torch.stack(columns, dim=1), torch.tensor([given], device=self._inputs)
-        if not self.alone or len(sample.frames) == 1:
-            prediction = self._unpack(self.model.complete(features, mask, self.refine), sample)
-            alone = {m: prediction.everybody() for m in sample.frames if self.alone}
-            return replace(prediction, alone=alone)
-        whole, each, places = self.model.complete_each(features, mask, self.refine)
-        return replace(self._unpack(whole, sample), alone=self._each(each, places))
+        return self.predict(torch.stack(columns, dim=1), given, sample.judged)[0]
 
-    def _each(self, output: PTAOutput, places: torch.Tensor) -> dict[str, tuple[Person, ...]]:
-        """What each modality shows alone, from rows at `places` (n, 2)."""
+    @torch.inference_mode()
+    def predict(
+        self, features: torch.Tensor, given: Sequence[bool], judged: bool = False
+    ) -> list[Prediction]:
+        """Estimate B instants at once from features (B, M, L, D) of the modalities in `given` (M).
+
+        All have the same modalities, in the order of the model's. `judged` as in Sample.
+        """
+        mask = torch.tensor([given] * len(features), device=self._inputs)
+        names = [m for m, there in zip(self.model.config.modalities, given, strict=True) if there]
+        wanted = self.alone and not judged
+        if not wanted or len(names) == 1:
+            whole = self._unpack(self.model.complete(features, mask, self.refine), names)
+            if not wanted:
+                return whole
+            return [replace(p, alone={m: p.everybody() for m in names}) for p in whole]
+        output, each, _ = self.model.complete_each(features, mask, self.refine)
+        alone = self._each(each, names)
+        return [
+            replace(p, alone=a) for p, a in zip(self._unpack(output, names), alone, strict=True)
+        ]
+
+    def _each(self, output: PTAOutput, names: list[str]) -> list[dict[str, tuple[Person, ...]]]:
+        """What each modality shows alone at every instant, from a row for each of them in turn."""
+        if not output.joints.shape[1]:
+            return [{} for _ in range(len(output.joints) // len(names))]
         joints, deviation = output.joints.float().cpu(), output.log_std.float().exp().cpu()
-        names = [self.model.config.modalities[m] for m in places[:, 1].tolist()]
-        return {
-            name: (one_person(joints[row].numpy(), deviation[row].numpy(), {name: 1.0}),)
-            for row, name in enumerate(names)
-            if output.joints.shape[1]
-        }
+        rows = zip(cycle(names), joints.numpy(), deviation.numpy(), strict=False)
+        people = [(name, (one_person(pose, sigma, {name: 1.0}),)) for name, pose, sigma in rows]
+        return [dict(people[at : at + len(names)]) for at in range(0, len(people), len(names))]
 
     def _batch(self, frame: Frame) -> torch.Tensor:
         """(1, *shape) float32; frames may be read-only or of any memory layout."""
         array = np.require(frame.array, np.float32, ("C", "W"))
         return torch.from_numpy(array).unsqueeze(0).to(self._inputs)
 
-    def _unpack(self, output: PTAOutput, sample: Sample) -> Prediction:
-        shares = dict(zip(self.model.config.modalities, output.weights[0].tolist(), strict=True))
-        return Prediction(
-            joints_m=output.joints[0].float().cpu().numpy(),
-            std_m=output.log_std[0].float().exp().cpu().numpy(),
-            weights={name: shares[name] for name in sample.frames},
-            probabilities=output.logits[0].float().softmax(dim=0).cpu().numpy(),
-        )
+    def _unpack(self, output: PTAOutput, names: list[str]) -> list[Prediction]:
+        """One prediction of each row, with the weights of the modalities that are there."""
+        joints = output.joints.float().cpu().numpy()
+        deviation = output.log_std.float().exp().cpu().numpy()
+        probabilities = output.logits.float().softmax(dim=1).cpu().numpy()
+        shares = [
+            dict(zip(self.model.config.modalities, w, strict=True)) for w in output.weights.tolist()
+        ]
+        rows = zip(joints, deviation, shares, probabilities, strict=True)
+        return [
+            Prediction(pose, sigma, {m: share[m] for m in names}, probabilities=told)
+            for pose, sigma, share, told in rows
+        ]
 
     def warm_up(
         self, shapes: Mapping[str, tuple[int, ...]], graphs: dict[str, bytes] | None = None

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from pta_ros.errors import ConfigError, did_you_mean
 from pta_ros.fusion.activity_filter import ActivityConfig
 from pta_ros.fusion.config import (
     PublishConfig,
     SearchConfig,
-    Source,
     StreamParams,
     TracksConfig,
     WindowConfig,
@@ -122,23 +121,6 @@ class FusionParams(Group):
         return WindowConfig(self.window_hop_s, self.window_grace_s, self.window_max_missing)
 
 
-@dataclass(frozen=True)
-class SensorParams(Source):
-    """The stand-alone sensor node: one stream, reduced near its sensor."""
-
-    fixed: ClassVar[bool] = True
-
-    modality: str = param("depth", "which sensor this is", choices=lambda: _single())
-    model: str = param("", "model folder whose sensor settings to use; empty takes the defaults")
-    topic: str = param("", "topic in; empty takes the modality's. Out is this + '/reduced'")
-    qos_depth: int = param(5, "messages kept while a callback runs; the newest wins", low=1, high=5)
-
-
-def _single() -> tuple[str, ...]:
-    """The sensors whose messages are decoded one by one: those that a sensor node can read."""
-    return tuple(m for m, kind in SENSORS.items() if not issubclass(kind, WindowSensor))
-
-
 def topics_of(sensor_set: str) -> dict[str, str]:
     """The default topic (relative) of every sensor of a set."""
     return {modality: kind.topic for modality, kind in sensors_of(sensor_set).items()}
@@ -182,7 +164,7 @@ def fusion_from(values: Mapping[str, Any]) -> tuple[FusionParams, dict[str, Stre
     sensors = sensors_of(own.sensor_set)
     streams = {}
     for modality in sensors:
-        device = _device(modality, values, f"{modality}.")
+        device = device_of(modality, values, f"{modality}.")
         given = {name: values[f"{modality}.{name}"] for name in names}
         streams[modality] = replace(build(StreamParams, given, modality), device=device)
     topics = [stream.topic for stream in streams.values()]
@@ -221,29 +203,10 @@ def _check_device(modality: str, device: Group, composed: bool) -> None:
     )
 
 
-def _device(modality: str, values: Mapping[str, Any], prefix: str = "") -> Group:
+def device_of(modality: str, values: Mapping[str, Any], prefix: str = "") -> Group:
     """The `installation` of a sensor from parameter values by name."""
     kind = SENSORS[modality].installation
     return build(kind, {s.name: values[prefix + s.name] for s in specs(kind)}, modality)
-
-
-def sensor_specs(modality: str = SensorParams.modality) -> tuple[Spec, ...]:
-    """Every parameter of the sensor node of one modality."""
-    return specs(SensorParams) + specs(SENSORS[modality].installation)
-
-
-def sensor_from(values: Mapping[str, Any]) -> tuple[SensorParams, StreamParams]:
-    """The sensor node's own parameters and its stream's, from values by name; raises ConfigError.
-
-    A topic that is left empty becomes the modality's.
-    """
-    own = build(SensorParams, {s.name: values[s.name] for s in specs(SensorParams)})
-    given = {f.name: getattr(own, f.name) for f in fields(Source)}
-    given["topic"] = own.topic or SENSORS[own.modality].topic
-    stream = StreamParams(**given, device=_device(own.modality, values))
-    stream.check(own.modality)
-    stream.check_moves(own.modality)
-    return own, stream
 
 
 def read_params(

@@ -18,7 +18,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from pta_ros.errors import ConfigError
-from pta_ros.frames import Estimate, Frame, Sample, StreamState, StreamStatus, nothing
+from pta_ros.frames import Estimate, Frame, Sample, StreamState, StreamStatus
 from pta_ros.fusion.activity_filter import OFF, ActivityFilter
 from pta_ros.fusion.follow import Follower
 from pta_ros.fusion.pace import Pace
@@ -26,6 +26,7 @@ from pta_ros.fusion.prediction import Prediction
 from pta_ros.fusion.sampler import Sampler
 from pta_ros.fusion.stamps import ClockWatch
 from pta_ros.fusion.streams import Stream
+from pta_ros.fusion.teller import Teller
 
 
 class FusionPipeline:
@@ -48,11 +49,9 @@ class FusionPipeline:
         self.unsound = 0
         self._estimator = estimator
         self._sampler = Sampler(self.streams, follower, pace or Pace())
-        self._activities = activities or ActivityFilter(OFF)
+        self._teller = Teller(activities or ActivityFilter(OFF))
         self._clock = ClockWatch()
         self._sample_ms = 0.0
-        self._weights: dict[str, float] = {}
-        self._stamps_ns: dict[str, int] = {}  # of the frames in the last estimate
 
     def push(self, frame: Frame, now_ns: int) -> bool:
         """Hand one decoded frame to its stream; True when it may be used."""
@@ -79,8 +78,9 @@ class FusionPipeline:
         status = stream.status(now_ns)
         if status.state is not StreamState.LIVE:
             return status
+        share = self._teller.weights.get(stream.modality, 0.0)
         left_out = self.follower.reason(stream.modality) if self.follower else ""
-        return replace(status, weight=self._weights.get(stream.modality, 0.0), reason=left_out)
+        return replace(status, weight=share, reason=left_out)
 
     def pending(self, now_ns: int) -> bool:
         """Whether there is a sample, at once or after some waiting."""
@@ -122,7 +122,7 @@ class FusionPipeline:
         """
         self._estimator, self._sampler.pace = estimator, pace
         if not same_classes:
-            self._activities.reset()
+            self._teller.activities.reset()
 
     # -- from a sample to its estimate --------------------------------------------------------
 
@@ -168,8 +168,7 @@ class FusionPipeline:
         """Run the estimator; adds its time as `infer`. Needs no lock."""
         begin = perf_counter()
         prediction = self._estimator(sample)
-        timings = {**prediction.timings_ms, "infer": _since_ms(begin)}
-        return replace(prediction, timings_ms=timings)
+        return replace(prediction, timings_ms={**prediction.timings_ms, "infer": _since_ms(begin)})
 
     def _again(self, trusted: Sample, first: Prediction) -> Prediction:
         """What the model says of the frames that are left; times add up. Without any, no weights:
@@ -193,7 +192,8 @@ class FusionPipeline:
         others = [m for m in self._sampler.newest(now_ns) if not follower.reason(m)]
         if len(trusted) == len(sample.frames) or not (trusted or others):
             return sample
-        return replace(sample, frames={m: f for m, f in sample.frames.items() if m in trusted})
+        kept = {m: f for m, f in sample.frames.items() if m in trusted}
+        return replace(sample, frames=kept, judged=True)
 
     def finish(self, sample: Sample, prediction: Prediction, now_ns: int) -> Estimate | None:
         """Complete the estimate of the sample in flight.
@@ -211,7 +211,7 @@ class FusionPipeline:
         if not sound:
             self.unsound += 1
             return None
-        estimate = self._estimate(sample, prediction)
+        estimate = self._teller.estimate(sample, prediction)
         if self.follower is not None and self.follower.enabled:
             followed = self.follower.follow(estimate, sample, prediction, now_ns)
             if followed is None:
@@ -219,27 +219,6 @@ class FusionPipeline:
             estimate = followed
         stages = {"sample": self._sample_ms, **prediction.timings_ms, "finish": _since_ms(begin)}
         return replace(estimate, streams=self.statuses(now_ns), timings_ms=stages)
-
-    def _estimate(self, sample: Sample, prediction: Prediction) -> Estimate:
-        """What the model says; of a late frame, weights and stamps are those of the last instant,
-        where they are newer."""
-        used = [frame for frame in sample.frames.values() if prediction.weights]
-        stamps_ns = {frame.modality: frame.stamp_ns for frame in used}
-        if sample.late:
-            stamps_ns |= {m: max(t, stamps_ns.get(m, t)) for m, t in self._stamps_ns.items()}
-        else:
-            self._weights = dict(prediction.weights)
-        self._stamps_ns = stamps_ns
-        told = nothing() if sample.late else prediction.probabilities
-        return Estimate(
-            stamp_ns=sample.stamp_ns,
-            joints_m=prediction.joints_m,
-            std_m=prediction.std_m,
-            weights=self._weights,
-            stamps_ns=stamps_ns,
-            probabilities=self._activities(told, sample.stamp_ns),
-            people=prediction.people,
-        )
 
     def predict(self, now_ns: int) -> Estimate | None:
         """Where people are expected while no estimate comes; None: it is not due, or nobody is."""
@@ -264,8 +243,7 @@ class FusionPipeline:
             stream.reset()
         if self.follower is not None:
             self.follower.reset()
-        self._activities.reset()
-        self._weights, self._stamps_ns = {}, {}
+        self._teller.reset()
 
 
 def _since_ms(begin: float) -> float:

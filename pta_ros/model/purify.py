@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from pta_ros.model.layers import deviation
+
 #: From features (..., L, D) to joints (..., J, 3) and log deviation (..., J).
 Head = Callable[[Tensor], tuple[Tensor, Tensor]]
 
@@ -99,7 +101,7 @@ class ReliabilityGate(nn.Module):
         """Each modality by itself: a summary (B, M, H) of its features, its pose (B, M, J, 3)."""
         joints, log_std = head(features.flatten(0, 1))
         joints, log_std = (x.unflatten(0, features.shape[:2]) for x in (joints, log_std))
-        pooled = self.norm(torch.cat([features.mean(dim=2), features.std(dim=2)], dim=-1))
+        pooled = self.norm(torch.cat([features.mean(dim=2), deviation(features, 2)], dim=-1))
         seen = torch.cat([pooled, log_std], dim=-1).unbind(dim=1)
         own = torch.stack([f(x).relu() for f, x in zip(self.own, seen, strict=True)], dim=1)
         return own, joints

@@ -37,6 +37,9 @@ PROGRAMS = {
 
 #: Those that are started for an answer: without it they have failed.
 _ANSWERS = ("doctor",)
+#: Those in whose latency the executor is. Others keep the older one, which can do all: that of
+#: events takes no serialized messages, as a recorder wants them.
+_BY_EVENTS = ("fusion_node", "sensor_node", "overhead_node", "cycle_node")
 #: Longest turn of the executor: a signal is noticed after it.
 _TURN_S = 0.1
 
@@ -96,15 +99,16 @@ def starting() -> Iterator[None]:
         gc.enable()
 
 
-def run(build: Callable[[], Program], interrupted: int = 0) -> int:
+def run(build: Callable[[], Program], interrupted: int = 0, by_events: bool = False) -> int:
     """Spin what `build` makes until SIGINT, SIGTERM or its own end; gives the exit status.
 
     `build` imports what needs ROS, messages or torch itself. `interrupted` is the exit status of a
-    program that was asked to stop: a failure only for one that should have come to an end.
+    program that was asked to stop: a failure only for one that should have come to an end;
+    `by_events` as of `_executor`.
     """
     stop = Stop()
     try:
-        return _run(build, stop, interrupted)
+        return _run(build, stop, interrupted, by_events)
     except ImportError as error:
         sys.stderr.write(f"{remedy(error)}\n")
     except PtaError as error:
@@ -114,10 +118,9 @@ def run(build: Callable[[], Program], interrupted: int = 0) -> int:
     return 1
 
 
-def _run(build: Callable[[], Program], stop: Stop, interrupted: int) -> int:
+def _run(build: Callable[[], Program], stop: Stop, interrupted: int, by_events: bool) -> int:
     import rclpy
     from rclpy._rclpy_pybind11 import RCLError
-    from rclpy.executors import SingleThreadedExecutor
     from rclpy.signals import SignalHandlerOptions
 
     leftovers.clear()
@@ -130,7 +133,7 @@ def _run(build: Callable[[], Program], stop: Stop, interrupted: int) -> int:
     try:
         with starting():
             program = build()
-        executor = SingleThreadedExecutor()
+        executor = _executor(by_events)
         for node in program.nodes():
             executor.add_node(node)
         _spin(program, executor, stop)
@@ -140,6 +143,24 @@ def _run(build: Callable[[], Program], stop: Stop, interrupted: int) -> int:
     if program.exit_code is None and stop.asked:
         return interrupted
     return program.exit_code or 0
+
+
+def _executor(by_events: bool) -> Any:
+    """What spins; `by_events` rclpy's executor of events, where it has one.
+
+    The other one collects everything that a process could hear, and asks the middleware for it,
+    before each message: half of what a node of ours costs beside its model.
+    """
+    if by_events:
+        try:
+            from rclpy.experimental import EventsExecutor
+        except ImportError:  # rclpy before 2025
+            pass
+        else:
+            return EventsExecutor()
+    from rclpy.executors import SingleThreadedExecutor
+
+    return SingleThreadedExecutor()
 
 
 def _spin(program: Program, executor: Any, stop: Stop) -> None:
@@ -175,7 +196,7 @@ def start(name: str) -> NoReturn:
         program: Program = getattr(import_module(f"pta_ros.nodes.{name}"), PROGRAMS[name])()
         return program
 
-    sys.exit(run(build, 130 if name in _ANSWERS else 0))
+    sys.exit(run(build, 130 if name in _ANSWERS else 0, name in _BY_EVENTS))
 
 
 #: The console scripts.

@@ -24,10 +24,11 @@ from pta_ros.frames import Estimate, Frame, StreamStatus
 from pta_ros.fusion.params import TRACKS, FusionParams, fusion_from, fusion_specs
 from pta_ros.nodes.base import STEADY, Parameters, answer_invalid_requests, logged, named_early
 from pta_ros.nodes.composed import composed_options
-from pta_ros.nodes.health import Identity, Watch
+from pta_ros.nodes.health import Identity
 from pta_ros.nodes.outlet import Publishers
 from pta_ros.nodes.reload import MODEL, Reload, load_engine
 from pta_ros.nodes.sensor_node import REDUCED, SensorNode, sensor_qos
+from pta_ros.nodes.watch import Watch
 from pta_ros.nodes.worker import Meter, Worker
 from pta_ros.sensors import SENSORS, sensor_sets, sensors_of
 
@@ -175,6 +176,7 @@ class FusionNode(LifecycleNode):
 
     def _tick(self) -> None:
         """Look at the streams; leave the active state when the worker found the node broken."""
+        self._reload.answer()
         if self._health.failures.fatal and self._state() == "active":
             self.trigger_deactivate()
         self.watch.look()

@@ -51,9 +51,6 @@ class Publishers:
         is there.
         """
         names, latency_ms = (frame_id, loaded.name), 0.0
-        if len(estimate.probabilities):
-            msg = to_activity(estimate, loaded.model.config.classes, *names)
-            latency_ms = self._send(self._activities, msg, estimate)
         if estimate.people is not None:
             everybody = to_people(estimate, *names)
             latency_ms = self._send(self._people, everybody, estimate)
@@ -65,6 +62,9 @@ class Publishers:
             latency_ms = self._send(self._skeletons, msg, estimate)
             if estimate.people is None and self._markers.get_subscription_count():
                 self._markers.publish(to_markers(msg))
+        if len(estimate.probabilities):  # last: nobody reacts to it within milliseconds
+            msg = to_activity(estimate, loaded.model.config.classes, *names)
+            latency_ms = max(latency_ms, self._send(self._activities, msg, estimate))
         self._interfaces.publish(estimate, frame_id, self._ground)
         return latency_ms
 

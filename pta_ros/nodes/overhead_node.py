@@ -69,11 +69,13 @@ class OverheadNode(FusionNode):
         super().publish(estimate)
 
     def _send_reading(self) -> None:
-        now_ns = self._node.get_clock().now().nanoseconds
-        header = to_header(now_ns, self._sensor.frame_id)
         smooth = np.sin(np.arange(114) * 0.1 + self._rng.uniform(0, 6))[None, :, None]
         amplitude = (2 + smooth + self._rng.normal(0, 0.05, (3, 114, 10))).astype(np.float32)
-        self._readings.publish(to_reading(self._sensor, amplitude, header))
+        msg = to_reading(self._sensor, amplitude, to_header(0, self._sensor.frame_id))
+        # Stamped last: making a reading is not the node's time.
+        now_ns = self._node.get_clock().now().nanoseconds
+        msg.header = to_header(now_ns, self._sensor.frame_id)
+        self._readings.publish(msg)
 
     def _on_skeleton(self, msg: Skeleton) -> None:
         spent_ms = self._model_ms[stamp_ns(msg.header.stamp)]

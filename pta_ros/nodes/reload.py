@@ -1,8 +1,8 @@
 """Another model while the node runs: `ros2 param set /fusion model FOLDER`.
 
 The parameter is answered when the model is loaded, fits and is warmed up, or with the reason why
-not. All that goes on in a thread of its own: readings and estimates do not wait. So the services
-that set parameters answer by coroutines here, in a callback group that blocks no timer.
+not. All that goes on in a thread of its own: readings and estimates do not wait, and the services
+that set parameters answer later.
 """
 
 from __future__ import annotations
@@ -16,15 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from rcl_interfaces.msg import ParameterType
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
-from rclpy.qos import qos_profile_parameters
-from rclpy.task import Future
 
 from pta_ros.errors import ConfigError, PtaError
 from pta_ros.fusion.params import FusionParams, StreamParams
 from pta_ros.home import model_folder
 from pta_ros.nodes import entry
+from pta_ros.nodes.later import Later, service_of
 
 MODEL = "model"
 #: Parameters of a fusion node, and of its streams.
@@ -59,6 +57,8 @@ class Reload:
     ) -> None:
         self._node, self._running, self._asked = node, running, asked
         self._thread: threading.Thread | None = None
+        self._asker: Later | None = None  # who waits for the model that is being loaded
+        self._result: Loaded | None = None  # what came of it
         self._ready: Loaded | None = None  # while its request is answered
         #: How many models were loaded and refused since the start, and why the last one was.
         self.loads = self.refused = 0
@@ -89,36 +89,38 @@ class Reload:
         kind, callback = service.srv_type, service.callback
         self._node.destroy_service(service)
 
-        async def answer(request: Any, response: Any) -> Any:
+        def answer(request: Any, response: Any) -> Any:
             folder = _folder_in(request)
             if folder is None or self._running() is None or self.loading:
                 return callback(request, response)
-            done = await self._begin(folder)
-            self._ready = done
-            try:
-                return callback(request, response)
-            finally:
-                self._ready = None
+            self._begin(folder)
+            self._asker = Later(lambda: callback(request, response))
+            return self._asker
 
-        self._node.create_service(
-            kind, f"~/{name}", answer,
-            qos_profile=qos_profile_parameters, callback_group=ReentrantCallbackGroup(),
-        )  # fmt: skip
+        service_of(self._node, kind, f"~/{name}", answer)
 
-    def _begin(self, folder: str) -> Future:
-        """Start to load; gives the future of a Loaded."""
-        done = Future(executor=self._node.executor)
+    def answer(self) -> None:
+        """Answer who asked for a model that is loaded by now; to be called many times a second."""
+        asker = self._asker
+        if asker is None or self.loading:
+            return
+        self._asker, self._ready = None, self._result
+        try:
+            asker.send()
+        finally:
+            self._ready = None
+
+    def _begin(self, folder: str) -> None:
+        """Start to load."""
         work, of = self._asked(folder), self._running()
         self.loading = folder or "the default model"
 
         def load() -> None:
-            result = self._loaded(folder, work, of)
+            self._result = self._loaded(folder, work, of)
             self.loading = ""
-            done.set_result(result)
 
         self._thread = threading.Thread(target=load, name="load", daemon=True)
         self._thread.start()
-        return done
 
     def _loaded(self, folder: str, work: Asked, of: Any) -> Loaded:
         begun = time.monotonic()

@@ -25,9 +25,10 @@ from rclpy.qos import QoSProfile
 
 from pta_ros.errors import ConfigError, DecodeError, NobodySeen
 from pta_ros.frames import Frame
+from pta_ros.fusion.config import StreamParams
 from pta_ros.fusion.intake import DecoderFault
 from pta_ros.fusion.level import intake_of
-from pta_ros.fusion.params import SensorParams, StreamParams, sensor_from, sensor_specs
+from pta_ros.fusion.sensor_params import SensorParams, sensor_from, sensor_specs
 from pta_ros.fusion.transforms import Transforms
 from pta_ros.home import model_folder
 from pta_ros.nodes.base import (

@@ -28,7 +28,7 @@ from pta_ros.frames import FloatArray, Frame
 from pta_ros.fusion.config import WindowConfig
 from pta_ros.fusion.intake import Intake
 from pta_ros.fusion.refusals import Refusals
-from pta_ros.fusion.windows import PacketRing
+from pta_ros.fusion.ring import PacketRing
 from pta_ros.recordings.clip import full_disk, keep_report, opened
 from pta_ros.recordings.cuts import Cut
 from pta_ros.recordings.survey import Survey

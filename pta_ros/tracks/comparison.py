@@ -6,9 +6,13 @@ consistency.py draws the conclusions.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,7 +38,7 @@ _COMMON = 0.4
 _SILENCE_S, _PERIODS = 0.3, 2.5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Look:
     """One person in one frame of a modality, beside the track; (17, 3) in metres and m/s.
 
@@ -43,6 +47,8 @@ class Look:
     `velocity`: its own velocity and the track's. `deviation` (17,) is the usual one: a sensor that
     breaks often tells a larger one, which is no excuse. `same`: its last pose again; `before`: it
     jumped to a pose that it had shown. `off_m`: mean distance of its joints from the track.
+
+    What is asked of one more than once is computed once.
     """
 
     change: Array
@@ -54,39 +60,74 @@ class Look:
     before: bool
     off_m: float
 
-    @property
+    @cached_property
+    def variance(self) -> Array:
+        """Square of the deviation (17,)."""
+        return self.deviation * self.deviation
+
+    @cached_property
+    def deviation_m(self) -> float:
+        """Mean deviation."""
+        return float(self.deviation.sum()) / len(self.deviation)
+
+    @cached_property
+    def jump_square(self) -> float:
+        """Sum of the jump's squares."""
+        return float(np.vdot(self.jump, self.jump))
+
+    @cached_property
     def jump_size(self) -> float:
         """Square of the jump, 1 being what its deviations promise."""
-        return float(np.square(self.jump).sum() / (3.0 * np.square(self.deviation).sum()))
+        return self.jump_square / (3.0 * float(self.variance.sum()))
 
-    @property
-    def jump_m(self) -> float:
-        """Mean over the joints."""
-        return float(np.linalg.norm(self.jump, axis=1).mean())
+    @cached_property
+    def far(self) -> float:
+        """How far it jumped, metres times deviations: no calm sensor's tremor and no swift arm."""
+        return _mean_length(self.jump) * math.sqrt(self.jump_size)
 
-    @property
+    @cached_property
     def blurred_jump_size(self) -> float:
         """As `jump_size`, of joints or of the whole body, in the light of how the person moves."""
-        return size(self.jump, np.square(self.deviation), self.velocity, BLUR_S)
+        return size(self.jump, self.variance, self.motion, BLUR_S)
+
+    @cached_property
+    def motion(self) -> Motion:
+        """How the person moves by the track."""
+        middle = self.velocity.sum(axis=0) / len(self.velocity)
+        return Motion(np.einsum("ij,ij->i", self.velocity, self.velocity), float(middle @ middle))
+
+
+class Motion(NamedTuple):
+    """Squares of velocities: of the joints (17,), and of all of them together."""
+
+    joints: Array
+    whole: float
 
 
 Looks = Mapping[int, Look]  # by track id
 
 
-def size(off: Array, variance: Array, velocity: Array, blur_s: float) -> float:
+def size(off: Array, variance: Array, motion: Motion, blur_s: float) -> float:
     """Square of (17, 3) metres, 1 being what variances (17,) and `blur_s` of the motion allow: of
     the joints, or of all of them together if that is more."""
-    blur = blur_s**2 * np.square(velocity).sum(axis=1)
-    joints = (np.square(off).sum(axis=1) / (3.0 * variance + blur)).mean()
-    blur = blur_s**2 * np.square(velocity.mean(axis=0)).sum()
-    whole = np.square(off.mean(axis=0)).sum() / (3.0 * _COMMON * variance.mean() + blur)
-    return float(max(joints, whole))
+    count, blur = len(off), blur_s**2
+    joints = np.einsum("ij,ij->i", off, off) / (3.0 * variance + blur * motion.joints)
+    middle = off.sum(axis=0) / count
+    usual = 3.0 * _COMMON * float(variance.sum()) / count + blur * motion.whole
+    return max(float(joints.sum()) / count, float(middle @ middle) / usual)
 
 
 def over_people(measure: Callable[..., float], *looks: Looks) -> float:
     """The median of a measure over the people whom all show; 0 where there is nobody."""
-    shared = set(looks[0]).intersection(*looks[1:])
-    return float(np.median([measure(*(one[i] for one in looks)) for i in shared] or [0.0]))
+    first, *others = looks
+    shared = [i for i in first if all(i in one for one in others)]
+    told = [measure(*(one[i] for one in looks)) for i in shared]
+    return float(median(told)) if told else 0.0
+
+
+def _mean_length(vectors: Array) -> float:
+    """Mean length of vectors (17, 3)."""
+    return float(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)).sum()) / len(vectors)
 
 
 @dataclass(slots=True, eq=False)
@@ -128,14 +169,15 @@ class Comparison:
     def learn(self) -> None:
         """Take the last frame for usual."""
         known, self._known = self._known, {}
-        slow = 1.0 - np.exp(-self.since_s / _DEVIATION_S)
+        slow = 1.0 - math.exp(-self.since_s / _DEVIATION_S)
         for number, (away, told) in self._now.items():
             one = known.get(number) or _Known(away, told)
             one.for_s += self.since_s
             share = self.since_s / min(one.for_s, _USUAL_S) if one.for_s > 0.0 else 1.0
             usual = one.usual + min(share, 1.0) * (away - one.usual)
-            one.usual = np.clip(usual, -2.0 * told[:, None], 2.0 * told[:, None])
-            ratio = np.clip(told / one.deviation, 1.0 / 3.0, 3.0)
+            most = 2.0 * told[:, None]
+            one.usual = np.minimum(np.maximum(usual, -most), most)
+            ratio = np.minimum(np.maximum(told / one.deviation, 1.0 / 3.0), 3.0)
             one.deviation = one.deviation * ratio**slow
             self._known[number] = one
 
@@ -145,16 +187,16 @@ class Comparison:
         poses = self._poses.setdefault(track.id, deque())
         step = person.joints - poses[-1][1] if poses else np.zeros_like(away)
         jump = self._jump(track, step) if poses else step
-        nearest = min((np.square(person.joints - pose).sum() for _, pose in poses), default=np.inf)
+        nearest = min((_square(person.joints - pose) for _, pose in poses), default=math.inf)
         look = Look(
             change=away - (0.0 if known is None else known.usual),
             jump=jump,
             own=step / self.since_s if self.since_s > 0.0 else np.zeros_like(step),
             velocity=track.velocities,
             deviation=told if known is None else known.deviation,
-            same=bool(poses) and bool((np.abs(step) < _SAME_M).all()),
-            before=bool(nearest < _BEFORE * np.square(jump).sum()),
-            off_m=float(np.linalg.norm(away, axis=1).mean()),
+            same=bool(poses) and float(np.abs(step).max()) < _SAME_M,
+            before=nearest < _BEFORE * _square(jump),
+            off_m=_mean_length(away),
         )
         assert self._stamp_ns is not None
         self._now[track.id], self._steps[track.id] = (away, told), step
@@ -167,7 +209,12 @@ class Comparison:
         """What is left of a step after the motion that explains it best."""
         last = self._steps.get(track.id, np.zeros_like(step))
         left = (step, step - self.since_s * track.velocities, step - last)
-        return min(left, key=lambda one: float(np.square(one).sum()))
+        return min(left, key=_square)
+
+
+def _square(vectors: Array) -> float:
+    """Sum of squares."""
+    return float(np.vdot(vectors, vectors))
 
 
 def _pairs(people: Sequence[Person], tracks: Sequence[Track]) -> list[tuple[Person, Track]]:

@@ -217,23 +217,22 @@ class Consistency:
 
 
 def _deviation(look: Look) -> float:
-    return float(look.deviation.mean())
+    return look.deviation_m
 
 
 def _far(look: Look) -> float:
-    """How far it jumped, metres times deviations: no calm sensor's tremor and no swift arm."""
-    return look.jump_m * float(np.sqrt(look.jump_size))
+    return look.far
 
 
 def _left(own: Look, other: Look) -> float:
     """The share of a jump that another one did not make."""
-    square = np.square(own.jump).mean()
-    return float(np.square(own.jump - other.jump).mean() / square) if square > 0.0 else 0.0
+    left = own.jump - other.jump
+    return float(np.vdot(left, left)) / own.jump_square if own.jump_square > 0.0 else 0.0
 
 
 def _motion(look: Look) -> float:
     """How much the person moves, in squares of deviations per second."""
-    return float((np.square(look.velocity) / (2.0 * look.deviation**2)[:, None]).sum())
+    return float((look.motion.joints / (2.0 * look.variance)).sum())
 
 
 def _jump(looks: Looks) -> Array:

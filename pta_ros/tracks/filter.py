@@ -27,7 +27,7 @@ a tenth of the mean error: joints that move slowly were taken for biased ones.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,7 @@ class MotionConfig(Group):
     spread: float = param(1.1, "deviations are told so much larger", low=0.5, high=5.0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class State:
     """What is known of one person at `stamp_ns`; S: position, velocity, a bias per modality.
 
@@ -88,6 +88,11 @@ class State:
 
     def mixed(self) -> tuple[Array, Array]:
         """Means (18, S, 3) and covariances (18, S, S) over both ways of motion."""
+        return self._mixed
+
+    @cached_property
+    def _mixed(self) -> tuple[Array, Array]:
+        """Several ask it of one state."""
         mean, cov = _mix(self.mean, self.cov, self.mode[:, None])
         return mean[0], cov[0]
 

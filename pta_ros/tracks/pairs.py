@@ -7,6 +7,7 @@ poor sensor can hardly contradict a good one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -57,8 +58,7 @@ class _Suspect:
 
 def apart(a: Look, b: Look, blur_s: float = BLUR_S) -> float:
     """Square of two modalities' distance beyond the usual; motion excuses `blur_s` of itself."""
-    variance = a.deviation**2 + b.deviation**2
-    return size(a.change - b.change, variance, a.velocity, 2**0.5 * blur_s)
+    return size(a.change - b.change, a.variance + b.variance, a.motion, 2**0.5 * blur_s)
 
 
 class Pair:
@@ -68,10 +68,10 @@ class Pair:
         self.config = config
         self.apart, self.lag_s, self.motion = 0.0, 0.0, 0.0
         self._now_ns, self._since_s = 0, 0.0
-        self._slow = np.zeros(2)  # smoothed squares, with and without blur
+        self._slow = [0.0, 0.0]  # smoothed squares, with and without blur
         self._plain, self._worse = 0.0, False
         self._sums: dict[int, Array] = {}  # of weights, w c, w v, w c v, w v v (5, 17, 3)
-        self._start = np.zeros(2)
+        self._start = [0.0, 0.0]  # what is behind, and the motion, when one began
         self._jumps = [0.0, 0.0]
         self._suspects: list[_Suspect | None] = [None, None]
 
@@ -81,9 +81,14 @@ class Pair:
         before, self.apart = self.apart, over_people(apart, a, b)
         self._worse = self.apart > before
         self._plain = over_people(lambda x, y: apart(x, y, 0.0), a, b)
-        most = 2.0 * np.array([self.config.apart, self.config.starting])
-        found = np.minimum([self.apart, self._plain], most)
-        self._slow += (1.0 - np.exp(-since_s / _SMOOTH_S)) * (found - self._slow)
+        found = (
+            min(self.apart, 2.0 * self.config.apart),
+            min(self._plain, 2.0 * self.config.starting),
+        )
+        share = 1.0 - math.exp(-since_s / _SMOOTH_S)
+        self._slow = [
+            slow + share * (new - slow) for slow, new in zip(self._slow, found, strict=True)
+        ]
         self._add_lag(a, b)
         self._jumps = [over_people(lambda look: look.blurred_jump_size, one) for one in (a, b)]
         self._suspects = [self._suspect(0, a), self._suspect(1, b)]
@@ -125,18 +130,27 @@ class Pair:
         """One that is late by t is t times its velocity behind, beside what it is always off."""
         shared = [(i, a[i], b[i]) for i in a if i in b]
         known, self._sums = self._sums, {}
-        fade = np.exp(-self._since_s / _LAG_S)
-        self._start *= np.exp(-self._since_s / _START_S)
+        fade = math.exp(-self._since_s / _LAG_S)
+        start = math.exp(-self._since_s / _START_S)
+        self._start = [start * part for part in self._start]
         for number, x, y in shared:
-            weight = (1.0 / (x.deviation**2 + y.deviation**2))[:, None] * np.ones(3)
+            weight = (1.0 / (x.variance + y.variance))[:, None]
             off, velocity, own = x.change - y.change, x.velocity, 0.5 * (x.own + y.own)
-            parts = (np.ones_like(off), off, velocity, off * velocity, velocity**2)
-            self._sums[number] = fade * known.get(number, 0.0) + weight * np.stack(parts)
-            self._start += ((weight * off * own).sum(), (weight * own**2).sum())
+            told, moved, by_own = weight * off, weight * velocity, weight * own
+            parts = np.empty((5, *off.shape))
+            parts[0], parts[1], parts[2] = weight, told, moved
+            np.multiply(told, velocity, out=parts[3])
+            np.multiply(moved, velocity, out=parts[4])
+            if (before := known.get(number)) is not None:
+                parts += fade * before
+            self._sums[number] = parts
+            self._start[0] += float(np.vdot(off, by_own))
+            self._start[1] += float(np.vdot(own, by_own))
         behind = self.motion = 0.0
         for total, off, velocity, both, square in self._sums.values():
-            behind += float((both - off * velocity / total).sum())
-            self.motion += float((square - velocity**2 / total).sum())
+            usual = velocity / total
+            behind += float((both - off * usual).sum())
+            self.motion += float((square - velocity * usual).sum())
         self.lag_s = behind / self.motion if self.motion > 0.0 else 0.0
 
 

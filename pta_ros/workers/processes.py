@@ -90,7 +90,7 @@ class Processes:
         context = get_context("spawn")
         mine, its = context.Pipe()
         process = context.Process(target=_serve, args=(its, self._work, self._count > 1))
-        with _one_thread() if self._count > 1 else _without_interrupts():
+        with one_thread() if self._count > 1 else without_interrupts():
             process.start()
         its.close()
         return _Worker(process, mine)
@@ -128,7 +128,7 @@ def _told(code: int | None) -> str:
 
 
 @contextmanager
-def _without_interrupts() -> Iterator[None]:
+def without_interrupts() -> Iterator[None]:
     """A process that starts here never gets Ctrl-C: its parent ends it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -138,12 +138,12 @@ def _without_interrupts() -> Iterator[None]:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """The same, and libraries that are loaded there use one thread, if nothing else is set."""
     mine = [name for name in _THREADS if name not in os.environ]
     os.environ.update(dict.fromkeys(mine, "1"))
     try:
-        with _without_interrupts():
+        with without_interrupts():
             yield
     finally:
         for name in mine:

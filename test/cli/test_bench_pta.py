@@ -13,7 +13,10 @@ from pta_ros.errors import ConfigError
 
 SPREAD = {"p10": 1.0, "median": 2.0, "p90": 3.0}
 STEP = {"batch": 16, "step_ms": {"cached": SPREAD, "encoding": SPREAD}, "ratio": {"median": 40.0}}
-NODE = {"estimates": 9, "latency_ms": SPREAD, "model_ms": SPREAD, "overhead_ms": SPREAD}
+NODE = {
+    "estimates": 9, "latency_ms": SPREAD, "model_ms": SPREAD,
+    "overhead_ms": SPREAD | {"median": 0.9},
+}  # fmt: skip
 
 
 def speed_of(bf16_ms=10.0):

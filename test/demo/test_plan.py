@@ -85,6 +85,8 @@ def test_parameters_that_cannot_work_are_told_before_anything_starts(plan, param
 
 
 def test_checks_have_their_own_scripts(plan):
+    assert plan(check="busy").script.phases[1].end_s == 62.5
+    assert plan(check="busy").simulation["rate_hz"] == 10.0  # the demo's own
     transport = plan(check="transport")
     assert transport.simulation["rate_hz"] == 30.0
     assert [p.available for p in transport.script.phases] == [(), ("depth", "lidar", "csi"), ()]
@@ -129,7 +131,7 @@ def test_wrong_files_are_told(plan, model, tmp_path):
         plan(config=tmp_path / "world.yaml")
 
 
-@pytest.mark.parametrize("asked", [{"check": "transport"}, {"view": True}])
+@pytest.mark.parametrize("asked", [{"check": "transport"}, {"check": "busy"}, {"view": True}])
 def test_what_activities_do_not_have_is_told(asked):
     with pytest.raises(ConfigError, match="tasks people and pose"):
         make_plan(Request("activity", **asked), Path("out"))

@@ -34,6 +34,14 @@ def test_lost_messages_are_counted_between_two_silences(perfect_run, lost):
     assert summary["sent_rate_hz"] == pytest.approx(10.0)
 
 
+def test_instants_that_nobody_estimated_are_lost(perfect_run):
+    run = perfect_run(transport_script(10, MODALITIES))
+    assert report.load_summary(run, LOADED)["lost_estimates"] == 0
+    without = replace(run, estimates=(*run.estimates[:30], *run.estimates[32:]))
+    found = report.load_summary(without, LOADED)
+    assert (found["instants"], found["lost_estimates"]) == (100, 2)
+
+
 def test_counts_that_were_never_told_are_unknown(perfect_run):
     run = replace(perfect_run(transport_script(10, MODALITIES)), estimates=(), reports=())
     assert report.load_summary(run, LOADED)["messages"]["csi"]["lost"] is None

@@ -1,11 +1,12 @@
 """The verdict and the bounds of summaries of hand-made runs."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
-from pta_ros.demo.bounds import memory_bounds, speed_bounds, transport_bounds
+from pta_ros.demo.bounds import busy_bounds, memory_bounds, speed_bounds, transport_bounds
 from pta_ros.demo.records import StreamEntry
 from pta_ros.demo.summary import summarise
 from pta_ros.demo.verdict import did_its_job, findings, listed, verdict_text
@@ -14,6 +15,18 @@ STALE_S = {"pose": dict.fromkeys(("depth", "lidar", "csi"), 0.3)}
 STALE_S["people"] = dict.fromkeys(("depth", "lidar"), 0.3)
 STALE_S["activity"] = dict.fromkeys(("radar", "wifi", "rfid"), 0.8)
 MS = 1_000_000
+
+
+@pytest.fixture
+def perfect_run(perfect_run):
+    """As of the other tests, of a node that is fast enough for every bound."""
+    return partial(perfect_run, latency_ms=8.0)
+
+
+@pytest.fixture
+def run(perfect_run, script):
+    """The shipped script, played perfectly and fast."""
+    return perfect_run(script)
 
 
 def summary_of(run, reference_mm=30.0, start_s=5.0, peak_mb=700.0, growth=None):
@@ -184,11 +197,27 @@ def test_the_memory_check_needs_a_growth():
     assert [bound.ok for bound in memory_bounds(facts)] == [True]
 
 
-def test_a_lost_message_misses_its_bound():
-    messages = {"depth": {"sent": 100, "received": 99, "lost": 1}}
-    assert [b.ok for b in transport_bounds(messages, 29.0, 30.0)] == [False, False]
-    messages["depth"]["lost"] = 0
-    assert [b.ok for b in transport_bounds(messages, 30.0, 30.0)] == [True, True]
+def test_a_lost_message_misses_its_bound_and_so_does_a_late_estimate_or_a_busy_process():
+    summary = {
+        "task": "pose",
+        "messages": {"depth": {"sent": 100, "received": 99, "lost": 1}},
+        "sent_rate_hz": 29.0,
+        "latency_ms": {"p99": 26.0},
+        "cpu_cores": {"fusion_node": 0.61},
+    }
+    assert [b.ok for b in transport_bounds(summary, 30.0)] == [False] * 4
+    summary["messages"]["depth"]["lost"] = 0
+    summary |= {"sent_rate_hz": 30.0, "latency_ms": {"p99": 25.0}}
+    assert [b.ok for b in transport_bounds(summary, 30.0)] == [True, True, True, False]
+    summary["cpu_cores"] = {}  # never seen
+    assert [b.ok for b in transport_bounds(summary, 30.0)] == [True, True, True, False]
+
+
+def test_beside_busy_cores_no_estimate_may_be_lost():
+    summary = {"task": "pose", "instants": 300, "lost_estimates": 1, "latency_ms": {"p99": 81.0}}
+    assert [b.ok for b in busy_bounds(summary)] == [False, False]
+    summary |= {"lost_estimates": 0, "latency_ms": {"p99": 80.0}}
+    assert [b.ok for b in busy_bounds(summary)] == [True, True]
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_activities_start_over_only_with_other_classes(engine):
         check_replaces(new, old)
         take_over(new, pipeline, old)
         old = new
-        kept.append(pipeline._activities._belief is not None)
+        kept.append(pipeline._teller.activities._belief is not None)
     assert kept == [True, False]
 
 

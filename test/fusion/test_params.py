@@ -13,15 +13,13 @@ from pta_ros.fusion.activity_filter import ActivityConfig
 from pta_ros.fusion.config import SearchConfig, StreamConfig, StreamParams
 from pta_ros.fusion.params import (
     FusionParams,
-    SensorParams,
     fusion_from,
     fusion_specs,
     read_params,
-    sensor_from,
     sensor_set_of,
-    sensor_specs,
     topics_of,
 )
+from pta_ros.fusion.sensor_params import SensorParams, sensor_from, sensor_specs
 from pta_ros.sensors import SENSORS, sensor_sets
 from pta_ros.sensors.depth_device import DepthDevice
 from pta_ros.sensors.lidar_setup import LidarInstallation

@@ -9,8 +9,9 @@ from pta_ros.fusion.activity_filter import ActivityConfig, ActivityFilter
 from pta_ros.fusion.config import WindowConfig
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.prediction import Prediction
+from pta_ros.fusion.ring import PacketRing
 from pta_ros.fusion.streams import Stream, StreamConfig
-from pta_ros.fusion.windows import PacketRing, WindowedPipeline
+from pta_ros.fusion.windows import WindowedPipeline
 from pta_ros.sensors import RfidSensor
 
 SENSOR = RfidSensor(packets=50, tags=3, unwrap=False, min_coherence=0.0)  # ten packets a second

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pta_ros.fusion.params import SensorParams, fusion_specs, topics_of
+from pta_ros.fusion.params import fusion_specs, topics_of
+from pta_ros.fusion.sensor_params import SensorParams
 from pta_ros.settings import specs
 
 ROOT = Path(__file__).resolve().parents[2]

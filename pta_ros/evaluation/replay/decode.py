@@ -21,8 +21,8 @@ from pta_ros.fusion.transforms import Transforms
 
 T = TypeVar("T")
 
-#: Readings decoded ahead of the model; two seconds of three sensors.
-_AHEAD = 64
+#: Chunks of readings that are made ahead of the model: some four seconds of three sensors.
+_AHEAD = 2
 
 
 @dataclass(frozen=True, eq=False)

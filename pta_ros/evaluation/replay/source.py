@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ import numpy as np
 from pta_ros.bags.bag import Bag
 from pta_ros.evaluation.faults.injector import Fault, FaultPlan, Injector
 from pta_ros.evaluation.replay import clocks
-from pta_ros.evaluation.replay.batches import batched
+from pta_ros.evaluation.replay.batches import Chunk, batches_of, chunks, foresight_of, in_turn
 from pta_ros.evaluation.replay.decode import Decoder, ahead
 from pta_ros.evaluation.replay.judge import ActivityJudge, Judge, PeopleJudge, PoseJudge
 from pta_ros.evaluation.replay.record import Replayed
@@ -32,6 +32,9 @@ from pta_ros.fusion.transforms import Matrix, Transforms, plain
 from pta_ros.sensors.window import WindowSensor
 
 FAULT_FREE = FaultPlan("fault-free")
+
+#: What reads a bag for a replay in another place: see apart.py.
+Apart = Callable[[Bag, "Source", FaultPlan], Iterator[Chunk]]
 
 
 @dataclass(frozen=True)
@@ -117,13 +120,8 @@ def _placing(
     return place
 
 
-def replay(
-    engine: Engine, bag: Bag, source: Source, plan: FaultPlan, observer: Observer | None = None
-) -> Replayed:
-    """One replay of the whole bag; `engine` must be started. Faults come at the bag's times.
-
-    Whatever ends it early (Ctrl-C), nothing reads the bag any more, and it can be replayed again.
-    """
+def reading_of(engine: Engine, bag: Bag, source: Source, plan: FaultPlan) -> tuple[Decoder, Judge]:
+    """What reads a bag for one replay, faults and all, and what judges it."""
     transforms = Transforms()
     intakes = {
         modality: intake_of(engine.sensors[modality], engine.streams[modality], transforms, topic)
@@ -135,11 +133,33 @@ def replay(
         bag, intakes, source.topics, Injector(plan, bag.begin_ns), transforms, judge.truth_of,
         source.tf_topic, source.shift_ns,
     )  # fmt: skip
+    return decoder, judge
+
+
+def replay(
+    engine: Engine,
+    bag: Bag,
+    source: Source,
+    plan: FaultPlan,
+    observer: Observer | None = None,
+    apart: Apart | None = None,
+) -> Replayed:
+    """One replay of the whole bag; `engine` must be started. Faults come at the bag's times.
+
+    `apart` reads, decodes and encodes elsewhere, with the same numbers. Whatever ends it early
+    (Ctrl-C), nothing reads the bag any more, and it can be replayed again.
+    """
+    decoder, judge = reading_of(engine, bag, source, plan)
     begin_ns, end_ns = bag.begin_ns + source.shift_ns, bag.end_ns + source.shift_ns
-    run = Replay(engine.pipeline(), judge, observer)
-    with closing(ahead(batched(engine, decoder.arrivals()))) as arrivals:
-        run.run(arrivals, begin_ns, end_ns)
-    losses = [*source.notes, *bag.losses, *decoder.losses, *decoder.remarks()]
+    foresight = foresight_of(engine)
+    run = Replay(engine.pipeline(foresight), judge, observer)
+    losses = [*source.notes]
+    if apart:
+        read = apart(bag, source, plan)
+    else:
+        read = chunks(decoder, batches_of(engine) if foresight else None)
+    with closing(ahead(read)) as made:
+        run.run(in_turn(made, foresight, losses), begin_ns, end_ns)
     return run.result(plan, begin_ns, end_ns, losses, source.by_modality(), source.absent)
 
 

@@ -16,7 +16,13 @@ from pta_ros.evaluation.faults.injector import FaultPlan
 from pta_ros.evaluation.faults.suites import SUITE, read_plans
 from pta_ros.evaluation.replay import source as replays_of
 from pta_ros.evaluation.replay.replay import Observer
-from pta_ros.evaluation.replay.source import FAULT_FREE, Source, dropped_instead, find_source
+from pta_ros.evaluation.replay.source import (
+    FAULT_FREE,
+    Apart,
+    Source,
+    dropped_instead,
+    find_source,
+)
 from pta_ros.evaluation.report.files import Case, Context
 from pta_ros.evaluation.report.measure import measure
 from pta_ros.evaluation.report.scores import score
@@ -106,17 +112,19 @@ def replays(
     source: Source,
     plans: Sequence[FaultPlan],
     watched: AbstractContextManager[Observer | None] | None = None,
+    apart: Apart | None = None,
 ) -> Iterator[tuple[Case, Measured]]:
     """The fault-free replay, which is `watched`, then every plan and, where one sensor is at fault,
-    the same with it dropped. `engine` must be started."""
+    the same with it dropped. `engine` must be started; `apart` as for `replay`."""
     references: dict[Any, Any] = {}
     free = None
     for plan in [FAULT_FREE, *plans]:
         with (free is None and watched) or nullcontext() as observer:
-            case = Case(replays_of.replay(engine, bag, source, plan, observer))
+            case = Case(replays_of.replay(engine, bag, source, plan, observer, apart))
         if (instead := dropped_instead(plan)) is not None:
             if instead.faults not in references:
-                references[instead.faults] = replays_of.replay(engine, bag, source, instead)
+                found = replays_of.replay(engine, bag, source, instead, apart=apart)
+                references[instead.faults] = found
             case = Case(case.run, changed(references[instead.faults], name=instead.name))
         scored = score(case.run)
         reference = score(case.reference) if case.reference else None

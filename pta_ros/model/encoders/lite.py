@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pta_ros.errors import ConfigError
+from pta_ros.model.layers import deviation
 
 #: Antennas times subcarriers; far above any card's.
 MOST_CHANNELS = 65_536
@@ -142,7 +143,7 @@ class CsiEncoder(nn.Module):
     def forward(self, amplitude: Tensor) -> Tensor:
         """`amplitude` (B, antenna, subcarrier, packet) -> tokens (B, 16, C)."""
         level = amplitude.mean(dim=3) - 0.5
-        spread = 5.0 * amplitude.std(dim=3, correction=min(1, amplitude.shape[3] - 1))
+        spread = 5.0 * deviation(amplitude, 3)
         tokens: Tensor = self.net(torch.cat([level, spread], dim=1).flatten(1))
         return tokens.unflatten(1, (self.tokens, -1))
 

@@ -163,11 +163,11 @@ def interrupting(monkeypatch, number):
     """Ctrl-C in replay `number` (from 0); returns how many replays began."""
     began, replay = [], source.replay
 
-    def once(engine, bag, found, plan, observer=None):
+    def once(engine, bag, found, plan, observer=None, apart=None):
         began.append(plan.name)
         if len(began) > number:
             raise KeyboardInterrupt
-        return replay(engine, bag, found, plan, observer)
+        return replay(engine, bag, found, plan, observer, apart)
 
     monkeypatch.setattr(source, "replay", once)
     return began
