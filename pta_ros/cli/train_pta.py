@@ -72,13 +72,13 @@ def _main(arguments: list[str] | None) -> int:
     from pta_ros.training.prepare import Silent, Watcher
     from pta_ros.training.rehearse import with_own_classes
     from pta_ros.training.run import train, train_parts, train_systems
-    from pta_ros.training.systems import BY_TASK
+    from pta_ros.training.systems import BY_TASK, systems_of
 
     config = with_own_classes(_config(options), options.data)
     if options.threads:
         torch.set_num_threads(options.threads)
     known = list(BY_TASK[config.model.tasks[0]])
-    names = known if options.systems == ["all"] else options.systems or []
+    names = systems_of(config) if options.systems == ["all"] else options.systems or []
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise ConfigError(f"systems {unknown} are unknown; expected some of {known}")

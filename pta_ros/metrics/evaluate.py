@@ -7,7 +7,7 @@ written and which of two values is better.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import pstdev, stdev
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pta_ros.datasets.features import FeatureSet
+from pta_ros.metrics.paired import People, of_people
 from pta_ros.metrics.pose import joint_errors, pa_mpjpe
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.heads import PTAOutput
@@ -66,6 +67,7 @@ class SubsetResult:
 
     `per_joint_mm` follows `skeleton.JOINT_NAMES`. `coverage_1std` and `coverage_2std` are the
     shares of coordinates within one and two predicted deviations (0.683 and 0.954 if normal).
+    `people` is empty where it was not asked for.
     """
 
     subset: str
@@ -75,22 +77,25 @@ class SubsetResult:
     per_joint_mm: tuple[float, ...]
     coverage_1std: float
     coverage_2std: float
+    people: People = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ActivityResult:
     """Accuracy of one subset over `samples` samples; percent.
 
-    `confusion` (K, K) counts samples: rows are the true classes, columns the answers.
+    `confusion` (K, K) counts samples: rows are the true classes, columns the answers. `people` as
+    in SubsetResult.
     """
 
     subset: str
     samples: int
     accuracy: float
     confusion: tuple[tuple[int, ...], ...]
+    people: People = field(default_factory=dict)
 
     def figures(self) -> dict[str, str | int | float]:
-        """Plain values, without the confusion."""
+        """Plain values, without the confusion and people."""
         return {"subset": self.subset, "samples": self.samples, "accuracy": self.accuracy}
 
 
@@ -101,26 +106,42 @@ def evaluate_subsets(
     refine: bool | None = None,
     only: Sequence[tuple[str, ...]] | None = None,
     unused: Tensor | None = None,
+    people: NDArray[np.str_] | None = None,
 ) -> list[SubsetResult]:
     """Pose errors of `model` on `rows` for all subsets, or `only` some.
 
     A frame that lacks a member is left out of the subset, and a subset that no frame has is left
     out of the results. `refine` as in PTA.complete. `unused` (frames of `data`, M) bool: sensors
-    that are there and not used all the same.
+    that are there and not used all the same. `people` (frames of `data`,): whom they show; the
+    results tell of each person, too.
     """
     found = _outputs(model, data, rows, refine, only, unused)
     return [
-        pose_result(name, out.joints.numpy(), out.log_std.exp().numpy(), data.joints[kept].numpy())
+        pose_result(
+            name, out.joints.numpy(), out.log_std.exp().numpy(), data.joints[kept].numpy(),
+            _of(people, kept),
+        )
         for name, out, kept in found
-    ]
+    ]  # fmt: skip
+
+
+def _of(people: NDArray[np.str_] | None, rows: Tensor) -> NDArray[np.str_] | None:
+    return None if people is None else people[rows.numpy()]
 
 
 def evaluate_activities(
-    model: Projected, data: FeatureSet, rows: Tensor, refine: bool | None = None
+    model: Projected,
+    data: FeatureSet,
+    rows: Tensor,
+    refine: bool | None = None,
+    only: Sequence[tuple[str, ...]] | None = None,
+    people: NDArray[np.str_] | None = None,
 ) -> list[ActivityResult]:
-    """Accuracies of `model` on `rows` for all subsets; what is left out as in evaluate_subsets."""
-    found = _outputs(model, data, rows, refine)
-    return [_activity_result(name, out, data.truth(kept).labels) for name, out, kept in found]
+    """Accuracies of `model` on `rows` for all subsets; all else as in evaluate_subsets."""
+    return [
+        _activity_result(name, out, data.truth(kept).labels, _of(people, kept))
+        for name, out, kept in _outputs(model, data, rows, refine, only)
+    ]
 
 
 def _outputs(
@@ -175,26 +196,38 @@ def pose_result(
     joints_m: NDArray[np.floating],
     deviation_m: NDArray[np.floating],
     truth_m: NDArray[np.floating],
+    people: NDArray[np.str_] | None = None,
 ) -> SubsetResult:
-    """Errors of estimates (N, J, 3) with deviations (N, J) against their truth (N, J, 3)."""
+    """Errors of estimates (N, J, 3) with deviations (N, J) against their truth (N, J, 3).
+
+    `people` (N,): whom each frame shows.
+    """
     errors = 1000 * joint_errors(joints_m, truth_m)
+    aligned = 1000 * pa_mpjpe(joints_m, truth_m)
+    each = {MPJPE.key: errors.mean(axis=1), PA_MPJPE.key: aligned}
     ratio = np.abs(joints_m - truth_m) / deviation_m[..., None]
     return SubsetResult(
         subset=name,
         frames=len(truth_m),
         mpjpe_mm=float(errors.mean()),
-        pa_mpjpe_mm=float(1000 * pa_mpjpe(joints_m, truth_m).mean()),
+        pa_mpjpe_mm=float(aligned.mean()),
         per_joint_mm=tuple(float(e) for e in errors.mean(axis=0)),
         coverage_1std=float((ratio <= 1).mean()),
         coverage_2std=float((ratio <= 2).mean()),
+        people=of_people(each, people),
     )
 
 
-def _activity_result(name: str, out: PTAOutput, labels: Tensor) -> ActivityResult:
+def _activity_result(
+    name: str, out: PTAOutput, labels: Tensor, people: NDArray[np.str_] | None
+) -> ActivityResult:
     answers = out.logits.argmax(dim=1)
     counts = confusion(labels, answers, out.logits.shape[1]).tolist()
-    accuracy = 100 * float((answers == labels).float().mean())
-    return ActivityResult(name, len(labels), accuracy, tuple(tuple(row) for row in counts))
+    right = 100 * (answers == labels).float()
+    return ActivityResult(
+        name, len(labels), float(right.mean()), tuple(tuple(row) for row in counts),
+        of_people({ACCURACY.key: right.numpy()}, people),
+    )  # fmt: skip
 
 
 def confusion(labels: Tensor, answers: Tensor, classes: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,9 @@ from pta_ros.errors import ConfigError
 
 #: Of the interval.
 CONFIDENCE = 0.95
+#: Of each person: how many frames or samples (`COUNT`), and means of figures over them, by names.
+People = dict[str, dict[str, float]]
+COUNT = "count"
 
 
 class Difference(NamedTuple):
@@ -47,3 +51,33 @@ def paired_difference(
     tail = 50 * (1 - CONFIDENCE)
     low, high = np.percentile(means, [tail, 100 - tail])
     return Difference(float(difference.mean()), float(low), float(high))
+
+
+def of_people(
+    values: Mapping[str, NDArray[np.floating]], people: NDArray[np.str_] | None
+) -> People:
+    """Means over each of `people` (N,) of values (N,) by name; None: of nobody.
+
+    That is all of the values that `paired_difference` needs.
+    """
+    found: People = {}
+    for name in [] if people is None else np.unique(people).tolist():
+        own = people == name
+        means = {key: float(value[own].mean(dtype=np.float64)) for key, value in values.items()}
+        found[name] = {COUNT: int(own.sum()), **means}
+    return found
+
+
+def difference_of_people(
+    ours: People, theirs: People, key: str, generator: np.random.Generator
+) -> Difference:
+    """`paired_difference` of the figure `key` from means over the same people's same frames.
+
+    Raises ConfigError as it does, and where people or their frames differ.
+    """
+    counts, others = ({name: int(of[COUNT]) for name, of in x.items()} for x in (ours, theirs))
+    if counts != others:
+        raise ConfigError(f"frames by people are {counts} and {others}; expected the same frames")
+    each = list(counts.values())
+    mine, its = (np.repeat([x[name][key] for name in counts], each) for x in (ours, theirs))
+    return paired_difference(mine, its, np.repeat(list(counts), each), generator)

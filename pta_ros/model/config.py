@@ -54,8 +54,9 @@ class PTAConfig(Group):
     where the caller of the model does not say; of the modalities in `unrefined` they stay plain, as
     the refinement does harm there (training/refine.py). `attention` is how many blocks the fusion
     has beyond the weighted sum (0: the paper's fusion), `mixers` how many the pose head has before
-    it pools the tokens (0: the paper's head), `dropout` their share in training, `gate` adds per-
-    sample reliability to the learned weights (all beyond the paper). `tasks` are what the model
+    it pools the tokens (0: the paper's head), `dropout` their share in training, `gate` adds
+    per-sample reliability to the learned weights, `own_heads` what each modality's own head says of
+    activities, weighted as its features are (all beyond the paper). `tasks` are what the model
     estimates from one encoding: the first is trained with everything else, a second one on the
     finished features. `classes` are the activities' names. `shapes` are those of reduced frames by
     modality, where they are not what the encoder is made for and it can take others
@@ -77,6 +78,7 @@ class PTAConfig(Group):
     refine: bool = True
     unrefined: tuple[str, ...] = ()
     gate: bool = False
+    own_heads: bool = False
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -92,8 +94,8 @@ class PTAConfig(Group):
             raise ConfigError(
                 f"tasks are {list(self.tasks)}; expected [pose], [activity] or [pose, activity]"
             )
-        if self.gate and not self.has("pose"):
-            raise ConfigError("gate is true without the task pose; the gate compares poses")
+        if self.own_heads and self.has("pose"):
+            raise ConfigError("own_heads is true with the task pose; it is for activities alone")
         if len(self.classes) > _MOST_CLASSES:
             raise ConfigError(f"{len(self.classes)} classes; expected at most {_MOST_CLASSES}")
         if self.joint_tokens and (self.tokens != self.joints or self.tasks != ("pose",)):

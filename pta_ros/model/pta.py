@@ -14,7 +14,7 @@ from pta_ros.model.align import Aligner
 from pta_ros.model.attention import WeightedAttention
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import make_encoder
-from pta_ros.model.heads import PTAOutput, answer
+from pta_ros.model.heads import ActivityHead, PTAOutput, answer
 from pta_ros.model.projector import Projected, activity_head, main_head
 from pta_ros.model.purify import ModalityWeights, ReliabilityGate, fuse
 
@@ -38,9 +38,9 @@ class PTA(Projected):
         blocks = config.attention
         self.attention = WeightedAttention(config.dim, blocks, config.dropout) if blocks else None
         self.head = main_head(config, config.mixers)
+        self.own = _make_own(config, self.head) if config.own_heads else None
         self.activity = activity_head(config) if config.tasks[1:] else None
-        sizes = (config.dim, config.joints, len(config.modalities))
-        self.gate = ReliabilityGate(*sizes) if config.gate else None
+        self.gate = _make_gate(config) if config.gate else None
 
     def forward(
         self,
@@ -155,12 +155,22 @@ class PTA(Projected):
         return kept
 
     def alone(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """What one modality's features (n, L, D) say by themselves: joints and log_std."""
+        """What one modality's features (n, L, D) say by themselves, as the gate wants it.
+
+        Joints (n, J, 3) and log_std (n, J). Without poses the roots of the activities'
+        probabilities, (n, K, 1) and (n, K); with own heads the rows are those of whole samples, all
+        modalities of the first one first.
+        """
+        said = self._own(features) if self.own is not None else None
         if self.attention is not None:
             sure = features.new_zeros(len(features), 1)
             features = self.attention(features[:, None], sure.exp(), sure)
         result = answer(self.head, features)
-        return result.joints, result.log_std
+        if self.config.has("pose"):
+            return result.joints, result.log_std
+        logits = result.logits if said is None else result.logits + said
+        roots = logits.softmax(dim=1).sqrt()
+        return roots[..., None], roots
 
     def fuse(self, features: Tensor, mask: Tensor) -> Tensor:
         """Features (B, M, L, D) of the modalities in `mask` (B, M) as one, (B, L, D)."""
@@ -174,9 +184,27 @@ class PTA(Projected):
         """Fuse features (B, M, L, D) by the meta-learned weights, and the heads."""
         fused = self.fuse(features, mask)
         result = answer(self.head, fused)
+        if self.own is not None:
+            each = self._own(features.flatten(0, 1)).unflatten(0, mask.shape)
+            result = result._replace(logits=result.logits + fuse(each, self.purify(mask)))
         if self.activity is not None:
             result = result._replace(logits=self.activity(fused))
         return self.output(result, mask, self.purify(mask))
+
+    def _own(self, rows: Tensor) -> Tensor:
+        """Logits (B * M, K) of each modality's own head, from its features (B * M, L, D)."""
+        assert self.own is not None
+        columns = rows.unflatten(0, (-1, len(self.own))).unbind(dim=1)
+        each = [head(column) for head, column in zip(self.own.values(), columns, strict=True)]
+        return torch.stack(each, dim=1).flatten(0, 1)
+
+
+@torch.no_grad()
+def _make_own(config: PTAConfig, head: nn.Module) -> nn.ModuleDict:
+    """A head for each modality, beside which `head` begins at zero: as what is still to be said."""
+    for parameter in cast(ActivityHead, head).score.parameters():
+        parameter.zero_()
+    return nn.ModuleDict({m: activity_head(config) for m in config.modalities})
 
 
 def _make_aligner(config: PTAConfig) -> Aligner | nn.ModuleDict:
@@ -188,6 +216,14 @@ def _make_aligner(config: PTAConfig) -> Aligner | nn.ModuleDict:
     if config.diffusion.shared:
         return make()
     return nn.ModuleDict({m: make() for m in config.modalities})
+
+
+def _make_gate(config: PTAConfig) -> ReliabilityGate:
+    """A gate that compares poses or, in a model of activities alone, their probabilities."""
+    modalities = len(config.modalities)
+    if config.has("pose"):
+        return ReliabilityGate(config.dim, config.joints, modalities)
+    return ReliabilityGate(config.dim, len(config.classes), modalities, coordinates=1)
 
 
 def scatter_rows(rows: Tensor, mask: Tensor) -> Tensor:

@@ -9,13 +9,14 @@ from torch import Tensor, nn
 
 from pta_ros.model.layers import deviation
 
-#: From features (..., L, D) to joints (..., J, 3) and log deviation (..., J).
+#: From features (..., L, D) to what they say: joints (..., J, 3) and log deviation (..., J), or of
+#: activities roots of probabilities, (..., K, 1) and (..., K).
 Head = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 #: Threshold until it is calibrated: corrupt frames are rarer in operation than in training.
 PRIOR = 3.0
-#: Scales distances in metres to the order of one.
-_PER_METRE = 10.0
+#: Scales distances in metres to the order of one, by the coordinates: probabilities are so already.
+_SCALE = {3: 10.0, 1: 1.0}
 
 
 class ModalityWeights(nn.Module):
@@ -57,7 +58,9 @@ class ReliabilityGate(nn.Module):
     A corrupt frame shows in its own features, or contradicts the others: the gate sees each
     modality's features before refinement, the pose they give alone, and how far it lies from the
     pose of each other modality. It estimates how likely each frame is to be corrupt, not the error
-    of its pose, so a good frame of a poor sensor keeps the meta-learned weight.
+    of its pose, so a good frame of a poor sensor keeps the meta-learned weight. Of activities,
+    `joints` is the number of classes, each with one coordinate, the root of its probability: the
+    distance of two answers is then Hellinger's.
 
     `threshold` holds the log odds above which a frame is left out, one for each subset of the
     modalities and modality; training/gate.py sets them on validation people. Before any training
@@ -67,12 +70,19 @@ class ReliabilityGate(nn.Module):
     threshold: Tensor
 
     def __init__(
-        self, dim: int, joints: int, modalities: int, hidden: int = 64, dropout: float = 0.3
+        self,
+        dim: int,
+        joints: int,
+        modalities: int,
+        hidden: int = 64,
+        dropout: float = 0.3,
+        coordinates: int = 3,
     ) -> None:
         super().__init__()
+        self._scale = _SCALE[coordinates]
         self.norm = nn.Sequential(nn.LayerNorm(2 * dim), nn.Dropout(dropout))
         self.own = nn.ModuleList(nn.Linear(2 * dim + joints, hidden) for _ in range(modalities))
-        self.pair = nn.Sequential(nn.Linear(2 * hidden + joints + 3, hidden), nn.ReLU())
+        self.pair = nn.Sequential(nn.Linear(2 * hidden + joints + coordinates, hidden), nn.ReLU())
         self.odds = nn.ModuleList(nn.Linear(2 * hidden, 1) for _ in range(modalities))
         self.register_buffer("threshold", torch.full((2**modalities, modalities), PRIOR))
         for layer in self.odds:
@@ -98,7 +108,7 @@ class ReliabilityGate(nn.Module):
         return self._scores(*self._shown(features, head), mask)
 
     def _shown(self, features: Tensor, head: Head) -> tuple[Tensor, Tensor]:
-        """Each modality by itself: a summary (B, M, H) of its features, its pose (B, M, J, 3)."""
+        """Each modality by itself: a summary (B, M, H) of its features, its pose (B, M, J, C)."""
         joints, log_std = head(features.flatten(0, 1))
         joints, log_std = (x.unflatten(0, features.shape[:2]) for x in (joints, log_std))
         pooled = self.norm(torch.cat([features.mean(dim=2), deviation(features, 2)], dim=-1))
@@ -113,13 +123,13 @@ class ReliabilityGate(nn.Module):
     def _others(self, own: Tensor, joints: Tensor, mask: Tensor) -> Tensor:
         """The mean message (B, M, H) to each modality from the others; zero where there is none."""
         count = mask.shape[1]
-        difference = joints[:, :, None] - joints[:, None]  # (B, M, M, J, 3), metres
+        difference = joints[:, :, None] - joints[:, None]  # (B, M, M, J, C)
         seen = torch.cat(
             [
                 own[:, :, None].expand(-1, -1, count, -1),
                 own[:, None].expand(-1, count, -1, -1),
-                _PER_METRE * difference.norm(dim=-1),
-                _PER_METRE * difference.mean(dim=3),
+                self._scale * difference.norm(dim=-1),
+                self._scale * difference.mean(dim=3),
             ],
             dim=-1,
         )

@@ -92,3 +92,10 @@ def mutual_stage(setup: Setup, model: MeanOfPredictions) -> Stage:
         return mutual_loss(logits, mask.to(logits.device), labels)
 
     return loss_stage("mutual", setup, model, adam(setup, model), loss_of)
+
+
+def begin_as(taught: MeanOfPredictions, model: PTA) -> None:
+    """Begin with the heads of single modalities that taught each other, and their projections."""
+    if model.own is not None and model.config.dim == taught.config.dim:
+        model.own.load_state_dict(taught.heads.state_dict())
+        model.projectors.load_state_dict(taught.projectors.state_dict())

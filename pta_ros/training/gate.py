@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from pta_ros.datasets.features import FeatureSet
-from pta_ros.metrics.evaluate import predict_subset
+from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import subset_number
@@ -116,9 +116,11 @@ def calibrate_gate(model: PTA, data: FeatureSet, rows: Tensor, people: NDArray[n
 
 
 def _errors(model: PTA, data: FeatureSet, rows: Tensor, subset: tuple[str, ...]) -> Tensor:
-    """Mean joint distance of every row, (N,) metres."""
-    joints, _, truth = predict_subset(model, data, rows, subset)
-    return (joints - truth).norm(dim=-1).mean(dim=1)
+    """Mean joint distance of every row, (N,) metres; of activities alone their cross entropy."""
+    out, kept = outputs_of(model, data, rows, subset)
+    if model.config.has("pose"):
+        return (out.joints - data.joints[kept]).norm(dim=-1).mean(dim=1)
+    return cross_entropy(out.logits, data.truth(kept).labels, reduction="none")
 
 
 def log_odds_of(

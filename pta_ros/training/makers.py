@@ -16,7 +16,7 @@ from pta_ros.model.heads import PoseHead
 from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA
 from pta_ros.model.slots import ProxySlots
-from pta_ros.training.activity import mutual_stage
+from pta_ros.training.activity import begin_as, mutual_stage
 from pta_ros.training.augment_centred import together
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.corrupt import FROZEN
@@ -83,6 +83,7 @@ def make_pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Ben
     config = change(bench.config)
     if config.meta.refine_epochs:
         return _refined_later(name, config, bench)
+    taught = make_mutual(bench) if config.model.own_heads and bench.ready.start is None else None
     seed_everything(config.seed, "model")
     model = PTA(config.model)
     start = bench.ready.start
@@ -93,6 +94,8 @@ def make_pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Ben
     _take_projections(model, bench)
     for modality, single in bench.singles.items():
         model.encoders[modality].load_state_dict(single.encoder.state_dict())
+    if taught is not None:
+        begin_as(taught, model)
     _run_meta(name, model, config, bench)
     return model
 

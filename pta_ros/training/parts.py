@@ -13,7 +13,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "weights": ("purify",),
     "refinement": ("aligner",),
     "attention": ("attention",),
-    "head": ("head",),
+    "head": ("head", "own"),
     "activity": ("activity",),
     "gate": ("gate",),
 }

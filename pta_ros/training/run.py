@@ -191,7 +191,7 @@ def read_bench(root: Path, folder: Path, seed: int, watcher: Watcher) -> Bench:
     Raises CheckpointError when it is missing or not complete.
     """
     config, own = read_settings(folder, seed), seed_folder(folder, seed)
-    corrupt = config.model.has("pose")
+    corrupt = config.model.encoders == "lite"
     return make_bench(config, root, own, folder / "cache", watcher, corrupt, train=False)
 
 

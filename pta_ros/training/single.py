@@ -50,7 +50,8 @@ def begun_single(config: TrainConfig, modality: str, start: Start) -> SingleModa
     model = SingleModality(config.sized("single"), modality, config.model.mixers)
     model.encoder.load_state_dict(whole.encoders[modality].state_dict())
     model.projector.load_state_dict(whole.projectors[modality].state_dict())
-    model.head.load_state_dict(whole.head.state_dict())
+    head = whole.head if whole.own is None else whole.own[modality]
+    model.head.load_state_dict(head.state_dict())
     if modality == "lidar" and whole.position is not None:
         model.position = whole.position
     return model

@@ -47,6 +47,8 @@ class System:
 
 
 _BOTH = ("pose", "activity")
+#: What ours has beyond the paper, of each task.
+_BEYOND = {"pose": "attention", "activity": "own heads"}
 #: Okabe and Ito's colours and greys; the two systems of interest are the strongest.
 _ALL = (
     System("base1", "Base.1 (concatenate + MLP)", "Base.1", "#C4C4C4",
@@ -67,10 +69,12 @@ _ALL = (
            lambda bench: make_pta("pta_no_meta", without_meta_weights, bench), _BOTH),
     System("pta", "PTA", "PTA", "#0072B2",
            lambda bench: make_pta("pta", as_published, bench), _BOTH),
-    System(UNGATED, "PTA + attention, no gate", "no gate", "#999999",
-           lambda bench: make_pta(UNGATED, lambda config: config, bench), compared=False),
-    System("pta_gate", "PTA + attention + gate (ours)", "ours", "#D55E00",
-           lambda bench: make_gated(bench)),
+    *(System(UNGATED, f"PTA + {what}, no gate", "no gate", "#999999",
+             lambda bench: make_pta(UNGATED, lambda config: config, bench), (task,), compared=False)
+      for task, what in _BEYOND.items()),
+    *(System("pta_gate", f"PTA + {what} + gate (ours)", "ours", "#D55E00",
+             lambda bench: make_gated(bench), (task,))
+      for task, what in _BEYOND.items()),
 )  # fmt: skip
 #: Task -> name -> system, in the order of the tables.
 BY_TASK: dict[str, dict[str, System]] = {
@@ -79,9 +83,16 @@ BY_TASK: dict[str, dict[str, System]] = {
 SYSTEMS = BY_TASK["pose"]
 
 
+def systems_of(config: TrainConfig) -> list[str]:
+    """Names of all systems that a configuration allows: corrupted frames are made for `lite`."""
+    known = BY_TASK[config.model.tasks[0]]
+    ours = () if config.model.encoders == "lite" else (UNGATED, "pta_gate")
+    return [name for name in known if name not in ours]
+
+
 def as_published(config: TrainConfig) -> TrainConfig:
     """PTA as published: fusion, head and refinement's training are the paper's."""
-    model = replace(config.model, attention=0, mixers=0)
+    model = replace(config.model, attention=0, mixers=0, own_heads=False)
     return replace(config, model=model, meta=replace(config.meta, refine_epochs=0))
 
 
@@ -105,9 +116,9 @@ def make_system(name: str, bench: Bench) -> Projected:
     Raises ConfigError for an unknown name.
     """
     known = BY_TASK[bench.config.model.tasks[0]]
-    if name not in {*known, UNGATED}:  # the model that a single run trains, of any task
+    if name not in known:
         raise ConfigError(f"system {name!r} is unknown; expected some of {list(known)}")
-    system = {**SYSTEMS, **known}[name].make(bench)
+    system = known[name].make(bench)
     calibrate(system, bench.clean, bench.ready.rows["val"])
     return system.eval()
 

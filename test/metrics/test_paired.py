@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pta_ros.errors import ConfigError
-from pta_ros.metrics.paired import paired_difference
+from pta_ros.metrics.paired import difference_of_people, of_people, paired_difference
 
 PEOPLE = np.repeat(["a", "b", "c", "d", "e", "f"], 50)
 
@@ -51,3 +51,20 @@ def test_what_cannot_be_judged_is_refused():
     bad = np.array([1.0, np.nan])
     with pytest.raises(ConfigError, match="not finite"):
         paired_difference(bad, np.zeros(2), np.array(["a", "b"]), generator())
+
+
+def test_means_of_people_give_what_their_frames_give():
+    drawn = generator(3)
+    people = np.array(["a"] * 7 + ["b"] * 20 + ["c"] * 3)
+    ours, theirs = drawn.normal(50, 5, (2, 30))
+    each = [of_people({"mm": values}, people) for values in (ours, theirs)]
+    assert {name: of["count"] for name, of in each[0].items()} == {"a": 7, "b": 20, "c": 3}
+    found = difference_of_people(*each, "mm", generator())
+    assert found == pytest.approx(paired_difference(ours, theirs, people, generator()))
+
+
+def test_people_of_other_frames_are_not_compared():
+    one, two = (of_people({"mm": np.ones(n)}, np.array(["a"] * n)) for n in (2, 3))
+    with pytest.raises(ConfigError, match="expected the same frames"):
+        difference_of_people(one, two, "mm", generator())
+    assert of_people({"mm": np.ones(2)}, None) == {}

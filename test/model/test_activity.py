@@ -20,6 +20,7 @@ CONFIG = PTAConfig(
 )  # fmt: skip
 BOTH = PTAConfig(tasks=("pose", "activity"), classes=("a", "b", "c"), channels=16, tokens=4,
                  dim=16, latent=8)  # fmt: skip
+OWN = replace(CONFIG, own_heads=True)
 FEATURES, MASK = torch.randn(6, 3, 4, 16), torch.tensor([[1, 1, 1], [1, 0, 0]] * 3).bool()
 
 
@@ -48,6 +49,42 @@ def test_the_mean_of_predictions_is_of_probabilities():
     torch.testing.assert_close(out.logits[1].exp(), each[0, 1])
 
 
+def own_model():
+    torch.manual_seed(0)
+    model = PTA(OWN).eval()
+    with torch.no_grad():
+        model.purify.logits.copy_(torch.tensor([1.0, 0.0, -1.0]))
+    return model
+
+
+@torch.inference_mode()
+def test_with_own_heads_the_answer_begins_as_the_weighted_mean_of_what_they_say():
+    model = own_model()
+    out = model.complete(FEATURES, MASK, refine=False)
+    each = torch.stack([head(FEATURES[:, i]) for i, head in enumerate(model.own.values())], dim=1)
+    torch.testing.assert_close(out.logits, (model.purify(MASK)[..., None] * each).sum(dim=1))
+    torch.testing.assert_close(out.logits[1], each[1, 0])  # one sensor alone
+
+
+@torch.inference_mode()
+def test_what_the_gate_hears_of_a_sensor_is_what_the_model_says_of_it_alone():
+    model = own_model()
+    torch.nn.init.normal_(model.head.score.weight)  # as after some training
+    _, roots = model.alone(FEATURES.flatten(0, 1))
+    for i, place in enumerate(torch.eye(3, dtype=torch.bool)):
+        said = model.predict(FEATURES, place.expand(6, 3)).logits.softmax(dim=1)
+        torch.testing.assert_close(roots.unflatten(0, (6, 3))[:, i].square(), said)
+
+
+@torch.inference_mode()
+def test_an_absent_sensor_s_own_head_has_no_say():
+    model = own_model()
+    other = torch.where(MASK[..., None, None], FEATURES, FEATURES + 9.0)
+    for refine in (True, False):
+        answers = [model.complete(f, MASK, refine).logits for f in (FEATURES, other)]
+        torch.testing.assert_close(*answers)
+
+
 def test_a_second_head_leaves_the_pose_as_it_is():
     torch.manual_seed(0)
     both = PTA(BOTH).eval()
@@ -59,7 +96,7 @@ def test_a_second_head_leaves_the_pose_as_it_is():
     assert two.logits.shape == (6, 3)
 
 
-@pytest.mark.parametrize("config", [CONFIG, BOTH])
+@pytest.mark.parametrize("config", [CONFIG, OWN, BOTH])
 def test_a_traced_model_says_the_same(config):
     torch.manual_seed(0)
     model = PTA(config).eval()
@@ -76,8 +113,8 @@ def test_a_traced_model_says_the_same(config):
 def test_what_cannot_be_is_named():
     with pytest.raises(ConfigError, match="names of 2 or more"):
         PTA(replace(CONFIG, classes=()))
-    with pytest.raises(ConfigError, match="gate compares poses"):
-        replace(CONFIG, gate=True)
+    with pytest.raises(ConfigError, match="own_heads is true with the task pose"):
+        replace(BOTH, own_heads=True)
     with pytest.raises(ConfigError, match="tasks"):
         replace(CONFIG, tasks=("activity", "pose"))
     assert PTAConfig.from_dict(BOTH.to_dict()) == BOTH

@@ -11,11 +11,13 @@ from pta_ros import checkpoint
 from pta_ros.cli import evaluate_pta
 from pta_ros.datasets.features import FeatureSet
 from pta_ros.errors import ConfigError
+from pta_ros.model.baselines import MeanOfPredictions
 from pta_ros.model.config import PTAConfig
+from pta_ros.model.encoders import token_count
 from pta_ros.model.pta import PTA
 from pta_ros.simulate.tree import write_tree
 from pta_ros.simulate.xrf55_writer import Xrf55Plan
-from pta_ros.training.activity import activity_stage, mutual_loss, with_activity
+from pta_ros.training.activity import activity_stage, begin_as, mutual_loss, with_activity
 from pta_ros.training.augment import AUGMENT
 from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.fit import Setup
@@ -29,7 +31,9 @@ CONFIG = config_from(
     {
         "task_loss": "cross_entropy",
         "model": {"modalities": list(NAMES), "tasks": ["activity"], "tokens": 4, "dim": 16,
-                  "latent": 8, "channels": 16, "diffusion": {"shared": False}},
+                  "latent": 8, "channels": 16, "diffusion": {"shared": False},
+                  "own_heads": True, "gate": True},
+        "gate": {"epochs": 1},
         "split": {"meta_val": 0.3, "val": 0.3, "test": 0.5},
         "pretrain": {m: {"epochs": 1, "batch": 8} for m in NAMES},
         "meta": {"epochs": 1, "batch": 4, "outer_every": 1, "schedule": "polynomial"},
@@ -60,6 +64,8 @@ def test_a_run_leaves_a_model_that_is_evaluated_on_both_splits(root, tmp_path, c
     loaded = checkpoint.load(tmp_path / "model")
     assert loaded.model.config.classes[38] == "walking"
     assert set(loaded.sensors) == set(NAMES)
+    assert loaded.model.config.own_heads
+    assert bool(loaded.model.gate.threshold.isfinite().any())
     out = tmp_path / "out"
     arguments = [str(root), "--model", str(tmp_path / "model"), "--out", str(out)]
     assert evaluate_pta.main(arguments) == 0
@@ -111,7 +117,7 @@ def test_activities_of_ones_own_start_from_a_model_of_others(root, tmp_path):
     train(own, root, tmp_path / "own", Quiet())
     loaded = checkpoint.load(tmp_path / "own/model")
     assert loaded.model.config.classes == names
-    assert loaded.provenance["from"]["anew"] == ["head"]
+    assert loaded.provenance["from"]["anew"] == ["gate", "head"]
 
 
 def test_the_compared_systems_become_a_table(root, tmp_path, capsys):
@@ -121,8 +127,23 @@ def test_the_compared_systems_become_a_table(root, tmp_path, capsys):
     assert evaluate_pta.main(arguments) == 0
     said = capsys.readouterr().out
     assert "Base. (mutual learning)" in said
+    assert "PTA + own heads + gate (ours)" in said
+    assert "| wifi/dead links | radar + wifi + rfid |" in said
     assert "synthetic data" in said
     assert (out / "activities.json").is_file()
+
+
+def test_own_heads_begin_as_single_models_that_taught_each_other():
+    torch.manual_seed(0)
+    taught, model = MeanOfPredictions(CONFIG.model), PTA(CONFIG.model)
+    begin_as(taught, model)
+    features, alone = torch.randn(4, 3, 4, 16), torch.tensor([[False, True, False]] * 4)
+    for one in (taught, model):
+        one.eval()
+    said = model.predict(features, alone).logits.softmax(dim=1)
+    torch.testing.assert_close(said, taught.complete(features, alone).logits.exp())
+    tokens = torch.randn(2, token_count("lite", "wifi"), 16)
+    torch.testing.assert_close(*(m.project("wifi", tokens, tokens) for m in (taught, model)))
 
 
 def test_a_loss_of_another_task_is_refused():

@@ -6,19 +6,21 @@ What was not measured is missed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pta_ros.evaluation.compare import paper
 from pta_ros.evaluation.compare.effects import contamination_of, corruption_of, rise_of, worst
+from pta_ros.evaluation.compare.lead import not_behind
 from pta_ros.evaluation.compare.table import PLAIN, Table
 from pta_ros.metrics.bound import Bound, at_least, at_most
-from pta_ros.metrics.evaluate import PA_MPJPE
+from pta_ros.metrics.evaluate import ACCURACY, MPJPE, PA_MPJPE
 from pta_ros.metrics.subsets import listed, spaced
 
 SEEDS = 3
 CONTAMINATION_PERCENT = 1.0
 CORRUPTION_PERCENT = 2.0
-#: Most that adding a sensor may cost an accuracy, percentage points.
-CONTAMINATION_POINTS = 0.5
+#: Most that an accuracy may lose by adding a sensor, or by a corrupted one beside dropping it.
+CONTAMINATION_POINTS, CORRUPTION_POINTS = 0.5, 1.0
 GATE, PTA, XFI, OWN = "pta_gate", "pta", "xfi", "base2"
 #: What activities are measured on apart from each other: split -> its title.
 SPLITS = {"test": "held-out repeats of known people", "unseen": "held-out people"}
@@ -29,6 +31,7 @@ def pose_bounds(table: Table) -> list[Bound]:
     return [
         at_least("Seeds of every compared system", _seeds(table), SEEDS),
         _best(table, GATE, tuple(table.compared), "all compared systems", len(table.subsets)),
+        *(not_behind(table, GATE, metric) for metric in (MPJPE, PA_MPJPE)),
         _best(table, PTA, paper.COUNTED, "those the paper counts", paper.BEST_COUNT),
         _contamination(
             table, GATE, f"{table.titles[GATE]}: worst contamination", CONTAMINATION_PERCENT
@@ -41,13 +44,25 @@ def pose_bounds(table: Table) -> list[Bound]:
 
 
 def activity_bounds(tables: Mapping[str, Table]) -> list[Bound]:
-    """PTA best everywhere, and adding a sensor never costs much, on each split (name -> table)."""
+    """Ours best everywhere, and what sensors may cost, on each split (name -> table)."""
     found = []
     for split, table in tables.items():
-        wins = _wins(table, PTA, tuple(table.compared))
-        found.append(_count(f"PTA best, {SPLITS[split]}", len(wins), wins))
-        name = f"PTA, adding a sensor costs, {SPLITS[split]}"
-        found.append(_contamination(table, PTA, name, CONTAMINATION_POINTS))
+        wins = _wins(table, GATE, tuple(table.compared))
+        where, ours = SPLITS[split], table.titles[GATE]
+        behind = not_behind(table, GATE, ACCURACY)
+        used = worst(corruption_of(table, GATE))
+        of = f"{used.what} in {spaced(used.subset)}".replace("_", " ") if used else ""
+        found += [
+            _count(f"{ours}: best, {where}", len(wins), wins),
+            replace(behind, name=f"{behind.name}, {where}"),
+            _contamination(
+                table, GATE, f"{ours}: adding a sensor costs, {where}", CONTAMINATION_POINTS
+            ),
+            at_most(
+                f"{ours}: corrupted sensor, worse than dropping it, {where}", rise_of(used),
+                CORRUPTION_POINTS, "points", of,
+            ),
+        ]  # fmt: skip
     return found
 
 

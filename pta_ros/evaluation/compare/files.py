@@ -15,13 +15,8 @@ from pta_ros.evaluation.compare import plot
 from pta_ros.evaluation.compare.bounds import SPLITS, activity_bounds, pose_bounds
 from pta_ros.evaluation.compare.effects import Effect, contamination_of, corruption_of
 from pta_ros.evaluation.compare.page import activity_page, pose_page, split_tables
-from pta_ros.evaluation.compare.table import (
-    ActivityRecord,
-    Context,
-    PoseRecord,
-    Table,
-    tabulate,
-)
+from pta_ros.evaluation.compare.records import ActivityRecord, Context, PoseRecord
+from pta_ros.evaluation.compare.table import Table, tabulate
 from pta_ros.metrics.bound import as_records
 from pta_ros.metrics.evaluate import COVERAGE, MPJPE, PA_MPJPE
 

@@ -15,13 +15,9 @@ from pta_ros.evaluation.compare.bounds import (
     pose_bounds,
 )
 from pta_ros.evaluation.compare.effects import Effect, contamination_of
-from pta_ros.evaluation.compare.table import (
-    ActivityRecord,
-    Context,
-    PoseRecord,
-    Table,
-    tabulate,
-)
+from pta_ros.evaluation.compare.lead import lead_table
+from pta_ros.evaluation.compare.records import ActivityRecord, Context, PoseRecord
+from pta_ros.evaluation.compare.table import Table, tabulate
 from pta_ros.evaluation.compare.text import (
     contamination_table,
     corruption_table,
@@ -31,7 +27,7 @@ from pta_ros.evaluation.compare.text import (
     worst_cases_table,
     worst_corruptions_table,
 )
-from pta_ros.metrics.evaluate import ACCURACY, MPJPE, PA_MPJPE
+from pta_ros.metrics.evaluate import ACCURACY, MPJPE, PA_MPJPE, Metric
 from pta_ros.metrics.markdown import bounds_table, grid
 from pta_ros.metrics.subsets import listed
 from pta_ros.training.makers import UNGATED
@@ -92,6 +88,8 @@ def activity_page(records: Sequence[ActivityRecord], context: Context) -> str:
     ]
     for split, table in tables.items():
         parts += [f"## {SPLITS[split].capitalize()}", metric_table(table, ACCURACY)]
+        parts += _lead(table, ACCURACY)
+        parts += _corrupted_sensor(table)
     if any(table.modalities == paper.ACTIVITY_MODALITIES for table in tables.values()):
         parts += ["## The paper's own numbers, on recordings of XRF55", paper.accuracy_table()]
     return "\n\n".join(parts) + "\n"
@@ -154,13 +152,40 @@ def _errors(table: Table, mpjpe: list[str], pa_mpjpe: list[str], folder: str) ->
         "is the lowest mean before rounding, and a lead smaller than the deviations may be chance."
         + lone,
         metric_table(table, MPJPE),
+        *_lead(table, MPJPE),
         *mpjpe,
         f"![Error of every system in every subset]({folder}results_subsets.png)",
         "## PA-MPJPE",
         "The same after the best rotation, scale and shift of each pose, which leaves the error of "
         "posture alone.",
         metric_table(table, PA_MPJPE),
+        *_lead(table, PA_MPJPE),
         *pa_mpjpe,
+    ]
+
+
+def _corrupted_sensor(table: Table) -> list[str]:
+    if not table.corruptions:
+        return []
+    return [
+        "One sensor's windows corrupted, against doing without that sensor; above zero it would "
+        "have been better to drop it. The worst subset of every system, then ours in every "
+        "subset, without and with its gate; bold is the worst.",
+        worst_corruptions_table(table),
+        corruption_table(table, (UNGATED, GATE)),
+    ]
+
+
+def _lead(table: Table, metric: Metric) -> list[str]:
+    """Ours against the best of the others, and how sure that is."""
+    people = len(table.people)
+    if people < 2:
+        return []
+    return [
+        f"Ours against the best of the others in each subset, means over the seeds of each of "
+        f"{people} people; the interval is a bootstrap over them (rough: they are few), bold what "
+        "is ahead beyond it.",
+        lead_table(table, GATE, metric),
     ]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from pta_ros.evaluation.compare.effects import Effect, contamination, worst
 from pta_ros.evaluation.compare.table import TITLES
-from pta_ros.evaluation.compare.text import added_text, percent_text, ranked_table
+from pta_ros.evaluation.compare.text import added_text, ranked_table, rise_text
 from pta_ros.metrics.evaluate import ACCURACY, MPJPE, PA_MPJPE, Metric
 from pta_ros.metrics.markdown import grid
 from pta_ros.metrics.subsets import subset_name, subsets
@@ -117,7 +117,7 @@ def contamination_text() -> list[str]:
     figures = {**TABLE_1_MPJPE_MM, **TABLE_3_MPJPE_MM}
     for system in figures:
         found = worst(contamination_of(figures, system))
-        rows.append([TITLES["pose"][system], percent_text(found), added_text(found)])
+        rows.append([TITLES["pose"][system], rise_text(found), added_text(found)])
     return [
         "**The paper's own, on MM-Fi: another data set.** Worst contamination, computed the same "
         "way from its tables 1 and 3.",

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from pta_ros.evaluation.compare.table import Context, Table
+from pta_ros.evaluation.compare.records import Context
+from pta_ros.evaluation.compare.table import Table
 from pta_ros.metrics.evaluate import MPJPE, PA_MPJPE, ActivityResult
 from pta_ros.metrics.subsets import spaced
 from pta_ros.sensors import SENSORS

@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,18 +20,23 @@ from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import CheckpointError
 from pta_ros.evaluation.compare.bounds import SPLITS
 from pta_ros.evaluation.compare.plot import draw_confusion
-from pta_ros.evaluation.compare.table import (
-    PLAIN,
+from pta_ros.evaluation.compare.records import (
     ActivityRecord,
     Context,
     Data,
     Machine,
     PoseRecord,
 )
+from pta_ros.evaluation.compare.table import PLAIN
 from pta_ros.frames import FloatArray, Frame
 from pta_ros.fusion.config import StreamConfig
 from pta_ros.fusion.streams import Stream
-from pta_ros.metrics.evaluate import evaluate_activities, evaluate_subsets, mean_pose_error_mm
+from pta_ros.metrics.evaluate import (
+    ActivityResult,
+    evaluate_activities,
+    evaluate_subsets,
+    mean_pose_error_mm,
+)
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.projector import Projected
 from pta_ros.training.corrupt import FROZEN, FROZEN_BACK, frozen_rows
@@ -121,26 +127,31 @@ def _tested(
 
 
 def _pose_records(name: str, seed: int, system: Projected, bench: Bench) -> Iterator[PoseRecord]:
-    rows = bench.ready.rows["test"]
-    for result in evaluate_subsets(system, bench.clean, rows):
+    rows, people = bench.ready.rows["test"], bench.ready.data.subject
+    for result in evaluate_subsets(system, bench.clean, rows, people=people):
         yield PoseRecord(**asdict(result), system=name, seed=seed)
     if name == "pta":
         for result in evaluate_subsets(system, bench.clean, rows, refine=False):
             yield PoseRecord(**asdict(result), system=PLAIN, seed=seed)
-    yield from _corrupted(name, seed, system, bench, rows)
+    for modality, kind, data in _corrupted(bench):
+        unused = _unused(bench, modality) if (name, kind) == (GATED, FROZEN) else None
+        wider = _wider(bench, modality)
+        for result in evaluate_subsets(system, data, rows, only=wider, unused=unused):
+            corruption = f"{modality}/{kind}"
+            yield PoseRecord(**asdict(result), system=name, seed=seed, corruption=corruption)
 
 
-def _corrupted(
-    name: str, seed: int, system: Projected, bench: Bench, rows: Tensor
-) -> Iterator[PoseRecord]:
+def _corrupted(bench: Bench) -> Iterator[tuple[str, str, FeatureSet]]:
+    """Every kind of corruption of every modality: both, and the features of all frames with it."""
     for modality, kinds in bench.corrupted.items():
-        wider = [s for s in subsets(system.config.modalities) if modality in s and len(s) > 1]
         for kind, view in kinds.items():
-            data = with_view(bench.clean, modality, view)
-            unused = _unused(bench, modality) if (name, kind) == (GATED, FROZEN) else None
-            for result in evaluate_subsets(system, data, rows, only=wider, unused=unused):
-                corruption = f"{modality}/{kind}"
-                yield PoseRecord(**asdict(result), system=name, seed=seed, corruption=corruption)
+            yield modality, kind, with_view(bench.clean, modality, view)
+
+
+def _wider(bench: Bench, modality: str) -> list[tuple[str, ...]]:
+    """The subsets of this modality and others."""
+    every = subsets(bench.config.model.modalities)
+    return [s for s in every if modality in s and len(s) > 1]
 
 
 def with_view(clean: FeatureSet, modality: str, view: FeatureSet) -> FeatureSet:
@@ -188,12 +199,23 @@ def in_use(modality: str, arrays: list[FloatArray]) -> bool:
 def _activity_records(
     name: str, seed: int, system: Projected, bench: Bench
 ) -> Iterator[ActivityRecord]:
+    people = bench.ready.data.subject
     for split in (s for s in SPLITS if s in bench.ready.rows):
-        for r in evaluate_activities(system, bench.clean, bench.ready.rows[split]):
-            yield ActivityRecord(
-                system=name, seed=seed, split=split, subset=r.subset, samples=r.samples,
-                accuracy=r.accuracy,
-            )  # fmt: skip
+        rows = bench.ready.rows[split]
+        told = partial(_activity_record, name, seed, split)
+        yield from map(told, evaluate_activities(system, bench.clean, rows, people=people))
+        for modality, kind, data in _corrupted(bench):
+            found = evaluate_activities(system, data, rows, only=_wider(bench, modality))
+            yield from (told(result, f"{modality}/{kind}") for result in found)
+
+
+def _activity_record(
+    name: str, seed: int, split: str, r: ActivityResult, corruption: str | None = None
+) -> ActivityRecord:
+    return ActivityRecord(
+        system=name, seed=seed, split=split, subset=r.subset, samples=r.samples,
+        accuracy=r.accuracy, corruption=corruption, people=r.people,
+    )  # fmt: skip
 
 
 def _draw_confusions(bench: Bench, out: Path) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, ClassVar
+from typing import Any
 
 from pta_ros.errors import ConfigError
-from pta_ros.metrics.evaluate import ACCURACY, MPJPE, Metric, SubsetResult
+from pta_ros.evaluation.compare.records import PoseRecord, Record
+from pta_ros.metrics.evaluate import ACCURACY, MPJPE, Metric
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.skeleton import NUM_JOINTS
 from pta_ros.training.makers import UNGATED
@@ -26,98 +27,10 @@ COMPARED: dict[str, dict[str, str]] = {
     task: {s.name: s.title for s in systems.values() if s.compared}
     for task, systems in BY_TASK.items()
 }
-TITLES: dict[str, dict[str, str]] = COMPARED | {
-    "pose": {
-        **COMPARED["pose"],
-        PLAIN: "PTA, plain features",
-        UNGATED: BY_TASK["pose"][UNGATED].title,
-    }
+TITLES: dict[str, dict[str, str]] = {
+    task: {**titles, PLAIN: "PTA, plain features", UNGATED: BY_TASK[task][UNGATED].title}
+    for task, titles in COMPARED.items()
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoseRecord(SubsetResult):
-    """Errors of one trained system on one subset; `corruption` is "modality/kind", or None."""
-
-    TASK: ClassVar[str] = "pose"
-    system: str
-    seed: int
-    corruption: str | None = None
-
-    @property
-    def count(self) -> int:
-        """How many frames it is measured on."""
-        return self.frames
-
-
-@dataclass(frozen=True, kw_only=True)
-class ActivityRecord:
-    """Accuracy (percent) of one trained system on one subset of the sensors and one split."""
-
-    TASK: ClassVar[str] = "activity"
-    corruption: ClassVar[None] = None  # activities are measured on clean samples alone
-    system: str
-    seed: int
-    split: str
-    subset: str
-    samples: int
-    accuracy: float
-
-    @property
-    def count(self) -> int:
-        """How many samples it is measured on."""
-        return self.samples
-
-
-Record = PoseRecord | ActivityRecord
-
-
-@dataclass(frozen=True)
-class Data:
-    """What was measured on; `preset` and `seed` are `make_mmfi`'s, None for recorded data."""
-
-    synthetic: bool
-    preset: str | None
-    seed: int | None
-
-    @property
-    def kind(self) -> str:
-        """Written wherever a figure is shown."""
-        return "synthetic data" if self.synthetic else "recorded data"
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Class of the machine: number of cores, kind of CPU, version of torch."""
-
-    cores: int
-    cpu: str
-    torch: str
-
-
-@dataclass(frozen=True)
-class Context:
-    """Where records come from.
-
-    `seeds` are those of training, all that were asked for; `wall_s` is the whole command's time;
-    `subjects` are the people tested who took no part in training; `training` says in words how
-    long and how wide the systems were trained. Of poses alone: `frames` tested, `mean_pose_mm`
-    (the error of always answering the training set's mean pose), and `histories`, PTA's weights
-    over training: seed -> modality -> weight after each epoch. Of activities alone: `samples` of
-    every split.
-    """
-
-    command: str
-    data: Data
-    machine: Machine
-    wall_s: float
-    seeds: tuple[int, ...]
-    subjects: tuple[str, ...]
-    frames: int = 0
-    mean_pose_mm: float = 0.0
-    histories: dict[int, dict[str, list[float]]] = field(default_factory=dict)
-    training: str = ""
-    samples: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -179,6 +92,11 @@ class Table:
         seen = dict.fromkeys(c for _, _, c in self.cells if c is not None)
         return sorted(seen, key=lambda c: self.modalities.index(c.split("/")[0]))
 
+    @property
+    def people(self) -> set[str]:
+        """Everybody whom any record tells of by name."""
+        return {p for cell in self.cells.values() for r in cell.records for p in r.people}
+
     def cell(self, system: str, subset: str, corruption: str | None = None) -> Cell | None:
         """The cell, over whatever seeds it has; None when it was never measured."""
         return self.cells.get((system, subset, corruption))
@@ -237,6 +155,7 @@ def _problems(record: Record, names: set[str], seeds: Sequence[int]) -> dict[str
     titles, corruption = TITLES[record.TASK], record.corruption
     joints = record.per_joint_mm if isinstance(record, PoseRecord) else (0.0,) * NUM_JOINTS
     values = [v for v in vars(record).values() if isinstance(v, float)]
+    values += [v for person in record.people.values() for v in person.values()]
     return {
         f"unknown system; expected one of {', '.join(titles)}": record.system not in titles,
         f"unknown subset; expected one of {', '.join(sorted(names))}": record.subset not in names,

@@ -61,10 +61,11 @@ def cell_text(cell: Cell | None, metric: Metric, seeds: tuple[int, ...]) -> str:
     return f"{text} ({'seed' if len(cell.seeds) == 1 else 'seeds'} {listed(cell.seeds)} only)"
 
 
-def percent_text(effect: Effect | None) -> str:
-    """Signed percent; never -0.0."""
-    rise = effect.rise if effect else None
-    return NOTHING if rise is None else f"{round(rise, 1) + 0.0:+.1f} %"
+def rise_text(effect: Effect | None) -> str:
+    """Signed, in the metric's `rise_unit`; never -0.0."""
+    if effect is None or effect.rise is None:
+        return NOTHING
+    return f"{round(effect.rise, 1) + 0.0:+.1f} {effect.metric.rise_unit}"
 
 
 def contamination_table(columns: Mapping[str, Sequence[Effect]]) -> str:
@@ -74,7 +75,7 @@ def contamination_table(columns: Mapping[str, Sequence[Effect]]) -> str:
     for effects in zip(*columns.values(), strict=True):
         row = [spaced(effects[0].subset), spaced(effects[0].larger)]
         for title, effect in zip(columns, effects, strict=True):
-            row.append(bold(percent_text(effect), effect is marked[title]))
+            row.append(bold(rise_text(effect), effect is marked[title]))
         rows.append(row)
     return grid(["from", "to", *columns], rows)
 
@@ -90,7 +91,7 @@ def worst_cases_table(table: Table) -> str:
     for system, title in table.compared.items():
         added, used = worst(contamination_of(table, system)), worst(corruption_of(table, system))
         where = NOTHING if used is None else f"{used.what} in {spaced(used.subset)}"
-        rows.append([title, percent_text(added), added_text(added), percent_text(used), where])
+        rows.append([title, rise_text(added), added_text(added), rise_text(used), where])
     header = ["system", "worst contamination", "where", "worst with a corrupted modality", "where"]
     return grid(header, rows)
 
@@ -103,12 +104,12 @@ def corruption_table(table: Table, ours: Sequence[str]) -> str:
     for effects in zip(*shown.values(), strict=True):
         row = [effects[0].what.replace("_", " "), spaced(effects[0].subset)]
         for system, effect in zip(shown, effects, strict=True):
-            row += [_mm(effect.before), _mm(effect.after)]
-            row.append(bold(percent_text(effect), effect is marked[system]))
+            row += [_value(effect.before), _value(effect.after)]
+            row.append(bold(rise_text(effect), effect is marked[system]))
         rows.append(row)
-    header = ["corrupted", "subset"]
+    header, unit = ["corrupted", "subset"], table.metric.unit
     for system in shown:
-        header += [f"{table.titles[system]}: dropped, mm", "corrupted, mm", "difference"]
+        header += [f"{table.titles[system]}: dropped, {unit}", f"corrupted, {unit}", "difference"]
     return grid(header, rows)
 
 
@@ -118,12 +119,12 @@ def worst_corruptions_table(table: Table) -> str:
     rows = []
     for kind in table.corruptions:
         found = [worst(e for e in every if e.what == kind) for every in effects.values()]
-        cells = [percent_text(effect) for effect in found]
+        cells = [rise_text(effect) for effect in found]
         rows.append([kind.replace("_", " "), *cells])
     return grid(["corrupted", *table.compared.values()], rows)
 
 
-def _mm(value: float | None) -> str:
+def _value(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.1f}"
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
-from pta_ros.evaluation.report import charts, numerals, pictures, words, words_faults
+from pta_ros.evaluation.report import bars, charts, numerals, pictures, words, words_faults
 from pta_ros.evaluation.report.charts import Part
 from pta_ros.evaluation.report.measure import COUNTS
 from pta_ros.evaluation.report.people import PeopleFigures
@@ -98,7 +98,7 @@ def environment(*packages: str) -> Environment:
     made.filters |= {
         "percent": numerals.percent, "number": numerals.number, "figure": numerals.figure,
     }  # fmt: skip
-    made.globals |= {"charts": charts, "numerals": numerals}
+    made.globals |= {"bar_charts": bars.bar_charts, "charts": charts, "numerals": numerals}
     return made
 
 

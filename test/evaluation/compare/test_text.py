@@ -11,8 +11,8 @@ from pta_ros.evaluation.compare.text import (
     contamination_table,
     corruption_table,
     metric_table,
-    percent_text,
     plain_table,
+    rise_text,
     worst_corruptions_table,
 )
 from pta_ros.metrics.evaluate import MPJPE
@@ -69,7 +69,7 @@ def test_the_worst_of_each_column_is_bold_and_only_that():
 
 @pytest.mark.parametrize(("with_mm", "text"), [(99.97, "+0.0 %"), (98.5, "-1.5 %"), (None, "–")])
 def test_percent_is_signed_and_never_minus_zero(with_mm, text):
-    assert percent_text(effect("depth", 100.0, with_mm)) == text
+    assert rise_text(effect("depth", 100.0, with_mm)) == text
 
 
 def test_the_corruption_table_puts_ours_without_and_with_its_gate_side_by_side(make):

@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 import pytest
 
 from pta_ros.evaluation.report import numerals, pictures
-from pta_ros.evaluation.report.charts import Bar, Chart, Part, answers, bar_charts, strip, ticks
+from pta_ros.evaluation.report.bars import Bar, Chart, bar_charts
+from pta_ros.evaluation.report.charts import Part, answers, strip, ticks
 from pta_ros.evaluation.report.measure import measure, stages_ms
 from pta_ros.evaluation.report.scores import score
 from pta_ros.evaluation.report.series import pieces, thin
