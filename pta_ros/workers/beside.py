@@ -60,24 +60,36 @@ class Beside:
         """
         self._number += 1
         number = self._number
+        self._send(number, task)
+        while True:
+            of, kind, value = self._received()
+            if of != number:
+                continue  # what was made ahead of a task that was left
+            if kind == _END:
+                return
+            if kind == _ERROR:
+                raise value
+            self._send(number, _MADE)
+            yield value
+
+    def _send(self, number: int, what: Any) -> None:
         try:
-            self._tasks.send((number, task))
-            while True:
-                of, kind, value = self._items.recv()
-                if of != number:
-                    continue  # what was made ahead of a task that was left
-                if kind == _END:
-                    return
-                if kind == _ERROR:
-                    raise value
-                self._tasks.send((number, _MADE))
-                yield value
-        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
-            self._process.join(_LEAVE_S)
-            raise PtaError(
-                f"the process that reads ahead has ended with {self._process.exitcode}; expected "
-                "it to go on: was it killed, or memory full? Run the command again"
-            ) from error
+            self._tasks.send((number, what))
+        except OSError as error:
+            raise self._dead() from error
+
+    def _received(self) -> Any:
+        try:
+            return self._items.recv()
+        except (EOFError, OSError) as error:  # OSError: it died in the middle of an item
+            raise self._dead() from error
+
+    def _dead(self) -> PtaError:
+        self._process.join(_LEAVE_S)
+        return PtaError(
+            f"the process that reads ahead has ended with {self._process.exitcode}; expected it to "
+            "go on: was it killed, or memory full? Run the command again"
+        )
 
 
 def _serve(tasks: Connection, out: Connection, work: Callable[[Any], Iterator[Any]]) -> None:
@@ -88,7 +100,7 @@ def _serve(tasks: Connection, out: Connection, work: Callable[[Any], Iterator[An
         task = tasks.recv()
         while True:
             task = _make(tasks, out, work, *task)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
+    except (EOFError, OSError):  # of the pipes
         return
 
 
@@ -104,13 +116,10 @@ def _make(
                 return of, given
             may += 1
         try:
-            out.send((number, _MADE, next(made)))
-            may -= 1
+            answer = _MADE, next(made)
         except StopIteration:
-            out.send((number, _END, None))
-            ended = True
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise
+            answer = _END, None
         except Exception as error:
-            out.send((number, _ERROR, error))
-            ended = True
+            answer = _ERROR, error
+        out.send((number, *answer))
+        may, ended = may - 1, answer[0] != _MADE
