@@ -40,10 +40,22 @@ class Bag:
         self.end_ns = 0
         self._parts: list[Part] = []
         self._told: list[str] = []
+        #: By file: what is read of it, and in words what could not be unpacked.
+        self._unpacked: dict[Path, tuple[Path, str]] = {}
+        self._given: dict[Path, tuple[Path, str]] = {}
 
     def again(self) -> Bag:
-        """The same recording, not opened: for another process."""
-        return type(self)(self.paths)
+        """The same recording, not opened: for another process, while this one stays open.
+
+        It reads what was unpacked here, so nothing is unpacked twice, or left behind when that
+        process is killed.
+        """
+        other = self._unopened()
+        other._given = dict(self._unpacked)
+        return other
+
+    def _unopened(self) -> Bag:
+        return Bag(self.paths)
 
     def __enter__(self) -> Bag:
         with ExitStack() as stack:
@@ -107,7 +119,8 @@ class Bag:
         for file in files:
             name = file.name if same[file.name] == 1 else f"{file.parent.name}/{file.name}"
             try:
-                path, problem = unpack(file, stack)
+                self._unpacked[file] = self._given.get(file) or unpack(file, stack)
+                path, problem = self._unpacked[file]
                 parts.append(Part(path, name, problem))
             except DatasetError as error:
                 if len(files) == 1:

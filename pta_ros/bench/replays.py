@@ -28,8 +28,7 @@ class Repeated(Bag):
         super().__init__(paths)
         self._seconds = seconds
 
-    def again(self) -> Repeated:
-        """The same, not opened."""
+    def _unopened(self) -> Repeated:
         return Repeated(self.paths, self._seconds)
 
     def __enter__(self) -> Repeated:

@@ -40,8 +40,6 @@ _ANSWERS = ("doctor",)
 #: Those in whose latency the executor is. Others keep the older one, which can do all: that of
 #: events takes no serialized messages, as a recorder wants them.
 _BY_EVENTS = ("fusion_node", "sensor_node", "overhead_node", "cycle_node")
-#: Longest turn of the executor: a signal is noticed after it.
-_TURN_S = 0.1
 
 
 class Program(Protocol):
@@ -104,7 +102,7 @@ def run(build: Callable[[], Program], interrupted: int = 0, by_events: bool = Fa
 
     `build` imports what needs ROS, messages or torch itself. `interrupted` is the exit status of a
     program that was asked to stop: a failure only for one that should have come to an end;
-    `by_events` as of `_executor`.
+    `by_events` as of `Turns`.
     """
     stop = Stop()
     try:
@@ -133,10 +131,7 @@ def _run(build: Callable[[], Program], stop: Stop, interrupted: int, by_events: 
     try:
         with starting():
             program = build()
-        executor = _executor(by_events)
-        for node in program.nodes():
-            executor.add_node(node)
-        _spin(program, executor, stop)
+        _spin(program, by_events, stop)
     finally:
         stop.spinning = True  # what comes now is not to be interrupted
         _end(program)
@@ -145,34 +140,19 @@ def _run(build: Callable[[], Program], stop: Stop, interrupted: int, by_events: 
     return program.exit_code or 0
 
 
-def _executor(by_events: bool) -> Any:
-    """What spins; `by_events` rclpy's executor of events, where it has one.
-
-    The other one collects everything that a process could hear, and asks the middleware for it,
-    before each message: half of what a node of ours costs beside its model.
-    """
-    if by_events:
-        try:
-            from rclpy.experimental import EventsExecutor
-        except ImportError:  # rclpy before 2025
-            pass
-        else:
-            return EventsExecutor()
-    from rclpy.executors import SingleThreadedExecutor
-
-    return SingleThreadedExecutor()
-
-
-def _spin(program: Program, executor: Any, stop: Stop) -> None:
+def _spin(program: Program, by_events: bool, stop: Stop) -> None:
     """Spin; an RCLError (an invalid transition request, on Jazzy) is logged and survived."""
     from rclpy._rclpy_pybind11 import RCLError
     from rclpy.executors import ExternalShutdownException
 
+    from pta_ros.nodes.turns import Turns
+
+    turns = Turns(program.nodes(), by_events)
     logger = program.nodes()[0].get_logger()
     stop.spinning = True
-    while executor.context.ok() and program.exit_code is None and not stop.asked:
+    while turns.ok() and program.exit_code is None and not stop.asked:
         try:
-            executor.spin_once(timeout_sec=_TURN_S)
+            turns.once()
         except RCLError as error:
             logger.error(f"the middleware refused: {error}")
         except ExternalShutdownException:

@@ -89,7 +89,8 @@ class Reload:
         kind, callback = service.srv_type, service.callback
         self._node.destroy_service(service)
 
-        def answer(request: Any, response: Any) -> Any:
+        def asked(request: Any, response: Any) -> Any:
+            self.answer()  # who waits, before another one takes its place
             folder = _folder_in(request)
             if folder is None or self._running() is None or self.loading:
                 return callback(request, response)
@@ -97,7 +98,7 @@ class Reload:
             self._asker = Later(lambda: callback(request, response))
             return self._asker
 
-        service_of(self._node, kind, f"~/{name}", answer)
+        service_of(self._node, kind, f"~/{name}", asked)
 
     def answer(self) -> None:
         """Answer who asked for a model that is loaded by now; to be called many times a second."""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -130,6 +130,7 @@ def _told(code: int | None) -> str:
 @contextmanager
 def without_interrupts() -> Iterator[None]:
     """A process that starts here never gets Ctrl-C: its parent ends it."""
+    resource_tracker.ensure_running()  # the first spawn would, and let SIGINT through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -164,3 +164,20 @@ def test_changes_that_sqlite_has_not_merged_yet_are_read(bags, tmp_path):
     assert bags.read(file.parent) == (raws, [])
     assert {path.name: path.read_bytes() for path in file.parent.iterdir()} == before
     recorder.close()
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_another_process_reads_what_was_unpacked_here(bags, tmp_path, storage, monkeypatch):
+    raws = bags.sequence(10)
+    folder, room = bags.write(tmp_path / "rec", raws, storage, "file"), tmp_path / "room"
+    room.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(room))
+    with Bag([folder]) as bag:
+        (unpacked,) = room.iterdir()
+        with bag.again() as again:
+            assert list(again.messages(list(again.topics))) == raws
+            assert list(room.iterdir()) == [unpacked]
+        assert list(bag.messages(list(bag.topics))) == raws
+    assert not list(room.iterdir())
+    with bag:  # and it is unpacked anew
+        assert list(bag.messages(list(bag.topics))) == raws

@@ -96,15 +96,14 @@ class Program:
     def _on_timer(self):
         {timer}
 
-sys.exit(entry.run(Program, {interrupted}))
+sys.exit(entry.run(Program, {interrupted}, {by_events}))
 """
 
 
-def start(init="pass", timer="pass", interrupted=0):
+def start(**given):
     pytest.importorskip("rclpy")
-    return run_python(
-        textwrap.dedent(PROGRAM).format(init=init, timer=timer, interrupted=interrupted)
-    )
+    known = {"init": "pass", "timer": "pass", "interrupted": 0, "by_events": False}
+    return run_python(textwrap.dedent(PROGRAM).format(**{**known, **given}))
 
 
 def run_python(code):
@@ -115,10 +114,11 @@ def run_python(code):
 
 
 @pytest.mark.ros
+@pytest.mark.parametrize("by_events", [False, True])
 @pytest.mark.parametrize("code", [0, 130])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_with_the_status_for_it(number, code):
-    process = start(timer="print('spins', flush=True)", interrupted=code)
+def test_a_signal_ends_it_with_the_status_for_it(number, code, by_events):
+    process = start(timer="print('spins', flush=True)", interrupted=code, by_events=by_events)
     assert process.stdout.readline() == "spins\n"
     process.send_signal(number)
     out, err = process.communicate(timeout=NEVER_S)
@@ -127,16 +127,18 @@ def test_a_signal_ends_it_with_the_status_for_it(number, code):
 
 
 @pytest.mark.ros
-def test_its_own_exit_code_counts():
-    process = start(timer="self.exit_code = 3")
+@pytest.mark.parametrize("by_events", [False, True])
+def test_its_own_exit_code_counts(by_events):
+    process = start(timer="self.exit_code = 3", by_events=by_events)
     out, _ = process.communicate(timeout=NEVER_S)
     assert (process.returncode, out) == (3, "closed\n")
 
 
 @pytest.mark.ros
-def test_an_error_of_ours_is_one_line_and_a_fault_a_traceback():
+@pytest.mark.parametrize("by_events", [False, True])
+def test_an_error_of_ours_is_one_line_and_a_fault_a_traceback(by_events):
     expected = start(init="raise ConfigError('x is 1; expected 2')")
-    fault = start(timer="raise ValueError('a bug')")
+    fault = start(timer="raise ValueError('a bug')", by_events=by_events)
     assert expected.communicate(timeout=NEVER_S) == ("", "x is 1; expected 2\n")
     assert expected.returncode == 1
     out, err = fault.communicate(timeout=NEVER_S)
@@ -147,14 +149,15 @@ def test_an_error_of_ours_is_one_line_and_a_fault_a_traceback():
 
 
 @pytest.mark.ros
-def test_an_error_of_the_middleware_is_survived():
+@pytest.mark.parametrize("by_events", [False, True])
+def test_an_error_of_the_middleware_is_survived(by_events):
     timer = (
         "self._turns = getattr(self, '_turns', 0) + 1\n"
         "        from rclpy._rclpy_pybind11 import RCLError\n"
         "        if self._turns == 1: raise RCLError('a bad client')\n"
         "        self.exit_code = 0"
     )
-    process = start(timer=timer)
+    process = start(timer=timer, by_events=by_events)
     _, err = process.communicate(timeout=NEVER_S)
     assert process.returncode == 0
     assert "the middleware refused: a bad client" in err

@@ -146,6 +146,21 @@ def test_by_service_timers_go_on_and_a_second_request_is_refused(node, folders, 
     until(lambda: node._identity().model == "two")
 
 
+def test_who_waits_is_answered_though_another_asks_before_the_next_tick(node, folders, asked):
+    from rcl_interfaces.srv import SetParameters
+    from rclpy.parameter import Parameter
+
+    first = asked.ask(folders["two"])
+    asked.spin(lambda: node._reload.loading)
+    until(lambda: not node._reload.loading)  # and nothing is spun
+    service = next(s for s in node.services if s.srv_name.endswith("/set_parameters"))
+    change = Parameter("model", value=str(folders["one"])).to_parameter_msg()
+    service.callback(SetParameters.Request(parameters=[change]), SetParameters.Response())
+    asked.spin(first.done)
+    assert first.result().results[0].successful
+    until(lambda: told(node)["loads"] == "1")
+
+
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_node_that_is_cleaned_up_meanwhile_stays_without_a_model(
     node, folders, asked, broken, monkeypatch

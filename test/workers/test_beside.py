@@ -1,6 +1,8 @@
 """A process beside this one: order, errors, work that is left, and a process that is killed."""
 
 import os
+import subprocess
+import sys
 import time
 from fractions import Fraction
 from functools import partial
@@ -78,3 +80,18 @@ def test_a_process_that_is_killed_is_told(beside):
     with pytest.raises(PtaError, match="ended with -9; expected it to go on"):
         for _ in made:
             pass
+
+
+FIRST = """
+import signal
+from functools import partial
+from pta_ros.workers.beside import Beside
+with Beside(partial(map, partial(signal.pthread_sigmask, signal.SIG_BLOCK))) as beside:
+    (blocked,) = beside.made([[]])
+print(signal.SIGINT in blocked, signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+
+
+def test_the_first_process_of_all_never_gets_an_interrupt_either():
+    told = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["True", "False"]  # it, and not who started it
