@@ -23,7 +23,7 @@ from pta_ros.fusion.engine import Engine
 from pta_ros.fusion.params import read_params
 from pta_ros.metrics.markdown import grid
 
-_PACKAGE = "pta_ros"
+_PACKAGE = f"{Path(__file__).parent.parent}/"
 _EVERY_S = 0.002
 #: What a function is of, by the begin of its place; the innermost that is named here decides.
 PARTS = {
@@ -77,8 +77,8 @@ def stack_of(frame: FrameType | None) -> Stack:
     """The functions of this package in a stack, as "room/file:function", the outermost first."""
     names = []
     while frame is not None:
-        _, package, place = frame.f_code.co_filename.rpartition(f"/{_PACKAGE}/")
-        if package:
+        place = frame.f_code.co_filename.removeprefix(_PACKAGE)
+        if place != frame.f_code.co_filename:
             names.append(f"{place.removesuffix('.py')}:{frame.f_code.co_name}")
         frame = frame.f_back
     return tuple(reversed(names))

@@ -2,10 +2,12 @@
 
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pta_ros.bench import parts
 from pta_ros.bench.parts import PARTS, folded, part_of, sampled, stack_of, table
 from pta_ros.sensors.depth_map import vote
 
@@ -33,6 +35,15 @@ def test_a_stack_names_the_package_s_functions_alone():
         return stack_of(sys._getframe())
 
     assert called(None) == ()  # tests are not of the package
+
+
+@pytest.mark.parametrize(("place", "stack"), [("bench/a.py", ("bench/a:f",)), ("../b/c.py", ())])
+def test_what_lies_beside_the_package_is_not_of_it(place, stack):
+    """Whatever the folder around it is called: a clone has the package's own name."""
+    made, room = {}, Path(parts.__file__).parents[1]
+    where = room.parent / place[3:] if place.startswith("../") else room / place
+    exec(compile("def f(look):\n    return look()", where, "exec"), made)
+    assert made["f"](lambda: stack_of(sys._getframe())) == stack
 
 
 def test_time_is_counted_where_it_is_spent():
