@@ -35,7 +35,7 @@ def test_a_child_that_succeeds_has_ended(tmp_path):
 
 
 def test_a_child_that_fails_is_told_with_its_last_line(tmp_path):
-    child = start(tmp_path, "import sys; print('one'); sys.exit('no such model')")
+    child = start(tmp_path, "import sys; print('one', flush=True); sys.exit('no such model')")
     child.process.wait()
     with pytest.raises(ProcessError, match="exit code 1; its last line: no such model"):
         child.ended()
