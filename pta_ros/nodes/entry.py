@@ -37,9 +37,8 @@ PROGRAMS = {
 
 #: Those that are started for an answer: without it they have failed.
 _ANSWERS = ("doctor",)
-#: Those in whose latency the executor is. Others keep the older one, which can do all: that of
-#: events takes no serialized messages, as a recorder wants them.
-_BY_EVENTS = ("fusion_node", "sensor_node", "overhead_node", "cycle_node")
+#: Longest turn of the executor: a signal is noticed after it.
+_TURN_S = 0.1
 
 
 class Program(Protocol):
@@ -97,16 +96,15 @@ def starting() -> Iterator[None]:
         gc.enable()
 
 
-def run(build: Callable[[], Program], interrupted: int = 0, by_events: bool = False) -> int:
+def run(build: Callable[[], Program], interrupted: int = 0) -> int:
     """Spin what `build` makes until SIGINT, SIGTERM or its own end; gives the exit status.
 
     `build` imports what needs ROS, messages or torch itself. `interrupted` is the exit status of a
-    program that was asked to stop: a failure only for one that should have come to an end;
-    `by_events` as of `Turns`.
+    program that was asked to stop: a failure only for one that should have come to an end.
     """
     stop = Stop()
     try:
-        return _run(build, stop, interrupted, by_events)
+        return _run(build, stop, interrupted)
     except ImportError as error:
         sys.stderr.write(f"{remedy(error)}\n")
     except PtaError as error:
@@ -116,9 +114,10 @@ def run(build: Callable[[], Program], interrupted: int = 0, by_events: bool = Fa
     return 1
 
 
-def _run(build: Callable[[], Program], stop: Stop, interrupted: int, by_events: bool) -> int:
+def _run(build: Callable[[], Program], stop: Stop, interrupted: int) -> int:
     import rclpy
     from rclpy._rclpy_pybind11 import RCLError
+    from rclpy.executors import SingleThreadedExecutor
     from rclpy.signals import SignalHandlerOptions
 
     leftovers.clear()
@@ -131,7 +130,10 @@ def _run(build: Callable[[], Program], stop: Stop, interrupted: int, by_events: 
     try:
         with starting():
             program = build()
-        _spin(program, by_events, stop)
+        executor = SingleThreadedExecutor()
+        for node in program.nodes():
+            executor.add_node(node)
+        _spin(program, executor, stop)
     finally:
         stop.spinning = True  # what comes now is not to be interrupted
         _end(program)
@@ -140,19 +142,16 @@ def _run(build: Callable[[], Program], stop: Stop, interrupted: int, by_events: 
     return program.exit_code or 0
 
 
-def _spin(program: Program, by_events: bool, stop: Stop) -> None:
+def _spin(program: Program, executor: Any, stop: Stop) -> None:
     """Spin; an RCLError (an invalid transition request, on Jazzy) is logged and survived."""
     from rclpy._rclpy_pybind11 import RCLError
     from rclpy.executors import ExternalShutdownException
 
-    from pta_ros.nodes.turns import Turns
-
-    turns = Turns(program.nodes(), by_events)
     logger = program.nodes()[0].get_logger()
     stop.spinning = True
-    while turns.ok() and program.exit_code is None and not stop.asked:
+    while executor.context.ok() and program.exit_code is None and not stop.asked:
         try:
-            turns.once()
+            executor.spin_once(timeout_sec=_TURN_S)
         except RCLError as error:
             logger.error(f"the middleware refused: {error}")
         except ExternalShutdownException:
@@ -176,7 +175,7 @@ def start(name: str) -> NoReturn:
         program: Program = getattr(import_module(f"pta_ros.nodes.{name}"), PROGRAMS[name])()
         return program
 
-    sys.exit(run(build, 130 if name in _ANSWERS else 0, name in _BY_EVENTS))
+    sys.exit(run(build, 130 if name in _ANSWERS else 0))
 
 
 #: The console scripts.

@@ -96,14 +96,15 @@ class Program:
     def _on_timer(self):
         {timer}
 
-sys.exit(entry.run(Program, {interrupted}, {by_events}))
+sys.exit(entry.run(Program, {interrupted}))
 """
 
 
-def start(**given):
+def start(init="pass", timer="pass", interrupted=0):
     pytest.importorskip("rclpy")
-    known = {"init": "pass", "timer": "pass", "interrupted": 0, "by_events": False}
-    return run_python(textwrap.dedent(PROGRAM).format(**{**known, **given}))
+    return run_python(
+        textwrap.dedent(PROGRAM).format(init=init, timer=timer, interrupted=interrupted)
+    )
 
 
 def run_python(code):
@@ -114,11 +115,10 @@ def run_python(code):
 
 
 @pytest.mark.ros
-@pytest.mark.parametrize("by_events", [False, True])
 @pytest.mark.parametrize("code", [0, 130])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_with_the_status_for_it(number, code, by_events):
-    process = start(timer="print('spins', flush=True)", interrupted=code, by_events=by_events)
+def test_a_signal_ends_it_with_the_status_for_it(number, code):
+    process = start(timer="print('spins', flush=True)", interrupted=code)
     assert process.stdout.readline() == "spins\n"
     process.send_signal(number)
     out, err = process.communicate(timeout=NEVER_S)
@@ -127,18 +127,16 @@ def test_a_signal_ends_it_with_the_status_for_it(number, code, by_events):
 
 
 @pytest.mark.ros
-@pytest.mark.parametrize("by_events", [False, True])
-def test_its_own_exit_code_counts(by_events):
-    process = start(timer="self.exit_code = 3", by_events=by_events)
+def test_its_own_exit_code_counts():
+    process = start(timer="self.exit_code = 3")
     out, _ = process.communicate(timeout=NEVER_S)
     assert (process.returncode, out) == (3, "closed\n")
 
 
 @pytest.mark.ros
-@pytest.mark.parametrize("by_events", [False, True])
-def test_an_error_of_ours_is_one_line_and_a_fault_a_traceback(by_events):
+def test_an_error_of_ours_is_one_line_and_a_fault_a_traceback():
     expected = start(init="raise ConfigError('x is 1; expected 2')")
-    fault = start(timer="raise ValueError('a bug')", by_events=by_events)
+    fault = start(timer="raise ValueError('a bug')")
     assert expected.communicate(timeout=NEVER_S) == ("", "x is 1; expected 2\n")
     assert expected.returncode == 1
     out, err = fault.communicate(timeout=NEVER_S)
@@ -149,15 +147,14 @@ def test_an_error_of_ours_is_one_line_and_a_fault_a_traceback(by_events):
 
 
 @pytest.mark.ros
-@pytest.mark.parametrize("by_events", [False, True])
-def test_an_error_of_the_middleware_is_survived(by_events):
+def test_an_error_of_the_middleware_is_survived():
     timer = (
         "self._turns = getattr(self, '_turns', 0) + 1\n"
         "        from rclpy._rclpy_pybind11 import RCLError\n"
         "        if self._turns == 1: raise RCLError('a bad client')\n"
         "        self.exit_code = 0"
     )
-    process = start(timer=timer, by_events=by_events)
+    process = start(timer=timer)
     _, err = process.communicate(timeout=NEVER_S)
     assert process.returncode == 0
     assert "the middleware refused: a bad client" in err
