@@ -35,7 +35,8 @@ from pta_ros.model.projector import Projected
 from pta_ros.training.config import TrainConfig, load_config
 from pta_ros.training.fit import Setup, loss_stage
 from pta_ros.training.losses import task_loss
-from pta_ros.training.makers import Bench, make_pta
+from pta_ros.training.make_pta import make_pta
+from pta_ros.training.makers import Bench
 from pta_ros.training.prepare import Prepared, identity_of, prepare
 from pta_ros.training.pretrain import SingleModality
 from pta_ros.training.resume import run_stage, seed_everything
@@ -84,7 +85,9 @@ TRIALS = {
         "weighted sum, refinement trained later", {"dim": 256}, {"refine_epochs": 4}
     ),
     OURS: Trial(
-        "attention, refinement trained later", {"dim": 256, "attention": 2}, {"refine_epochs": 4}
+        "attention, refinement trained later, settled",
+        {"dim": 256, "attention": 2, "settle": True},
+        {"refine_epochs": 4},
     ),
     "no_align": Trial("refinement without its loss", _SUM, {"align_weight": 0.0}),
 }
@@ -117,7 +120,7 @@ def main() -> None:
 def config_of(epochs: int, seed: int) -> TrainConfig:
     """The configuration of `mmfi_lite` with the paper's fusion, which trials change."""
     config = load_config(CONFIG)
-    paper = {"gate": False, "attention": 0, "tasks": ("pose",), "classes": ()}
+    paper = {"gate": False, "attention": 0, "tasks": ("pose",), "classes": (), "settle": False}
     return replace(
         config,
         seed=seed,

@@ -180,5 +180,7 @@ class Estimate:
 
     @property
     def sensed_ns(self) -> int:
-        """The newest sensor stamp that was used; the stamp of what is predicted."""
-        return max(self.stamps_ns.values(), default=self.stamp_ns)
+        """The newest stamp of a sensor that has weight; without one, of any that was there; of what
+        is predicted its own."""
+        weighed = [t for m, t in self.stamps_ns.items() if self.weights.get(m)]
+        return max(weighed or self.stamps_ns.values(), default=self.stamp_ns)

@@ -165,21 +165,16 @@ class Estimator:
             self.replay(shapes)
         elif isinstance(self.model, PTA):
             trace_parts(self.model, shapes, self.precision, graphs=graphs)
-        gate = self.model.gate
-        learned = None if gate is None else gate.threshold.clone()
-        if gate is not None:
-            gate.threshold.fill_(torch.inf)  # blank frames look corrupted: it would leave them out
         frames = {name: Frame(name, 0, np.zeros(s, np.float32)) for name, s in shapes.items()}
         sizes = range(1, len(frames) + 1)
         for subset in chain.from_iterable(combinations(frames, size) for size in sizes):
             # Traced graphs are specialised in their first two runs; every part is in the first
             # subsets, and the others only have more rows, or for attention more tokens.
-            for _ in range(3 if len(subset) == 1 or self.model.config.attention else 1):
+            often = len(subset) == 1 or self.model.config.attention or self.model.config.gate
+            for _ in range(3 if often else 1):
                 self._encoded.clear()
                 self(Sample(0, {name: frames[name] for name in subset}))
         self._encoded.clear()
-        if gate is not None and learned is not None:
-            gate.threshold.copy_(learned)
 
     def replay(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Run the model by CUDA graphs from now on; on a CPU by the same steps without them."""

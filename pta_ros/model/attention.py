@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from pta_ros.errors import ConfigError
-from pta_ros.model.purify import fuse
+from pta_ros.model.purify import fuse_sets
 
 HEADS = 4
 
@@ -30,17 +30,22 @@ class WeightedAttention(nn.Module):
         self.blocks = nn.ModuleList(WeightedBlock(dim, dropout) for _ in range(blocks))
 
     def forward(self, features: Tensor, weights: Tensor, log_weights: Tensor) -> Tensor:
-        """Features (B, M, L, D), weights (B, M) and their logs, -inf where 0 -> fused (B, L, D)."""
-        x = fuse(features, weights)
+        """Features (B, M, L, D) fused for R sets of weights (B, R, M): (B, R, L, D).
+
+        `log_weights` are their logs, -inf where 0. All sets share the keys.
+        """
+        length = features.shape[2]
+        x = fuse_sets(features, weights).flatten(1, 2)
         tokens = self.norm(features).flatten(1, 2)
-        bias = log_weights[..., None].expand(-1, -1, features.shape[2]).flatten(1)[:, None, None]
+        bias = log_weights[:, :, None, :, None].expand(-1, -1, length, -1, length)
+        bias = bias.flatten(3, 4).flatten(1, 2)[:, None]
         for block in self.blocks:
             x = block(x, tokens, bias)
-        return x
+        return x.unflatten(1, (-1, length))
 
 
 class WeightedBlock(nn.Module):
-    """Attention of L tokens to given ones, logits shifted, then a perceptron; both residual."""
+    """Attention of some tokens to given ones, logits shifted, then a perceptron; both residual."""
 
     def __init__(self, dim: int, dropout: float) -> None:
         super().__init__()
@@ -57,7 +62,7 @@ class WeightedBlock(nn.Module):
             nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, tokens: Tensor, bias: Tensor) -> Tensor:
-        """`x` (B, L, D), tokens (B, S, D), bias (B, 1, 1, S) of the logits -> (B, L, D)."""
+        """`x` (B, Q, D), tokens (B, S, D), bias (B, 1, Q, S) of the logits -> (B, Q, D)."""
         query = _heads(self.query(self.norm(x)))
         key, value = (_heads(part) for part in self.key_value(tokens).chunk(2, dim=-1))
         seen = scaled_dot_product_attention(query, key, value, attn_mask=bias)

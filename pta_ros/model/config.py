@@ -57,6 +57,9 @@ class PTAConfig(Group):
     the pose head has before it pools the tokens (0: the paper's head), `dropout` their share in
     training, `gate` adds per-sample reliability to the learned weights, `own_heads` what each
     modality's own head says of activities, weighted as its features are (all beyond the paper).
+    `settle` lets each subset leave a poor sensor unheard and draw poses to the mean pose, as far as
+    serves people not trained on (model/settle.py; beyond the paper, too); a second task hears the
+    same. `gate` and `settle` are made for features as `refine` says.
     `tasks` are what the model estimates from one encoding: the first is trained with everything
     else, a second one on the finished features. `classes` are the activities' names. `shapes` are
     those of reduced frames by modality, where they are not what the encoder is made for and it can
@@ -79,6 +82,7 @@ class PTAConfig(Group):
     refined: dict[str, float] = field(default_factory=dict)
     gate: bool = False
     own_heads: bool = False
+    settle: bool = False
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 

@@ -20,6 +20,7 @@ from pta_ros.model.encoders.xfi_static import StaticLidarEncoder
 from pta_ros.model.freeze import Freezer
 from pta_ros.model.heads import ActivityHead, PoseHead
 from pta_ros.model.pta import PTA
+from pta_ros.model.purify import ReliabilityGate
 from pta_ros.people.birdseye import CHANNELS, SIZE
 
 T = TypeVar("T", bound=nn.Module)
@@ -56,6 +57,7 @@ def trace_parts(
     model.head = cast(PoseHead, freeze(model.head, features[:batch], "head"))
     if model.activity is not None:
         model.activity = cast(ActivityHead, freeze(model.activity, features[:batch], "activity"))
+    _trace_gate(model, freeze, features.view(batch, -1, *features.shape[1:]))
 
 
 @torch.inference_mode()
@@ -142,12 +144,21 @@ def quick_encoders(model: PTA, precision: str = "float32") -> None:
 
 
 def _trace_attention(model: PTA, freeze: Freezer, features: torch.Tensor) -> None:
-    """Trace the fusion's blocks, where it has any, on features (B, L, D); any M will do later."""
+    """Trace the fusion's blocks, where it has any, on features (B, L, D); M, R may change."""
     if model.attention is not None:
-        logits = features.new_zeros(len(features), len(model.config.modalities))
-        each = features[:, None].expand(-1, logits.shape[1], -1, -1)
-        example = (each, logits.softmax(dim=1), logits.log_softmax(dim=1))
+        modalities = len(model.config.modalities)
+        logits = features.new_zeros(len(features), 1 + modalities, modalities)
+        each = features[:, None].expand(-1, modalities, -1, -1)
+        example = (each, logits.softmax(dim=2), logits.log_softmax(dim=2))
         model.attention = cast(WeightedAttention, freeze(model.attention, example, "attention"))
+
+
+def _trace_gate(model: PTA, freeze: Freezer, features: torch.Tensor) -> None:
+    """Trace the gate, where the model has one, on features (B, M, L, D)."""
+    if model.gate is not None:
+        mask = features.new_ones(features.shape[:2], dtype=torch.bool)
+        shown = model.shown(model.alone(features), mask.shape)
+        model.gate = cast(ReliabilityGate, freeze(model.gate, (features, mask, *shown), "gate"))
 
 
 def of_precision(module: nn.Module, dtype: torch.dtype) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The PTA model: encode, project, purify, refine, fuse, predict. No disk, no ROS, no globals."""
+"""The PTA model: encode, project, refine, tell. No disk, no ROS, no globals."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from torch import Tensor, nn
 
 from pta_ros.errors import ConfigError
 from pta_ros.model.align import Aligner
-from pta_ros.model.attention import WeightedAttention
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import make_encoder
-from pta_ros.model.heads import ActivityHead, PTAOutput, answer
-from pta_ros.model.projector import Projected, activity_head, main_head
-from pta_ros.model.purify import ModalityWeights, ReliabilityGate, fuse
+from pta_ros.model.heads import PTAOutput
+from pta_ros.model.telling import Telling
 
 
-class PTA(Projected):
+class PTA(Telling):
     """Purify-then-Align over the modalities of `config`; a batch may mix available subsets."""
 
     refined: Tensor
@@ -32,15 +30,8 @@ class PTA(Projected):
                 for m in config.modalities
             }
         )
-        self.purify = ModalityWeights(len(config.modalities))
         self.aligner = _make_aligner(config)
         self.refine_by(config.refined)
-        blocks = config.attention
-        self.attention = WeightedAttention(config.dim, blocks, config.dropout) if blocks else None
-        self.head = main_head(config, config.mixers)
-        self.own = _make_own(config, self.head) if config.own_heads else None
-        self.activity = activity_head(config) if config.tasks[1:] else None
-        self.gate = _make_gate(config) if config.gate else None
 
     def forward(
         self,
@@ -59,10 +50,10 @@ class PTA(Projected):
 
     def complete(self, features: Tensor, mask: Tensor, refine: bool | None = None) -> PTAOutput:
         """From projected features (B, M, L, D) and mask (B, M) to the output; see forward."""
-        mask = self.trusted(features, mask)
-        if self.config.refine if refine is None else refine:
-            features = self.align(features, mask)
-        return self.predict(features, mask)
+        finished = self.finish(features, mask, refine)
+        if self.gate is None or not bool((mask.sum(dim=1) > 1).any()):
+            return self.predict(finished, self.heard(mask))
+        return self.predict_all(features, finished, mask)[0]
 
     def complete_each(
         self, features: Tensor, mask: Tensor, refine: bool | None = None
@@ -72,15 +63,18 @@ class PTA(Projected):
         The second output has a row for each true entry of `mask` (B, M), whose places (n, 2) come
         with it.
         """
-        together = self.trusted(features, mask)
-        if self.config.refine if refine is None else refine:
-            features = self.align(features, mask)
-        places = mask.nonzero()
-        alone = torch.nn.functional.one_hot(places[:, 1], mask.shape[1]).bool()
-        rows = torch.cat([features, features[places[:, 0]]])
-        output = self.predict(rows, torch.cat([together, alone]))
-        whole = PTAOutput(*(part[: len(mask)] for part in output))
-        return whole, PTAOutput(*(part[len(mask) :] for part in output)), places
+        finished = self.finish(features, mask, refine)
+        whole, each = self.predict_all(features, finished, mask)
+        return whole, PTAOutput(*(part[mask.flatten()] for part in each)), mask.nonzero()
+
+    def finish(self, features: Tensor, mask: Tensor, refine: bool | None = None) -> Tensor:
+        """Features (B, M, L, D) as they are fused: refined ones, or as they were projected."""
+        refines = self.config.refine if refine is None else refine
+        return self.align(features, mask) if refines else features
+
+    def shown_alone(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """What each modality of features (B, M, L, D) shows the gate; see `shown`."""
+        return self.shown(self.alone(self.finish(features, mask)), mask.shape)
 
     def align(self, features: Tensor, mask: Tensor) -> Tensor:
         """Refined features (B, M, L, D) of projected ones; rows that are absent hold zero."""
@@ -147,65 +141,6 @@ class PTA(Projected):
             if m in inputs and bool(mask[:, i].any())
         }
 
-    def trusted(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Which of the available frames to use, (B, M) bool: without a gate all of them."""
-        if self.gate is None:
-            return mask
-        kept: Tensor = self.gate(features, mask, self.alone)
-        return kept
-
-    def alone(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """What one modality's features (n, L, D) say by themselves, as the gate wants it.
-
-        Joints (n, J, 3) and log_std (n, J). Without poses the roots of the activities'
-        probabilities, (n, K, 1) and (n, K); with own heads the rows are those of whole samples, all
-        modalities of the first one first.
-        """
-        said = self._own(features) if self.own is not None else None
-        if self.attention is not None:
-            sure = features.new_zeros(len(features), 1)
-            features = self.attention(features[:, None], sure.exp(), sure)
-        result = answer(self.head, features)
-        if self.config.has("pose"):
-            return result.joints, result.log_std
-        logits = result.logits if said is None else result.logits + said
-        roots = logits.softmax(dim=1).sqrt()
-        return roots[..., None], roots
-
-    def fuse(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Features (B, M, L, D) of the modalities in `mask` (B, M) as one, (B, L, D)."""
-        weights = self.purify(mask)
-        if self.attention is None:
-            return fuse(features, weights)
-        fused: Tensor = self.attention(features, weights, self.purify.log(mask))
-        return fused
-
-    def predict(self, features: Tensor, mask: Tensor) -> PTAOutput:
-        """Fuse features (B, M, L, D) by the meta-learned weights, and the heads."""
-        fused = self.fuse(features, mask)
-        result = answer(self.head, fused)
-        if self.own is not None:
-            each = self._own(features.flatten(0, 1)).unflatten(0, mask.shape)
-            result = result._replace(logits=result.logits + fuse(each, self.purify(mask)))
-        if self.activity is not None:
-            result = result._replace(logits=self.activity(fused))
-        return self.output(result, mask, self.purify(mask))
-
-    def _own(self, rows: Tensor) -> Tensor:
-        """Logits (B * M, K) of each modality's own head, from its features (B * M, L, D)."""
-        assert self.own is not None
-        columns = rows.unflatten(0, (-1, len(self.own))).unbind(dim=1)
-        each = [head(column) for head, column in zip(self.own.values(), columns, strict=True)]
-        return torch.stack(each, dim=1).flatten(0, 1)
-
-
-@torch.no_grad()
-def _make_own(config: PTAConfig, head: nn.Module) -> nn.ModuleDict:
-    """A head for each modality, beside which `head` begins at zero: as what is still to be said."""
-    for parameter in cast(ActivityHead, head).score.parameters():
-        parameter.zero_()
-    return nn.ModuleDict({m: activity_head(config) for m in config.modalities})
-
 
 def _make_aligner(config: PTAConfig) -> Aligner | nn.ModuleDict:
     """One alignment module for all modalities, or one for each by name."""
@@ -216,14 +151,6 @@ def _make_aligner(config: PTAConfig) -> Aligner | nn.ModuleDict:
     if config.diffusion.shared:
         return make()
     return nn.ModuleDict({m: make() for m in config.modalities})
-
-
-def _make_gate(config: PTAConfig) -> ReliabilityGate:
-    """A gate that compares poses or, in a model of activities alone, their probabilities."""
-    modalities = len(config.modalities)
-    if config.has("pose"):
-        return ReliabilityGate(config.dim, config.joints, modalities)
-    return ReliabilityGate(config.dim, len(config.classes), modalities, coordinates=1)
 
 
 def scatter_rows(rows: Tensor, mask: Tensor) -> Tensor:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from pta_ros.model.layers import deviation
-
-#: From features (..., L, D) to what they say: joints (..., J, 3) and log deviation (..., J), or of
-#: activities roots of probabilities, (..., K, 1) and (..., K).
-Head = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 #: Threshold until it is calibrated: corrupt frames are rarer in operation than in training.
 PRIOR = 3.0
@@ -43,8 +37,13 @@ def fuse(parts: Tensor, weights: Tensor) -> Tensor:
 
     The parts are features (B, M, L, D) or, in a fusion of decisions, predictions.
     """
-    # Not by einsum: its product of one column takes five times as long.
-    return (parts * weights.unflatten(1, (-1, *[1] * (parts.dim() - 2)))).sum(dim=1)
+    return fuse_sets(parts, weights[:, None])[:, 0]
+
+
+def fuse_sets(parts: Tensor, weights: Tensor) -> Tensor:
+    """As `fuse`, with R sets of weights: (B, M, ...), (B, R, M) -> (B, R, ...)."""
+    summed = weights @ parts[..., None].flatten(2)  # one product, and no copy for each set
+    return summed.view(*weights.shape[:2], *parts.shape[2:])
 
 
 def subset_number(mask: Tensor) -> Tensor:
@@ -56,7 +55,7 @@ class ReliabilityGate(nn.Module):
     """Tells corrupt frames from good ones, and leaves them out (beyond the paper).
 
     A corrupt frame shows in its own features, or contradicts the others: the gate sees each
-    modality's features before refinement, the pose they give alone, and how far it lies from the
+    modality's features before refinement, the pose it shows alone, and how far it lies from the
     pose of each other modality. It estimates how likely each frame is to be corrupt, not the error
     of its pose, so a good frame of a poor sensor keeps the meta-learned weight. Of activities,
     `joints` is the number of classes, each with one coordinate, the root of its probability: the
@@ -89,13 +88,14 @@ class ReliabilityGate(nn.Module):
             nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
-    def forward(self, features: Tensor, mask: Tensor, head: Head) -> Tensor:
+    def forward(self, features: Tensor, mask: Tensor, joints: Tensor, log_std: Tensor) -> Tensor:
         """Which frames to use, (B, M) bool, of features (B, M, L, D) and what is there (B, M).
 
+        Each modality by itself shows `joints` (B, M, J, C) with `log_std` (B, M, J).
         Frames are left out one by one, the most doubtful first, as one that contradicts makes the
         others look doubtful too. One frame is always kept.
         """
-        own, joints = self._shown(features, head)
+        own = self._summary(features, log_std)
         for _ in range(mask.shape[1] - 1):
             odds = self._scores(own, joints, mask)
             excess = (odds - self.threshold[subset_number(mask)]).masked_fill(~mask, -torch.inf)
@@ -103,18 +103,15 @@ class ReliabilityGate(nn.Module):
             mask = mask & ~(worst & (excess > 0) & (mask.sum(dim=1, keepdim=True) > 1))
         return mask
 
-    def log_odds(self, features: Tensor, mask: Tensor, head: Head) -> Tensor:
+    def log_odds(self, features: Tensor, mask: Tensor, joints: Tensor, log_std: Tensor) -> Tensor:
         """Log odds (B, M) that each frame is corrupt; where it is absent, a number to ignore."""
-        return self._scores(*self._shown(features, head), mask)
+        return self._scores(self._summary(features, log_std), joints, mask)
 
-    def _shown(self, features: Tensor, head: Head) -> tuple[Tensor, Tensor]:
-        """Each modality by itself: a summary (B, M, H) of its features, its pose (B, M, J, C)."""
-        joints, log_std = head(features.flatten(0, 1))
-        joints, log_std = (x.unflatten(0, features.shape[:2]) for x in (joints, log_std))
+    def _summary(self, features: Tensor, log_std: Tensor) -> Tensor:
+        """Each modality by itself: a summary (B, M, H) of its features and how sure it is."""
         pooled = self.norm(torch.cat([features.mean(dim=2), deviation(features, 2)], dim=-1))
         seen = torch.cat([pooled, log_std], dim=-1).unbind(dim=1)
-        own = torch.stack([f(x).relu() for f, x in zip(self.own, seen, strict=True)], dim=1)
-        return own, joints
+        return torch.stack([f(x).relu() for f, x in zip(self.own, seen, strict=True)], dim=1)
 
     def _scores(self, own: Tensor, joints: Tensor, mask: Tensor) -> Tensor:
         both = torch.cat([own, self._others(own, joints, mask)], dim=-1).unbind(dim=1)

@@ -41,7 +41,7 @@ class ReplayedPTA:
         sizes: Sequence[int] = (1,),
         precision: str = "float32",
     ) -> None:
-        self.config, self.gate = model.config, model.gate
+        self.config = model.config
         self._model, self._graphs, self._sizes = model, graphs, sizes
         quick_encoders(model, precision)
         self.encoders = {
@@ -114,16 +114,14 @@ def whole_and_each(model: PTA, features: Tensor, mask: Tensor, refine: bool) -> 
     Computed for every entry of features (B, M, L, D), whatever `mask` (B, M) says; rows alone of
     what is absent are to be ignored.
     """
-    together = model.trusted(features, mask)
-    if refine:
-        features = _aligned(model, features, mask)
-    count, modalities = mask.shape
-    alone = torch.eye(modalities, dtype=torch.bool, device=mask.device).repeat(count, 1)
-    rows = torch.cat([features, features.repeat_interleave(modalities, dim=0)])
-    output = model.predict(rows, torch.cat([together, alone]))
-    packed = torch.cat([part.flatten(1).float() for part in output], dim=1)
-    whole, each = packed.split([count, count * modalities])
-    return torch.cat([whole[:, None], each.unflatten(0, (count, modalities))], dim=1)
+    finished = _aligned(model, features, mask) if refine else features
+    told = model.alone(finished)
+    together = model.predict(finished, model.trusted(features, mask, told))
+    whole, each = (
+        torch.cat([part.flatten(1).float() for part in output], dim=1)
+        for output in (together, model.output_alone(told, finished))
+    )
+    return torch.cat([whole[:, None], each.unflatten(0, mask.shape)], dim=1)
 
 
 def _aligned(model: PTA, features: Tensor, mask: Tensor) -> Tensor:

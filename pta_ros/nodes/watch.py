@@ -14,6 +14,7 @@ from pta_ros.nodes.base import Throttle
 from pta_ros.nodes.graph import time_fault
 from pta_ros.nodes.health import Health, Identity
 from pta_ros.nodes.sensor_node import SensorNode
+from pta_ros.nodes.subscribers import Unmatched, drop_events
 
 _GRAPH_S = 1.0
 
@@ -42,6 +43,7 @@ class Watch:
         self._graph_due = time.monotonic() + 2 * _GRAPH_S  # others are found by then
         self._throttle = Throttle()  # at a region's edge a person comes and goes at the frame rate
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._unmatched = Unmatched(node)
 
     def note(self, modality: str, text: str) -> None:
         """Remember a standing remark on a stream's connection."""
@@ -79,6 +81,9 @@ class Watch:
         if fault != self.health.time_fault:
             self.health.time_fault, self._due = fault, 0.0
             log.error(fault or "time goes on")
+        drop_events([self._node, *self._readers.values()])
+        for line in self._unmatched.look():
+            log.warning(line)
         self.health.graph = {m: node.look() for m, node in self._readers.items()}
         for modality, seen in self.health.graph.items():
             text = seen.wrong or ("" if seen.publishers else seen.absent)

@@ -52,7 +52,9 @@ def gate_stage(setup: Setup, model: PTA, corrupted: Corrupted) -> Stage:
         with torch.no_grad():
             mixed, hit = mix(clean, corrupted, part, config.gate.corrupt)
             features = mixed.features(model, torch.arange(len(part)), mask)
-        odds = gate.log_odds(features, mask.to(features.device), model.alone)[mask]
+            there = mask.to(features.device)
+            shown = model.shown_alone(features, there)
+        odds = gate.log_odds(features, there, *shown)[mask]
         return binary_cross_entropy_with_logits(odds, hit[mask].to(odds))
 
     stage = loss_stage("gate", setup, model, theta, loss_of)
@@ -134,7 +136,8 @@ def log_odds_of(
     for part in rows.split(batch) if len(rows) else ():
         mask = member.expand(len(part), -1)
         features = data.features(model, part, mask)
-        odds.append(model.gate.log_odds(features, mask.to(features.device), model.alone).cpu())
+        there = mask.to(features.device)
+        odds.append(model.gate.log_odds(features, there, *model.shown_alone(features, there)).cpu())
     return torch.cat(odds)
 
 

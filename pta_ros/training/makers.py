@@ -1,4 +1,4 @@
-"""How each compared system is trained, or read again: from one bench, one stage each."""
+"""How compared systems are trained, or read again: from one bench, one stage each."""
 
 from __future__ import annotations
 
@@ -7,27 +7,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pta_ros.datasets.features import FeatureSet
 from pta_ros.metrics.evaluate import evaluate_activities, evaluate_subsets
 from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi
 from pta_ros.model.heads import PoseHead
 from pta_ros.model.projector import Projected
-from pta_ros.model.pta import PTA
 from pta_ros.model.slots import ProxySlots
-from pta_ros.training.activity import begin_as, mutual_stage
-from pta_ros.training.augment_centred import together
+from pta_ros.training.activity import mutual_stage
 from pta_ros.training.config import TrainConfig
-from pta_ros.training.corrupt import FROZEN
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.fit import Setup, supervised_stage
-from pta_ros.training.fresh import Draw, Fresh
-from pta_ros.training.gate import Corrupted, calibrate_gate, gate_stage
-from pta_ros.training.meta import meta_stage
-from pta_ros.training.parts import parts_of
+from pta_ros.training.gate import Corrupted
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
-from pta_ros.training.refine import choose_shares
 from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_everything
 from pta_ros.training.single import SingleModality, mean_pose
 from pta_ros.training.slots import slots_stage
@@ -53,18 +46,14 @@ class Bench:
     ranks: Ranks = ALONE
 
 
-#: PTA as configured, before its gate.
-UNGATED = "pta_ungated"
-
-
 def supervised_system(
     name: str, bench: Bench, make: Callable[[], ConcatenateMlp | XFi]
 ) -> Projected:
     """A system that the task loss alone trains."""
     seed_everything(bench.config.seed, name)
     model = make()
-    _start_head(model.head, bench)
-    _take_projections(model, bench)
+    start_head(model.head, bench)
+    take_projections(model, bench)
     run_system(supervised_stage(setup_of(name, bench, model), model), name, bench.config, bench)
     return model
 
@@ -72,100 +61,10 @@ def supervised_system(
 def make_mean_of_predictions(bench: Bench) -> MeanOfPredictions:
     """The encoders' own heads, averaged; nothing is trained."""
     model = MeanOfPredictions(bench.config.sized("single"))
-    _take_projections(model, bench)
+    take_projections(model, bench)
     for modality, single in bench.singles.items():
         model.heads[modality].load_state_dict(single.head.state_dict())
     return model
-
-
-def make_pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Bench) -> PTA:
-    """PTA of the bench's configuration, changed: trained under `name`."""
-    config = change(bench.config)
-    if config.meta.refine_epochs:
-        return _refined_later(name, config, bench)
-    taught = make_mutual(bench) if config.model.own_heads and bench.ready.start is None else None
-    seed_everything(config.seed, "model")
-    model = PTA(config.model)
-    start = bench.ready.start
-    if start is None or not start.has("head"):
-        _start_head(model.head, bench)
-    if start:
-        start.fill(model)
-    _take_projections(model, bench)
-    for modality, single in bench.singles.items():
-        model.encoders[modality].load_state_dict(single.encoder.state_dict())
-    if taught is not None:
-        begin_as(taught, model)
-    _run_meta(name, model, config, bench)
-    return model
-
-
-def _refined_later(name: str, config: TrainConfig, bench: Bench) -> PTA:
-    """PTA whose refinement is trained by itself, after all else (beyond the paper; docs/fusion.md).
-
-    Trained together, most of the task loss comes through its noise, and the fusion is worse for it.
-    """
-    before = replace(
-        config,
-        model=replace(config.model, refine=False),
-        meta=replace(config.meta, align_weight=0.0, refine_epochs=0),
-    )
-    trained = make_pta(f"{name}_plain", lambda _: before, bench)
-    seed_everything(config.seed, "refinement")
-    model = PTA(config.model)
-    model.load_state_dict(trained.state_dict())
-    if "refinement" not in config.freeze:
-        held = [part for part in parts_of(config.model) if part != "refinement"]
-        meta = replace(config.meta, epochs=config.meta.refine_epochs, plain_share=0.0)
-        _run_meta(name, model, replace(config, freeze=tuple(held), meta=meta), bench)
-    choose_shares(model, bench.clean, bench.ready.rows["meta_val"], config.task_loss)
-    return model
-
-
-def _run_meta(name: str, model: PTA, config: TrainConfig, bench: Bench) -> None:
-    setup = replace(setup_of(name, bench, model), config=config, draw=_fresh(model, bench))
-    run_system(meta_stage(setup, model, bench.ready.rows["meta_val"]), name, config, bench)
-
-
-def _fresh(model: PTA, bench: Bench) -> Draw | None:
-    """Of people, whose encoders see changed frames in training, the meta stage does, too."""
-    if not model.config.joint_tokens:
-        return None
-    return Fresh(dict(model.encoders.items()), bench.ready.data, together)
-
-
-def make_gated(bench: Bench) -> PTA:
-    """PTA as configured with a gate, which is trained after everything else."""
-    gate = bench.config.gate
-    config = replace(
-        bench.config,
-        model=replace(bench.config.model, gate=True),
-        meta=replace(bench.config.meta, epochs=gate.epochs, learning_rate=gate.learning_rate),
-    )
-    seed_everything(config.seed, "gate")
-    model = PTA(config.model)
-    if bench.ready.start:
-        bench.ready.start.fill(model)
-    trained = make_pta(UNGATED, lambda config: config, bench)
-    model.load_state_dict({**model.state_dict(), **trained.state_dict()})
-    model.refine_by(trained.config.refined)
-    if "gate" in bench.config.freeze:
-        return model
-    setup = replace(setup_of("gate", bench, model), config=config, ranks=bench.ranks.alone())
-    stage = gate_stage(setup, model, _one_frame(bench.corrupted))
-    with bench.ranks.one_by_one():  # the gate is small: sharing it would cost more than it saves
-        run_system(stage, "pta_gate", config, bench)
-    rows = _unseen(bench)
-    calibrate_gate(model, bench.clean, rows, bench.ready.data.subject[rows.numpy()])
-    return model
-
-
-def _one_frame(corrupted: Corrupted) -> Corrupted:
-    """The kinds that a single frame can show; the streams notice a frozen sensor."""
-    return {
-        m: {kind: view for kind, view in kinds.items() if kind != FROZEN}
-        for m, kinds in corrupted.items()
-    }
 
 
 def make_mutual(bench: Bench) -> MeanOfPredictions:
@@ -183,33 +82,27 @@ def make_slots(bench: Bench) -> ProxySlots:
     config = bench.config.sized("xfi")
     seed_everything(bench.config.seed, "slots")
     model = ProxySlots(config)
-    _start_head(model.head, bench)
-    _take_projections(model, bench)
+    start_head(model.head, bench)
+    take_projections(model, bench)
     setup = replace(setup_of("slots", bench, model), ranks=ALONE)
     with bench.ranks.one_by_one():
         run_system(slots_stage(setup, model), "slots", bench.config, bench)
     return model
 
 
-def _start_head(head: nn.Module, bench: Bench) -> None:
+def start_head(head: nn.Module, bench: Bench) -> None:
     """A pose head begins at the mean pose."""
     if isinstance(head, PoseHead):
         joints = bench.clean.joints[bench.ready.rows["train"]]
         head.start_at(torch.from_numpy(mean_pose(joints.numpy())))
 
 
-def _take_projections(model: Projected, bench: Bench) -> None:
+def take_projections(model: Projected, bench: Bench) -> None:
     """A system as wide as the single-modality models begins with their projections."""
     if model.config.dim != bench.config.sized("single").dim:
         return
     for modality, single in bench.singles.items():
         model.projectors[modality].load_state_dict(single.projector.state_dict())
-
-
-def _unseen(bench: Bench) -> Tensor:
-    """Frames of people whom neither the encoders nor the gate was trained on."""
-    rows = bench.ready.rows
-    return torch.cat([rows["meta_val"], rows["val"]])
 
 
 def run_system(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> None:

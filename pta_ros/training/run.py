@@ -24,7 +24,8 @@ from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.encoders import corrupted_features, train_encoder, train_encoders
 from pta_ros.training.find import find_stage
-from pta_ros.training.makers import UNGATED, Bench
+from pta_ros.training.make_pta import UNGATED
+from pta_ros.training.makers import Bench
 from pta_ros.training.parts import FIND
 from pta_ros.training.prepare import (
     Prepared,

@@ -15,8 +15,8 @@ from pta_ros.model.pta import PTA
 from pta_ros.training.begin import Source
 from pta_ros.training.parts import FIND, part_of, parts_of
 
-#: Prefix of what every run fits anew, on its own validation data: factors of the deviations.
-_FITTED = "calibration."
+#: Prefixes of what every run fits anew, on its own validation data.
+_FITTED = ("calibration.", "settled.")
 #: Parts that are kept as a whole or not at all.
 _WHOLE = ("head", "activity")
 #: What decides whether anything fits.

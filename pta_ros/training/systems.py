@@ -15,13 +15,11 @@ from pta_ros.model.pta import PTA
 from pta_ros.training.activity import activity_stage, with_activity
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.fit import Setup, calibrate
+from pta_ros.training.make_pta import UNGATED, make_gated, make_pta
 from pta_ros.training.makers import (
-    UNGATED,
     Bench,
-    make_gated,
     make_mean_of_predictions,
     make_mutual,
-    make_pta,
     make_slots,
     run_system,
     supervised_system,
@@ -92,7 +90,7 @@ def systems_of(config: TrainConfig) -> list[str]:
 
 def as_published(config: TrainConfig) -> TrainConfig:
     """PTA as published: fusion, head and refinement's training are the paper's."""
-    model = replace(config.model, attention=0, mixers=0, own_heads=False)
+    model = replace(config.model, attention=0, mixers=0, own_heads=False, settle=False)
     return replace(config, model=model, meta=replace(config.meta, refine_epochs=0))
 
 

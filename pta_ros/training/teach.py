@@ -2,7 +2,8 @@
 
 They learn through the frozen alignment and head, so that every answer without CSI stays as it is,
 to the bit. The last fifth of the time judges. Deviations are fitted anew for CSI alone: beside
-depth or LiDAR the teacher cannot tell errors, which are its own, and the factors stay.
+depth or LiDAR the teacher cannot tell errors, which are its own, and the factors stay. For
+the same reason a model that is settled to hear CSI alone only (model/settle.py) goes on so.
 """
 
 from __future__ import annotations
@@ -129,6 +130,9 @@ def teach(
     check_model(loaded)
     parts = divide(lesson)
     student, data = copy.deepcopy(loaded.model), lesson.data
+    if student.settled is not None:  # how weak CSI is alone was found elsewhere
+        alone = student.mask({TAUGHT: torch.zeros(1)}, None)
+        student.settled.kept[subset_number(alone)] = 1.0
     train, fit, last = (torch.from_numpy(r) for r in (parts.train, parts.calibrate, parts.judge))
     stage = _stage(student, data, train, watcher, epochs)
     run_stage(stage, folder, _identity(loaded, lesson, parts), watcher.epoch)

@@ -11,7 +11,7 @@ from pta_ros.frames import Frame, Sample
 from pta_ros.fusion.estimator import Estimator
 from pta_ros.fusion.pipeline import FusionPipeline
 from pta_ros.fusion.streams import Stream, StreamConfig
-from pta_ros.model.config import PTAConfig
+from pta_ros.model.config import DiffusionConfig, PTAConfig
 from pta_ros.model.pta import PTA
 
 SHAPES = {"depth": (96, 128), "lidar": (512, 3), "csi": (3, 114, 10)}
@@ -188,3 +188,42 @@ def test_each_modality_alone_is_as_if_it_were_the_only_one(model, names):
         np.testing.assert_allclose(person.joints, one.joints_m, atol=1e-5)
         np.testing.assert_allclose(person.deviation_m, one.std_m, rtol=1e-5)
         assert person.weights == {name: 1.0}
+
+
+def elaborate(**changes):
+    """A model with all that is beyond the paper, each with something to say."""
+    torch.manual_seed(1)
+    sizes = {"channels": 16, "tokens": 4, "dim": 16, "latent": 8, "attention": 1, "mixers": 1}
+    config = PTAConfig(
+        **sizes, gate=True, settle=True, refined={"depth": 0.5, "csi": 0.0}, **changes
+    )
+    made = PTA(config)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        made.gate.threshold.zero_()
+        made.settled.heard[0b101, 2] = False
+        made.settled.kept[0b100] = torch.tensor([0.9, 0.5])
+    return made.eval()
+
+
+@pytest.mark.parametrize("names", SUBSETS, ids="+".join)
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("refine", [None, False])
+def test_what_is_computed_frame_by_frame_is_what_the_model_gives(shared, refine, names):
+    made, sample = elaborate(diffusion=DiffusionConfig(shared=shared)), sample_of(names)
+    estimator = Estimator(made, refine=refine)
+    estimator.alone = True
+    prediction = estimator(sample)
+    inputs = {n: torch.from_numpy(f.array)[None] for n, f in sample.frames.items()}
+    with torch.no_grad():
+        mask = made.mask(inputs, None)
+        features = made.features(made.encode(inputs, mask), inputs, mask)
+        whole, each, places = made.complete_each(features, mask, refine)
+    assert prediction.joints_m == pytest.approx(whole.joints[0].numpy(), rel=1e-4, abs=1e-5)
+    assert prediction.std_m == pytest.approx(np.exp(whole.log_std[0].numpy()), rel=1e-4)
+    weights = dict(zip(SHAPES, whole.weights[0].tolist(), strict=True))
+    assert prediction.weights == pytest.approx({m: weights[m] for m in names})
+    for joints, (_, number) in zip(each.joints, places.tolist(), strict=True):
+        alone = prediction.alone[list(SHAPES)[number]][0].joints
+        assert alone == pytest.approx(joints.numpy(), rel=1e-4, abs=1e-5)

@@ -70,10 +70,10 @@ def test_with_own_heads_the_answer_begins_as_the_weighted_mean_of_what_they_say(
 def test_what_the_gate_hears_of_a_sensor_is_what_the_model_says_of_it_alone():
     model = own_model()
     torch.nn.init.normal_(model.head.score.weight)  # as after some training
-    _, roots = model.alone(FEATURES.flatten(0, 1))
+    _, roots = model.shown(model.alone(FEATURES), (6, 3))
     for i, place in enumerate(torch.eye(3, dtype=torch.bool)):
         said = model.predict(FEATURES, place.expand(6, 3)).logits.softmax(dim=1)
-        torch.testing.assert_close(roots.unflatten(0, (6, 3))[:, i].square(), said)
+        torch.testing.assert_close(roots[:, i].square(), said)
 
 
 @torch.inference_mode()

@@ -56,7 +56,9 @@ def test_an_absent_modality_or_one_without_weight_is_exactly_nothing(number):
     absent = model.fuse(features, mask)
     others = [i for i in range(3) if i != number]
     weights, logs = model.purify(mask), model.purify.log(mask)
-    never = model.attention(features[:, others], weights[:, others], logs[:, others])
+    never = model.attention(features[:, others], weights[:, None, others], logs[:, None, others])[
+        :, 0
+    ]
     torch.testing.assert_close(absent, never)
     changed = features.clone()
     changed[:, number] = 1e3
@@ -84,7 +86,9 @@ def test_the_order_of_modalities_does_not_matter():
     model, features, mask = trained(), features_of(5), draw_subsets(EVERYTHING)
     turned = [2, 0, 1]
     weights, logs = model.purify(mask), model.purify.log(mask)
-    again = model.attention(features[:, turned], weights[:, turned], logs[:, turned])
+    again = model.attention(features[:, turned], weights[:, None, turned], logs[:, None, turned])[
+        :, 0
+    ]
     torch.testing.assert_close(model.fuse(features, mask), again)
 
 
@@ -98,8 +102,8 @@ def test_what_a_modality_says_alone_is_what_it_says_where_the_others_are_absent(
         mask[0, number] = True
         expected = model.complete(features[sample : sample + 1], mask, refine=False)
         torch.testing.assert_close(alone.joints[row], expected.joints[0])
-        seen, _ = model.alone(features[sample, number][None])  # as the gate sees it
-        torch.testing.assert_close(seen[0], expected.joints[0])
+        seen = model.alone(features).joints[3 * sample + number]  # as the gate sees it
+        torch.testing.assert_close(seen, expected.joints[0])
     torch.testing.assert_close(
         whole.joints, model.complete(features, everything, refine=False).joints
     )

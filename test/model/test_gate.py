@@ -42,16 +42,25 @@ def features_of(count, seed=0):
     return torch.randn(count, 3, CONFIG.tokens, CONFIG.dim, generator=generator)
 
 
+def trusted(model, features, masks):
+    return model.trusted(features, masks, model.alone(model.finish(features, masks)))
+
+
+def shown(features, head):
+    """What `head` says of each modality's features by themselves."""
+    return tuple(x.unflatten(0, features.shape[:2]) for x in head(features.flatten(0, 1)))
+
+
 def test_it_starts_as_no_gate_at_all():
     torch.manual_seed(0)
     model = PTA(CONFIG).eval()
-    assert torch.equal(model.trusted(features_of(len(MASKS)), MASKS), MASKS)
+    assert torch.equal(trusted(model, features_of(len(MASKS)), MASKS), MASKS)
 
 
 @torch.inference_mode()
 def test_what_is_left_out_has_no_weight_and_the_rest_the_meta_learned_ones():
     model, features = gated(), features_of(len(MASKS))
-    kept = model.trusted(features, MASKS)
+    kept = trusted(model, features, MASKS)
     assert bool((kept <= MASKS).all())
     assert bool(kept.any(dim=1).all())
     assert not torch.equal(kept, MASKS)  # it does something
@@ -86,7 +95,8 @@ def odds_by_subset(gate, by_subset):
 def test_frames_are_left_out_one_by_one_the_most_doubtful_first(said, kept):
     gate = ReliabilityGate(CONFIG.dim, 17, 3)
     odds_by_subset(gate, said)
-    found = gate(features_of(1), torch.ones(1, 3, dtype=torch.bool), head)
+    features = features_of(1)
+    found = gate(features, torch.ones(1, 3, dtype=torch.bool), *shown(features, head))
     assert found.tolist() == [list(kept)]
 
 
@@ -95,7 +105,8 @@ def test_each_subset_and_modality_has_a_threshold_of_its_own():
     odds_by_subset(gate, {"depth+lidar": (2.0, 3.0, 0.0), "depth+csi": (2.0, 0.0, 3.0)})
     gate.threshold[3] = torch.tensor([1.0, 4.0, 0.0])  # depth and LiDAR
     masks = torch.tensor([[True, True, False], [True, False, True]])
-    found = gate(features_of(2), masks, head)
+    features = features_of(2)
+    found = gate(features, masks, *shown(features, head))
     assert found.tolist() == [[False, True, False], [True, False, False]]
 
 
@@ -103,16 +114,18 @@ def test_each_subset_and_modality_has_a_threshold_of_its_own():
 def test_absent_features_have_no_influence_on_what_is_kept():
     model, features = gated(), features_of(len(MASKS))
     other = torch.where(MASKS[..., None, None], features, 50 * features_of(len(MASKS), seed=1))
-    odds = [model.gate.log_odds(f, MASKS, model.head)[MASKS] for f in (features, other)]
+    odds = [model.gate.log_odds(f, MASKS, *shown(f, model.head))[MASKS] for f in (features, other)]
     assert torch.equal(*odds)
 
 
 @torch.inference_mode()
 def test_a_sample_s_odds_do_not_depend_on_its_batch():
     model, features = gated(), features_of(len(MASKS))
-    together = model.gate.log_odds(features, MASKS, model.head)
+    said = shown(features, model.head)
+    together = model.gate.log_odds(features, MASKS, *said)
     for i in range(len(MASKS)):
-        alone = model.gate.log_odds(features[i : i + 1], MASKS[i : i + 1], model.head)
+        one = (x[i : i + 1] for x in (features, MASKS, *said))
+        alone = model.gate.log_odds(*one)
         torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-4, atol=1e-4)
 
 
@@ -167,10 +180,10 @@ def test_it_learns_to_distrust_a_corrupted_modality_where_fixed_weights_cannot(m
     gate.threshold.zero_()  # more likely corrupted than not
 
     def weigh(features, mask):
-        return shares(gate(features, mask, head))
+        return shares(gate(features, mask, *shown(features, head)))
 
     def odds_loss(features, mask, corrupted, _):
-        odds = gate.log_odds(features, mask, head)
+        odds = gate.log_odds(features, mask, *shown(features, head))
         return binary_cross_entropy_with_logits(odds[mask], corrupted[mask].float())
 
     trained(odds_loss, gate.parameters(), marked)
@@ -220,18 +233,6 @@ def test_the_traced_estimator_gives_what_the_untraced_gives(estimators, names):
     assert traced.joints_m == pytest.approx(plain.joints_m, rel=1e-4, abs=1e-5)
     assert traced.std_m == pytest.approx(plain.std_m, rel=1e-4)
     assert traced.weights == pytest.approx(plain.weights, rel=1e-4)
-
-
-def test_the_warm_up_uses_every_frame_whatever_the_gate_thinks_of_blank_ones():
-    model = gated()
-    model.gate.threshold.fill_(-1e9)  # it would leave out all but one
-    estimator, used = Estimator(model), []
-    gate = estimator.model.gate
-    gate.register_forward_hook(lambda module, given, kept: used.append((given[1], kept)))
-    estimator.warm_up(SHAPES)
-    assert len(used) == len(SUBSETS) + 2 * len(SHAPES)  # sensors alone three times
-    assert all(torch.equal(there, kept) for there, kept in used)
-    assert torch.equal(gate.threshold, model.gate.threshold)
 
 
 def test_an_estimator_without_the_gate_uses_the_meta_learned_weights_alone():

@@ -56,11 +56,16 @@ def pta(**changed):
         {"diffusion": DiffusionConfig(shared=False, residual=False)},
         {"gate": True},
         {"gate": True, "attention": 2},
+        {"gate": True, "attention": 2, "settle": True},
     ],
-    ids=["shared", "per modality", "gate", "attention"],
+    ids=["shared", "per modality", "gate", "attention", "settled"],
 )
 def model(request):
-    return pta(**request.param)
+    made = pta(**request.param)
+    if made.settled is not None:
+        made.settled.heard[0b111, 2] = False
+        made.settled.kept[0b100] = torch.tensor([0.9, 0.5])
+    return made
 
 
 def inputs_of(count, seed=0):
@@ -192,7 +197,8 @@ def test_the_gate_of_these_tests_leaves_something_out():
     inputs = inputs_of(8)
     with torch.inference_mode():
         features = gated.features(gated.encode(inputs, mask), inputs, mask)
-        assert not gated.trusted(features, mask).all()
+        told = gated.alone(gated.finish(features, mask))
+        assert not gated.trusted(features, mask, told).all()
 
 
 # -- X-Fi's LiDAR encoder -----------------------------------------------------------------------

@@ -147,3 +147,22 @@ def test_a_fault_during_a_transition_is_told_and_undone(node):
     assert node.trigger_activate() == TransitionCallbackReturn.ERROR
     assert state(node) == "unconfigured"
     assert "no such head" in node.watch.health.failures.last
+
+
+def test_no_publisher_keeps_an_event_handler_and_unreached_subscribers_are_told_of(node, ros):
+    from pta_msgs.msg import Skeleton
+    from rclpy.qos import QoSDurabilityPolicy, QoSProfile
+
+    told = []
+    node.watch._node.get_logger().warning = told.append  # the logger of a node is one object
+    listener = ros.create_node("listener")
+    late = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+    listener.create_subscription(Skeleton, "skeleton", print, late)
+    end = time.monotonic() + NEVER_S
+    while not any("skeleton: 1 of its subscribers get nothing" in text for text in told):
+        assert time.monotonic() < end
+        node._tick()
+        time.sleep(0.1)
+    listener.destroy_node()
+    for one in node.nodes():
+        assert not any(publisher.event_handlers for publisher in one.publishers)

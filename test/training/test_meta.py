@@ -159,7 +159,7 @@ def test_the_weights_learn_to_distrust_the_modality_that_carries_nothing(outer):
         if i >= 60:
             meta.outer(torch.arange(256, 320))
     weights = meta.model.purify(torch.ones(1, 3, dtype=torch.bool))[0]
-    assert float(weights[2].detach()) < 0.15
+    assert float(weights[2].detach()) < 0.2  # of a third
 
 
 def test_a_batch_of_single_modalities_has_no_alignment_loss():

@@ -24,7 +24,7 @@ from pta_ros.training.systems import (
 NAMES = ("depth", "lidar", "csi")
 CONFIG = config_from(
     {
-        "model": {"tokens": 4, "dim": 16, "latent": 8, "channels": 16, "mixers": 1},
+        "model": {"tokens": 4, "dim": 16, "latent": 8, "channels": 16, "mixers": 1, "settle": True},
         "split": {"meta_val": 0.2, "val": 0.2, "test": 0.2},
         "pretrain": {m: {"epochs": 1, "batch": 8} for m in NAMES},
         "meta": {"epochs": 2, "batch": 2, "outer_every": 1},
@@ -179,12 +179,13 @@ def test_the_ablations_differ_from_pta_in_what_they_are_named_for_alone():
 
 
 def test_pta_as_published_has_nothing_that_is_ours():
-    ours = replace(CONFIG.model, attention=2, mixers=2)
+    ours = replace(CONFIG.model, attention=2, mixers=2, settle=True)
     config = replace(CONFIG, model=ours, meta=replace(CONFIG.meta, refine_epochs=4))
     for change in (as_published, without_diffusion, without_meta_weights):
         changed = change(config)
         assert (changed.model.attention, changed.model.mixers) == (0, 0)
         assert changed.meta.refine_epochs == 0
+        assert not changed.model.settle
 
 
 def test_the_systems_are_calibrated_and_in_evaluation_mode(bench):
@@ -192,6 +193,17 @@ def test_the_systems_are_calibrated_and_in_evaluation_mode(bench):
         model = make_system(name, bench)
         assert not model.training
         assert bool(model.calibration.log_factor[1:].any(dim=1).all()), name
+
+
+def test_ours_is_settled_on_people_not_trained_on_and_others_are_not(bench):
+    settled = make_system("pta_ungated", bench).settled
+    mean = bench.clean.joints[bench.ready.rows["train"]].mean(dim=0)
+    torch.testing.assert_close(settled.mean_pose, mean)
+    assert not torch.equal(settled.kept, torch.ones_like(settled.kept))
+    for part in ("heard", "kept", "mean_pose"):  # the gate's training leaves it as it is
+        gated = getattr(make_system("pta_gate", bench).settled, part)
+        assert torch.equal(gated, getattr(settled, part))
+    assert make_system("pta", bench).settled is None
 
 
 def test_pta_and_its_ablations_start_alike_on_the_same_encoders(bench):

@@ -30,7 +30,7 @@ from pta_ros.evaluation.compare.text import (
 from pta_ros.metrics.evaluate import ACCURACY, MPJPE, PA_MPJPE, Metric
 from pta_ros.metrics.markdown import bounds_table, grid
 from pta_ros.metrics.subsets import listed
-from pta_ros.training.makers import UNGATED
+from pta_ros.training.make_pta import UNGATED
 
 
 def pose_page(records: Sequence[PoseRecord], context: Context, docs: bool = False) -> str:

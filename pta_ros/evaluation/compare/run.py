@@ -40,7 +40,8 @@ from pta_ros.metrics.evaluate import (
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.projector import Projected
 from pta_ros.training.corrupt import FROZEN, FROZEN_BACK, frozen_rows
-from pta_ros.training.makers import UNGATED, Bench
+from pta_ros.training.make_pta import UNGATED
+from pta_ros.training.makers import Bench
 from pta_ros.training.prepare import Watcher, provenance_of
 from pta_ros.training.run import GATED, read_bench
 from pta_ros.training.systems import BY_TASK, make_system

@@ -17,7 +17,7 @@ from pta_ros.evaluation.compare.records import PoseRecord, Record
 from pta_ros.metrics.evaluate import ACCURACY, MPJPE, Metric
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.skeleton import NUM_JOINTS
-from pta_ros.training.makers import UNGATED
+from pta_ros.training.make_pta import UNGATED
 from pta_ros.training.systems import BY_TASK
 
 #: Compared with nothing but PTA: its weights, evaluated with unrefined student features.

@@ -55,6 +55,8 @@ def _use(fault: FaultSeen) -> str:
     if fault.weight is None:
         return "but no estimate has a frame of it"
     instead = "" if fault.free_weight is None else f" instead of {fault.free_weight:.2f}"
+    if max(fault.weight, fault.free_weight or 0.0) < _NO_WEIGHT and fault.free_weight is not None:
+        return "which makes no difference: the model does not weigh it beside the others"
     if fault.weight < _NO_WEIGHT:
         return f"but the model leaves it out: weight 0.00{instead}"
     told = f"used in {percent(fault.used)} of the estimates"

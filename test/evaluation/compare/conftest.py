@@ -8,7 +8,7 @@ import pytest
 from pta_ros.evaluation.compare.records import Context, Data, Machine, PoseRecord
 from pta_ros.evaluation.compare.table import COMPARED, PLAIN
 from pta_ros.metrics.subsets import subset_name, subsets
-from pta_ros.training.makers import UNGATED
+from pta_ros.training.make_pta import UNGATED
 
 MODALITIES = ("depth", "lidar", "csi")
 NAMES = [subset_name(s) for s in subsets(MODALITIES)]

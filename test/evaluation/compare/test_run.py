@@ -14,7 +14,7 @@ from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.encoders.lite import ENCODERS
 from pta_ros.training.config import load_config
 from pta_ros.training.corrupt import FROZEN, corrupted_view, kinds
-from pta_ros.training.makers import UNGATED
+from pta_ros.training.make_pta import UNGATED
 from pta_ros.training.run import read_bench, train_systems
 from pta_ros.training.systems import make_system
 

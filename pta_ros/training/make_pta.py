@@ -1,0 +1,147 @@
+"""How PTA is trained, or read again, stage by stage: fusion, refinement, what is settled, gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from pta_ros.model.pta import PTA
+from pta_ros.training.activity import begin_as
+from pta_ros.training.augment_centred import together
+from pta_ros.training.config import TrainConfig
+from pta_ros.training.corrupt import FROZEN
+from pta_ros.training.fresh import Draw, Fresh
+from pta_ros.training.gate import Corrupted, calibrate_gate, gate_stage
+from pta_ros.training.makers import (
+    Bench,
+    make_mutual,
+    run_system,
+    setup_of,
+    start_head,
+    take_projections,
+)
+from pta_ros.training.meta import meta_stage
+from pta_ros.training.parts import parts_of
+from pta_ros.training.refine import choose_shares
+from pta_ros.training.resume import seed_everything
+from pta_ros.training.settle import settle
+from pta_ros.training.single import mean_pose
+
+#: PTA as configured, before its gate.
+UNGATED = "pta_ungated"
+
+
+def make_pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Bench) -> PTA:
+    """PTA of the bench's configuration, changed: trained under `name`, then settled."""
+    config = change(bench.config)
+    model = _trained(name, replace(config, model=replace(config.model, settle=False)), bench)
+    return _settled(model, bench) if config.model.settle else model
+
+
+def _trained(name: str, config: TrainConfig, bench: Bench) -> PTA:
+    if config.meta.refine_epochs:
+        return _refined_later(name, config, bench)
+    taught = make_mutual(bench) if config.model.own_heads and bench.ready.start is None else None
+    seed_everything(config.seed, "model")
+    model = PTA(config.model)
+    start = bench.ready.start
+    if start is None or not start.has("head"):
+        start_head(model.head, bench)
+    if start:
+        start.fill(model)
+    take_projections(model, bench)
+    for modality, single in bench.singles.items():
+        model.encoders[modality].load_state_dict(single.encoder.state_dict())
+    if taught is not None:
+        begin_as(taught, model)
+    _run_meta(name, model, config, bench)
+    return model
+
+
+def _settled(trained: PTA, bench: Bench) -> PTA:
+    """The model with what each of its subsets says settled."""
+    model = PTA(replace(trained.config, settle=True))
+    model.load_state_dict({**model.state_dict(), **trained.state_dict()})
+    assert model.settled is not None
+    if model.config.has("pose"):
+        joints = bench.clean.joints[bench.ready.rows["train"]]
+        model.settled.mean_pose.copy_(torch.from_numpy(mean_pose(joints.numpy())))
+    settle(model, bench.clean, _unseen(bench), bench.config.task_loss)
+    return model
+
+
+def _refined_later(name: str, config: TrainConfig, bench: Bench) -> PTA:
+    """PTA whose refinement is trained by itself, after all else (beyond the paper; docs/fusion.md).
+
+    Trained together, most of the task loss comes through its noise, and the fusion is worse for it.
+    """
+    before = replace(
+        config,
+        model=replace(config.model, refine=False),
+        meta=replace(config.meta, align_weight=0.0, refine_epochs=0),
+    )
+    trained = _trained(f"{name}_plain", before, bench)
+    seed_everything(config.seed, "refinement")
+    model = PTA(config.model)
+    model.load_state_dict(trained.state_dict())
+    if "refinement" not in config.freeze:
+        held = [part for part in parts_of(config.model) if part != "refinement"]
+        meta = replace(config.meta, epochs=config.meta.refine_epochs, plain_share=0.0)
+        _run_meta(name, model, replace(config, freeze=tuple(held), meta=meta), bench)
+    choose_shares(model, bench.clean, bench.ready.rows["meta_val"], config.task_loss)
+    return model
+
+
+def _run_meta(name: str, model: PTA, config: TrainConfig, bench: Bench) -> None:
+    setup = replace(setup_of(name, bench, model), config=config, draw=_fresh(model, bench))
+    run_system(meta_stage(setup, model, bench.ready.rows["meta_val"]), name, config, bench)
+
+
+def _fresh(model: PTA, bench: Bench) -> Draw | None:
+    """Of people, whose encoders see changed frames in training, the meta stage does, too."""
+    if not model.config.joint_tokens:
+        return None
+    return Fresh(dict(model.encoders.items()), bench.ready.data, together)
+
+
+def make_gated(bench: Bench) -> PTA:
+    """PTA as configured with a gate, which is trained after everything else."""
+    gate = bench.config.gate
+    config = replace(
+        bench.config,
+        model=replace(bench.config.model, gate=True),
+        meta=replace(bench.config.meta, epochs=gate.epochs, learning_rate=gate.learning_rate),
+    )
+    seed_everything(config.seed, "gate")
+    model = PTA(config.model)
+    if bench.ready.start:
+        bench.ready.start.fill(model)
+    trained = make_pta(UNGATED, lambda config: config, bench)
+    model.load_state_dict({**model.state_dict(), **trained.state_dict()})
+    model.refine_by(trained.config.refined)
+    if "gate" in bench.config.freeze:
+        return model
+    setup = replace(setup_of("gate", bench, model), config=config, ranks=bench.ranks.alone())
+    stage = gate_stage(setup, model, _one_frame(bench.corrupted))
+    with bench.ranks.one_by_one():  # the gate is small: sharing it would cost more than it saves
+        run_system(stage, "pta_gate", config, bench)
+    rows = _unseen(bench)
+    calibrate_gate(model, bench.clean, rows, bench.ready.data.subject[rows.numpy()])
+    return model
+
+
+def _one_frame(corrupted: Corrupted) -> Corrupted:
+    """The kinds that a single frame can show; the streams notice a frozen sensor."""
+    return {
+        m: {kind: view for kind, view in kinds.items() if kind != FROZEN}
+        for m, kinds in corrupted.items()
+    }
+
+
+def _unseen(bench: Bench) -> Tensor:
+    """Frames of people whom neither encoders nor fusion nor gate were trained on."""
+    rows = bench.ready.rows
+    return torch.cat([rows["meta_val"], rows["val"]])
