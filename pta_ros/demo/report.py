@@ -86,9 +86,10 @@ def _check_report(plan: Plan, run: Run, measured: Measured) -> Made:
 
 def load_summary(run: Run, name: str) -> dict[str, Any]:
     """Per modality what was sent and received in a phase that has a silence before and after it,
-    and which instants were not estimated.
+    and how many instants were not estimated.
 
-    The silences are what makes the counts exact: nothing is on its way at either end.
+    The silences are what makes the counts exact: nothing is on its way at either end. A stream that
+    comes back is believed from its second frame on, so instants count from the second one.
     """
     span = next((span for span in run.spans if span.name == name), None)
     if span is None:
@@ -102,11 +103,12 @@ def load_summary(run: Run, name: str) -> dict[str, Any]:
         found[modality] = {"sent": sent, "received": received, "lost": lost}
     rate_hz = sent / ((span.end_ns - span.start_ns) / 1e9)
     told = {e.stamp_ns for e in run.estimates}
+    believed = span.ticks[1:]
     return {
         "messages": found,
         "sent_rate_hz": round(rate_hz, 3),
-        "instants": sent,
-        "lost_estimates": sum(tick.stamp_ns not in told for tick in span.ticks),
+        "instants": len(believed),
+        "lost_estimates": sum(tick.stamp_ns not in told for tick in believed),
         "latency_ms": percentiles([e.latency_ms for e in run.within(span)]),
     }
 
