@@ -39,7 +39,10 @@ def test_instants_that_nobody_estimated_are_lost(perfect_run):
     assert report.load_summary(run, LOADED)["lost_estimates"] == 0
     without = replace(run, estimates=(*run.estimates[:30], *run.estimates[32:]))
     found = report.load_summary(without, LOADED)
-    assert (found["instants"], found["lost_estimates"]) == (99, 2)  # not the first, which none is of
+    assert (found["instants"], found["lost_estimates"]) == (
+        99,
+        2,
+    )
 
 
 def test_counts_that_were_never_told_are_unknown(perfect_run):
