@@ -39,9 +39,6 @@ PROGRAMS = {
 _ANSWERS = ("doctor",)
 #: Longest turn of the executor: a signal is noticed after it.
 _TURN_S = 0.1
-#: A thread that waits for Python gets it after this long. With Python's own 5 ms the model waits
-#: for the executor at each message, for up to half of an estimate's time.
-_SWITCH_S = 0.0005
 
 
 class Program(Protocol):
@@ -124,7 +121,6 @@ def _run(build: Callable[[], Program], stop: Stop, interrupted: int) -> int:
     from rclpy.signals import SignalHandlerOptions
 
     leftovers.clear()
-    sys.setswitchinterval(_SWITCH_S)
     try:
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     except RCLError as error:  # a parameter file that is not YAML, for example

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from pta_ros.frames import Estimate, Frame, Sample, StreamStatus
 from pta_ros.fusion.pipeline import FusionPipeline
 
 _STOP_TIMEOUT_S = 5.0
+#: A thread that waits for Python gets it after this long. With Python's own 5 ms the model waits
+#: for the executor at each message, for up to half of an estimate's time.
+_SWITCH_S = 0.0005
 
 
 class Outlet(Protocol):
@@ -48,6 +52,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin; once per worker."""
+        sys.setswitchinterval(_SWITCH_S)
         self._thread.start()
 
     def stop(self) -> bool:
