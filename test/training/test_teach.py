@@ -179,3 +179,19 @@ def test_a_model_that_cannot_be_taught_is_refused(loaded, names):
 def test_a_model_of_people_is_refused(loaded):
     with pytest.raises(ConfigError, match="finds people; expected one of one person"):
         check_model(replace(loaded, finder=torch.nn.Identity()))
+
+
+def test_what_a_weak_csi_kept_elsewhere_is_forgotten_and_whom_it_is_heard_beside_is_not(
+    loaded, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(teaching, "BATCH", 16)
+    settled = PTA(replace(CONFIG, settle=True)).eval()
+    settled.load_state_dict({**settled.state_dict(), **loaded.model.state_dict()})
+    settled.settled.heard[0b101, 2] = False
+    settled.settled.kept[0b100] = torch.tensor([0.9, 0.5])
+    settled.settled.kept[0b001] = torch.tensor([0.8, 0.7])
+    taught = teach(replace(loaded, model=settled), lesson(), tmp_path, Silent(), epochs=1).model
+    assert taught.settled.kept[0b100].tolist() == [1.0, 1.0]
+    assert torch.equal(taught.settled.kept[0b001], settled.settled.kept[0b001])
+    assert torch.equal(taught.settled.heard, settled.settled.heard)
+    assert settled.settled.kept[0b100].tolist() == pytest.approx([0.9, 0.5])  # of the given model
