@@ -90,12 +90,27 @@ class Sampler:
         return self._is_past(stamp_ns) and stamp_ns >= self._allowed_ns
 
     def upcoming(self, now_ns: int) -> list[Frame]:
-        """The new frames that a sample taken now would hold: worth encoding while others come."""
+        """The new frames that the next sample will hold: worth encoding while others come.
+
+        Before there is an instant, those that no later one of their stream will lie nearer to it.
+        """
         found = self._next(now_ns)
-        if found is None:
+        t_ns = found[1] if found else self._due_instant_ns(now_ns)
+        if t_ns is None:
             return []
-        frames = (stream.nearest(found[1], now_ns) for stream in self._streams.values())
-        return [frame for frame in frames if frame is not None and self._is_past(frame.stamp_ns)]
+        nearest = [stream.nearest(t_ns, now_ns) for stream in self._streams.values()]
+        frames = [f for f in nearest if f is not None and self._is_past(f.stamp_ns)]
+        return frames if found else [f for f in frames if self._stays(f, t_ns)]
+
+    def _due_instant_ns(self, now_ns: int) -> int | None:
+        """Stamp of the next frame of a stream that leads; None while no period is known."""
+        dues = (self._streams[m].timing.due(t) for m, t in self._leading(now_ns).items())
+        return min((due.stamp_ns for due in dues if due is not None), default=None)
+
+    def _stays(self, frame: Frame, t_ns: int) -> bool:
+        """Whether no later frame of its stream will lie nearer to `t_ns`."""
+        due = self._streams[frame.modality].timing.due(t_ns)
+        return due is not None and abs(due.stamp_ns - t_ns) > abs(frame.stamp_ns - t_ns)
 
     def take(self, now_ns: int) -> Sample | None:
         """The frames at the next instant, or a late one; None without a new frame."""

@@ -1,7 +1,8 @@
 """Simulated sensors that all measure at the same instants: one frame of all of them per tick.
 
 Before the script begins, the node cycles its first few frames with fresh stamps, so that the fusion
-node has something to find.
+node has something to find. A tick is rendered half a period ahead: no sensor renders, and right
+after a tick the processors belong to those who answer it.
 """
 
 from __future__ import annotations
@@ -64,8 +65,9 @@ class TickingSimulator(Simulator):
         ready = max(PREROLL_FRAMES, self.params.prerender)
         self._frames = [session.frame(i) for i in range(ready)]
         self._begun = False
-        self._next = self._prepare(0, None)
+        self._next, self._sent = self._prepare(0, None), False
         self._ticked_ns = 0
+        self._later = self.create_timer(0.5 / self.params.rate_hz, self._on_later)
         self.begin(1.0 / self.params.rate_hz, **about)
 
     def true_message(self, frame: Any) -> Any:
@@ -97,7 +99,8 @@ class TickingSimulator(Simulator):
         return _Tick(index, phase, messages, out.repeat, frame, render_ms)
 
     def turn(self) -> None:
-        """Publish the tick that was prepared, and prepare the next one."""
+        """Publish the tick that was prepared."""
+        self._on_later()  # where a busy machine did not leave half a period for it
         if self.ended_ns:
             return
         late_ms, tick, now = self._late_ms(), self._next, self.get_clock().now()
@@ -113,7 +116,14 @@ class TickingSimulator(Simulator):
             timing = {"render_ms": tick.render_ms, "late_ms": late_ms}
             truth = self.true_record(tick.frame)
             self.log.tick(tick.index, now.nanoseconds, tick.phase, timing, truth)
-        self._advance()
+        self._sent = True
+        self._later.reset()
+
+    def _on_later(self) -> None:
+        """Prepare the next tick, unless it is."""
+        self._later.cancel()
+        if self._sent:
+            self._advance()
 
     def _late_ms(self) -> float:
         """How much more than a period has passed since the tick before."""
@@ -121,6 +131,7 @@ class TickingSimulator(Simulator):
         return (self._ticked_ns - before) / 1e6 - 1e3 / self.params.rate_hz if before else 0.0
 
     def _advance(self) -> None:
+        self._sent = False
         if not self._begun and not self.may_begin():
             self._next = self._prepare(self._next.index + 1, None)
             return

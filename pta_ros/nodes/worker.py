@@ -141,8 +141,7 @@ class Worker:
                 found = self._found()
                 if found is not None:
                     return found
-                waits = self._pipeline.pending(self._now_ns())
-                if not (waits and self._encode_ahead()):
+                if not self._encode_ahead():
                     self._changed.wait(self._until_due_s())
         return None
 

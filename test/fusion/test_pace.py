@@ -177,3 +177,17 @@ def test_of_a_fast_sensor_only_a_recent_frame_counts():
     live.run(2000, depth=100, csi=10)
     live.run(2150, [("csi", t) for t in range(2050, 2150, 10)], start=2000, depth=100, csi=10)
     assert live.used(2100) == {"depth": 2100}
+
+
+@pytest.mark.parametrize(
+    ("period", "stamp", "stays"),
+    [(100, 2100, True), (30, 2070, False), (30, 2100, True), (70, 2100, True), (70, 2030, False)],
+)
+def test_a_frame_before_its_instant_is_upcoming_when_no_later_one_is_nearer(period, stamp, stays):
+    """The poor sensor's, while the next frame of the one that leads is due at 2100."""
+    live = Live({"depth": 0.9, "csi": 0.1}).run(stamp, depth=100, csi=period)
+    frame = Frame("csi", T0 + stamp * MS, np.full(3, -1.0, np.float32))
+    live.pipeline.push(frame, T0 + stamp * MS)
+    assert not live.pipeline.pending(T0 + stamp * MS)
+    found = live.pipeline.upcoming(T0 + stamp * MS)
+    assert [f.stamp_ns for f in found] == [frame.stamp_ns] * stays
