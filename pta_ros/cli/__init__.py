@@ -59,6 +59,14 @@ def check_tree(root: Path) -> None:
         raise DatasetError(f"{root}: no such folder; expected the root of a data set's tree")
 
 
+def add_workforce(group: Any) -> None:
+    """Add --jobs and --cluster to a group of arguments: who does many tasks (see Workforce)."""
+    group.add_argument("--jobs", type=int, metavar="N", help="processes (one for each core)")
+    group.add_argument(
+        "--cluster", metavar="ADDRESS", help="use the workers of a Dask scheduler instead"
+    )
+
+
 @contextmanager
 def told_of_cache(cache: Path) -> Iterator[None]:
     """An error for want of a place to write in `cache` names the option that moves it."""

@@ -5,19 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pta_ros.errors import ConfigError
 from pta_ros.metrics.bound import EXIT_MISSED
-from pta_ros.workers.processes import Processes
+from pta_ros.workers.workforce import Workforce
 
 if TYPE_CHECKING:
     from pta_ros.evaluation.archive.find import Recording
     from pta_ros.evaluation.archive.run import Archive
     from pta_ros.evaluation.archive.work import Task
     from pta_ros.evaluation.report.recording import Wishes
-    from pta_ros.workers.cluster import Cluster
 
 #: Exit code when all is done and at least one recording could not be evaluated.
 EXIT_FAILED = 4
@@ -31,7 +28,7 @@ def evaluate(
     from pta_ros.evaluation.archive.files import kept_archive, write_archive
     from pta_ros.evaluation.archive.run import Archive
 
-    jobs, out = _jobs(options), options.out
+    workforce, out = Workforce(options.jobs, options.cluster), options.out
     if options.cluster is not None:  # its workers began in other folders
         recordings, wishes = [one.absolute() for one in recordings], wishes.absolute()
         out = out.absolute()
@@ -40,18 +37,10 @@ def evaluate(
         tasks = archive.open(device="" if options.cluster is None else "cpu")
         before = len(archive.results)
         _say(f"{len(recordings)} recordings, {before} of them finished before")
-        whole = _evaluate(archive, tasks, options.cluster, jobs)
+        whole = _evaluate(archive, tasks, workforce)
         about = archive.about(_name(options), command, not whole)
         page = write_archive(out, archive.rows(), about)
     return _end(options, archive, str(page), whole)
-
-
-def _jobs(options: argparse.Namespace) -> int:
-    if options.jobs is not None and options.cluster is not None:
-        raise ConfigError("--jobs and --cluster; expected one: a cluster's workers are its own")
-    if options.jobs is not None and options.jobs < 1:
-        raise ConfigError(f"--jobs is {options.jobs}; expected at least 1")
-    return int(options.jobs or os.cpu_count() or 1)
 
 
 def _name(options: argparse.Namespace) -> str:
@@ -60,7 +49,7 @@ def _name(options: argparse.Namespace) -> str:
     return path.resolve().name if str(path) != "-" else "a list"
 
 
-def _evaluate(archive: Archive, tasks: list[Task], address: str | None, jobs: int) -> bool:
+def _evaluate(archive: Archive, tasks: list[Task], workforce: Workforce) -> bool:
     """Evaluate all tasks, a line for each; False after Ctrl-C."""
     from pta_ros.evaluation.archive.work import evaluate as work
 
@@ -68,7 +57,7 @@ def _evaluate(archive: Archive, tasks: list[Task], address: str | None, jobs: in
     try:
         if not tasks:
             return True
-        with _crew(work, address, min(jobs, len(tasks))) as crew:
+        with workforce.crew(work, len(tasks)) as crew:
             for name, told in archive.evaluate(crew, tasks):
                 done = len(archive.results) + len(archive.failures)
                 _say(f"{done}/{total} {name}: {told}")
@@ -83,14 +72,6 @@ def _say(text: str) -> None:
         print(text, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _crew(work: Callable[[Any], Any], address: str | None, jobs: int) -> Processes | Cluster:
-    if address is None:
-        return Processes(work, jobs)
-    from pta_ros.workers.cluster import Cluster
-
-    return Cluster(work, address)
 
 
 def _end(options: argparse.Namespace, archive: Archive, page: str, whole: bool) -> int:

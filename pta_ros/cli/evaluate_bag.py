@@ -11,7 +11,7 @@ from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pta_ros.cli import run
+from pta_ros.cli import add_workforce, run
 from pta_ros.errors import ConfigError
 from pta_ros.metrics.bound import Bound, at_least, at_most, bounds_text, exit_code
 
@@ -64,10 +64,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     archive.add_argument(
         "--list", type=Path, metavar="FILE", help="evaluate what it names, a path a line (-: stdin)"
     )
-    archive.add_argument("--jobs", type=int, metavar="N", help="processes (one for each core)")
-    archive.add_argument(
-        "--cluster", metavar="ADDRESS", help="use the workers of a Dask scheduler instead"
-    )
+    add_workforce(archive)
     options = parser.parse_args(arguments)
     if bool(options.bag) == bool(options.list):
         parser.error("expected a recording, an archive or --list FILE")

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pta_ros.cli import check_tree, run
+from pta_ros.cli import add_workforce, check_tree, run
 from pta_ros.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "is one GPU for each process",
     )  # fmt: skip
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: torch's choice)")
+    add_workforce(parser.add_argument_group("who reduces the tree, which is done once"))
     return parser.parse_args(arguments)
 
 
@@ -69,10 +70,11 @@ def _main(arguments: list[str] | None) -> int:
     import torch
 
     from pta_ros.training.distributed import launch_ranks
-    from pta_ros.training.prepare import Silent, Watcher
+    from pta_ros.training.prepare import Silent, Watcher, reduce_ahead
     from pta_ros.training.rehearse import with_own_classes
     from pta_ros.training.run import train, train_parts, train_systems
     from pta_ros.training.systems import BY_TASK, systems_of
+    from pta_ros.workers.workforce import EVERY_CORE, Workforce
 
     config = with_own_classes(_config(options), options.data)
     if options.threads:
@@ -84,8 +86,13 @@ def _main(arguments: list[str] | None) -> int:
         raise ConfigError(f"systems {unknown} are unknown; expected some of {known}")
     if names and options.only:
         raise ConfigError("--only and --systems contradict each other; expected one of them")
+    workforce = Workforce(options.jobs, options.cluster)
+    if options.cluster is not None:  # its workers began in other folders
+        options.data = options.data.absolute()
     ranks = launch_ranks(options.device)
     watcher: Watcher = Board(options.out) if ranks.first else Silent()
+    if ranks.first and workforce != EVERY_CORE:
+        reduce_ahead(config, options.data, options.out / "cache", watcher, workforce)
     if options.only:
         train_parts(config, options.data, options.out, options.only, watcher, ranks)
         watcher.note(f"{' '.join(options.only)}: trained; the same command without --only goes on")

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import os
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +26,7 @@ from pta_ros.datasets.wide import SCENES, Clip, clips_of
 from pta_ros.people import birdseye, centred
 from pta_ros.people.centred import CLOUD_SHAPE, PATCH_SHAPE
 from pta_ros.people.readings import LidarReading, Readings
+from pta_ros.workers.workforce import EVERY_CORE, Workforce
 
 FORMAT = 5
 NOBODY = 255
@@ -68,7 +67,7 @@ def people_set(
     root: Path,
     cache: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
-    jobs: int = 0,
+    workforce: Workforce = EVERY_CORE,
 ) -> PeopleSet:
     """Reduce the wide tree at `root`, or read the result of an earlier call from `cache`.
 
@@ -84,17 +83,13 @@ def people_set(
     layout = _layout(sum(len(c.frames) for c in clips), rows)
 
     def write(folder: Path) -> None:
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(jobs or os.cpu_count() or 1, mp_context=context)
-        try:
-            with array_writer(folder, layout) as append:
-                results = pool.map(_reduced, clips, splits, chunksize=8)
-                for done, arrays in enumerate(results, start=1):
-                    for name, part in arrays.items():
-                        append(name, part)
-                    progress(done, len(clips))
-        finally:
-            pool.shutdown(cancel_futures=True)
+        tasks = list(zip(clips, splits, strict=True))
+        reduced = workforce.in_order(_reduced, tasks)
+        with array_writer(folder, layout) as append, closing(reduced):
+            for done, arrays in enumerate(reduced, start=1):
+                for name, part in arrays.items():
+                    append(name, part)
+                progress(done, len(clips))
 
     read = partial(_read, layout=layout, fingerprint=fingerprint)
     return read_or_make(cache / f"people-{fingerprint}", layout, read, write)
@@ -133,8 +128,9 @@ def _layout(frames: int, rows: int) -> Layout:
     }
 
 
-def _reduced(clip: Clip, split: int) -> dict[str, NDArray[Any]]:
-    """The rows of one clip in every array of the layout."""
+def _reduced(task: tuple[Clip, int]) -> dict[str, NDArray[Any]]:
+    """The rows of one clip, of a split, in every array of the layout."""
+    clip, split = task
     scene, subject, action = clip.folder.parts[-3:]
     digest = hashlib.sha256(f"{split} {subject}".encode()).digest()
     rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -26,6 +24,7 @@ from pta_ros.datasets.problems import Problem, check_policy, stop_if_fatal, surv
 from pta_ros.errors import DatasetError, DecodeError
 from pta_ros.sensors import sensors_to_config
 from pta_ros.sensors.base import Sensor
+from pta_ros.workers.workforce import EVERY_CORE, Workforce
 
 FORMAT = 6
 
@@ -91,7 +90,7 @@ def reduce_tree(
     tree: Tree,
     sensors: dict[str, Sensor],
     cache: Path,
-    jobs: int = 0,
+    workforce: Workforce = EVERY_CORE,
     progress: Callable[[int, int], None] = lambda done, total: None,
     on_problem: str = "skip",
 ) -> ReducedSet:
@@ -104,8 +103,7 @@ def reduce_tree(
     check_policy(on_problem)
     clips, problems = survey(tree, sensors)
     stop_if_fatal(problems, on_problem)
-    jobs = jobs or os.cpu_count() or 1
-    work = _Work(clips, tree.joints, problems, sensors, jobs, progress, on_problem)
+    work = _Work(clips, tree.joints, problems, sensors, workforce, progress, on_problem)
     fingerprint = _fingerprint(tree, sensors)
     data = read_or_make(
         cache / f"reduced-{fingerprint}",
@@ -137,7 +135,7 @@ class _Work:
     joints: int
     problems: list[Problem]
     sensors: dict[str, Sensor]
-    jobs: int
+    workforce: Workforce
     progress: Callable[[int, int], None]
     on_problem: str
 
@@ -184,20 +182,15 @@ def _reduce_clip(sensors: dict[str, Sensor], clip: ClipFiles) -> Rows:
 
 def _write(folder: Path, work: _Work, root: Path) -> None:
     problems, some = list(work.problems), False
-    # Spawned, not forked: a parent that has used torch or ROS holds threads a fork would break.
-    pool = ProcessPoolExecutor(work.jobs, mp_context=multiprocessing.get_context("spawn"))
-    try:
-        with array_writer(folder, work.layout) as append:
-            results = pool.map(partial(_reduce_clip, work.sensors), work.clips)
-            for done, (arrays, found) in enumerate(results, start=1):
-                stop_if_fatal(found, work.on_problem)
-                for name, rows in arrays.items():
-                    append(name, rows)
-                some = some or any(arrays[f"{m}_present"].any() for m in work.sensors)
-                problems += found
-                work.progress(done, len(work.clips))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    reduced = work.workforce.in_order(partial(_reduce_clip, work.sensors), work.clips)
+    with array_writer(folder, work.layout) as append, closing(reduced):
+        for done, (arrays, found) in enumerate(reduced, start=1):
+            stop_if_fatal(found, work.on_problem)
+            for name, rows in arrays.items():
+                append(name, rows)
+            some = some or any(arrays[f"{m}_present"].any() for m in work.sensors)
+            problems += found
+            work.progress(done, len(work.clips))
     if not some:
         first = problems[0] if problems else "none"
         raise DatasetError(f"{root}: no usable frame; first problem: {first}")

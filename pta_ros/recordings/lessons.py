@@ -23,6 +23,7 @@ from pta_ros.recordings.teacher import ModelTeacher
 from pta_ros.recordings.told import Wishes
 from pta_ros.sensors.base import Sensor
 from pta_ros.training.lesson import TAUGHT, Lesson
+from pta_ros.workers.workforce import Workforce
 
 RATE_HZ, _CLIP_S = 10.0, 30.0
 _TREE, _CACHE = "tree", "cache"
@@ -61,7 +62,8 @@ def lesson_of(
             f"{material.work} holds lessons of {names}, more than was asked for: remove it, or "
             "choose another work folder"
         )
-    data = reduce_tree(MmfiTree(tree), sensors, material.work / _CACHE, material.jobs, reduced)
+    workforce = Workforce(material.jobs)
+    data = reduce_tree(MmfiTree(tree), sensors, material.work / _CACHE, workforce, reduced)
     deviation_m = data.deviation_m.mean(axis=1)
     repeats = sum(_repeats(one["report"]["unusable_messages"]) for one in marker.recordings)
     return Lesson(data, _times(tree, data), deviation_m, repeats), marker

@@ -32,6 +32,7 @@ from pta_ros.training.rehearse import check_classes, check_csi, rehearse
 from pta_ros.training.resume import Figures
 from pta_ros.training.single import mean_pose
 from pta_ros.training.start import Start, matched
+from pta_ros.workers.workforce import EVERY_CORE, Workforce
 
 
 class Watcher(Protocol):
@@ -95,15 +96,11 @@ def prepare(
     if config.model.joint_tokens:
         return _prepare_people(config, root, cache, watcher, source)
     imported = _imported_sha256(config)
-    given = {m: config.sensors.get(m, {}) for m in config.model.modalities}
-    sensors = sensors_from_config(given)
+    sensors = _sensors(config)
     rehearse(config, sensors)
     start = _start(config, source, watcher)
     check_classes(config, root)
-    tree = open_tree(root, sensors)
-    check_csi(tree, sensors)
-    shown = watcher.progress("reduce frames")
-    data = reduce_tree(tree, sensors, cache, progress=shown, on_problem=config.on_problem)
+    data = _reduced(config, root, sensors, cache, watcher, EVERY_CORE)
     for line in problem_lines(data.problems):
         watcher.note(line)
     rows, splits = split_rows(config.split, data, by_scene=made_of(root) is not None)
@@ -120,6 +117,36 @@ def prepare(
             "expected a name for each action: add them, or leave model.classes out"
         )
     return Prepared(data, sensors, splits, rows, imported, start=start)
+
+
+def reduce_ahead(
+    config: TrainConfig, root: Path, cache: Path, watcher: Watcher, workforce: Workforce
+) -> None:
+    """Let a workforce make the reduced frames that `prepare` then finds in `cache`."""
+    if config.model.joint_tokens:
+        people_set(root, cache, watcher.progress("centre people"), workforce)
+        return
+    sensors = _sensors(config)
+    rehearse(config, sensors)
+    _reduced(config, root, sensors, cache, watcher, workforce)
+
+
+def _sensors(config: TrainConfig) -> dict[str, Sensor]:
+    return sensors_from_config({m: config.sensors.get(m, {}) for m in config.model.modalities})
+
+
+def _reduced(
+    config: TrainConfig,
+    root: Path,
+    sensors: dict[str, Sensor],
+    cache: Path,
+    watcher: Watcher,
+    workforce: Workforce,
+) -> ReducedSet:
+    tree = open_tree(root, sensors)
+    check_csi(tree, sensors)
+    shown = watcher.progress("reduce frames")
+    return reduce_tree(tree, sensors, cache, workforce, shown, config.on_problem)
 
 
 def _start(config: TrainConfig, source: Source | None, watcher: Watcher) -> Start | None:

@@ -14,6 +14,7 @@ from pta_ros.errors import DatasetError
 from pta_ros.sensors import SENSORS
 from pta_ros.training.augment import MIRROR, either_side
 from pta_ros.training.pretrain import truth_of
+from pta_ros.workers.workforce import Workforce
 
 CSI = {"csi": SENSORS["csi"]()}
 
@@ -31,7 +32,7 @@ def tree(synthetic_tree, tmp_path):
 
 def test_rows_of_estimates_have_their_deviations_and_others_zero(tree, tmp_path):
     root, folder, sigma = tree
-    data = reduce_tree(MmfiTree(root), CSI, tmp_path / "cache", jobs=1)
+    data = reduce_tree(MmfiTree(root), CSI, tmp_path / "cache", workforce=Workforce(1))
     own = (data.subject == folder.parent.name) & (data.action == folder.name)
     np.testing.assert_allclose(data.deviation_m[own], sigma[:, 0], rtol=1e-6)
     assert not data.deviation_m[~own].any()
@@ -43,11 +44,11 @@ def test_rows_of_estimates_have_their_deviations_and_others_zero(tree, tmp_path)
 def test_without_the_file_nothing_is_weighed_and_with_it_the_rows_are_made_anew(tree, tmp_path):
     root, folder, _ = tree
     (folder / "deviation.npy").rename(tmp_path / "away.npy")
-    before = reduce_tree(MmfiTree(root), CSI, tmp_path / "cache", jobs=1)
+    before = reduce_tree(MmfiTree(root), CSI, tmp_path / "cache", workforce=Workforce(1))
     assert not before.estimated
     assert not len(truth_of(before, torch.arange(2)).deviation)
     (tmp_path / "away.npy").rename(folder / "deviation.npy")
-    after = reduce_tree(MmfiTree(root), CSI, tmp_path / "cache", jobs=1)
+    after = reduce_tree(MmfiTree(root), CSI, tmp_path / "cache", workforce=Workforce(1))
     assert after.estimated
     assert after.fingerprint != before.fingerprint
 

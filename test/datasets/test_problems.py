@@ -14,13 +14,14 @@ from pta_ros.datasets.problems import Problem, problem_lines
 from pta_ros.datasets.reduced import reduce_tree
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.sensors import sensors_from_config
+from pta_ros.workers.workforce import Workforce
 
 SENSORS = sensors_from_config({"depth": {}, "lidar": {}, "csi": {}})
 CLIP = "E01/S01/A02"
 
 
 def reduce_all(root, cache, **options):
-    return reduce_tree(MmfiTree(root), SENSORS, cache, jobs=1, **options)
+    return reduce_tree(MmfiTree(root), SENSORS, cache, workforce=Workforce(1), **options)
 
 
 def halve(path):
@@ -111,7 +112,7 @@ def test_a_clip_without_any_file_of_a_modality_is_one_problem(root, tmp_path):
     assert problem.kind == "clip without lidar"
     assert str(root / CLIP / "lidar/frame001.bin") in problem.what
     depth = sensors_from_config({"depth": {}})  # a model that has no LiDAR
-    assert reduce_tree(MmfiTree(root), depth, tmp_path / "c", jobs=1).problems == ()
+    assert reduce_tree(MmfiTree(root), depth, tmp_path / "c", workforce=Workforce(1)).problems == ()
 
 
 GROUND_TRUTH_DAMAGE = [
@@ -192,7 +193,9 @@ def test_the_first_of_many_problems_is_the_fatal_one(root, tmp_path):
     for name in ("E01/S01/A10/depth/frame003.png", "E04/S31/A02/depth/frame001.png"):
         halve(root / name)
     with pytest.raises(DatasetError, match=r"A10/depth/frame003\.png"):
-        reduce_tree(MmfiTree(root), SENSORS, tmp_path / "c", jobs=2, on_problem="fatal")
+        reduce_tree(
+            MmfiTree(root), SENSORS, tmp_path / "c", workforce=Workforce(2), on_problem="fatal"
+        )
 
 
 def test_problems_found_by_an_earlier_call_are_fatal_until_repaired(root, tmp_path):
@@ -246,6 +249,7 @@ from pta_ros.datasets.mmfi import MmfiTree
 from pta_ros.datasets.reduced import reduce_tree
 from pta_ros.errors import DatasetError
 from pta_ros.sensors import sensors_from_config
+from pta_ros.workers.workforce import Workforce
 
 def limit(*progress):
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
@@ -254,7 +258,8 @@ if sys.argv[3] == "first":
     limit()
 try:
     reduce_tree(
-        MmfiTree(sys.argv[1]), sensors_from_config({"depth": {}}), Path(sys.argv[2]), 1, limit
+        MmfiTree(sys.argv[1]), sensors_from_config({"depth": {}}), Path(sys.argv[2]),
+        Workforce(1), limit,
     )
 except DatasetError as error:
     print(error)

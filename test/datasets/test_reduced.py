@@ -7,6 +7,7 @@ from pta_ros.datasets.mmfi import MmfiTree
 from pta_ros.datasets.reduced import reduce_tree
 from pta_ros.errors import DatasetError
 from pta_ros.sensors import sensors_from_config
+from pta_ros.workers.workforce import Workforce
 
 SENSORS = sensors_from_config({"depth": {}, "lidar": {}, "csi": {}})
 
@@ -17,7 +18,7 @@ def tree(synthetic_tree, tmp_path):
 
 
 def reduce_all(tree, cache, **options):
-    return reduce_tree(MmfiTree(tree), SENSORS, cache, jobs=1, **options)
+    return reduce_tree(MmfiTree(tree), SENSORS, cache, workforce=Workforce(1), **options)
 
 
 def test_every_row_is_what_the_sensor_makes_of_its_file(tree, tmp_path):
@@ -66,7 +67,7 @@ def test_other_settings_or_other_files_are_reduced_anew(tree, tmp_path):
     shutil.rmtree(tree / "E01/S05")
     assert len(reduce_all(tree, tmp_path / "c")) == 16
     few = sensors_from_config({"lidar": {"points": 64}})
-    small = reduce_tree(MmfiTree(tree), few, tmp_path / "c", jobs=1)
+    small = reduce_tree(MmfiTree(tree), few, tmp_path / "c", workforce=Workforce(1))
     assert small.inputs["lidar"].shape == (16, 64, 3)
 
 

@@ -19,6 +19,7 @@ from pta_ros.sensors import sensors_from_config
 from pta_ros.simulate.actions import ACTIONS, XRF55_ACTIONS
 from pta_ros.simulate.tree import write_tree
 from pta_ros.simulate.xrf55_writer import Xrf55Plan
+from pta_ros.workers.workforce import Workforce
 
 SENSORS = sensors_from_config({"radar": {}, "wifi": {}, "rfid": {}})
 
@@ -112,7 +113,7 @@ def test_two_files_of_one_sample_are_refused_and_copies_beside_scenes_ignored(tm
 def test_reduced_samples_keep_their_names_and_what_is_missing(root, tmp_path):
     tree = open_tree(root, SENSORS)
     tree.clips[0].files["rfid"].pop(2)
-    data = reduce_tree(tree, SENSORS, tmp_path, jobs=1)
+    data = reduce_tree(tree, SENSORS, tmp_path, workforce=Workforce(1))
     assert len(data) == 32
     assert data.joints.shape == (32, 0, 3)
     assert {m: x.shape[1:] for m, x in data.inputs.items()} == {

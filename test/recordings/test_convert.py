@@ -16,6 +16,7 @@ from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.recordings import clip as clips
 from pta_ros.recordings.annotations import Annotation
 from pta_ros.sensors import DepthSensor
+from pta_ros.workers.workforce import Workforce
 
 ONLY = "E01/S00001/A01"
 
@@ -61,7 +62,7 @@ def test_people_and_poses_are_read_by_both_readers(write, tree, tmp_path):
     made = tree(bag, clip_s=3.0)
     scenes = sorted(p.name for p in made.root.iterdir() if p.is_dir())
     assert scenes == ["E01", "E02", "E03"]
-    data = people_set(made.root, tmp_path / "cache", jobs=1)
+    data = people_set(made.root, tmp_path / "cache", workforce=Workforce(1))
     assert len(data.centres) == 120
     assert data.people.present["depth"].any()
     one = MmfiTree(made.root)
@@ -75,7 +76,7 @@ def test_a_robot_without_lidar_has_no_lidar(write, tree, tmp_path):
     assert made.report["with"] == {"depth": 120, "csi": 120}
     assert "no topic lidar/points in the bag" in made.report["no_topic"]["lidar"]
     assert not list(made.root.glob("E*/*/*/lidar"))
-    data = people_set(made.root, tmp_path / "cache", jobs=1)
+    data = people_set(made.root, tmp_path / "cache", workforce=Workforce(1))
     assert not data.people.present["lidar"].any()
     assert data.people.present["depth"].any()
 

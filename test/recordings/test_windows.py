@@ -33,6 +33,7 @@ from pta_ros.recordings.setup import Setup, default_set
 from pta_ros.recordings.told import Wishes
 from pta_ros.sensors import SENSORS, sensors_of
 from pta_ros.simulate.xrf55_bag import SessionPlan, labels_of, session_to_bag
+from pta_ros.workers.workforce import Workforce
 
 S = 10**9
 PLAN = SessionPlan(seconds=36.0, activity_s=6.0, actions=(2, 23, 28), loss=0.0, jitter_s=0.0)
@@ -147,7 +148,9 @@ def test_the_last_of_three_or_more_stretches_are_held_out_and_share_no_packet(
 ):
     path = notes(tmp_path, *((6 * k + 0.1, 6 * k + 5.9, "tea") for k in range(6)))
     made = make(session.bag, path, hop_s=0.5)
-    data = reduce_tree(Xrf55Tree(made.root), {"rfid": SENSOR["rfid"]}, tmp_path / "cache", 1)
+    data = reduce_tree(
+        Xrf55Tree(made.root), {"rfid": SENSOR["rfid"]}, tmp_path / "cache", Workforce(1)
+    )
     rows, members = wide_splits(data, 0, 0.2)
     assert members["test"] == ("Scene3",)
     of = {name: set(data.subject[rows[name]]) for name in ("train", "meta_val", "val", "test")}
@@ -248,7 +251,7 @@ def test_a_receiver_of_ones_own_has_windows_of_its_own_size(make, tmp_path):
     assert "no topic radar/heatmap" in made.report["no_topic"]["radar"]
     (clip,) = Xrf55Tree(made.root).clips
     assert clip.read("wifi", 1).shape == (100, 90)
-    data = reduce_tree(Xrf55Tree(made.root), {"wifi": sensor}, tmp_path / "cache", 1)
+    data = reduce_tree(Xrf55Tree(made.root), {"wifi": sensor}, tmp_path / "cache", Workforce(1))
     assert data.present["wifi"].all()
     assert default_set([tmp_path / "bag"]) == "mmfi"  # a Wi-Fi receiver alone may be either
 

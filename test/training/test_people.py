@@ -19,6 +19,7 @@ from pta_ros.people.readings import LidarReading, Readings
 from pta_ros.training import augment_centred, find
 from pta_ros.training.find import find_loss
 from pta_ros.training.find import load as load_frames
+from pta_ros.workers.workforce import Workforce
 
 CONFIG = """
 model: {modalities: [depth, lidar], encoders: centred, tokens: 17, dim: 32, latent: 16, mixers: 1}
@@ -39,7 +40,7 @@ def tree(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(tree, tmp_path_factory):
-    return people_set(tree, tmp_path_factory.mktemp("cache"), jobs=1)
+    return people_set(tree, tmp_path_factory.mktemp("cache"), workforce=Workforce(1))
 
 
 def test_everybody_in_sight_has_a_row(tree, data):

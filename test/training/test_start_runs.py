@@ -159,3 +159,20 @@ def test_a_mistake_is_one_line_before_anything_is_trained(
     assert error.count("\n") == 1
     assert words in error
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("option", [("--jobs", "1"), ("--cluster",)])
+def test_who_reduces_the_tree_makes_no_difference(synthetic_tree, tmp_path, request, option):
+    if option == ("--cluster",):
+        option = (*option, request.getfixturevalue("dask").address)
+    assert train(synthetic_tree, tmp_path / "a", CONFIG, "--only", "csi") == 0
+    assert train(synthetic_tree, tmp_path / "b", CONFIG, "--only", "csi", *option) == 0
+    (one,), (two,) = (list((tmp_path / run / "cache").glob("reduced-*/")) for run in "ab")
+    assert one.name == two.name
+    for file in one.iterdir():
+        assert file.read_bytes() == (two / file.name).read_bytes()
+
+
+def test_no_process_to_reduce_the_tree_is_one_line(synthetic_tree, tmp_path, capsys):
+    assert train(synthetic_tree, tmp_path / "run", CONFIG, "--jobs", "0") == 1
+    assert capsys.readouterr().err == "error: --jobs is 0; expected at least 1\n"

@@ -1,0 +1,92 @@
+"""Many tasks in their order, whoever does them and dies meanwhile."""
+
+import signal
+import time
+
+import pytest
+
+from pta_ros.errors import ConfigError, DecodeError, PtaError
+from pta_ros.workers.workforce import EVERY_CORE, Workforce
+
+#: Python for the workers, who cannot import this file: `eval` gives a value, `exec` raises.
+SLEEP = "__import__('time').sleep({0}) or {0}"
+DIE_ONCE = """
+import os, pathlib, signal
+died = pathlib.Path({!r})
+if not died.exists():
+    died.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_values_come_in_the_order_of_the_tasks():
+    tasks = [SLEEP.format(seconds) for seconds in (0.4, 0.0, 0.1, 0.0)]
+    assert list(Workforce(2).in_order(eval, tasks)) == [0.4, 0.0, 0.1, 0.0]
+    assert list(EVERY_CORE.in_order(eval, [])) == []
+
+
+@pytest.mark.parametrize(
+    ("task", "kind", "text"),
+    [
+        (
+            "from pta_ros.errors import DecodeError; raise DecodeError('here', '7', '8')",
+            DecodeError,
+            "here: 7; expected 8",
+        ),
+        ("open('/there')", FileNotFoundError, "No such file or directory: '/there'"),
+        ("1 / 0", PtaError, "a worker failed: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_the_work_raises_comes_out(task, kind, text):
+    with pytest.raises(kind, match=text):
+        list(Workforce(1).in_order(exec, [task]))
+
+
+def test_a_task_whose_worker_dies_is_done_once_more(tmp_path):
+    died = tmp_path / "died"
+    assert list(Workforce(1).in_order(exec, [DIE_ONCE.format(str(died))])) == [None]
+    assert died.exists()
+
+
+def test_a_second_death_on_a_task_is_an_error():
+    with pytest.raises(PtaError, match=r"SIGKILL .*, twice on the same task; free memory"):
+        list(Workforce(1).in_order(signal.raise_signal, [signal.SIGKILL]))
+
+
+def test_whoever_stops_listening_ends_the_work():
+    made = Workforce(2).in_order(eval, [SLEEP.format(s) for s in (0.0, 60.0, 60.0)])
+    begin = time.monotonic()
+    assert next(made) == 0.0
+    made.close()
+    assert time.monotonic() - begin < 30.0
+
+
+def test_processes_beside_a_cluster_and_none_are_refused():
+    with pytest.raises(ConfigError, match="--jobs and --cluster; expected one"):
+        Workforce(1, "tcp://here:1")
+    with pytest.raises(ConfigError, match="--jobs is 0; expected at least 1"):
+        Workforce(0)
+
+
+def test_a_cluster_reduces_the_same_tree_though_a_worker_is_killed(dask, synthetic_tree, tmp_path):
+    from pta_ros.datasets.mmfi import MmfiTree
+    from pta_ros.datasets.reduced import reduce_tree
+    from pta_ros.sensors import sensors_from_config
+
+    sensors = sensors_from_config({"lidar": {}, "csi": {}})
+    tree = MmfiTree(synthetic_tree)
+    here = reduce_tree(tree, sensors, tmp_path / "here", Workforce(1))
+    killed = []
+
+    def kill(done, total):
+        if not killed:
+            killed.append(done)
+            dask.workers[0].kill()
+
+    there = reduce_tree(tree, sensors, tmp_path / "there", Workforce(cluster=dask.address), kill)
+    assert killed
+    assert there.fingerprint == here.fingerprint
+    for name in here.inputs:
+        assert (here.inputs[name] == there.inputs[name]).all()
+    assert (here.number == there.number).all()
+    assert (here.joints == there.joints).all()
