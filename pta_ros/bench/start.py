@@ -10,7 +10,8 @@ from typing import Any
 
 from pta_ros.demo.processes import Child, ProcessError, stop_all
 from pta_ros.demo.records import MONITOR_FILE
-from pta_ros.demo.run import Tail, child_environment, given_values, node_command
+from pta_ros.demo.run import child_environment, given_values, node_command
+from pta_ros.demo.tail import Tail
 from pta_ros.errors import ConfigError
 from pta_ros.home import shipped
 from pta_ros.metrics.bound import Bound, at_most

@@ -17,6 +17,7 @@ from pta_ros.demo.announce import announcement
 from pta_ros.demo.plan import Plan
 from pta_ros.demo.processes import Child, ProcessError, free_domain, stop_all
 from pta_ros.demo.records import MONITOR_FILE, TICKS_FILE
+from pta_ros.demo.tail import Tail
 from pta_ros.demo.task import ACTIVITY, PEOPLE
 from pta_ros.fusion.params import topics_of
 from pta_ros.metrics.growth import growth
@@ -63,29 +64,6 @@ def node_command(name: str) -> list[str]:
         if prefix and path.is_file() and os.access(path, os.X_OK):
             return [str(path)]
     return [sys.executable, "-m", f"pta_ros.nodes.{name}"]
-
-
-class Tail:
-    """A file of JSON lines that another process appends to; it may not be there yet."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._place = 0
-
-    def records(self) -> list[dict[str, Any]]:
-        """The whole lines that came since the last call."""
-        if not self._path.is_file():
-            return []
-        with self._path.open("rb") as file:
-            file.seek(self._place)
-            data = file.read()
-        data = data[: data.rfind(b"\n") + 1]
-        self._place += len(data)
-        return [json.loads(line) for line in data.splitlines()]
-
-    def has(self, kind: str) -> bool:
-        """Whether a record of this type is among them."""
-        return any(record["type"] == kind for record in self.records())
 
 
 class Runner:

@@ -19,13 +19,14 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 
-from pta_ros.errors import ConfigError, DecodeError
-from pta_ros.frames import Estimate, Frame, StreamStatus
+from pta_ros.errors import ConfigError
+from pta_ros.frames import Estimate, StreamStatus
 from pta_ros.fusion.params import TRACKS, FusionParams, fusion_from, fusion_specs
 from pta_ros.nodes.base import STEADY, Parameters, answer_invalid_requests, logged, named_early
 from pta_ros.nodes.composed import composed_options
 from pta_ros.nodes.health import Identity
 from pta_ros.nodes.outlet import Publishers
+from pta_ros.nodes.readings import Readings
 from pta_ros.nodes.reload import MODEL, Reload, load_engine
 from pta_ros.nodes.sensor_node import REDUCED, SensorNode, sensor_qos
 from pta_ros.nodes.watch import Watch
@@ -59,6 +60,7 @@ class FusionNode(LifecycleNode):
         self._outlet = Publishers(self, self._now_ns)
         self.watch = Watch(self, self._statuses, self._identity, self.sensor_nodes)
         self._health = self.watch.health
+        self.readings = Readings(self.watch, lambda: self._worker)
         self.create_timer(_TICK_S, self._tick, clock=STEADY)
         answer_invalid_requests(self, self._state)
         #: Exit status asked for by the program; None goes on.
@@ -172,7 +174,7 @@ class FusionNode(LifecycleNode):
         topic = "" if self._engine.params.composed else given.topic + REDUCED
         self._health.notes.pop(modality, None)
         qos = sensor_qos(given.qos_depth, given.qos_reliability)
-        self.sensor_nodes[modality].open(sensor, given, qos, self, topic)
+        self.sensor_nodes[modality].open(sensor, given, qos, self.readings, topic)
 
     def _tick(self) -> None:
         """Look at the streams; leave the active state when the worker found the node broken."""
@@ -181,31 +183,7 @@ class FusionNode(LifecycleNode):
             self.trigger_deactivate()
         self.watch.look()
 
-    # -- readings in (what the sensor nodes call) -----------------------------------------------
-
-    def push(self, frame: Frame, _msg: Any) -> None:
-        """A good reading."""
-        if self._worker is not None:
-            self._worker.push(frame)
-
-    def reject(self, modality: str, error: DecodeError, _msg: Any, now_ns: int) -> None:
-        """A message that cannot be used."""
-        if self._worker is not None:
-            self._worker.reject(modality, error, now_ns)
-
-    def note(self, modality: str, text: str) -> None:
-        """A standing remark on a stream's connection."""
-        self.watch.note(modality, text)
-
-    def remark(self, modality: str, text: str) -> None:
-        """What is to be known of a stream that is read."""
-        self._health.remarks[modality] = text
-
-    def lost(self, modality: str, total: int) -> None:
-        """Messages that the middleware lost."""
-        self._health.counts.middleware[modality] = total
-
-    # -- estimates out (what the worker calls, in its thread) -----------------------------------
+    # -- what the worker calls, in its thread ---------------------------------------------------
 
     def publish(self, estimate: Estimate) -> None:
         """Publish one estimate."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from pta_ros.demo.plan import Plan, shipped
 from pta_ros.demo.processes import Child, ProcessError, stop_all
-from pta_ros.demo.run import Tail
+from pta_ros.demo.tail import Tail
 from pta_ros.metrics.growth import growth_of_any
 from pta_ros.soak.forward import Settings
 from pta_ros.soak.real import rounded

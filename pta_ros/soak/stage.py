@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pta_ros.demo.processes import Child, ProcessError, stop_all
-from pta_ros.demo.run import Tail, given_values, node_command
+from pta_ros.demo.run import given_values, node_command
+from pta_ros.demo.tail import Tail
 from pta_ros.soak import shm
 
 _POLL_S = 0.02

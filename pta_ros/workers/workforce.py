@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pta_ros.errors import ConfigError, PtaError
 from pta_ros.workers.lead import End, lead
-from pta_ros.workers.processes import Processes
 
 if TYPE_CHECKING:
     from pta_ros.workers.cluster import Cluster
+    from pta_ros.workers.processes import Processes
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Workforce:
     def crew(self, work: Callable[[Any], Any], tasks: int) -> Processes | Cluster:
         """Workers for so many tasks, as a context manager; `work` is a function of a module."""
         if self.cluster is None:
+            from pta_ros.workers.processes import Processes  # late: it needs OpenCV
+
             return Processes(work, max(1, min(self.jobs or os.cpu_count() or 1, tasks)))
         from pta_ros.workers.cluster import Cluster  # late: an optional library
 

@@ -5,7 +5,8 @@ import pytest
 
 from pta_ros.demo.announce import announcement, opening
 from pta_ros.demo.plan import Request, make_plan
-from pta_ros.demo.run import Measured, Tail, node_command
+from pta_ros.demo.run import Measured, node_command
+from pta_ros.demo.tail import Tail
 
 
 @pytest.fixture

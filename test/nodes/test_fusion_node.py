@@ -39,7 +39,7 @@ def push_until(node, done):
     while not done():
         assert time.monotonic() < end
         now_ns = node.get_clock().now().nanoseconds
-        node.push(Frame("csi", now_ns, rng.random((3, 114, 10), np.float32), now_ns), None)
+        node.readings.push(Frame("csi", now_ns, rng.random((3, 114, 10), np.float32), now_ns), None)
         time.sleep(0.02)
 
 
