@@ -81,7 +81,7 @@ class DistilConfig(Group):
     """The encoders' last blocks, trained on with the fusion by one cycle (beyond the paper).
 
     0 epochs: encoders stay as they were pre-trained. `teacher` weighs what all sensors tell
-    together, beside the truth.
+    together, beside the truth. `augment`: frames are changed at random, not as they are.
     """
 
     epochs: int = param(0, low=0, high=1_000_000)
@@ -89,6 +89,7 @@ class DistilConfig(Group):
     learning_rate: float = param(1e-4, **_RATE)
     weight_decay: float = param(1e-4, **_SHARE)
     teacher: float = param(0.0, low=0.0, high=1e6)
+    augment: bool = False
 
 
 @dataclass(frozen=True)

@@ -77,18 +77,21 @@ def apart(loss: str, told: PTAOutput, teacher: PTAOutput) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """Draws rows of `data`, changed at random, as tokens of `encoders` that have a gradient."""
+    """Draws rows of `data` as tokens of `encoders` that have a gradient; `augment`: changed."""
 
     encoders: Mapping[str, nn.Module]
     data: ReducedSet
     points: int
+    augment: bool
 
     def __call__(self, rows: Tensor) -> tuple[FeatureSet, Tensor]:
         """A batch of rows and which they are; with the first `points` of the LiDAR's points."""
         index, data = rows.numpy(), self.data
         given = {m: torch.from_numpy(data.inputs[m][index]) for m in self.encoders}
         there = {m: torch.from_numpy(data.present[m][index]) for m in self.encoders}
-        inputs, joints, there = at_once(given, torch.from_numpy(data.joints[index]), there)
+        inputs, joints = given, torch.from_numpy(data.joints[index])
+        if self.augment:
+            inputs, joints, there = at_once(given, joints, there)
         tokens = {m: _encoded(encoder, inputs[m], there[m]) for m, encoder in self.encoders.items()}
         points = {m: inputs[m][:, : self.points] for m in ("lidar",) if m in inputs}
         drawn = FeatureSet(

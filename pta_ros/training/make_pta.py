@@ -71,7 +71,8 @@ def _distil(name: str, model: PTA, config: TrainConfig, bench: Bench) -> None:
     seed_everything(config.seed, "distil")
     known = setup_of(name, bench, model)  # whose validation is of frames as encoded before
     setup = replace(known, config=config, ranks=bench.ranks.alone(), validate=dict)
-    draw = Encoded(dict(model.encoders.items()), bench.ready.data, config.model.tokens)
+    encoders, augment = dict(model.encoders.items()), config.distil.augment
+    draw = Encoded(encoders, bench.ready.data, config.model.tokens, augment)
     with bench.ranks.one_by_one():
         run_system(distil_stage(setup, model, draw), name, config, bench)
     model.requires_grad_(True)
@@ -141,8 +142,8 @@ def make_gated(bench: Bench) -> PTA:
     model.refine_by(trained.config.refined)
     if "gate" in bench.config.freeze:
         return model
-    setup = replace(setup_of("gate", bench, model), config=config, ranks=bench.ranks.alone())
     bench = seen_by(model, bench)
+    setup = replace(setup_of("gate", bench, model), config=config, ranks=bench.ranks.alone())
     stage = gate_stage(setup, model, _one_frame(bench.corrupted))
     with bench.ranks.one_by_one():  # the gate is small: sharing it would cost more than it saves
         run_system(stage, "pta_gate", config, bench)

@@ -3,17 +3,23 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.model.encoders import ENCODERS, make_encoder
 from pta_ros.model.encoders.last import last_parameters
 from pta_ros.model.heads import PTAOutput
+from pta_ros.model.pta import PTA
+from pta_ros.sensors import SENSORS
+from pta_ros.tensors import load_tensors
 from pta_ros.training.augment import at_once, mirror_joints
 from pta_ros.training.config import DistilConfig, config_from
 from pta_ros.training.distil import Encoded, apart, distil_stage
-from pta_ros.training.make_pta import make_gated
+from pta_ros.training.fit import Setup
+from pta_ros.training.make_pta import UNGATED, make_gated, make_pta
 from pta_ros.training.makers import seen_by, setup_of
 from pta_ros.training.prepare import Silent
 from pta_ros.training.run import make_bench, read_bench, train_systems
@@ -30,7 +36,7 @@ CONFIG = config_from(
         "widths": {"single": 16},
     }
 )
-DISTIL = replace(CONFIG, distil=DistilConfig(2, 4, 1e-3, 1e-4, 0.5))
+DISTIL = replace(CONFIG, distil=DistilConfig(2, 4, 1e-3, 1e-4, 0.5, True))
 SYSTEMS = ("base1", "pta", "pta_ungated", "pta_gate")
 
 
@@ -113,10 +119,51 @@ def test_a_teacher_is_what_answers_are_drawn_to():
     assert apart("mpjpe", far, same) == pytest.approx(3**0.5)
 
 
+def windows():
+    """Windows of XRF55's sensors, each a class's pattern in noise."""
+    drawn, count = np.random.default_rng(0), 24
+    labels, inputs = np.arange(count) % 3, {}
+    for m in ("radar", "wifi", "rfid"):
+        shape = SENSORS[m]().shape
+        patterns = drawn.normal(size=(3, *shape))
+        noise = drawn.normal(size=(count, *shape))
+        inputs[m] = (patterns[labels] + noise).astype(np.float32)
+    there = {m: np.ones(count, bool) for m in inputs}
+    names = [np.array([f"{letter}{n + 1:02d}" for n in labels]) for letter in "ESA"]
+    return ReducedSet(
+        inputs, there, np.zeros((count, 0, 3), np.float32), *names, labels.astype(np.int32), (), "x"
+    )
+
+
+@pytest.mark.parametrize("refine", [False, True])
+def test_each_sensor_alone_comes_nearer_to_what_all_say(refine):
+    data, model = windows(), {"modalities": ["radar", "wifi", "rfid"], "tasks": ["activity"]}
+    small = {"classes": ["a", "b", "c"], "tokens": 4, "dim": 16, "latent": 8, "channels": 16}
+    distances = {}
+    for weight in (0.0, 20.0):
+        config = config_from({
+            "task_loss": "cross_entropy",
+            "model": {**model, **small, "refine": refine, "own_heads": True},
+            "distil": {"epochs": 8, "batch": 12, "learning_rate": 2e-3, "teacher": weight},
+        })  # fmt: skip
+        torch.manual_seed(0)
+        pta = PTA(config.model).eval()
+        draw = Encoded(dict(pta.encoders.items()), data, config.model.tokens, False)
+        stage = distil_stage(Setup(config, None, torch.arange(len(data))), pta, draw)
+        losses = [stage.epoch(n)["loss_distil"] for n in range(8)]
+        assert weight or losses[-1] < losses[0]
+        given = {m: torch.from_numpy(x) for m, x in data.inputs.items()}
+        with torch.no_grad():
+            every = pta.eval()(given)
+            alone = [pta({m: x}) for m, x in given.items()]
+        distances[weight] = sum(float(apart("cross_entropy", one, every)) for one in alone)
+    assert distances[20.0] < 0.7 * distances[0.0]
+
+
 def test_the_last_blocks_and_what_is_behind_them_learn_and_nothing_else(bench):
     model = make_system("pta_ungated", bench)
     encoders = dict(model.encoders.items())
-    draw = Encoded(encoders, bench.ready.data, bench.config.model.tokens)
+    draw = Encoded(encoders, bench.ready.data, bench.config.model.tokens, True)
     before = {n: v.clone() for n, v in model.state_dict().items()}
     distil_stage(setup_of("t", bench, model), model, draw).epoch(0)
     found = changed(before, model.state_dict())
@@ -162,13 +209,31 @@ def test_what_is_published_does_not_distil():
     assert as_published(DISTIL).distil == DistilConfig()
 
 
-def test_a_distilled_gate_is_trained_with_its_own_encoders(run, synthetic_tree):
-    config = read_bench(synthetic_tree, run, 0, Silent()).config
-    assert config.distil == DISTIL.distil
+def test_a_gate_learns_from_frames_as_its_own_encoders_see_them(run, synthetic_tree, tmp_path):
+    copy, gate = shutil.copytree(run, tmp_path / "run"), "pta_gate.state.safetensors"
+    (copy / "seed0" / gate).unlink()
+    folder, cache = copy / "seed0", copy / "cache"
+    bench = make_bench(DISTIL, synthetic_tree, folder, cache, Silent(), True)
+    wrong = {m: -9 * x.flip(0) for m, x in bench.clean.tokens.items()}
+    views = {m: dict.fromkeys(kinds, bench.clean) for m, kinds in bench.corrupted.items()}
+    make_gated(replace(bench, clean=replace(bench.clean, tokens=wrong), corrupted=views))
+    again, before = (load_tensors(f / "seed0" / gate) for f in (copy, run))
+    weights = [name for name in before if name.startswith("module.gate.")]
+    assert weights
+    assert all(torch.equal(again[name], before[name]) for name in weights)
+
+
+def test_what_comes_after_reads_no_feature_of_the_encoders_as_they_were(run, synthetic_tree):
     bench = make_bench(
         DISTIL, synthetic_tree, run / "seed0", run / "cache", Silent(), True, train=False
     )
-    gated = make_gated(bench)
+    wrong = {m: -9 * x.flip(0) for m, x in bench.clean.tokens.items()}
+    blind = replace(bench, clean=replace(bench.clean, tokens=wrong))
+    for make in (lambda b: make_pta(UNGATED, lambda config: config, b), make_gated):
+        gated, same = make(bench), make(blind)
+        assert gated.config.refined == same.config.refined
+        for name, value in gated.state_dict().items():
+            assert torch.equal(value, same.state_dict()[name]), name
     for m, single in bench.singles.items():
         last = set(last_parameters(m, single.encoder))
         found = changed(single.encoder.state_dict(), gated.encoders[m].state_dict())
