@@ -34,15 +34,7 @@ def distil_stage(setup: Setup, model: PTA, draw: Draw) -> Stage:
     statistics stay as they are. `draw` gives features with a gradient, such as `Encoded`.
     """
     config, settings = setup.config, setup.config.distil
-    model.requires_grad_(False)
-    learning = [
-        parameter
-        for modality, encoder in model.encoders.items()
-        for parameter in last_parameters(modality, encoder).values()
-    ]
-    learning += [p for part in modules_of(model, MAIN) for p in part.parameters()]
-    for parameter in learning:
-        parameter.requires_grad_(True)
+    learning = _learning(model, config.freeze)
     theta = torch.optim.AdamW(learning, settings.learning_rate, weight_decay=settings.weight_decay)
 
     def loss_of(part: Tensor) -> Tensor:
@@ -65,6 +57,18 @@ def distil_stage(setup: Setup, model: PTA, draw: Draw) -> Stage:
     own = replace(setup, config=replace(config, meta=budget))
     stage = loss_stage("distil", own, model, theta, loss_of)
     return replace(stage, setting="distil.learning_rate")
+
+
+def _learning(model: PTA, frozen: tuple[str, ...]) -> list[nn.Parameter]:
+    """What learns, nothing of it in a part that is `frozen`; all else of the model does not."""
+    model.requires_grad_(False)
+    free = {m: encoder for m, encoder in model.encoders.items() if m not in frozen}
+    found = [p for m, encoder in free.items() for p in last_parameters(m, encoder).values()]
+    behind = modules_of(model, tuple(part for part in MAIN if part not in frozen))
+    found += [p for module in behind for p in module.parameters()]
+    for parameter in found:
+        parameter.requires_grad_(True)
+    return found
 
 
 def apart(loss: str, told: PTAOutput, teacher: PTAOutput) -> Tensor:

@@ -175,6 +175,17 @@ def test_the_last_blocks_and_what_is_behind_them_learn_and_nothing_else(bench):
     assert not [n for n in found if "running" in n or "num_batches" in n]
 
 
+def test_frozen_parts_stay_as_they_are(bench):
+    model = make_system("pta_ungated", bench)
+    bench = replace(bench, config=replace(bench.config, freeze=("depth", "head")))
+    draw = Encoded(dict(model.encoders.items()), bench.ready.data, 4, False)
+    before = {n: v.clone() for n, v in model.state_dict().items()}
+    distil_stage(setup_of("t", bench, model), model, draw).epoch(0)
+    found = changed(before, model.state_dict())
+    assert found
+    assert not [n for n in found if n.startswith(("encoders.depth", "head"))]
+
+
 def test_rivals_and_the_paper_s_own_are_those_of_frozen_encoders(frozen, run):
     for name in (*(f"pretrain_{m}" for m in NAMES), "base1", "pta", "pta_ungated_plain"):
         a, b = (f / f"seed0/{name}.state.safetensors" for f in (frozen, run))
