@@ -25,6 +25,7 @@ from pta_ros.datasets.features import FeatureSet, cache_features
 from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.metrics.paired import paired_difference
 from pta_ros.metrics.pose import mpjpe
+from pta_ros.metrics.subsets import spaced, subset_name, subsets
 from pta_ros.model.projector import Projected
 from pta_ros.training.config import config_from
 from pta_ros.training.makers import Bench, make_mean_of_predictions
@@ -71,26 +72,27 @@ def features_of(model: Projected, bench: Bench, folder: Path) -> FeatureSet:
 def table(
     bench: Bench, model: Projected, aligned: FeatureSet, rows: Tensor, title: str
 ) -> Iterator[str]:
-    """Lines: each sensor alone as pre-trained, after the fusion's training, and the difference."""
+    """Lines: every subset after the fusion's training; of each sensor alone as pre-trained, too."""
     before, people = make_mean_of_predictions(bench), bench.ready.data.subject
     unit = "MPJPE, mm" if model.config.has("pose") else "accuracy, %"
     yield f"| {title}, {unit} | pre-trained | aligned | difference | 95 % over people |"
     yield "|---|---|---|---|---|"
-    for modality in model.config.modalities:
-        own, kept = told_alone(before, bench.clean, rows, modality)
-        now, _ = told_alone(model, aligned, rows, modality)
-        found = paired_difference(now, own, people[kept.numpy()], np.random.default_rng(0))
-        yield (
-            f"| {modality} | {own.mean():.1f} | {now.mean():.1f} | {found.mean:+.1f} "
-            f"| {found.low:+.1f} to {found.high:+.1f} |"
-        )
+    for subset in subsets(model.config.modalities):
+        now, kept = told(model, aligned, rows, subset)
+        cells = ["", f"{now.mean():.1f}", "", ""]
+        if len(subset) == 1:
+            own, _ = told(before, bench.clean, rows, subset)
+            found = paired_difference(now, own, people[kept.numpy()], np.random.default_rng(0))
+            interval = f"{found.low:+.1f} to {found.high:+.1f}"
+            cells = [f"{own.mean():.1f}", cells[1], f"{found.mean:+.1f}", interval]
+        yield f"| {spaced(subset_name(subset))} | " + " | ".join(cells) + " |"
 
 
-def told_alone(
-    model: Projected, data: FeatureSet, rows: Tensor, modality: str
+def told(
+    model: Projected, data: FeatureSet, rows: Tensor, subset: tuple[str, ...]
 ) -> tuple[Array, Tensor]:
-    """Errors in mm, or 100 where right, of the rows that have one modality; and those rows."""
-    out, kept = outputs_of(model, data, rows, (modality,))
+    """Errors in mm, or 100 where right, of the rows that have a subset; and those rows."""
+    out, kept = outputs_of(model, data, rows, subset)
     truth = data.truth(kept)
     if model.config.has("pose"):
         return 1000 * mpjpe(out.joints.numpy(), truth.joints.numpy()), kept
