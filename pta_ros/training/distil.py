@@ -45,9 +45,11 @@ def distil_stage(setup: Setup, model: PTA, draw: Draw) -> Stage:
         there, mask = present.to(device), mask.to(device)
         finished = model.finish(data.features(model, rows, present), there)
         told = model.predict(finished, mask)
+        task = task_loss(config.task_loss, told, data.truth(rows).to(device))
+        if not settings.teacher:
+            return task
         with torch.no_grad():
             teacher = model.predict(finished, there)
-        task = task_loss(config.task_loss, told, data.truth(rows).to(device))
         return task + settings.teacher * apart(config.task_loss, told, teacher)
 
     budget = replace(
