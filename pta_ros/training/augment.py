@@ -6,7 +6,7 @@ XRF55's sensors do not change the activity.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -37,9 +37,14 @@ def depth(images: Tensor, joints: Tensor) -> Pair:
     flip = torch.rand(len(images)) < 0.5
     images = torch.where(flip[:, None, None], images.flip(2), images)
     joints = torch.where(flip[:, None, None], mirror_joints(joints), joints)
+    return _spoilt_images(images), joints
+
+
+def _spoilt_images(images: Tensor) -> Tensor:
+    """Lose random pixels, add range noise, hide a random rectangle."""
     lost = torch.rand(images.shape) < 0.05 * torch.rand(len(images), 1, 1)
     images = images + torch.randn(images.shape) * 0.01 * (images > 0)
-    return images.masked_fill(lost | _rectangle(images), 0.0), joints
+    return images.masked_fill(lost | _rectangle(images), 0.0)
 
 
 def _rectangle(images: Tensor) -> Tensor:
@@ -64,12 +69,17 @@ def lidar(points: Tensor, joints: Tensor) -> Pair:
     points = points + torch.nn.functional.pad(shift, (0, 1))
     zero = torch.zeros_like(shift[..., :1])
     joints = joints + torch.cat([-shift[..., 1:], zero, shift[..., :1]], dim=-1)
+    return _spoilt_cloud(points), joints
+
+
+def _spoilt_cloud(points: Tensor) -> Tensor:
+    """Replace a random share of the points by others; add range noise."""
     other = torch.randint(points.shape[1], points.shape[:2])
     kept = torch.arange(points.shape[1]).expand(other.shape)
     lose = torch.rand(points.shape[:2]) < 0.4 * torch.rand(len(points), 1)
     source = torch.where(lose, other, kept)
     points = points.gather(1, source[..., None].expand(points.shape))
-    return points + torch.randn(points.shape) * 0.01, joints
+    return points + torch.randn(points.shape) * 0.01
 
 
 def csi(amplitude: Tensor, joints: Tensor) -> Pair:
@@ -120,3 +130,32 @@ AUGMENT: dict[str, Callable[[Tensor, Tensor], Pair]] = {
     "wifi": wifi,
     "rfid": rfid,
 }
+
+#: The mirror images of sensors that have one, and changes of those that move nobody.
+_MIRRORED = {"depth": lambda x: x.flip(2), "lidar": lambda x: x * x.new_tensor([1.0, -1.0, 1.0])}
+_SPOILT = {"depth": _spoilt_images, "lidar": _spoilt_cloud}
+
+
+def at_once(
+    inputs: Mapping[str, Tensor], joints: Tensor, there: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], Tensor, dict[str, Tensor]]:
+    """Frames (B, *shape) of several sensors at the same instants, changed alike, and their joints.
+
+    A third of the instants of which depth camera or LiDAR are `there` (B,) are mirrored; sensors
+    without a mirror image are not there then. Nobody is moved, as not all sensors could follow.
+    """
+    flip = torch.zeros(len(joints), dtype=torch.bool)
+    if joints.shape[1]:
+        seen = [there[m] for m in _MIRRORED if m in there]
+        flip = torch.stack(seen).any(dim=0) & (torch.rand(len(joints)) < 1 / 3)
+        joints = torch.where(flip[:, None, None], mirror_joints(joints), joints)
+    changed, kept = {}, {}
+    for modality, x in inputs.items():
+        kept[modality] = there[modality]
+        if modality in _MIRRORED:
+            x = torch.where(flip[:, None, None], _MIRRORED[modality](x), x)
+            changed[modality] = _SPOILT[modality](x)
+        else:
+            kept[modality] = kept[modality] & ~flip
+            changed[modality] = AUGMENT.get(modality, unchanged)(x, joints)[0]
+    return changed, joints, kept

@@ -77,6 +77,22 @@ class MetaConfig(Group):
 
 
 @dataclass(frozen=True)
+class DistilConfig(Group):
+    """The encoders' last blocks, trained on with the fusion by one cycle (beyond the paper).
+
+    0 epochs: encoders stay as they were pre-trained. `teacher` weighs what all sensors tell
+    together, beside the truth. `augment`: frames are changed at random, not as they are.
+    """
+
+    epochs: int = param(0, low=0, high=1_000_000)
+    batch: int = param(64, **_COUNT)
+    learning_rate: float = param(1e-4, **_RATE)
+    weight_decay: float = param(1e-4, **_SHARE)
+    teacher: float = param(0.0, low=0.0, high=1e6)
+    augment: bool = False
+
+
+@dataclass(frozen=True)
 class ActivityConfig(Group):
     """The stage of a second head, on the finished features of the first; batch as in MetaConfig."""
 
@@ -160,6 +176,7 @@ class TrainConfig(Group):
     find: FindConfig = field(default_factory=FindConfig)
     pretrain: dict[str, PretrainConfig] = field(default_factory=dict)
     meta: MetaConfig = field(default_factory=MetaConfig)
+    distil: DistilConfig = field(default_factory=DistilConfig)
     gate: GateConfig = field(default_factory=GateConfig)
     activity: ActivityConfig = field(default_factory=ActivityConfig)
     widths: WidthConfig = field(default_factory=WidthConfig)
@@ -171,6 +188,11 @@ class TrainConfig(Group):
             raise ConfigError(
                 f"task_loss is {self.task_loss!r} for {self.model.tasks[0]}; "
                 f"expected one of {sorted(losses)}"
+            )
+        if self.distil.epochs and self.model.encoders != "lite":
+            raise ConfigError(
+                f"distil.epochs is {self.distil.epochs}, but model.encoders is "
+                f"{self.model.encoders!r}; expected 'lite': of others no last blocks are known"
             )
         if self.imported and self.model.encoders != "xfi":
             raise ConfigError(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from torch import nn
 
 from pta_ros.datasets.features import FeatureSet, cache_features
 from pta_ros.imported.xfi import load_encoder
@@ -90,10 +93,27 @@ def _encoder_identity(config: TrainConfig, ready: Prepared, modality: str) -> st
     return identity_of(ready, [config.seed, config.task_loss, sizes, settings, *named])
 
 
+def clean_features(
+    config: TrainConfig,
+    ready: Prepared,
+    encoders: Mapping[str, nn.Module],
+    folder: Path,
+    watcher: Watcher,
+    ranks: Ranks = ALONE,
+) -> FeatureSet:
+    """Features of every frame as it is, on the device of `ranks` where they fit."""
+    found = cache_features(
+        encoders, config.model.channels, ready.data, folder / "features",
+        progress=watcher.progress("encode frames"), position_points=config.model.tokens,
+        device=ranks.device,
+    )  # fmt: skip
+    return found.kept_on(ranks.device, ranks.free_bytes())
+
+
 def corrupted_features(
     config: TrainConfig,
     ready: Prepared,
-    singles: dict[str, SingleModality],
+    encoders: Mapping[str, nn.Module],
     folder: Path,
     watcher: Watcher,
     ranks: Ranks = ALONE,
@@ -102,10 +122,10 @@ def corrupted_features(
 
     def encode(modality: str, kind: str) -> FeatureSet:
         return cache_features(
-            {modality: singles[modality].encoder}, config.model.channels, ready.data,
+            {modality: encoders[modality]}, config.model.channels, ready.data,
             folder / "features", view=corrupted_view(kind, ready.data),
             progress=watcher.progress(f"encode {modality}, {kind}"),
             position_points=config.model.tokens, device=ranks.device,
         )  # fmt: skip
 
-    return {m: {kind: encode(m, kind) for kind in kinds(m)} for m in singles}
+    return {m: {kind: encode(m, kind) for kind in kinds(m)} for m in encoders}

@@ -13,12 +13,15 @@ from pta_ros.training.activity import begin_as
 from pta_ros.training.augment_centred import together
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.corrupt import FROZEN
+from pta_ros.training.distil import Encoded, distil_stage
 from pta_ros.training.fresh import Draw, Fresh
 from pta_ros.training.gate import Corrupted, calibrate_gate, gate_stage
 from pta_ros.training.makers import (
     Bench,
     make_mutual,
+    on_frozen,
     run_system,
+    seen_by,
     setup_of,
     start_head,
     take_projections,
@@ -38,7 +41,7 @@ def make_pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Ben
     """PTA of the bench's configuration, changed: trained under `name`, then settled."""
     config = change(bench.config)
     model = _trained(name, replace(config, model=replace(config.model, settle=False)), bench)
-    return _settled(model, bench) if config.model.settle else model
+    return _settled(model, seen_by(model, bench)) if config.model.settle else model
 
 
 def _trained(name: str, config: TrainConfig, bench: Bench) -> PTA:
@@ -57,8 +60,22 @@ def _trained(name: str, config: TrainConfig, bench: Bench) -> PTA:
         model.encoders[modality].load_state_dict(single.encoder.state_dict())
     if taught is not None:
         begin_as(taught, model)
-    _run_meta(name, model, config, bench)
+    _run_meta(name, model, on_frozen(config), bench)
+    if config.distil.epochs:
+        _distil(f"{name}_distilled", model, config, bench)
     return model
+
+
+def _distil(name: str, model: PTA, config: TrainConfig, bench: Bench) -> None:
+    """Train the last blocks of the encoders on, together with all that is behind them."""
+    seed_everything(config.seed, "distil")
+    known = setup_of(name, bench, model)  # whose validation is of frames as encoded before
+    setup = replace(known, config=config, ranks=bench.ranks.alone(), validate=dict)
+    encoders, augment = dict(model.encoders.items()), config.distil.augment
+    draw = Encoded(encoders, bench.ready.data, config.model.tokens, augment)
+    with bench.ranks.one_by_one():
+        run_system(distil_stage(setup, model, draw), name, config, bench)
+    model.requires_grad_(True)
 
 
 def _settled(trained: PTA, bench: Bench) -> PTA:
@@ -84,6 +101,7 @@ def _refined_later(name: str, config: TrainConfig, bench: Bench) -> PTA:
         meta=replace(config.meta, align_weight=0.0, refine_epochs=0),
     )
     trained = _trained(f"{name}_plain", before, bench)
+    bench = seen_by(trained, bench)
     seed_everything(config.seed, "refinement")
     model = PTA(config.model)
     model.load_state_dict(trained.state_dict())
@@ -124,6 +142,7 @@ def make_gated(bench: Bench) -> PTA:
     model.refine_by(trained.config.refined)
     if "gate" in bench.config.freeze:
         return model
+    bench = seen_by(model, bench)
     setup = replace(setup_of("gate", bench, model), config=config, ranks=bench.ranks.alone())
     stage = gate_stage(setup, model, _one_frame(bench.corrupted))
     with bench.ranks.one_by_one():  # the gate is small: sharing it would cost more than it saves

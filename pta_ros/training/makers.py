@@ -14,10 +14,12 @@ from pta_ros.metrics.evaluate import evaluate_activities, evaluate_subsets
 from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi
 from pta_ros.model.heads import PoseHead
 from pta_ros.model.projector import Projected
+from pta_ros.model.pta import PTA
 from pta_ros.model.slots import ProxySlots
 from pta_ros.training.activity import mutual_stage
-from pta_ros.training.config import TrainConfig
+from pta_ros.training.config import DistilConfig, TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
+from pta_ros.training.encoders import clean_features, corrupted_features
 from pta_ros.training.fit import Setup, supervised_stage
 from pta_ros.training.gate import Corrupted
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
@@ -50,11 +52,12 @@ def supervised_system(
     name: str, bench: Bench, make: Callable[[], ConcatenateMlp | XFi]
 ) -> Projected:
     """A system that the task loss alone trains."""
-    seed_everything(bench.config.seed, name)
+    config = on_frozen(bench.config)
+    seed_everything(config.seed, name)
     model = make()
     start_head(model.head, bench)
     take_projections(model, bench)
-    run_system(supervised_stage(setup_of(name, bench, model), model), name, bench.config, bench)
+    run_system(supervised_stage(setup_of(name, bench, model), model), name, config, bench)
     return model
 
 
@@ -73,7 +76,7 @@ def make_mutual(bench: Bench) -> MeanOfPredictions:
     seed_everything(bench.config.seed, "mutual")
     setup = replace(setup_of("mutual", bench, model), ranks=bench.ranks.alone())
     with bench.ranks.one_by_one():
-        run_system(mutual_stage(setup, model), "mutual", bench.config, bench)
+        run_system(mutual_stage(setup, model), "mutual", on_frozen(bench.config), bench)
     return model
 
 
@@ -86,8 +89,13 @@ def make_slots(bench: Bench) -> ProxySlots:
     take_projections(model, bench)
     setup = replace(setup_of("slots", bench, model), ranks=ALONE)
     with bench.ranks.one_by_one():
-        run_system(slots_stage(setup, model), "slots", bench.config, bench)
+        run_system(slots_stage(setup, model), "slots", on_frozen(bench.config), bench)
     return model
+
+
+def on_frozen(config: TrainConfig) -> TrainConfig:
+    """The configuration of what is trained on encoders as they were pre-trained."""
+    return replace(config, distil=DistilConfig())
 
 
 def start_head(head: nn.Module, bench: Bench) -> None:
@@ -95,6 +103,26 @@ def start_head(head: nn.Module, bench: Bench) -> None:
     if isinstance(head, PoseHead):
         joints = bench.clean.joints[bench.ready.rows["train"]]
         head.start_at(torch.from_numpy(mean_pose(joints.numpy())))
+
+
+def seen_by(model: nn.Module, bench: Bench) -> Bench:
+    """The bench with features of the model's own encoders, where those were trained on."""
+    if not isinstance(model, PTA) or _as_pretrained(model, bench):
+        return bench
+    own, config, folder = dict(model.eval().encoders.items()), bench.config, bench.folder
+    rest = (folder, bench.watcher, bench.ranks)
+    with bench.ranks.one_by_one():
+        clean = clean_features(config, bench.ready, own, *rest)
+        corrupted = corrupted_features(config, bench.ready, own, *rest) if bench.corrupted else {}
+    return replace(bench, clean=clean, corrupted=corrupted)
+
+
+def _as_pretrained(model: PTA, bench: Bench) -> bool:
+    return all(
+        torch.equal(value, model.encoders[modality].state_dict()[name])
+        for modality, single in bench.singles.items()
+        for name, value in single.encoder.state_dict().items()
+    )
 
 
 def take_projections(model: Projected, bench: Bench) -> None:
@@ -111,6 +139,8 @@ def run_system(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> No
     settings = config.to_dict()
     if not config.model.gate:
         del settings["gate"]  # the gate is trained after PTA, which does not depend on it
+    if not config.distil.epochs:
+        del settings["distil"]
     if not config.split.published:
         del settings["split"]["published"], settings["split"]["protocol"]
     for place in ("imported", "start_from"):  # folders; what counts is what lies in them

@@ -13,7 +13,6 @@ from torch import nn
 
 from pta_ros import checkpoint
 from pta_ros.checkpoint import Checkpoint
-from pta_ros.datasets.features import cache_features
 from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.model.baselines import XFi
 from pta_ros.model.finder import Finder
@@ -22,7 +21,12 @@ from pta_ros.tensors import write_atomically
 from pta_ros.training.begin import Source, begin
 from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.distributed import ALONE, Ranks
-from pta_ros.training.encoders import corrupted_features, train_encoder, train_encoders
+from pta_ros.training.encoders import (
+    clean_features,
+    corrupted_features,
+    train_encoder,
+    train_encoders,
+)
 from pta_ros.training.find import find_stage
 from pta_ros.training.make_pta import UNGATED
 from pta_ros.training.makers import Bench
@@ -222,15 +226,10 @@ def make_bench(
         ready = prepare(config, root, cache, watcher, source)
         singles = train_encoders(config, ready, folder, watcher, train, ranks)
         encoders: dict[str, nn.Module] = {m: single.encoder for m, single in singles.items()}
-        clean = cache_features(
-            encoders, config.model.channels, ready.data, folder / "features",
-            progress=watcher.progress("encode frames"), position_points=config.model.tokens,
-            device=ranks.device,
-        )  # fmt: skip
+        clean = clean_features(config, ready, encoders, folder, watcher, ranks)
         corrupted = (
-            corrupted_features(config, ready, singles, folder, watcher, ranks) if corrupt else {}
+            corrupted_features(config, ready, encoders, folder, watcher, ranks) if corrupt else {}
         )
-    clean = clean.kept_on(ranks.device, ranks.free_bytes())
     # The gate and a second head have stages of their own, after everything else.
     task = config.model.tasks[0]
     classes = config.model.classes if task == "activity" else ()

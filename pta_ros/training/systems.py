@@ -21,7 +21,9 @@ from pta_ros.training.makers import (
     make_mean_of_predictions,
     make_mutual,
     make_slots,
+    on_frozen,
     run_system,
+    seen_by,
     supervised_system,
 )
 from pta_ros.training.resume import Figures, seed_everything
@@ -89,9 +91,10 @@ def systems_of(config: TrainConfig) -> list[str]:
 
 
 def as_published(config: TrainConfig) -> TrainConfig:
-    """PTA as published: fusion, head and refinement's training are the paper's."""
+    """PTA as published: fusion, head and refinement's training are the paper's, encoders frozen."""
     model = replace(config.model, attention=0, mixers=0, own_heads=False, settle=False)
-    return replace(config, model=model, meta=replace(config.meta, refine_epochs=0))
+    meta = replace(config.meta, refine_epochs=0)
+    return on_frozen(replace(config, model=model, meta=meta))
 
 
 def without_diffusion(config: TrainConfig) -> TrainConfig:
@@ -117,13 +120,14 @@ def make_system(name: str, bench: Bench) -> Projected:
     if name not in known:
         raise ConfigError(f"system {name!r} is unknown; expected some of {list(known)}")
     system = known[name].make(bench)
-    calibrate(system, bench.clean, bench.ready.rows["val"])
+    calibrate(system, seen_by(system, bench).clean, bench.ready.rows["val"])
     return system.eval()
 
 
 def add_activity(model: PTA, config: TrainConfig, bench: Bench) -> PTA:
     """`model` with a second head, trained or read from `bench.folder`; the rest stays as it is."""
     seed_everything(config.seed, "activity")
+    bench = seen_by(model, bench)
     both, rows = with_activity(model, config, bench.ready.start), bench.ready.rows
     if "activity" in config.freeze:
         return both

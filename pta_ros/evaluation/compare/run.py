@@ -41,7 +41,7 @@ from pta_ros.metrics.subsets import subsets
 from pta_ros.model.projector import Projected
 from pta_ros.training.corrupt import FROZEN, FROZEN_BACK, frozen_rows
 from pta_ros.training.make_pta import UNGATED
-from pta_ros.training.makers import Bench
+from pta_ros.training.makers import Bench, seen_by
 from pta_ros.training.prepare import Watcher, provenance_of
 from pta_ros.training.run import GATED, read_bench
 from pta_ros.training.systems import BY_TASK, make_system
@@ -123,7 +123,7 @@ def _tested(
                 raise
             bench.watcher.note(f"seed {seed}: {name} left out: {error}")
             continue
-        yield from test(name, seed, system, bench)
+        yield from test(name, seed, system, seen_by(system, bench))
         bench.watcher.note(f"seed {seed}: {name} tested")
 
 
