@@ -91,7 +91,7 @@ def systems_of(config: TrainConfig) -> list[str]:
 def as_published(config: TrainConfig) -> TrainConfig:
     """PTA as published: fusion, head and refinement's training are the paper's."""
     model = replace(config.model, attention=0, mixers=0, own_heads=False, settle=False)
-    return replace(config, model=model, meta=replace(config.meta, refine_epochs=0))
+    return replace(config, model=model, meta=replace(config.meta, refine_epochs=0, corrupt={}))
 
 
 def without_diffusion(config: TrainConfig) -> TrainConfig:
