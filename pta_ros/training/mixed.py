@@ -16,30 +16,41 @@ Corrupted = Mapping[str, Mapping[str, FeatureSet]]
 
 @dataclass(frozen=True, eq=False)
 class Mixed:
-    """Draws rows of `clean` of which each modality is corrupt with its probability in `shares`."""
+    """Draws rows of `clean` of which each modality is corrupt with its probability in `shares`.
+
+    What is used alone stays clean: there is nothing to weigh it against.
+    """
 
     clean: FeatureSet
     corrupted: Corrupted
     shares: Mapping[str, float]
 
-    def __call__(self, rows: Tensor) -> tuple[FeatureSet, Tensor]:
+    def __call__(self, rows: Tensor, mask: Tensor) -> tuple[FeatureSet, Tensor]:
         """A set of the features of `rows` alone, and its rows; see fresh.Draw."""
-        return mix(self.clean, self.corrupted, rows, self.shares)[0], torch.arange(len(rows))
+        fused = mask.sum(dim=1) > 1
+        mixed, _ = mix(self.clean, self.corrupted, rows, self.shares, fused)
+        return mixed, torch.arange(len(rows))
 
 
 def mix(
-    clean: FeatureSet, corrupted: Corrupted, rows: Tensor, shares: Mapping[str, float]
+    clean: FeatureSet,
+    corrupted: Corrupted,
+    rows: Tensor,
+    shares: Mapping[str, float],
+    where: Tensor | None = None,
 ) -> tuple[FeatureSet, Tensor]:
     """Features of `rows`, each modality of each row corrupt with its probability; which (B, M).
 
-    `shares` has the probabilities; modalities that it does not name stay clean. The columns are in
-    the order of `corrupted`, which has all modalities.
+    `shares` has the probabilities; modalities that it does not name stay clean, and so do
+    rows that are not in `where` (B,) bool. The columns are in the order of `corrupted`, which has
+    all modalities.
     """
     tokens, points, bad = {}, {}, []
     for modality, kinds in corrupted.items():
         own = clean.tokens[modality][rows]
         place = clean.points[modality][rows] if modality in clean.points else None
         chosen = torch.rand(len(rows)) < shares.get(modality, 0.0)
+        chosen = chosen if where is None else chosen & where
         which = torch.where(chosen, torch.randint(len(kinds), (len(rows),)), -1)
         for number, view in enumerate(kinds.values()):
             hit = which == number

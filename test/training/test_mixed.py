@@ -126,11 +126,19 @@ def test_the_features_that_are_mixed_from_stay_clean():
 
 def test_a_draw_is_of_its_rows_and_tells_all_their_truth():
     torch.manual_seed(0)
-    drawn, rows = Mixed(CLEAN, CORRUPTED, all_of(0.5))(ROWS)
+    mask = torch.ones(len(ROWS), 3, dtype=torch.bool)
+    drawn, rows = Mixed(CLEAN, CORRUPTED, all_of(0.5))(ROWS, mask)
     assert torch.equal(rows, torch.arange(len(ROWS)))
     for found, expected in zip(drawn.truth(rows), CLEAN.truth(ROWS), strict=True):
         assert len(expected) == len(ROWS)
         assert torch.equal(found, expected)
+
+
+def test_what_is_used_alone_stays_clean():
+    mask = torch.tensor([[True, True, False], [False, True, False]])
+    drawn, _ = Mixed(CLEAN, CORRUPTED, all_of(1.0))(ROWS[:2], mask)
+    for m in NAMES:
+        assert (kind_of(drawn.tokens[m]) > 0).tolist() == [True, False]
 
 
 def trained(draw):
