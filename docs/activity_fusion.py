@@ -41,7 +41,6 @@ from pta_ros.training.systems import BY_TASK, as_published, without_diffusion
 CONFIG = Path(__file__).resolve().parent.parent / "config/xrf55_activity.yaml"
 #: What is compared with the best of what.
 OURS, RIVALS = "ours", ("mutual", "xfi", "slots", "pta")
-SENSORS = ("radar", "wifi", "rfid")
 
 Right = NDArray[np.float64]
 Change = Callable[[TrainConfig], TrainConfig]
@@ -58,7 +57,6 @@ TRIALS: dict[str, Change] = {
     OURS: lambda config: config,
     "ours_fast": lambda config: changed(config, _FAST),
     "ours_not_corrupted": lambda config: changed(config, {"corrupt": {}}),
-    "ours_radar_too": lambda config: changed(config, {"corrupt": dict.fromkeys(SENSORS, 0.2)}),
     "pta_fast": lambda config: changed(as_published(config), _FAST),
     "no_diffusion": without_diffusion,
     "own_no_diffusion": lambda config: changed(without_diffusion(config), {}, own_heads=True),
