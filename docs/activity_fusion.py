@@ -56,6 +56,7 @@ _FAST = {"learning_rate": 2e-3}
 TRIALS: dict[str, Change] = {
     OURS: lambda config: config,
     "ours_fast": lambda config: changed(config, _FAST),
+    "ours_not_corrupted": lambda config: changed(config, {"corrupt": {}}),
     "pta_fast": lambda config: changed(as_published(config), _FAST),
     "no_diffusion": without_diffusion,
     "own_no_diffusion": lambda config: changed(without_diffusion(config), {}, own_heads=True),

@@ -21,8 +21,6 @@ _COUNT: dict[str, Any] = {"low": 1, "high": 1_000_000}
 #: Of learning rates: at 1 and above, training leaves the numbers behind.
 _RATE: dict[str, Any] = {"low": 1e-9, "high": 1.0}
 _SHARE: dict[str, Any] = {"low": 0.0, "high": 1.0}
-
-
 #: Of convolutions while they are trained; weights and losses stay float32.
 PRECISIONS = ("float32", "bfloat16")
 
@@ -59,8 +57,9 @@ class MetaConfig(Group):
     `outer_every` counts inner steps between two outer steps (0: one at the end of each epoch, as
     released; so has an epoch of fewer steps). `refine_epochs` are those of a last stage that trains
     the refinement alone, and all before is trained without it; 0: it is trained with everything
-    else, as published. `schedule` is theta's learning rate over the run: `constant`, or `one_cycle`
-    (up for a tenth, then cosine down), or `polynomial` (down, power 0.9).
+    else, as published. `corrupt` is the share of a modality's frames that inner steps see
+    corrupted, by modality (beyond the paper; encoders `lite`). `schedule` is theta's learning rate:
+    `constant`, `one_cycle` (up for a tenth, then cosine down), or `polynomial` (down, power 0.9).
     """
 
     epochs: int = param(40, **_COUNT)
@@ -73,7 +72,13 @@ class MetaConfig(Group):
     outer: str = param("first_order", choices=("first_order", "unrolled", "none"))
     outer_every: int = param(0, low=0, high=1_000_000)
     refine_epochs: int = param(0, low=0, high=1_000_000)
+    corrupt: dict[str, float] = field(default_factory=dict)
     schedule: str = param("constant", choices=SCHEDULES)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not all(0 <= share <= 1 for share in self.corrupt.values()):
+            raise ConfigError(f"corrupt is {self.corrupt}; expected shares from 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -204,11 +209,11 @@ class TrainConfig(Group):
                 f"imported is {self.imported!r}, and pretrain names {sorted(self.pretrain)}; "
                 "expected one of them: imported encoders are not trained"
             )
-        unknown = sorted(set(self.pretrain) - set(self.model.modalities))
-        if unknown:
-            raise ConfigError(
-                f"pretrain names {unknown}; expected some of {list(self.model.modalities)}"
-            )
+        for place, named in (("pretrain", self.pretrain), ("meta.corrupt", self.meta.corrupt)):
+            if unknown := sorted(set(named) - set(self.model.modalities)):
+                raise ConfigError(
+                    f"{place} names {unknown}; expected some of {list(self.model.modalities)}"
+                )
         if self.imported and self.start_from:
             raise ConfigError(
                 f"imported is {self.imported!r}, start_from {self.start_from!r}; expected one of "

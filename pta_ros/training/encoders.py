@@ -12,8 +12,8 @@ from pta_ros.imported.xfi import load_encoder
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.corrupt import corrupted_view, kinds
 from pta_ros.training.distributed import ALONE, Ranks
-from pta_ros.training.gate import Corrupted
 from pta_ros.training.losses import CROSS_ENTROPY
+from pta_ros.training.mixed import Corrupted
 from pta_ros.training.prepare import Prepared, Watcher, identity_of, imported_folder
 from pta_ros.training.pretrain import pretrain_stage
 from pta_ros.training.resume import read_stage, run_stage, seed_everything

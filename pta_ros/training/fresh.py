@@ -16,8 +16,8 @@ from pta_ros.datasets.features import FeatureSet, deviation_of
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.training.augment import either_side
 
-#: Rows -> a set of features, and which of its rows they are.
-Draw = Callable[[Tensor], tuple[FeatureSet, Tensor]]
+#: Rows, and which of their modalities (B, M) are used -> a set of features, and its rows for them.
+Draw = Callable[[Tensor, Tensor], tuple[FeatureSet, Tensor]]
 #: Inputs (B, *shape) by modality, and joints (B, J, 3) -> both, changed alike.
 Change = Callable[[Mapping[str, Tensor], Tensor], tuple[dict[str, Tensor], Tensor]]
 
@@ -34,7 +34,7 @@ class Fresh:
     change: Change
 
     @torch.no_grad()
-    def __call__(self, rows: Tensor) -> tuple[FeatureSet, Tensor]:
+    def __call__(self, rows: Tensor, mask: Tensor) -> tuple[FeatureSet, Tensor]:
         """The features of a batch of rows, whose tokens are zero where a modality is absent."""
         index = rows.numpy()
         given = {m: torch.from_numpy(self.data.inputs[m][index]) for m in self.encoders}

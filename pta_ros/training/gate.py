@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -17,11 +16,10 @@ from pta_ros.metrics.subsets import subsets
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import subset_number
 from pta_ros.training.fit import Setup, loss_stage
+from pta_ros.training.mixed import Corrupted, mix
 from pta_ros.training.purify import draw_subsets
 from pta_ros.training.resume import Stage
 
-#: Features of corrupted frames: modality -> kind -> tokens of the same rows as the clean ones.
-Corrupted = Mapping[str, Mapping[str, FeatureSet]]
 #: False alarms of the gate may raise the error of a subset by so much, for each modality in it.
 FALSE_ALARMS = 0.0005
 #: The least log odds at which a frame is doubted; corrupted frames are common in training alone.
@@ -45,12 +43,14 @@ def gate_stage(setup: Setup, model: PTA, corrupted: Corrupted) -> Stage:
         gate.parameters(), config.gate.learning_rate, weight_decay=config.gate.weight_decay
     )
 
+    shares = dict.fromkeys(corrupted, config.gate.corrupt)
+
     def loss_of(part: Tensor) -> Tensor:
         model.eval()
         gate.train()
         mask = draw_subsets(clean.present[part])
         with torch.no_grad():
-            mixed, hit = mix(clean, corrupted, part, config.gate.corrupt)
+            mixed, hit = mix(clean, corrupted, part, shares)
             features = mixed.features(model, torch.arange(len(part)), mask)
             there = mask.to(features.device)
             shown = model.shown_alone(features, there)
@@ -59,32 +59,6 @@ def gate_stage(setup: Setup, model: PTA, corrupted: Corrupted) -> Stage:
 
     stage = loss_stage("gate", setup, model, theta, loss_of)
     return replace(stage, setting="gate.learning_rate")
-
-
-def mix(
-    clean: FeatureSet, corrupted: Corrupted, rows: Tensor, share: float
-) -> tuple[FeatureSet, Tensor]:
-    """Features of `rows`, each modality of each row corrupt with probability `share`; which (B, M).
-
-    The columns are in the order of `corrupted`.
-    """
-    tokens, points, bad = {}, {}, []
-    for modality, kinds in corrupted.items():
-        own = clean.tokens[modality][rows]
-        place = clean.points[modality][rows] if modality in clean.points else None
-        chosen = torch.rand(len(rows)) < share
-        which = torch.where(chosen, torch.randint(len(kinds), (len(rows),)), -1)
-        for number, view in enumerate(kinds.values()):
-            hit = which == number
-            own[hit] = view.tokens[modality][rows[hit]].to(own.device)
-            if place is not None:
-                place[hit] = view.points[modality][rows[hit]].to(place.device)
-        tokens[modality] = own
-        if place is not None:
-            points[modality] = place
-        bad.append(chosen)
-    mixed = FeatureSet(tokens, points, clean.present[rows], clean.joints[rows], rows)
-    return mixed, torch.stack(bad, dim=1)
 
 
 @torch.inference_mode()

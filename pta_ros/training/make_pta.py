@@ -15,7 +15,7 @@ from pta_ros.training.config import TrainConfig
 from pta_ros.training.corrupt import FROZEN
 from pta_ros.training.distil import Encoded, distil_stage
 from pta_ros.training.fresh import Draw, Fresh
-from pta_ros.training.gate import Corrupted, calibrate_gate, gate_stage
+from pta_ros.training.gate import calibrate_gate, gate_stage
 from pta_ros.training.makers import (
     Bench,
     make_mutual,
@@ -27,6 +27,7 @@ from pta_ros.training.makers import (
     take_projections,
 )
 from pta_ros.training.meta import meta_stage
+from pta_ros.training.mixed import Corrupted, Mixed
 from pta_ros.training.parts import parts_of
 from pta_ros.training.refine import choose_shares
 from pta_ros.training.resume import seed_everything
@@ -114,15 +115,21 @@ def _refined_later(name: str, config: TrainConfig, bench: Bench) -> PTA:
 
 
 def _run_meta(name: str, model: PTA, config: TrainConfig, bench: Bench) -> None:
-    setup = replace(setup_of(name, bench, model), config=config, draw=_fresh(model, bench))
+    setup = replace(setup_of(name, bench, model), config=config, draw=_draw(model, config, bench))
     run_system(meta_stage(setup, model, bench.ready.rows["meta_val"]), name, config, bench)
 
 
-def _fresh(model: PTA, bench: Bench) -> Draw | None:
-    """Of people, whose encoders see changed frames in training, the meta stage does, too."""
-    if not model.config.joint_tokens:
-        return None
-    return Fresh(dict(model.encoders.items()), bench.ready.data, together)
+def _draw(model: PTA, config: TrainConfig, bench: Bench) -> Draw | None:
+    """Where the meta stage takes its rows from; None: the features of the frames as they are.
+
+    Of people, whose encoders see changed frames in training, it does, too; and it sees corrupted
+    ones where the configuration says so.
+    """
+    if model.config.joint_tokens:
+        return Fresh(dict(model.encoders.items()), bench.ready.data, together)
+    if config.meta.corrupt:
+        return Mixed(bench.clean, _one_frame(bench.corrupted), config.meta.corrupt)
+    return None
 
 
 def make_gated(bench: Bench) -> PTA:

@@ -21,7 +21,7 @@ from pta_ros.training.config import DistilConfig, TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.encoders import clean_features, corrupted_features
 from pta_ros.training.fit import Setup, supervised_stage
-from pta_ros.training.gate import Corrupted
+from pta_ros.training.mixed import Corrupted
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
 from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_everything
 from pta_ros.training.single import SingleModality, mean_pose
@@ -143,6 +143,8 @@ def run_system(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> No
         del settings["distil"]
     if not config.split.published:
         del settings["split"]["published"], settings["split"]["protocol"]
+    if not config.meta.corrupt:
+        del settings["meta"]["corrupt"]
     for place in ("imported", "start_from"):  # folders; what counts is what lies in them
         del settings[place]
     if not config.freeze:

@@ -81,8 +81,8 @@ class MetaTrainer:
     def _losses(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """L_task and L_align of meta-train rows in training mode."""
         train_but(self.model, self._held)
-        data, rows = self._draw(rows) if self._draw else (self.data, rows)
-        mask = draw_subsets(data.present[rows])
+        mask = draw_subsets(self.data.present[rows])
+        data, rows = self._draw(rows, mask) if self._draw else (self.data, rows)
         project = partial(self._project, data, used=mask.any(dim=0))
         (features,) = self.ranks.share(project, rows, mask)
         mask, truth = mask.to(features.device), data.truth(rows).to(features.device)

@@ -211,15 +211,16 @@ def make_bench(
     ranks: Ranks = ALONE,
     source: Source | None = None,
 ) -> Bench:
-    """Prepare data and encoders, and their features; with `corrupt` of corrupted frames too.
+    """Prepare data, encoders, features; with `corrupt` or meta.corrupt of corrupted frames, too.
 
     What data and configuration do not allow is an error before anything is trained. Of several
     processes the first one does it all, and leaves it in files to the others.
     """
+    corrupt = corrupt or bool(config.meta.corrupt)
     if corrupt and config.model.encoders != "lite":
         raise ConfigError(
-            f"model.encoders is {config.model.encoders!r}; the gate and tests with corrupted "
-            "frames are made for 'lite': set model.gate to false and train one model"
+            f"model.encoders is {config.model.encoders!r}; the gate and corrupted frames are made "
+            "for 'lite': set model.gate to false, leave out meta.corrupt, and train one model"
         )
     with ranks.one_by_one():
         folder.mkdir(parents=True, exist_ok=True)

@@ -49,6 +49,8 @@ def test_the_shipped_training_configuration_loads():
         ({"meta": {"schedule": "cosine"}}, "schedule is 'cosine'"),
         ({"meta": {"outer": "second_order"}}, "outer is 'second_order'"),
         ({"pretrain": {"sonar": {}}}, "sonar"),
+        ({"meta": {"corrupt": {"sonar": 0.1}}}, r"meta.corrupt names \['sonar'\]"),
+        ({"meta": {"corrupt": {"csi": 1.5}}}, "meta: corrupt is {'csi': 1.5}; expected shares"),
         ({"pretrain": {"csi": {"epoch": 1}}}, "did you mean epochs"),
         ({"split": {"train_scenes": ["Scene1"]}}, r"split.train_scenes is \['Scene1'\]"),
         ({"imported": 5}, "imported is 5"),

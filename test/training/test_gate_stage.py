@@ -1,4 +1,4 @@
-"""The gate's stage: what it moves, what it learns, and the frames that it is shown."""
+"""The gate's stage: what it moves, and what it learns."""
 
 from dataclasses import replace
 
@@ -11,8 +11,9 @@ from pta_ros.model.encoders import token_count
 from pta_ros.model.pta import PTA
 from pta_ros.training.config import GateConfig, MetaConfig, TrainConfig
 from pta_ros.training.fit import Setup
-from pta_ros.training.gate import gate_stage, mix
+from pta_ros.training.gate import gate_stage
 from pta_ros.training.meta import MetaTrainer
+from pta_ros.training.mixed import mix
 
 CONFIG = PTAConfig(channels=16, tokens=4, dim=16, latent=8)
 NAMES = CONFIG.modalities
@@ -52,63 +53,6 @@ def _view(clean, modality, mark):
 
 CLEAN = toy()
 CORRUPTED = views_of(CLEAN)
-ROWS = torch.tensor([5, 0, 200, 31, 31, 17, 90, 4])
-
-
-def kind_of(tokens):
-    """0 for clean rows, else the number of the kind, (rows,)."""
-    marks = tokens[:, 0, 5]
-    return torch.where(marks == MARK, 1, torch.where(marks == 2 * MARK, 2, 0))
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_none_or_all_are_corrupted_at_the_ends_of_the_share(share):
-    torch.manual_seed(0)
-    mixed, bad = mix(CLEAN, CORRUPTED, ROWS, share)
-    assert bool((bad == (share == 1)).all())
-    for m in NAMES:
-        assert bool((kind_of(mixed.tokens[m]) > 0).all()) == (share == 1)
-        if share == 0:
-            assert torch.equal(mixed.tokens[m], CLEAN.tokens[m][ROWS])
-    if share == 0:
-        assert torch.equal(mixed.points["lidar"], CLEAN.points["lidar"][ROWS])
-    assert torch.equal(mixed.joints, CLEAN.joints[ROWS])
-    assert torch.equal(mixed.present, CLEAN.present[ROWS])
-    assert torch.equal(mixed.rows, ROWS)
-
-
-def test_the_configured_share_is_corrupted_each_kind_as_often_and_each_modality_by_itself():
-    torch.manual_seed(0)
-    rows = torch.arange(COUNT).repeat(20)
-    mixed, bad = mix(CLEAN, CORRUPTED, rows, 0.3)
-    found = torch.stack([kind_of(mixed.tokens[m]) for m in NAMES], dim=1)
-    assert torch.equal(bad, found > 0)
-    for kind in (1, 2):  # standard error: 0.0045
-        share = (found == kind).float().mean(dim=0)
-        torch.testing.assert_close(share, torch.full((3,), 0.15), atol=0.018, rtol=0)
-    pairs = (found[:, :2] > 0).all(dim=1).float().mean()
-    assert float(pairs) == pytest.approx(0.09, abs=0.015)
-
-
-def test_corrupted_rows_are_those_of_the_view_and_the_lidar_s_points_follow_its_tokens():
-    torch.manual_seed(0)
-    mixed, _ = mix(CLEAN, CORRUPTED, ROWS.repeat(8), 0.5)
-    for m in NAMES:
-        kinds = kind_of(mixed.tokens[m])
-        assert set(kinds.tolist()) == {0, 1, 2}
-        for i, (row, kind) in enumerate(zip(ROWS.repeat(8), kinds.tolist(), strict=True)):
-            source = (CLEAN, CORRUPTED[m]["one"], CORRUPTED[m]["two"])[kind]
-            assert torch.equal(mixed.tokens[m][i], source.tokens[m][row])
-            if m == "lidar":
-                assert torch.equal(mixed.points[m][i], source.points[m][row])
-
-
-def test_the_features_that_are_mixed_from_stay_clean():
-    before = {m: t.clone() for m, t in CLEAN.tokens.items()}
-    points = CLEAN.points["lidar"].clone()
-    mix(CLEAN, CORRUPTED, torch.arange(COUNT), 1.0)
-    assert all(torch.equal(before[m], CLEAN.tokens[m]) for m in NAMES)
-    assert torch.equal(points, CLEAN.points["lidar"])
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +108,7 @@ def test_it_learns_to_tell_corrupted_frames_of_rows_that_it_has_not_seen(trained
     stage, _ = stage_of(trained_state, epochs=12)
     held_out = torch.arange(256, 320)
     one = {"csi": CORRUPTED["csi"]}
-    data, _ = mix(CLEAN, {**_clean_views(), **one}, held_out, 1.0)
+    data, _ = mix(CLEAN, {**_clean_views(), **one}, held_out, dict.fromkeys(NAMES, 1.0))
     weights, errors = weights_and_errors(stage.module, data)
     for number in range(12):
         stage.epoch(number)

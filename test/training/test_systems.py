@@ -152,6 +152,7 @@ def test_a_run_without_imported_encoders_is_known_by_what_it_always_was(run, ben
         del settings[name]
     for name in ("published", "protocol"):
         del settings["split"][name]
+    del settings["meta"]["corrupt"]
     with safe_open(run / "seed0/pta.state.safetensors", "pt") as file:
         note = json.loads(file.metadata()["state"])
     assert note["identity"] == identity_of(bench.ready, settings)
@@ -180,11 +181,13 @@ def test_the_ablations_differ_from_pta_in_what_they_are_named_for_alone():
 
 def test_pta_as_published_has_nothing_that_is_ours():
     ours = replace(CONFIG.model, attention=2, mixers=2, settle=True)
-    config = replace(CONFIG, model=ours, meta=replace(CONFIG.meta, refine_epochs=4))
+    config = replace(
+        CONFIG, model=ours, meta=replace(CONFIG.meta, refine_epochs=4, corrupt={"csi": 0.2})
+    )
     for change in (as_published, without_diffusion, without_meta_weights):
         changed = change(config)
         assert (changed.model.attention, changed.model.mixers) == (0, 0)
-        assert changed.meta.refine_epochs == 0
+        assert (changed.meta.refine_epochs, changed.meta.corrupt) == (0, {})
         assert not changed.model.settle
 
 
@@ -278,3 +281,12 @@ def test_a_refinement_trained_later_leaves_everything_else_as_it_was(run, synthe
     moved = {n.split(".")[1] for n, v in before.items()
              if n.startswith("module.") and not torch.equal(v, after[n])}  # fmt: skip
     assert moved == {"aligner"}
+
+
+def test_ours_alone_sees_corrupted_frames_in_training(run, synthetic_tree, tmp_path):
+    folder = only_encoders(run, tmp_path / "corrupt")
+    corrupt = replace(CONFIG, meta=replace(CONFIG.meta, corrupt={"csi": 0.5}))
+    train_systems(corrupt, synthetic_tree, folder, ["pta", "pta_ungated"], [0], Witness())
+    for name, same in (("pta", True), ("pta_ungated", False)):
+        states = [load_tensors(f / f"seed0/{name}.state.safetensors") for f in (run, folder)]
+        assert all(torch.equal(v, states[1][k]) for k, v in states[0].items()) == same, name
