@@ -5,7 +5,7 @@ The paper's encoders stay as they were pre-trained; this stage is beyond it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,11 +19,13 @@ from pta_ros.model.heads import PTAOutput
 from pta_ros.model.pta import PTA
 from pta_ros.training.augment import at_once, either_side
 from pta_ros.training.fit import Setup, loss_stage
-from pta_ros.training.fresh import Draw
 from pta_ros.training.losses import CROSS_ENTROPY, JOINT_ERRORS, task_loss
 from pta_ros.training.parts import MAIN, modules_of
 from pta_ros.training.purify import draw_subsets
 from pta_ros.training.resume import Stage
+
+#: Rows -> a set of features, and its rows for them.
+Draw = Callable[[Tensor], tuple[FeatureSet, Tensor]]
 
 
 def distil_stage(setup: Setup, model: PTA, draw: Draw) -> Stage:

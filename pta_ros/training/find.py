@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from pta_ros.datasets.people import PeopleSet
 from pta_ros.model.finder import STRIDE, Finder, Found, peaks
 from pta_ros.people import birdseye
-from pta_ros.training.config import FindConfig
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.pretrain import one_cycle
 from pta_ros.training.resume import Figures, Stage, batches, finite, seed_everything
+from pta_ros.training.stage_config import FindConfig
 
 #: Deviation of a target's bump in cells of the heat map; a hidden person's surroundings in metres
 #: that teach nothing; how near a peak must be to have found somebody.

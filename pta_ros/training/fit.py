@@ -16,13 +16,14 @@ from pta_ros.model.baselines import ConcatenateMlp, XFi
 from pta_ros.model.heads import PTAOutput
 from pta_ros.model.projector import Projected
 from pta_ros.model.purify import subset_number
-from pta_ros.training.config import MetaConfig, TrainConfig
+from pta_ros.training.config import TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.fresh import Draw
 from pta_ros.training.losses import task_loss
 from pta_ros.training.pretrain import one_cycle
 from pta_ros.training.purify import draw_subsets
 from pta_ros.training.resume import Figures, Stage, batches, finite
+from pta_ros.training.stage_config import MetaConfig
 
 #: The systems that are trained by the task loss alone.
 System = ConcatenateMlp | XFi

@@ -17,7 +17,7 @@ from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA
 from pta_ros.model.slots import ProxySlots
 from pta_ros.training.activity import mutual_stage
-from pta_ros.training.config import DistilConfig, TrainConfig
+from pta_ros.training.config import TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.encoders import clean_features, corrupted_features
 from pta_ros.training.fit import Setup, supervised_stage
@@ -26,6 +26,7 @@ from pta_ros.training.prepare import Prepared, Watcher, identity_of
 from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_everything
 from pta_ros.training.single import SingleModality, mean_pose
 from pta_ros.training.slots import slots_stage
+from pta_ros.training.stage_config import DistilConfig
 
 
 @dataclass(frozen=True, eq=False)

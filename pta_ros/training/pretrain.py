@@ -14,12 +14,13 @@ from pta_ros.errors import DatasetError
 from pta_ros.model.heads import Answer
 from pta_ros.training.augment import AUGMENT, either_side, unchanged
 from pta_ros.training.augment_centred import CENTRED
-from pta_ros.training.config import PretrainConfig, TrainConfig
+from pta_ros.training.config import TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.feed import at_hand, fed, rows_of
 from pta_ros.training.losses import task_loss
 from pta_ros.training.resume import Figures, Stage, batches, finite, seed_everything
 from pta_ros.training.single import SingleModality, learner, train_but
+from pta_ros.training.stage_config import PretrainConfig
 from pta_ros.training.start import Start
 
 

@@ -27,11 +27,12 @@ from pta_ros.model.baselines import ConcatenateMlp, XFi  # noqa: E402
 from pta_ros.model.config import DiffusionConfig, PTAConfig  # noqa: E402
 from pta_ros.model.layers import TokenNorm  # noqa: E402
 from pta_ros.model.pta import PTA  # noqa: E402
-from pta_ros.training.config import MetaConfig, TrainConfig  # noqa: E402
+from pta_ros.training.config import TrainConfig  # noqa: E402
 from pta_ros.training.distributed import ALONE, launch_ranks  # noqa: E402
 from pta_ros.training.fit import Setup, supervised_stage  # noqa: E402
 from pta_ros.training.meta import MetaTrainer, meta_stage  # noqa: E402
 from pta_ros.training.resume import run_stage  # noqa: E402
+from pta_ros.training.stage_config import MetaConfig  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

@@ -10,10 +10,11 @@ from pta_ros.model.baselines import ConcatenateMlp, XFi
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
 from pta_ros.model.heads import PTAOutput
-from pta_ros.training.config import MetaConfig, TrainConfig
+from pta_ros.training.config import TrainConfig
 from pta_ros.training.fit import Setup, endless, fit_stage, supervised_stage, task_loss
 from pta_ros.training.losses import mean_joint_distance, spread_loss
 from pta_ros.training.pretrain import one_cycle
+from pta_ros.training.stage_config import MetaConfig
 
 SMALL = PTAConfig(channels=16, tokens=4, dim=16, latent=8)
 COUNT = 96

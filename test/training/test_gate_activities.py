@@ -11,10 +11,11 @@ from pta_ros.metrics.evaluate import evaluate_activities
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
 from pta_ros.model.pta import PTA
-from pta_ros.training.config import GateConfig, MetaConfig, TrainConfig
+from pta_ros.training.config import TrainConfig
 from pta_ros.training.fit import Setup
 from pta_ros.training.gate import calibrate_gate, gate_stage
 from pta_ros.training.meta import MetaTrainer
+from pta_ros.training.stage_config import GateConfig, MetaConfig
 
 NAMES = ("radar", "wifi", "rfid")
 CLASSES = tuple("abcdef")

@@ -9,11 +9,12 @@ from pta_ros.datasets.features import FeatureSet
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
 from pta_ros.model.pta import PTA
-from pta_ros.training.config import GateConfig, MetaConfig, TrainConfig
+from pta_ros.training.config import TrainConfig
 from pta_ros.training.fit import Setup
 from pta_ros.training.gate import gate_stage
 from pta_ros.training.meta import MetaTrainer
 from pta_ros.training.mixed import mix
+from pta_ros.training.stage_config import GateConfig, MetaConfig
 
 CONFIG = PTAConfig(channels=16, tokens=4, dim=16, latent=8)
 NAMES = CONFIG.modalities

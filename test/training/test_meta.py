@@ -8,11 +8,12 @@ from pta_ros.errors import ConfigError
 from pta_ros.model.config import DiffusionConfig, PTAConfig
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import fuse
-from pta_ros.training.config import MetaConfig, TrainConfig
+from pta_ros.training.config import TrainConfig
 from pta_ros.training.fit import Setup
 from pta_ros.training.losses import alignment, spread_loss
 from pta_ros.training.meta import MetaTrainer, meta_stage
 from pta_ros.training.purify import draw_subsets
+from pta_ros.training.stage_config import MetaConfig
 
 SMALL = PTAConfig(channels=16, tokens=4, dim=16, latent=8)
 

@@ -10,9 +10,10 @@ from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
 from pta_ros.model.pta import PTA
-from pta_ros.training.config import MetaConfig, TrainConfig
+from pta_ros.training.config import TrainConfig
 from pta_ros.training.meta import MetaTrainer
 from pta_ros.training.mixed import Mixed, mix
+from pta_ros.training.stage_config import MetaConfig
 
 CONFIG = PTAConfig(channels=16, tokens=4, dim=16, latent=8)
 NAMES = CONFIG.modalities

@@ -5,9 +5,10 @@ import torch
 from pta_ros.datasets.features import FeatureSet
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.slots import ProxySlots
-from pta_ros.training.config import MetaConfig, TrainConfig
+from pta_ros.training.config import TrainConfig
 from pta_ros.training.fit import Setup
 from pta_ros.training.slots import both_present, from_all, regularisation, slots_stage
+from pta_ros.training.stage_config import MetaConfig
 
 SMALL = PTAConfig(channels=16, tokens=4, dim=16, latent=8)
 
