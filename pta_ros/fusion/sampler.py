@@ -105,7 +105,8 @@ class Sampler:
     def _due_instant_ns(self, now_ns: int) -> int | None:
         """Stamp of the next frame of a stream that leads; None while no period is known."""
         dues = (self._streams[m].timing.due(t) for m, t in self._leading(now_ns).items())
-        return min((due.stamp_ns for due in dues if due is not None), default=None)
+        stamps = (due.stamp_ns for due in dues if due is not None)
+        return min(filter(self._may_follow, stamps), default=None)
 
     def _stays(self, frame: Frame, t_ns: int) -> bool:
         """Whether no later frame of its stream will lie nearer to `t_ns`."""

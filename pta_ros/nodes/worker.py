@@ -48,6 +48,7 @@ class Worker:
         self._exchange: Callable[[FusionPipeline], Any] | None = None
         self._changed = threading.Condition()
         self._stopping = self._abandoned = False
+        self._unfit: Frame | None = None
         self._thread = threading.Thread(target=self._loop, name="fusion", daemon=True)
 
     def start(self) -> None:
@@ -161,12 +162,15 @@ class Worker:
         if self._encoder is None:
             return False
         frames = self._pipeline.upcoming(self._now_ns())
-        todo = next((f for f in frames if not self._encoder.has(f)), None)
+        todo = next((f for f in frames if f is not self._unfit and not self._encoder.has(f)), None)
         if todo is None:
             return False
         self._changed.release()
         try:
             self._encoder.encode(todo)
+        except Exception:
+            self._unfit = todo  # once: the estimate that needs it tries again
+            raise
         finally:
             self._changed.acquire()
         return True

@@ -191,3 +191,12 @@ def test_a_frame_before_its_instant_is_upcoming_when_no_later_one_is_nearer(peri
     assert not live.pipeline.pending(T0 + stamp * MS)
     found = live.pipeline.upcoming(T0 + stamp * MS)
     assert [f.stamp_ns for f in found] == [frame.stamp_ns] * stays
+
+
+@pytest.mark.parametrize(("rate_hz", "comes"), [(0.0, True), (10.0, True), (5.0, False)])
+def test_no_frame_is_upcoming_for_an_instant_that_the_rate_forbids(rate_hz, comes):
+    live = Live({"depth": 0.9, "csi": 0.1}, rate_hz).run(2050, depth=100, csi=100)
+    live.pipeline.push(Frame("csi", T0 + 2095 * MS, np.full(3, -1.0, np.float32)), T0 + 2095 * MS)
+    assert live.stamps()[-1] == 2000
+    found = live.pipeline.upcoming(T0 + 2096 * MS)
+    assert [f.stamp_ns for f in found] == [T0 + 2095 * MS] * comes

@@ -252,6 +252,27 @@ def test_an_encoder_that_fails_is_reported_and_the_worker_goes_on(rig):
     assert [str(e) for e in r.errors] == ["no memory left"]
 
 
+def test_a_frame_that_cannot_be_encoded_is_tried_once_ahead_of_its_estimate(rig):
+    class Poor(Encoder):
+        def encode(self, frame):
+            if frame.modality == "csi" and frame.stamp_ns == T0 + 100 * MS:
+                raise RuntimeError("a reading that it cannot take")
+            return super().encode(frame)
+
+    r = rig(max_wait_s=NEVER_S, modalities=("depth", "csi"), encoder=Poor())
+    r.push("csi", 0)
+    r.push("depth", 0)
+    r.worker.start()
+    r.until(lambda: r.estimates)
+    r.push("csi", 100)
+    r.until(lambda: r.errors)
+    time.sleep(0.2)  # many tries of a worker that does not stop
+    assert [str(e) for e in r.errors] == ["a reading that it cannot take"]
+    r.push("depth", 100)
+    r.until(lambda: len(r.estimates) == 2)
+    assert len(r.errors) == 1
+
+
 def walk(sample):
     """A synthetic person, who is where the frames say on the average; 3 cm off."""
     place = np.mean([frame.array[0] for frame in sample.frames.values()])
