@@ -33,9 +33,9 @@ from pta_ros.metrics.paired import paired_difference
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.projector import Projected
 from pta_ros.training.config import TrainConfig, load_config
+from pta_ros.training.make_bench import make_bench
 from pta_ros.training.make_pta import UNGATED, make_pta
 from pta_ros.training.makers import Bench
-from pta_ros.training.run import make_bench
 from pta_ros.training.systems import BY_TASK, as_published, without_diffusion
 
 CONFIG = Path(__file__).resolve().parent.parent / "config/xrf55_activity.yaml"

@@ -28,8 +28,8 @@ from pta_ros.metrics.pose import mpjpe
 from pta_ros.metrics.subsets import spaced, subset_name, subsets
 from pta_ros.model.projector import Projected
 from pta_ros.training.config import config_from
+from pta_ros.training.make_bench import make_bench
 from pta_ros.training.makers import Bench, make_mean_of_predictions
-from pta_ros.training.run import make_bench
 
 #: What is printed: groups of the splits' rows, by whether the test is asked for.
 GROUPS = {False: (("meta_val", "val"),), True: (("test",), ("unseen",))}

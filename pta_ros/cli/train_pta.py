@@ -70,11 +70,11 @@ def _main(arguments: list[str] | None) -> int:
     import torch
 
     from pta_ros.training.distributed import launch_ranks
-    from pta_ros.training.prepare import Silent, Watcher, reduce_ahead
+    from pta_ros.training.prepare import Silent, Watcher
     from pta_ros.training.rehearse import with_own_classes
     from pta_ros.training.run import train, train_parts, train_systems
     from pta_ros.training.systems import BY_TASK, systems_of
-    from pta_ros.workers.workforce import EVERY_CORE, Workforce
+    from pta_ros.workers.workforce import Workforce
 
     config = with_own_classes(_config(options), options.data)
     if options.threads:
@@ -91,17 +91,18 @@ def _main(arguments: list[str] | None) -> int:
         options.data = options.data.absolute()
     ranks = launch_ranks(options.device)
     watcher: Watcher = Board(options.out) if ranks.first else Silent()
-    if ranks.first and workforce != EVERY_CORE:
-        reduce_ahead(config, options.data, options.out / "cache", watcher, workforce)
+    by = (watcher, ranks, workforce)
     if options.only:
-        train_parts(config, options.data, options.out, options.only, watcher, ranks)
+        train_parts(config, options.data, options.out, options.only, *by)
         watcher.note(f"{' '.join(options.only)}: trained; the same command without --only goes on")
         return 0
     if names:
-        train_systems(config, options.data, options.out, names, options.seeds, watcher, ranks)
+        train_systems(
+            config, options.data, options.out, names, options.seeds, watcher, ranks, workforce
+        )
         watcher.note(f"systems: {options.out}; test them with evaluate_pta --table {options.out}")
         return 0
-    train(config, options.data, options.out, watcher, ranks)
+    train(config, options.data, options.out, *by)
     watcher.note(f"model: {options.out / 'model'}")
     return 0
 

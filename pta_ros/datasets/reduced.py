@@ -154,6 +154,11 @@ class _Work:
 
 def _reduce_clip(sensors: dict[str, Sensor], clip: ClipFiles) -> Rows:
     """Reduce one clip: its rows of every array of the layout, and its problems."""
+    if not clip.path.is_dir():  # its files would be noted as damaged ones, for good
+        raise DatasetError(
+            f"{clip.path}: not there any more, or not for a worker; expected the tree at the same "
+            "place on all machines until it is reduced"
+        )
     numbers, problems = clip.frame_numbers, []
     present = {m: np.zeros(len(numbers), bool) for m in sensors}
     kept = stored(sensors)

@@ -93,7 +93,7 @@ class FusionPipeline:
         return self._sampler.ready(now_ns)
 
     def upcoming(self, now_ns: int) -> list[Frame]:
-        """The new frames that a sample taken now would hold: worth encoding while others come."""
+        """The new frames that the next sample will hold: worth encoding while others come."""
         self._tick(now_ns)
         return self._sampler.upcoming(now_ns)
 

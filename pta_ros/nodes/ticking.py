@@ -1,8 +1,8 @@
 """Simulated sensors that all measure at the same instants: one frame of all of them per tick.
 
 Before the script begins, the node cycles its first few frames with fresh stamps, so that the fusion
-node has something to find. A tick is rendered half a period ahead: no sensor renders, and right
-after a tick the processors belong to those who answer it.
+node has something to find. A tick is rendered half a period ahead, or sooner where that takes long:
+no sensor renders, and right after a tick the processors belong to those who answer it.
 """
 
 from __future__ import annotations
@@ -117,7 +117,13 @@ class TickingSimulator(Simulator):
             truth = self.true_record(tick.frame)
             self.log.tick(tick.index, now.nanoseconds, tick.phase, timing, truth)
         self._sent = True
+        self._later.timer_period_ns = round(1e6 * self._rest_ms(tick.render_ms))
         self._later.reset()
+
+    def _rest_ms(self, render_ms: float) -> float:
+        """After so long the next tick is rendered, to be ready in time: half a period at most."""
+        period_ms = 1e3 / self.params.rate_hz
+        return min(0.5 * period_ms, max(0.001, period_ms - 2.0 * render_ms))
 
     def _on_later(self) -> None:
         """Prepare the next tick, unless it is."""

@@ -31,9 +31,9 @@ class Outlet(Protocol):
 class Worker:
     """Owns the pipeline's lock. `now_ns` reads the clock of the stamps.
 
-    An estimate starts when the pipeline is ready; with an `encoder` (an Estimator), frames that are
-    there are encoded while others are awaited. While no estimate comes, what the tracks predict is
-    published when it is due.
+    An estimate starts when the pipeline is ready; with an `encoder` (an Estimator), frames that
+    will be in the next one are encoded when they come. While no estimate comes, what the tracks
+    predict is published when it is due.
     """
 
     def __init__(

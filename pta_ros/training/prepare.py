@@ -83,24 +83,33 @@ class Prepared:
 
 
 def prepare(
-    config: TrainConfig, root: Path, cache: Path, watcher: Watcher, source: Source | None = None
+    config: TrainConfig,
+    root: Path,
+    cache: Path,
+    watcher: Watcher,
+    source: Source | None = None,
+    workforce: Workforce = EVERY_CORE,
 ) -> Prepared:
     """Reduce the tree, split its subjects, and see that every stage of the run can be trained.
 
-    `source` is the model that it starts from; what is kept of it is told.
+    `source` is the model that it starts from; what is kept of it is told. `workforce` reduces.
 
     Raises CheckpointError for imported encoders that are not there, ConfigError for a model that
     cannot be built: both first, as reducing may take hours. Raises DatasetError for a split, or a
     modality of it, without frames, and for classes without a name.
     """
     if config.model.joint_tokens:
-        return _prepare_people(config, root, cache, watcher, source)
+        return _prepare_people(config, root, cache, watcher, source, workforce)
     imported = _imported_sha256(config)
-    sensors = _sensors(config)
+    given = {m: config.sensors.get(m, {}) for m in config.model.modalities}
+    sensors = sensors_from_config(given)
     rehearse(config, sensors)
     start = _start(config, source, watcher)
     check_classes(config, root)
-    data = _reduced(config, root, sensors, cache, watcher, EVERY_CORE)
+    tree = open_tree(root, sensors)
+    check_csi(tree, sensors)
+    shown = watcher.progress("reduce frames")
+    data = reduce_tree(tree, sensors, cache, workforce, shown, config.on_problem)
     for line in problem_lines(data.problems):
         watcher.note(line)
     rows, splits = split_rows(config.split, data, by_scene=made_of(root) is not None)
@@ -119,36 +128,6 @@ def prepare(
     return Prepared(data, sensors, splits, rows, imported, start=start)
 
 
-def reduce_ahead(
-    config: TrainConfig, root: Path, cache: Path, watcher: Watcher, workforce: Workforce
-) -> None:
-    """Let a workforce make the reduced frames that `prepare` then finds in `cache`."""
-    if config.model.joint_tokens:
-        people_set(root, cache, watcher.progress("centre people"), workforce)
-        return
-    sensors = _sensors(config)
-    rehearse(config, sensors)
-    _reduced(config, root, sensors, cache, watcher, workforce)
-
-
-def _sensors(config: TrainConfig) -> dict[str, Sensor]:
-    return sensors_from_config({m: config.sensors.get(m, {}) for m in config.model.modalities})
-
-
-def _reduced(
-    config: TrainConfig,
-    root: Path,
-    sensors: dict[str, Sensor],
-    cache: Path,
-    watcher: Watcher,
-    workforce: Workforce,
-) -> ReducedSet:
-    tree = open_tree(root, sensors)
-    check_csi(tree, sensors)
-    shown = watcher.progress("reduce frames")
-    return reduce_tree(tree, sensors, cache, workforce, shown, config.on_problem)
-
-
 def _start(config: TrainConfig, source: Source | None, watcher: Watcher) -> Start | None:
     """What the run's model keeps of `source`, told to the watcher."""
     if source is None:
@@ -161,11 +140,16 @@ def _start(config: TrainConfig, source: Source | None, watcher: Watcher) -> Star
 
 
 def _prepare_people(
-    config: TrainConfig, root: Path, cache: Path, watcher: Watcher, source: Source | None
+    config: TrainConfig,
+    root: Path,
+    cache: Path,
+    watcher: Watcher,
+    source: Source | None,
+    workforce: Workforce,
 ) -> Prepared:
     """Of a wide tree, whose scenes are its splits: everybody who is seen, centred."""
     start = _start(config, source, watcher)
-    data = people_set(root, cache, watcher.progress("centre people"))
+    data = people_set(root, cache, watcher.progress("centre people"), workforce)
     people = data.people
     rows, splits = split_rows(config.split, people, by_scene=True)
     for name, found in rows.items():

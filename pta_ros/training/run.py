@@ -9,8 +9,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from pta_ros import checkpoint
 from pta_ros.checkpoint import Checkpoint
 from pta_ros.errors import CheckpointError, ConfigError
@@ -18,16 +16,14 @@ from pta_ros.model.baselines import XFi
 from pta_ros.model.finder import Finder
 from pta_ros.model.pta import PTA
 from pta_ros.tensors import write_atomically
-from pta_ros.training.begin import Source, begin
+from pta_ros.training.begin import begin
 from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.encoders import (
-    clean_features,
-    corrupted_features,
     train_encoder,
-    train_encoders,
 )
 from pta_ros.training.find import find_stage
+from pta_ros.training.make_bench import make_bench
 from pta_ros.training.make_pta import UNGATED
 from pta_ros.training.makers import Bench
 from pta_ros.training.parts import FIND
@@ -42,21 +38,30 @@ from pta_ros.training.prepare import (
 from pta_ros.training.presence import fit_presence
 from pta_ros.training.resume import run_stage
 from pta_ros.training.systems import add_activity, make_system
+from pta_ros.workers.workforce import EVERY_CORE, Workforce
 
 GATED = "pta_gate"
 
 
 def train(
-    config: TrainConfig, root: Path, folder: Path, watcher: Watcher, ranks: Ranks = ALONE
+    config: TrainConfig,
+    root: Path,
+    folder: Path,
+    watcher: Watcher,
+    ranks: Ranks = ALONE,
+    workforce: Workforce = EVERY_CORE,
 ) -> None:
-    """Train PTA, with its gate if `config.model.gate`, and write `folder`/model."""
+    """Train PTA, with its gate if `config.model.gate`, and write `folder`/model.
+
+    `workforce` reduces the tree, here as below.
+    """
     begun = time.monotonic()
     config, source = begin(config)
     name = GATED if config.model.gate else UNGATED
     trains_gate = config.model.gate and "gate" not in config.freeze
     bench = make_bench(
         config, root, folder, folder / "cache", watcher, corrupt=trains_gate, ranks=ranks,
-        source=source,
+        source=source, workforce=workforce,
     )  # fmt: skip
     system = make_system(name, bench)
     assert isinstance(system, PTA)
@@ -79,6 +84,7 @@ def train_parts(
     parts: Iterable[str],
     watcher: Watcher,
     ranks: Ranks = ALONE,
+    workforce: Workforce = EVERY_CORE,
 ) -> None:
     """Train parts that depend on nothing else: encoders by modality, and the search (`find`).
 
@@ -93,7 +99,8 @@ def train_parts(
         expected = f"some of {known}, neither imported nor frozen"
         raise ConfigError(f"parts to train are {named}; expected {expected}")
     folder.mkdir(parents=True, exist_ok=True)
-    ready = prepare(config, root, folder / "cache", watcher, source)
+    with ranks.one_by_one():
+        ready = prepare(config, root, folder / "cache", watcher, source, workforce)
     for part in parts:
         if part == FIND:
             _finder(config, ready, folder, watcher, ranks)
@@ -128,6 +135,7 @@ def train_systems(
     seeds: Iterable[int],
     watcher: Watcher,
     ranks: Ranks = ALONE,
+    workforce: Workforce = EVERY_CORE,
 ) -> None:
     """Train several systems for several seeds: `folder`/seed0, seed1 and so on.
 
@@ -147,7 +155,7 @@ def train_systems(
         own = replace(config, seed=seed)
         bench = make_bench(
             own, root, seed_folder(folder, seed), folder / "cache", watcher,
-            corrupt=GATED in names, ranks=ranks,
+            corrupt=GATED in names, ranks=ranks, workforce=workforce,
         )  # fmt: skip
         for name in names:
             system = make_system(name, bench)
@@ -198,45 +206,6 @@ def read_bench(root: Path, folder: Path, seed: int, watcher: Watcher) -> Bench:
     config, own = read_settings(folder, seed), seed_folder(folder, seed)
     corrupt = config.model.encoders == "lite"
     return make_bench(config, root, own, folder / "cache", watcher, corrupt, train=False)
-
-
-def make_bench(
-    config: TrainConfig,
-    root: Path,
-    folder: Path,
-    cache: Path,
-    watcher: Watcher,
-    corrupt: bool,
-    train: bool = True,
-    ranks: Ranks = ALONE,
-    source: Source | None = None,
-) -> Bench:
-    """Prepare data, encoders, features; with `corrupt` or meta.corrupt of corrupted frames, too.
-
-    What data and configuration do not allow is an error before anything is trained. Of several
-    processes the first one does it all, and leaves it in files to the others.
-    """
-    corrupt = corrupt or bool(config.meta.corrupt)
-    if corrupt and config.model.encoders != "lite":
-        raise ConfigError(
-            f"model.encoders is {config.model.encoders!r}; the gate and corrupted frames are made "
-            "for 'lite': set model.gate to false, leave out meta.corrupt, and train one model"
-        )
-    with ranks.one_by_one():
-        folder.mkdir(parents=True, exist_ok=True)
-        ready = prepare(config, root, cache, watcher, source)
-        singles = train_encoders(config, ready, folder, watcher, train, ranks)
-        encoders: dict[str, nn.Module] = {m: single.encoder for m, single in singles.items()}
-        clean = clean_features(config, ready, encoders, folder, watcher, ranks)
-        corrupted = (
-            corrupted_features(config, ready, encoders, folder, watcher, ranks) if corrupt else {}
-        )
-    # The gate and a second head have stages of their own, after everything else.
-    task = config.model.tasks[0]
-    classes = config.model.classes if task == "activity" else ()
-    first = replace(config.model, gate=False, tasks=(task,), classes=classes)
-    config = replace(config, model=first)
-    return Bench(config, ready, singles, clean, corrupted, folder, watcher, train, ranks=ranks)
 
 
 def _write_settings(config: TrainConfig, bench: Bench) -> None:

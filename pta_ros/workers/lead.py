@@ -44,15 +44,17 @@ class Crew(Protocol):
         """Wait for something to happen; the tasks that ended, if any."""
 
 
-def lead(crew: Crew, tasks: Sequence[Any]) -> Iterator[End]:
+def lead(crew: Crew, tasks: Sequence[Any], ahead: int | None = None) -> Iterator[End]:
     """Have every task done; yields each end as it comes, exactly one without `again` per task.
 
+    With `ahead` no task is begun that is so many numbers after the first that has not ended.
     Whoever stops listening stops the work: what has begun is ended by the crew's own end.
     """
-    waiting, tries, left = deque(range(len(tasks))), Counter[int](), len(tasks)
-    while left:
+    waiting, tries, first = deque(range(len(tasks))), Counter[int](), 0
+    ended = set[int]()  # those after the first that has not
+    while first < len(tasks):
         for worker in crew.idle() if waiting else ():
-            if waiting:
+            if waiting and (ahead is None or waiting[0] < first + ahead):
                 number = waiting.popleft()
                 tries[number] += 1
                 crew.give(worker, number, tasks[number])
@@ -60,6 +62,9 @@ def lead(crew: Crew, tasks: Sequence[Any]) -> Iterator[End]:
             if end.died and tries[end.number] < TRIES:
                 waiting.appendleft(end.number)
                 yield replace(end, again=True)
-            else:
-                left -= 1
-                yield end
+                continue
+            ended.add(end.number)
+            while first in ended:
+                ended.remove(first)
+                first += 1
+            yield end

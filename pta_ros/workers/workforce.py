@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pta_ros import __version__
 from pta_ros.errors import ConfigError, PtaError
 from pta_ros.workers.lead import End, lead
 
 if TYPE_CHECKING:
     from pta_ros.workers.cluster import Cluster
     from pta_ros.workers.processes import Processes
+
+
+#: At least so many tasks after the first unfinished one may be finished and wait for it.
+_AHEAD = 32
 
 
 @dataclass(frozen=True)
@@ -46,15 +52,17 @@ class Workforce:
     ) -> Generator[Any, None, None]:
         """What the work makes of each task, in their order, whoever is ready first.
 
-        A task whose worker died is done once more. Its PtaError or OSError comes out, as does a
-        PtaError for anything else that it raised, and for a second death.
+        A task whose worker died is done once more. Raises the PtaError that the work raised, and a
+        PtaError for anything else that it raised, whose traceback is printed where it happened, for
+        a second death, and for workers with another version of this package.
         """
         made, following = dict[int, Any](), 0
-        with self.crew(_Telling(work), len(tasks)) as crew:
-            for end in lead(crew, tasks):
+        with self.crew(_Telling(work, __version__), len(tasks)) as crew:
+            ahead = max(_AHEAD, 4 * len(crew.idle()))
+            for end in lead(crew, tasks, ahead):
                 if end.again:
                     continue
-                made[end.number] = _value(end)
+                made[end.number] = _value(end, len(tasks))
                 while following in made:
                     yield made.pop(following)
                     following += 1
@@ -65,23 +73,34 @@ EVERY_CORE = Workforce()
 
 @dataclass(frozen=True)
 class _Telling:
-    """The work, whose own errors are values: they cross processes whole, not as a text."""
+    """The work of one version, whose own errors are values: they cross processes whole."""
 
     work: Callable[[Any], Any]
+    version: str
 
     def __call__(self, task: Any) -> Any:
+        if self.version != __version__:
+            return ConfigError(
+                f"a worker has pta_ros {__version__}; expected {self.version}, as here"
+            )
         try:
             return self.work(task)
-        except (PtaError, OSError) as error:
+        except PtaError as error:
             return error
+        except OSError as error:
+            return PtaError(f"a worker: {error}; expected a file that it can read")
+        except Exception:
+            traceback.print_exc()
+            raise
 
 
-def _value(end: End) -> Any:
-    """What a task gave; raises what it raised."""
-    if isinstance(end.value, (PtaError, OSError)):
+def _value(end: End, count: int) -> Any:
+    """What a task of so many gave; raises what it raised."""
+    which = f"task {end.number + 1} of {count}"
+    if isinstance(end.value, PtaError):
         raise end.value
     if end.died:
-        raise PtaError(f"{end.died}, twice on the same task; free memory and run it again")
+        raise PtaError(f"{which}: {end.died}, twice; mend that and run the command again")
     if end.error:
-        raise PtaError(f"a worker failed: {end.error}")
+        raise PtaError(f"{which}: a worker failed: {end.error}; a defect, its traceback is above")
     return end.value

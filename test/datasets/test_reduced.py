@@ -77,3 +77,14 @@ def test_a_tree_without_a_usable_frame_is_an_error_and_leaves_nothing(tree, tmp_
     with pytest.raises(DatasetError, match=r"no usable frame; first problem: .*frame001"):
         reduce_all(tree, tmp_path / "c")
     assert [p.suffix for p in (tmp_path / "c").iterdir()] == [".lock"]
+
+
+def test_a_clip_that_is_gone_while_its_tree_is_reduced_is_no_clip_of_damaged_files(tree, tmp_path):
+    last = MmfiTree(tree).clips[-1].path
+
+    def lose(done, total):
+        shutil.rmtree(last, ignore_errors=True)
+
+    with pytest.raises(DatasetError, match=f"{last}: not there any more, or not for a worker"):
+        reduce_all(tree, tmp_path / "c", progress=lose)
+    assert not list((tmp_path / "c").glob("reduced-*/"))

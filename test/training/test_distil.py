@@ -19,10 +19,11 @@ from pta_ros.training.augment import at_once, mirror_joints
 from pta_ros.training.config import config_from
 from pta_ros.training.distil import Encoded, apart, distil_stage
 from pta_ros.training.fit import Setup
+from pta_ros.training.make_bench import make_bench
 from pta_ros.training.make_pta import UNGATED, make_gated, make_pta
 from pta_ros.training.makers import seen_by, setup_of
 from pta_ros.training.prepare import Silent
-from pta_ros.training.run import make_bench, read_bench, train_systems
+from pta_ros.training.run import read_bench, train_systems
 from pta_ros.training.stage_config import DistilConfig
 from pta_ros.training.systems import as_published, make_system
 

@@ -11,6 +11,7 @@ from pta_ros.cli import train_pta
 from pta_ros.datasets.mmfi import ACTIVITIES
 from pta_ros.model.config import PTAConfig
 from pta_ros.training.parts import modules_of, parts_of
+from pta_ros.workers.workforce import Workforce
 
 SMALL = PTAConfig(
     channels=16, tokens=4, dim=16, latent=8, mixers=1, gate=True, tasks=("pose", "activity"),
@@ -161,16 +162,45 @@ def test_a_mistake_is_one_line_before_anything_is_trained(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("option", [("--jobs", "1"), ("--cluster",)])
-def test_who_reduces_the_tree_makes_no_difference(synthetic_tree, tmp_path, request, option):
-    if option == ("--cluster",):
-        option = (*option, request.getfixturevalue("dask").address)
+@pytest.fixture
+def reduced_by(monkeypatch):
+    """Whom each reduction of a tree was given to."""
+    given, in_order = [], Workforce.in_order
+
+    def noted(self, work, tasks):
+        given.append(self)
+        return in_order(self, work, tasks)
+
+    monkeypatch.setattr(Workforce, "in_order", noted)
+    return given
+
+
+@pytest.mark.parametrize("where", ["jobs", "cluster"])
+def test_who_reduces_the_tree_makes_no_difference(
+    synthetic_tree, tmp_path, request, reduced_by, where
+):
+    given = "1" if where == "jobs" else request.getfixturevalue("dask").address
     assert train(synthetic_tree, tmp_path / "a", CONFIG, "--only", "csi") == 0
-    assert train(synthetic_tree, tmp_path / "b", CONFIG, "--only", "csi", *option) == 0
+    assert train(synthetic_tree, tmp_path / "b", CONFIG, "--only", "csi", f"--{where}", given) == 0
+    assert reduced_by == [Workforce(), Workforce(**{where: 1 if where == "jobs" else given})]
     (one,), (two,) = (list((tmp_path / run / "cache").glob("reduced-*/")) for run in "ab")
     assert one.name == two.name
     for file in one.iterdir():
         assert file.read_bytes() == (two / file.name).read_bytes()
+
+
+def test_what_a_model_to_start_from_reads_is_reduced_once(
+    synthetic_tree, source, tmp_path, reduced_by
+):
+    text = CONFIG + FREEZE
+    options = ("--only", "csi", "--jobs", "1")
+    assert train(synthetic_tree, tmp_path / "run", text, "--from", source, *options) == 0
+    assert reduced_by == [Workforce(1)]
+
+
+def test_a_wrong_part_is_told_before_a_tree_is_reduced(synthetic_tree, tmp_path, reduced_by):
+    assert train(synthetic_tree, tmp_path / "run", CONFIG, "--only", "wind", "--jobs", "1") == 1
+    assert reduced_by == []
 
 
 def test_no_process_to_reduce_the_tree_is_one_line(synthetic_tree, tmp_path, capsys):

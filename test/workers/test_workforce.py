@@ -6,6 +6,7 @@ import time
 import pytest
 
 from pta_ros.errors import ConfigError, DecodeError, PtaError
+from pta_ros.workers import workforce
 from pta_ros.workers.workforce import EVERY_CORE, Workforce
 
 #: Python for the workers, who cannot import this file: `eval` gives a value, `exec` raises.
@@ -33,8 +34,8 @@ def test_values_come_in_the_order_of_the_tasks():
             DecodeError,
             "here: 7; expected 8",
         ),
-        ("open('/there')", FileNotFoundError, "No such file or directory: '/there'"),
-        ("1 / 0", PtaError, "a worker failed: ZeroDivisionError: division by zero"),
+        ("open('/there')", PtaError, "a worker: .*No such file or directory: '/there'; expected"),
+        ("1 / 0", PtaError, "task 1 of 1: a worker failed: ZeroDivisionError: division by zero"),
     ],
 )
 def test_what_the_work_raises_comes_out(task, kind, text):
@@ -49,8 +50,29 @@ def test_a_task_whose_worker_dies_is_done_once_more(tmp_path):
 
 
 def test_a_second_death_on_a_task_is_an_error():
-    with pytest.raises(PtaError, match=r"SIGKILL .*, twice on the same task; free memory"):
+    with pytest.raises(PtaError, match=r"task 1 of 1: .*SIGKILL .*, twice; mend that"):
         list(Workforce(1).in_order(signal.raise_signal, [signal.SIGKILL]))
+
+
+def test_a_defect_leaves_its_traceback(capfd):
+    with pytest.raises(PtaError, match="its traceback is above"):
+        list(Workforce(1).in_order(exec, ["def f(): 1 / 0\nf()"]))
+    assert "in f\nZeroDivisionError" in capfd.readouterr().err
+
+
+def test_a_worker_of_another_version_is_refused(monkeypatch):
+    monkeypatch.setattr(workforce, "__version__", "0.0.1")  # here; a spawned worker has its own
+    with pytest.raises(ConfigError, match=r"a worker has pta_ros .*; expected 0\.0\.1, as here"):
+        list(Workforce(1).in_order(eval, ["1"]))
+
+
+def test_few_tasks_are_finished_before_a_slow_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(workforce, "_AHEAD", 1)  # 8 with two workers
+    slow = f"__import__('time').sleep(3) or len(__import__('os').listdir({str(tmp_path)!r}))"
+    quick = "__import__('pathlib').Path({!r}).touch()"
+    tasks = [slow, *(quick.format(str(tmp_path / str(n))) for n in range(20))]
+    first, *_ = Workforce(2).in_order(eval, tasks)
+    assert first == 7
 
 
 def test_whoever_stops_listening_ends_the_work():

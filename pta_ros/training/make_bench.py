@@ -1,0 +1,57 @@
+"""What all systems of a run share: data, encoders, and the features of frames good and bad."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from torch import nn
+
+from pta_ros.errors import ConfigError
+from pta_ros.training.begin import Source
+from pta_ros.training.config import TrainConfig
+from pta_ros.training.distributed import ALONE, Ranks
+from pta_ros.training.encoders import clean_features, corrupted_features, train_encoders
+from pta_ros.training.makers import Bench
+from pta_ros.training.prepare import Watcher, prepare
+from pta_ros.workers.workforce import EVERY_CORE, Workforce
+
+
+def make_bench(
+    config: TrainConfig,
+    root: Path,
+    folder: Path,
+    cache: Path,
+    watcher: Watcher,
+    corrupt: bool,
+    train: bool = True,
+    ranks: Ranks = ALONE,
+    source: Source | None = None,
+    workforce: Workforce = EVERY_CORE,
+) -> Bench:
+    """Prepare data, encoders, features; with `corrupt` or meta.corrupt of corrupted frames, too.
+
+    What data and configuration do not allow is an error before anything is trained. Of several
+    processes the first one does it all, and leaves it in files to the others.
+    """
+    corrupt = corrupt or bool(config.meta.corrupt)
+    if corrupt and config.model.encoders != "lite":
+        raise ConfigError(
+            f"model.encoders is {config.model.encoders!r}; the gate and corrupted frames are made "
+            "for 'lite': set model.gate to false, leave out meta.corrupt, and train one model"
+        )
+    with ranks.one_by_one():
+        folder.mkdir(parents=True, exist_ok=True)
+        ready = prepare(config, root, cache, watcher, source, workforce)
+        singles = train_encoders(config, ready, folder, watcher, train, ranks)
+        encoders: dict[str, nn.Module] = {m: single.encoder for m, single in singles.items()}
+        clean = clean_features(config, ready, encoders, folder, watcher, ranks)
+        corrupted = (
+            corrupted_features(config, ready, encoders, folder, watcher, ranks) if corrupt else {}
+        )
+    # The gate and a second head have stages of their own, after everything else.
+    task = config.model.tasks[0]
+    classes = config.model.classes if task == "activity" else ()
+    first = replace(config.model, gate=False, tasks=(task,), classes=classes)
+    config = replace(config, model=first)
+    return Bench(config, ready, singles, clean, corrupted, folder, watcher, train, ranks=ranks)
