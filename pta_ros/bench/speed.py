@@ -71,8 +71,8 @@ class Speed:
         """What must hold on the CPU."""
         plain, lite = ("xfi", "plain"), self.find("lite", "fast", "end to end")
         return [
-            at_least("xfi, fast float32 / plain", self.ratio(plain, ("xfi", "fast")), 1.8, "x"),
-            at_least("xfi, fast bfloat16 / plain", self.ratio(plain, ("xfi", "bf16")), 4.5, "x"),
+            at_least("xfi, fast float32 / plain", self.ratio(plain, ("xfi", "fast")), 3.0, "x"),
+            at_least("xfi, fast bfloat16 / plain", self.ratio(plain, ("xfi", "bf16")), 6.0, "x"),
             at_most("xfi, bfloat16: change of a joint", self.change_mm["bf16"], 2.0, "mm"),
             at_most("lite, end to end", lite.median if lite else None, 15.0, "ms"),
             at_least("lite, fast / plain xfi", self.ratio(plain, ("lite", "fast")), 20.0, "x"),

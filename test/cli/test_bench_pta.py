@@ -20,7 +20,7 @@ NODE = {
 
 
 def speed_of(bf16_ms=10.0):
-    times = {("xfi", "plain"): 100.0, ("xfi", "fast"): 40.0, ("xfi", "bf16"): bf16_ms,
+    times = {("xfi", "plain"): 100.0, ("xfi", "fast"): 30.0, ("xfi", "bf16"): bf16_ms,
              ("lite", "plain"): 6.0, ("lite", "fast"): 4.0}  # fmt: skip
     series = tuple(Series(f, v, "cpu", 1, "end to end", (t,)) for (f, v), t in times.items())
     return Speed(series, {"fast": 0.1, "bf16": 1.0}, 2.0)
