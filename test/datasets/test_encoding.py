@@ -27,7 +27,7 @@ ROWS = torch.tensor([7, 2, 19])
 def encoder_of(modality, family="lite"):
     """One of random weights and statistics."""
     torch.manual_seed(4)
-    encoder = make_encoder(family, modality, CHANNELS)
+    encoder = make_encoder(family, modality, 512 if family == "xfi" else CHANNELS)
     for value in encoder.buffers():
         if value.is_floating_point():
             value.mul_(1.1).add_(0.01)
@@ -90,6 +90,7 @@ def test_frames_that_a_view_shows_cross_without_the_set_they_are_of(data):
         ("lite", "depth", (96, 128)),
         ("lite", "lidar", (512, 3)),
         ("centred", "depth", (2, 96, 96)),
+        ("xfi", "lidar", (400, 3)),
     ],
 )
 def test_an_encoder_crosses_as_its_form_and_a_file(tmp_path, family, modality, shape):
