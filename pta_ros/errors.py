@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class PtaError(Exception):
     """Base of every error this package raises on purpose; the command line prints one line."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # To cross processes whole: without __init__, whose arguments are not those that are kept.
+        return _again, (type(self), *self.args), vars(self)
+
+
+def _again(kind: type[PtaError], *told: Any) -> PtaError:
+    """An error of another process."""
+    return kind.__new__(kind, *told)
 
 
 class DecodeError(PtaError):
@@ -21,9 +31,6 @@ class DecodeError(PtaError):
         self.source = source
         self.reason = reason
         self.expected = expected
-
-    def __reduce__(self) -> tuple[type[DecodeError], tuple[str, str, str]]:
-        return type(self), (self.source, self.reason, self.expected)  # to cross processes
 
 
 class NobodySeen(DecodeError):

@@ -58,7 +58,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "is one GPU for each process",
     )  # fmt: skip
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: torch's choice)")
-    add_workforce(parser.add_argument_group("who reduces the tree, which is done once"))
+    add_workforce(
+        parser.add_argument_group(
+            "who reduces the tree and encodes its frames, which is done once",
+            "Frames are encoded by this process, unless one of the two is given and the device is "
+            "the CPU.",
+        )
+    )
     return parser.parse_args(arguments)
 
 

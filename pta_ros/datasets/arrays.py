@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BufferedWriter
 from pathlib import Path
 from typing import Any, TypeVar
@@ -148,7 +149,25 @@ class Halves:
     """Rows of a float16 array as float32."""
 
     def __init__(self, array: NDArray[np.float16]) -> None:
-        self._array, self.shape = array, array.shape
+        self.array, self.shape = array, array.shape
 
     def __getitem__(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        return self._array[rows].astype(np.float32)
+        return self.array[rows].astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """Rows of a mapped array as float32, by the name of its file: it is opened for each of them."""
+
+    path: Path
+    dtype: str
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, array: np.memmap[Any, Any]) -> Mapped:
+        """The whole array of a file that was mapped."""
+        return cls(Path(str(array.filename)).absolute(), array.dtype.str, array.shape)
+
+    def __getitem__(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Raises DatasetError where the file is not as it was."""
+        return _read(self.path, self.dtype, self.shape)[rows].astype(np.float32, copy=False)

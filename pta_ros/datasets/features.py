@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -19,13 +20,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pta_ros.datasets.arrays import Layout, array_writer, copy_on_write, read_arrays, read_or_make
+from pta_ros.datasets.encoding import CPU, Arrays, Block, Stowed, check_shape, encode
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.datasets.views import CLEAN, View
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.model.projector import Projected
+from pta_ros.workers.workforce import Hired
 
 FORMAT = 1
-CPU = torch.device("cpu")
 
 #: Deviations of a truth that is none's estimate.
 CERTAIN = torch.zeros(0)
@@ -116,15 +118,17 @@ def cache_features(
     batch: int = 128,
     position_points: int = 16,
     device: torch.device = CPU,
+    hired: Hired | None = None,
 ) -> FeatureSet:
     """Encode `rows` (None: all) of `data` in one view, or read an earlier result from `folder`.
 
     `encoders` (modality -> module with `tokens`, in eval mode, on the CPU) give (B, tokens,
-    `channels`); they encode on `device`, and are on the CPU again after that. `progress` is called
+    `channels`); they encode on `device`, and are on the CPU again after that. Workers `hired` for
+    `encode_sent` do it instead, on their CPUs: the same up to float rounding. `progress` is called
     with (frames done, of all) for each modality encoded. A cached array that is missing, or not of
     the dtype, shape and file size that is expected, is computed again. Raises ConfigError when an
     encoder or the view does not do what it should, DatasetError for rows that are not there and for
-    a folder that cannot be written.
+    a folder that cannot be written, and what workers raise.
     """
     rows = torch.arange(len(data)) if rows is None else rows
     if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(data):
@@ -132,7 +136,9 @@ def cache_features(
         raise DatasetError(f"rows are {found}; expected numbers below {len(data)}")
     tokens, points = {}, {}
     for modality, encoder in encoders.items():
-        task = _Task(modality, encoder, channels, data, rows, view, batch, position_points, device)
+        task = _Task(
+            modality, encoder, channels, data, rows, view, batch, position_points, device, hired
+        )
         arrays = task.arrays(folder, progress)
         tokens[modality] = arrays["tokens"]
         if "points" in arrays:
@@ -163,6 +169,7 @@ class _Task:
     batch: int
     position_points: int
     device: torch.device
+    hired: Hired | None
 
     def arrays(self, folder: Path, progress: Callable[[int, int], None]) -> dict[str, Tensor]:
         if any(module.training for module in self.encoder.modules()):
@@ -199,42 +206,42 @@ class _Task:
         digest.update(np.packbits(self.data.present[self.modality][rows]).tobytes())
         return digest.hexdigest()[:32]
 
-    @torch.inference_mode()
     def _write(self, folder: Path, progress: Callable[[int, int], None]) -> None:
-        done = 0
-        self.encoder.to(self.device)
-        with array_writer(folder, self._layout) as append:
-            for rows in self.rows.split(self.batch):
-                for name, block in self._encode(rows).items():
-                    append(name, block.numpy())
-                done += len(rows)
+        parts = self.rows.split(self.batch)
+        real = [self.data.present[self.modality][rows.numpy()] for rows in parts]
+        there = [rows[here] for rows, here in zip(parts, real, strict=True) if here.any()]
+        done, made = 0, self._encoded(there, folder / "encoder.safetensors")
+        with array_writer(folder, self._layout) as append, closing(made):
+            for here in real:
+                found = next(made) if here.any() else {}
+                for name, rows in self._spread(found, here).items():
+                    append(name, rows)
+                done += len(here)
                 progress(done, len(self.rows))
-        self.encoder.to(CPU)
 
-    def _encode(self, rows: Tensor) -> dict[str, Tensor]:
-        """Blocks of every array; rows that are not present hold zero and are not encoded."""
-        real = torch.from_numpy(self.data.present[self.modality][rows.numpy()])
-        blocks = {name: torch.zeros(len(rows), *s[1:]) for name, (_, s) in self._layout.items()}
-        if bool(real.any()):
-            inputs = self._seen(rows[real])
-            tokens = self.encoder(inputs.to(self.device)).cpu()
-            self._check("tokens of its encoder", tokens, (len(inputs), *blocks["tokens"].shape[1:]))
-            blocks["tokens"][real] = tokens
-            if "points" in blocks:
-                blocks["points"][real] = inputs[:, : blocks["points"].shape[1]]
-        return blocks
+    def _encoded(self, parts: list[Tensor], file: Path) -> Generator[Arrays, None, None]:
+        """What becomes of each part of the rows; `file` is there for workers until the end."""
+        points = self._layout["points"][1][1] if "points" in self._layout else 0
+        blocks = [Block.of(self.data, self.modality, rows, self.view, points) for rows in parts]
+        try:
+            if self.hired is None:
+                self.encoder.to(self.device)
+                for block in blocks:
+                    yield encode(self.encoder, block, self.device)
+            elif blocks:
+                stowed = Stowed.at(file, self.encoder)
+                yield from self.hired.in_order([(stowed, block.sent()) for block in blocks])
+        finally:
+            self.encoder.to(CPU)
+            file.unlink(missing_ok=True)
 
-    def _seen(self, rows: Tensor) -> Tensor:
-        """Inputs of rows that are present, in this view."""
-        inputs = torch.from_numpy(self.data.inputs[self.modality][rows.numpy()])
-        if self.view.change is None:
-            return inputs
-        changed = self.view.change(self.modality, inputs, rows)
-        self._check(f"inputs in view {self.view.name!r}", changed, tuple(inputs.shape))
-        return changed
-
-    def _check(self, what: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
-        if tuple(tensor.shape) != shape:
-            raise ConfigError(
-                f"{self.modality}: {what} have shape {tuple(tensor.shape)}; expected {shape}"
-            )
+    def _spread(self, found: Arrays, here: NDArray[np.bool_]) -> Arrays:
+        """Rows of every array; those that are not present hold zero."""
+        spread = {}
+        for name, (dtype, (_, *shape)) in self._layout.items():
+            spread[name] = rows = np.zeros((len(here), *shape), dtype)
+            if found:
+                values, expected = found[name], (int(here.sum()), *shape)
+                check_shape(self.modality, f"{name} of its encoder", values.shape, expected)
+                rows[here] = values
+        return spread

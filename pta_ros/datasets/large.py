@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,18 @@ class FramesOfTree:
     ) -> None:
         self._modality, self._sensor, self._present = modality, sensor, present
         self._frames = [(clip, number) for clip in clips for number in clip.frame_numbers]
-        self.shape = (len(self._frames), *sensor.shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, *shape)."""
+        return (len(self._frames), *self._sensor.shape)
+
+    def only(self, rows: NDArray[np.integer[Any]]) -> FramesOfTree:
+        """The frames of these rows (B,) alone, numbered anew: few enough for another process."""
+        part = copy(self)
+        part._frames = [self._frames[row] for row in rows.tolist()]
+        part._present = self._present[rows]
+        return part
 
     def __getitem__(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """Frames of row numbers (B,); those that are not present hold zero."""

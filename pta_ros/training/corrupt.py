@@ -7,6 +7,7 @@ A gate is trained on them and every system is tested with them, each kind by its
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -127,18 +128,18 @@ def kinds(modality: str) -> list[str]:
 
 def corrupted_view(kind: str, data: ReducedSet, seed: int = 0) -> View:
     """The frames of `data` with one kind of corruption; the same for a frame whoever asks."""
+    version = f"1, seed {seed}"
+    if kind == FROZEN:
+        return View(kind, version=version, shown=cache(partial(frozen_rows, data)))
+    return View(kind, partial(_corrupted, kind, seed), version)
 
-    def change(modality: str, inputs: Tensor, rows: Tensor) -> Tensor:
-        if kind == FROZEN:
-            earlier = frozen_rows(data, modality)[rows.numpy()]
-            return torch.from_numpy(data.inputs[modality][earlier])
-        corrupt, corrupted = CORRUPTIONS[modality][kind], []
-        for row, frame in zip(rows.tolist(), inputs, strict=True):
-            generator = torch.Generator().manual_seed(seed * 1_000_003 + row)
-            corrupted.append(corrupt(frame, generator))
-        return torch.stack(corrupted)
 
-    return View(kind, change, f"1, seed {seed}")
+def _corrupted(kind: str, seed: int, modality: str, inputs: Tensor, rows: Tensor) -> Tensor:
+    change, corrupted = CORRUPTIONS[modality][kind], []
+    for row, frame in zip(rows.tolist(), inputs, strict=True):
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + row)
+        corrupted.append(change(frame, generator))
+    return torch.stack(corrupted)
 
 
 def frozen_rows(data: ReducedSet, modality: str, back: int = FROZEN_BACK) -> NDArray[np.intp]:

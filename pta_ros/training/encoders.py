@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from torch import nn
 
+from pta_ros.datasets.encoding import encode_sent
 from pta_ros.datasets.features import FeatureSet, cache_features
 from pta_ros.imported.xfi import load_encoder
 from pta_ros.training.config import TrainConfig
@@ -18,6 +20,7 @@ from pta_ros.training.prepare import Prepared, Watcher, identity_of, imported_fo
 from pta_ros.training.pretrain import pretrain_stage
 from pta_ros.training.resume import read_stage, run_stage, seed_everything
 from pta_ros.training.single import SingleModality, begun_single
+from pta_ros.workers.workforce import EVERY_CORE, Hired, Workforce
 
 
 def train_encoders(
@@ -93,39 +96,34 @@ def _encoder_identity(config: TrainConfig, ready: Prepared, modality: str) -> st
     return identity_of(ready, [config.seed, config.task_loss, sizes, settings, *named])
 
 
-def clean_features(
+def features_of(
     config: TrainConfig,
     ready: Prepared,
     encoders: Mapping[str, nn.Module],
     folder: Path,
     watcher: Watcher,
+    corrupt: bool,
     ranks: Ranks = ALONE,
-) -> FeatureSet:
-    """Features of every frame as it is, on the device of `ranks` where they fit."""
-    found = cache_features(
-        encoders, config.model.channels, ready.data, folder / "features",
-        progress=watcher.progress("encode frames"), position_points=config.model.tokens,
-        device=ranks.device,
-    )  # fmt: skip
-    return found.kept_on(ranks.device, ranks.free_bytes())
+    workforce: Workforce = EVERY_CORE,
+) -> tuple[FeatureSet, Corrupted]:
+    """Features of every frame as it is, and with `corrupt` with every kind of corruption.
 
-
-def corrupted_features(
-    config: TrainConfig,
-    ready: Prepared,
-    encoders: Mapping[str, nn.Module],
-    folder: Path,
-    watcher: Watcher,
-    ranks: Ranks = ALONE,
-) -> Corrupted:
-    """Features of every frame with every kind of corruption."""
-
-    def encode(modality: str, kind: str) -> FeatureSet:
-        return cache_features(
-            {modality: encoders[modality]}, config.model.channels, ready.data,
-            folder / "features", view=corrupted_view(kind, ready.data),
-            progress=watcher.progress(f"encode {modality}, {kind}"),
-            position_points=config.model.tokens, device=ranks.device,
+    The first lie on the device of `ranks` where they fit. This process encodes on that device,
+    unless it is a CPU and somebody asked for the `workforce`: then that one does.
+    """
+    by_others = workforce.asked and ranks.device.type == "cpu"
+    with Hired(workforce, encode_sent) as hired:
+        encode = partial(
+            cache_features, channels=config.model.channels, data=ready.data,
+            folder=folder / "features", position_points=config.model.tokens, device=ranks.device,
+            hired=hired if by_others else None,
         )  # fmt: skip
+        clean = encode(encoders, progress=watcher.progress("encode frames"))
 
-    return {m: {kind: encode(m, kind) for kind in kinds(m)} for m in encoders}
+        def corrupted(modality: str, kind: str) -> FeatureSet:
+            shown = watcher.progress(f"encode {modality}, {kind}")
+            view = corrupted_view(kind, ready.data)
+            return encode({modality: encoders[modality]}, view=view, progress=shown)
+
+        views = {m: {k: corrupted(m, k) for k in kinds(m)} for m in encoders} if corrupt else {}
+    return clean.kept_on(ranks.device, ranks.free_bytes()), views

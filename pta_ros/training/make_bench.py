@@ -11,7 +11,7 @@ from pta_ros.errors import ConfigError
 from pta_ros.training.begin import Source
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
-from pta_ros.training.encoders import clean_features, corrupted_features, train_encoders
+from pta_ros.training.encoders import features_of, train_encoders
 from pta_ros.training.makers import Bench
 from pta_ros.training.prepare import Watcher, prepare
 from pta_ros.workers.workforce import EVERY_CORE, Workforce
@@ -45,13 +45,15 @@ def make_bench(
         ready = prepare(config, root, cache, watcher, source, workforce)
         singles = train_encoders(config, ready, folder, watcher, train, ranks)
         encoders: dict[str, nn.Module] = {m: single.encoder for m, single in singles.items()}
-        clean = clean_features(config, ready, encoders, folder, watcher, ranks)
-        corrupted = (
-            corrupted_features(config, ready, encoders, folder, watcher, ranks) if corrupt else {}
+        clean, corrupted = features_of(
+            config, ready, encoders, folder, watcher, corrupt, ranks, workforce
         )
     # The gate and a second head have stages of their own, after everything else.
     task = config.model.tasks[0]
     classes = config.model.classes if task == "activity" else ()
     first = replace(config.model, gate=False, tasks=(task,), classes=classes)
     config = replace(config, model=first)
-    return Bench(config, ready, singles, clean, corrupted, folder, watcher, train, ranks=ranks)
+    return Bench(
+        config, ready, singles, clean, corrupted, folder, watcher, train, ranks=ranks,
+        workforce=workforce,
+    )  # fmt: skip

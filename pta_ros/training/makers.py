@@ -19,7 +19,7 @@ from pta_ros.model.slots import ProxySlots
 from pta_ros.training.activity import mutual_stage
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
-from pta_ros.training.encoders import clean_features, corrupted_features
+from pta_ros.training.encoders import features_of
 from pta_ros.training.fit import Setup, supervised_stage
 from pta_ros.training.mixed import Corrupted
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
@@ -27,6 +27,7 @@ from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_
 from pta_ros.training.single import SingleModality, mean_pose
 from pta_ros.training.slots import slots_stage
 from pta_ros.training.stage_config import DistilConfig
+from pta_ros.workers.workforce import EVERY_CORE, Workforce
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,8 @@ class Bench:
     """All that the systems of one seed share; `folder` is the seed's run folder.
 
     `histories` collects each system's figures per epoch. Without `train` a system that is not
-    trained to its end raises CheckpointError. `ranks` are the processes that train together.
+    trained to its end raises CheckpointError. `ranks` are the processes that train together;
+    `workforce` encodes frames, where somebody asked for it.
     """
 
     config: TrainConfig
@@ -47,6 +49,7 @@ class Bench:
     train: bool = True
     histories: dict[str, list[Figures]] = field(default_factory=dict)
     ranks: Ranks = ALONE
+    workforce: Workforce = EVERY_CORE
 
 
 def supervised_system(
@@ -110,11 +113,12 @@ def seen_by(model: nn.Module, bench: Bench) -> Bench:
     """The bench with features of the model's own encoders, where those were trained on."""
     if not isinstance(model, PTA) or _as_pretrained(model, bench):
         return bench
-    own, config, folder = dict(model.eval().encoders.items()), bench.config, bench.folder
-    rest = (folder, bench.watcher, bench.ranks)
+    own = dict(model.eval().encoders.items())
     with bench.ranks.one_by_one():
-        clean = clean_features(config, bench.ready, own, *rest)
-        corrupted = corrupted_features(config, bench.ready, own, *rest) if bench.corrupted else {}
+        clean, corrupted = features_of(
+            bench.config, bench.ready, own, bench.folder, bench.watcher, bool(bench.corrupted),
+            bench.ranks, bench.workforce,
+        )  # fmt: skip
     return replace(bench, clean=clean, corrupted=corrupted)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pta_ros import __version__
 from pta_ros.errors import ConfigError, PtaError
-from pta_ros.workers.lead import End, lead
+from pta_ros.workers.lead import Crew, End, lead
 
 if TYPE_CHECKING:
     from pta_ros.workers.cluster import Cluster
@@ -47,25 +50,73 @@ class Workforce:
 
         return Cluster(work, self.cluster)
 
+    @property
+    def asked(self) -> bool:
+        """Whether somebody said who does the tasks."""
+        return self.jobs is not None or self.cluster is not None
+
     def in_order(
         self, work: Callable[[Any], Any], tasks: Sequence[Any]
     ) -> Generator[Any, None, None]:
+        """As of `Hired`, for these tasks alone."""
+        with Hired(self, work, len(tasks)) as hired:
+            yield from hired.in_order(tasks)
+
+
+class Hired:
+    """Workers of a workforce for one work, who come with its first task.
+
+    A context manager; they stay until its end, or until tasks are left undone. There are no more
+    processes than `most`, where that is given.
+    """
+
+    def __init__(
+        self, workforce: Workforce, work: Callable[[Any], Any], most: int = sys.maxsize
+    ) -> None:
+        self._hire = partial(workforce.crew, _Telling(work, __version__), most)
+        self._stack = ExitStack()
+        self._crew: Crew | None = None
+
+    def __enter__(self) -> Hired:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+        self._crew = None
+
+    def in_order(self, tasks: Sequence[Any]) -> Generator[Any, None, None]:
         """What the work makes of each task, in their order, whoever is ready first.
 
         A task whose worker died is done once more. Raises the PtaError that the work raised, and a
         PtaError for anything else that it raised, whose traceback is printed where it happened, for
         a second death, and for workers with another version of this package.
         """
-        made, following = dict[int, Any](), 0
-        with self.crew(_Telling(work, __version__), len(tasks)) as crew:
-            ahead = max(_AHEAD, 4 * len(crew.idle()))
-            for end in lead(crew, tasks, ahead):
-                if end.again:
-                    continue
-                made[end.number] = _value(end, len(tasks))
-                while following in made:
-                    yield made.pop(following)
-                    following += 1
+        if not tasks:
+            return
+        if self._crew is None:
+            crew = self._hire()
+            self._stack.enter_context(crew)
+            self._crew = crew
+        left = len(tasks)
+        try:
+            for made in _in_order(self._crew, tasks):
+                left -= 1
+                yield made
+        finally:
+            if left:  # a failure, or nobody listens any more: they may be in the middle of a task
+                self.__exit__()
+
+
+def _in_order(crew: Crew, tasks: Sequence[Any]) -> Iterator[Any]:
+    made, following = dict[int, Any](), 0
+    ahead = max(_AHEAD, 4 * len(crew.idle()))
+    for end in lead(crew, tasks, ahead):
+        if end.again:
+            continue
+        made[end.number] = _value(end, len(tasks))
+        while following in made:
+            yield made.pop(following)
+            following += 1
 
 
 EVERY_CORE = Workforce()

@@ -1,11 +1,14 @@
 """Corrupted frames: what each kind does, that it is repeatable, and where a frozen sensor looks."""
 
+from multiprocessing.reduction import ForkingPickler
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pta_ros.datasets.encoding import Block
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.training.corrupt import (
     CORRUPTIONS,
@@ -56,7 +59,7 @@ def frames(modality, rows=ROWS):
 
 
 def seen(modality, kind, rows=ROWS, seed=0):
-    return corrupted_view(kind, DATA, seed).change(modality, frames(modality, rows), rows)
+    return Block.of(DATA, modality, rows, corrupted_view(kind, DATA, seed)).inputs()
 
 
 @pytest.mark.parametrize(("modality", "kind"), KINDS)
@@ -75,6 +78,14 @@ def test_a_frame_is_changed_alike_in_every_batch_and_order(modality, kind):
         assert torch.equal(seen(modality, kind, rows), whole[rows])
 
 
+@pytest.mark.parametrize(("modality", "kind"), KINDS)
+def test_a_frame_is_changed_alike_by_another_process(modality, kind):
+    rows = torch.tensor([3, 16, 0, 9])
+    block = Block.of(DATA, modality, rows, corrupted_view(kind, DATA, 5)).sent()
+    there = ForkingPickler.loads(ForkingPickler.dumps(block))
+    assert torch.equal(there.inputs(), seen(modality, kind, rows, 5))
+
+
 @pytest.mark.parametrize(("modality", "kind"), OWN_KINDS)
 def test_frames_differ_in_how_they_are_changed_and_so_do_seeds(modality, kind):
     change = CORRUPTIONS[modality][kind]
@@ -86,9 +97,11 @@ def test_frames_differ_in_how_they_are_changed_and_so_do_seeds(modality, kind):
 
 @pytest.mark.parametrize(("modality", "kind"), KINDS)
 def test_what_is_changed_is_a_copy(modality, kind):
-    clean = frames(modality)
-    corrupted_view(kind, DATA).change(modality, clean, ROWS)
+    view, clean = corrupted_view(kind, DATA), frames(modality)
+    if view.change:
+        view.change(modality, clean, ROWS)
     assert torch.equal(clean, frames(modality))
+    Block.of(DATA, modality, ROWS, view).inputs().zero_()
     assert np.array_equal(DATA.inputs[modality], frames_of(CLIPS).inputs[modality])
 
 

@@ -26,6 +26,7 @@ from pta_ros.training.prepare import Silent
 from pta_ros.training.run import read_bench, train_systems
 from pta_ros.training.stage_config import DistilConfig
 from pta_ros.training.systems import as_published, make_system
+from pta_ros.workers.workforce import Hired, Workforce
 
 NAMES = ("depth", "lidar", "csi")
 CONFIG = config_from(
@@ -210,6 +211,24 @@ def test_what_follows_sees_the_frames_through_the_new_encoders(bench, synthetic_
         some = next(iter(seen.corrupted[m]))
         a, b = (x.corrupted[m][some].tokens[m] for x in (bench, seen))
         assert not torch.equal(a, b)
+
+
+def test_the_new_encoders_are_the_workforce_s_too(bench, tmp_path, monkeypatch):
+    given, in_order = [], Hired.in_order
+
+    def noted(self, tasks):
+        given.append(self)
+        return in_order(self, tasks)
+
+    monkeypatch.setattr(Hired, "in_order", noted)
+    gated, without = make_system("pta_gate", bench), replace(bench, corrupted={})
+    elsewhere = replace(without, folder=tmp_path, workforce=Workforce(1))
+    here, there = seen_by(gated, without), seen_by(gated, elsewhere)
+    assert len(given) == len(NAMES)
+    for m in NAMES:
+        torch.testing.assert_close(
+            here.clean.tokens[m], there.clean.tokens[m], rtol=1e-5, atol=1e-5
+        )
 
 
 def test_a_run_that_distils_otherwise_is_refused_after_the_first_stage(run, synthetic_tree):

@@ -11,7 +11,7 @@ from pta_ros.cli import train_pta
 from pta_ros.datasets.mmfi import ACTIVITIES
 from pta_ros.model.config import PTAConfig
 from pta_ros.training.parts import modules_of, parts_of
-from pta_ros.workers.workforce import Workforce
+from pta_ros.workers.workforce import Hired, Workforce
 
 SMALL = PTAConfig(
     channels=16, tokens=4, dim=16, latent=8, mixers=1, gate=True, tasks=("pose", "activity"),
@@ -196,6 +196,23 @@ def test_what_a_model_to_start_from_reads_is_reduced_once(
     options = ("--only", "csi", "--jobs", "1")
     assert train(synthetic_tree, tmp_path / "run", text, "--from", source, *options) == 0
     assert reduced_by == [Workforce(1)]
+
+
+def test_a_whole_run_s_frames_are_encoded_by_the_same_workers(
+    synthetic_tree, tmp_path, monkeypatch
+):
+    given, in_order = [], Hired.in_order
+
+    def noted(self, tasks):
+        given.append(self)
+        return in_order(self, tasks)
+
+    monkeypatch.setattr(Hired, "in_order", noted)
+    text = CONFIG.replace("mixers: 1", "mixers: 1, gate: false")
+    assert train(synthetic_tree, tmp_path / "run", text, "--jobs", "1") == 0
+    reduction, *encoding = given
+    assert len(encoding) == 3
+    assert len({reduction, *encoding}) == 2
 
 
 def test_a_wrong_part_is_told_before_a_tree_is_reduced(synthetic_tree, tmp_path, reduced_by):

@@ -7,7 +7,7 @@ import pytest
 
 from pta_ros.errors import ConfigError, DecodeError, PtaError
 from pta_ros.workers import workforce
-from pta_ros.workers.workforce import EVERY_CORE, Workforce
+from pta_ros.workers.workforce import EVERY_CORE, Hired, Workforce
 
 #: Python for the workers, who cannot import this file: `eval` gives a value, `exec` raises.
 SLEEP = "__import__('time').sleep({0}) or {0}"
@@ -81,6 +81,30 @@ def test_whoever_stops_listening_ends_the_work():
     assert next(made) == 0.0
     made.close()
     assert time.monotonic() - begin < 30.0
+
+
+def test_hired_workers_stay_until_tasks_are_left_undone():
+    who = "__import__('os').getpid()"
+    with Hired(Workforce(1), eval) as hired:
+        assert list(hired.in_order([])) == []
+        (first,) = hired.in_order([who])
+        made = hired.in_order([who, who])
+        assert [next(made), next(made)] == [first] * 2
+        made.close()  # all of its tasks are done
+        again = hired.in_order([who, who])
+        assert next(again) == first
+        again.close()
+        (other,) = hired.in_order([who])
+        assert other != first
+        with pytest.raises(PtaError, match="worker failed"):
+            list(hired.in_order(["1 / 0"]))
+        assert list(hired.in_order(["1", "2"])) == [1, 2]
+
+
+def test_it_is_known_whether_somebody_asked_for_workers():
+    assert not EVERY_CORE.asked
+    assert Workforce(1).asked
+    assert Workforce(cluster="tcp://here:1").asked
 
 
 def test_processes_beside_a_cluster_and_none_are_refused():

@@ -8,6 +8,7 @@ import torch
 from torch.nn.modules.module import register_module_forward_hook
 
 from pta_ros.cli import evaluate_pta, train_pta
+from pta_ros.datasets.encoding import Block
 from pta_ros.evaluation.compare.run import with_view
 from pta_ros.evaluation.compare.table import COMPARED, PLAIN
 from pta_ros.metrics.subsets import subset_name, subsets
@@ -160,7 +161,7 @@ def test_a_corrupted_record_is_what_the_whole_model_gives_on_corrupted_frames(
     for kind in kinds(modality):
         inputs = {m: raw(bench, m) for m in NAMES}
         view = corrupted_view(kind, bench.ready.data)
-        inputs[modality] = view.change(modality, inputs[modality], rows)
+        inputs[modality] = Block.of(bench.ready.data, modality, rows, view).inputs()
         if kind == FROZEN:  # the streams leave it out
             del inputs[modality]
         record = records["pta_gate", "depth+lidar+csi", f"{modality}/{kind}"]
