@@ -13,6 +13,7 @@ import torch
 from pta_ros.errors import ConfigError
 from pta_ros.frames import Frame, Person, Sample
 from pta_ros.fusion.prediction import Prediction, one_person
+from pta_ros.model.freeze import Frozen
 from pta_ros.model.graphs import Graphs
 from pta_ros.model.heads import PTAOutput
 from pta_ros.model.inference import fold_norms, trace_parts
@@ -153,9 +154,7 @@ class Estimator:
             for pose, sigma, share, told in rows
         ]
 
-    def warm_up(
-        self, shapes: Mapping[str, tuple[int, ...]], graphs: dict[str, bytes] | None = None
-    ) -> None:
+    def warm_up(self, shapes: Mapping[str, tuple[int, ...]], graphs: Frozen | None = None) -> None:
         """Trace the model and run every subset of its modalities, so that no estimate is slow.
 
         `shapes`: the reduced shape of each modality (`Sensor.shape`); `graphs`: see `trace_parts`.

@@ -19,6 +19,7 @@ from pta_ros.frames import Person
 from pta_ros.fusion.config import SearchConfig
 from pta_ros.fusion.looks import SHAPES, Candidates, Centred, Looks, shown
 from pta_ros.model.finder import Found, peaks
+from pta_ros.model.freeze import Frozen
 from pta_ros.model.graphs import Graphs
 from pta_ros.model.heads import PTAOutput
 from pta_ros.model.inference import BATCHES, fold_norms, trace_people
@@ -72,7 +73,7 @@ class PeopleEstimator:
         return cls(checkpoint.load(folder), search or SearchConfig())
 
     @torch.inference_mode()
-    def quicken(self, precision: str = "float32", graphs: dict[str, bytes] | None = None) -> None:
+    def quicken(self, precision: str = "float32", graphs: Frozen | None = None) -> None:
         """Trace all parts and run them, so that no estimate is slow; call it once.
 
         `precision` and `graphs` as in model.inference.trace_people. On a GPU they are `replay`ed
