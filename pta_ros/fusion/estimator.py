@@ -167,12 +167,8 @@ class Estimator:
         frames = {name: Frame(name, 0, np.zeros(s, np.float32)) for name, s in shapes.items()}
         sizes = range(1, len(frames) + 1)
         for subset in chain.from_iterable(combinations(frames, size) for size in sizes):
-            # Traced graphs are specialised in their first two runs; every part is in the first
-            # subsets, and the others only have more rows, or for attention more tokens.
-            often = len(subset) == 1 or self.model.config.attention or self.model.config.gate
-            for _ in range(3 if often else 1):
-                self._encoded.clear()
-                self(Sample(0, {name: frames[name] for name in subset}))
+            self._encoded.clear()
+            self(Sample(0, {name: frames[name] for name in subset}))
         self._encoded.clear()
 
     def replay(self, shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +87,7 @@ class PeopleEstimator:
             self._finder = trace_people(self._model, self._finder, shapes, precision, graphs)
         grid = birdseye.empty()
         assigned(np.eye(2))  # imports what it needs
-        for count in chain.from_iterable((n,) * 3 for n in BATCHES):  # specialised in two runs
+        for count in BATCHES:
             self.find(grid)
             mask = torch.ones(count, len(shapes), dtype=torch.bool)
             tokens = {m: self._encode(m, torch.zeros(count, *shape)) for m, shape in shapes.items()}

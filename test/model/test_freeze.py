@@ -25,3 +25,11 @@ def test_what_was_traced_is_used_again_whoever_asks():
     first = Freezer(graphs)(_layers(), torch.zeros(1, 4), "a")
     assert Freezer(graphs)(_layers(), torch.zeros(1, 4), "a") is first
     assert Freezer(graphs)(_layers(), torch.zeros(1, 4), "b") is not first
+
+
+def test_the_first_run_is_as_every_other_one():
+    """Torch would profile two runs, and compile again after each."""
+    graph = Freezer({})(_layers(), torch.zeros(1, 4), "a")
+    with torch.inference_mode():
+        graph(torch.rand(1, 4))
+    assert "prim::profile" not in str(torch.jit.last_executed_optimized_graph())
