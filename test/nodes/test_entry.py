@@ -127,6 +127,13 @@ def test_a_signal_ends_it_with_the_status_for_it(number, code):
 
 
 @pytest.mark.ros
+def test_messages_are_there_without_what_makes_their_code():
+    loaded = "print([m for m in ('rosidl_generator_py', 'lark') if m in sys.modules])"
+    out, err = start(timer=f"self.exit_code = 0; {loaded}").communicate(timeout=NEVER_S)
+    assert (out, err) == ("['rosidl_generator_py']\nclosed\n", "")
+
+
+@pytest.mark.ros
 def test_its_own_exit_code_counts():
     process = start(timer="self.exit_code = 3")
     out, _ = process.communicate(timeout=NEVER_S)
