@@ -167,6 +167,13 @@ def test_an_error_of_the_middleware_is_survived():
     assert "the middleware refused: a bad client" in err
 
 
+def test_pytorch_is_imported_when_the_node_is_there():
+    """Sensors and node find each other meanwhile; wrong parameters are told before it."""
+    pytest.importorskip("pta_msgs.msg")
+    script = "import sys, pta_ros.nodes.fusion_node; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
 def test_a_node_for_one_person_starts_without_scipy():
     """It takes a fifth of the start."""
     pytest.importorskip("pta_msgs.msg")
