@@ -2,7 +2,8 @@
 
 Everything runs in one thread, so that nothing is hidden, once in batches as a replay does and once
 frame by frame as a live node does, but for ROS. Stacks are written folded, too, one a line with its
-microseconds, as flame graph viewers read them (speedscope.app, flamegraph.pl).
+nanoseconds for each estimate, as flame graph viewers read them (speedscope.app, flamegraph.pl), and
+drawn (flame.py).
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ PARTS = {
     "fusion/": "streams and instants",
     "evaluation/": "keeping the replay",
 }
+#: The part of what is in none.
+OTHER = "other"
 #: Of stacks that end in these rooms, who called them decides.
 _SERVANTS = ("model/", "people/", "settings", "clock", "frames", "skeleton", "metrics/")
 
@@ -85,18 +88,18 @@ def stack_of(frame: FrameType | None) -> Stack:
 
 
 def part_of(stack: Stack) -> str:
-    """The part of PARTS that a stack is in."""
+    """The part of PARTS that a stack is in, or OTHER."""
     for name in reversed(stack):
         if name.startswith(_SERVANTS):
             continue
         for begin, part in PARTS.items():
             if name.startswith(begin):
                 return part
-    return "other"
+    return OTHER
 
 
 def spent(path: Path, seconds: float, ahead: bool) -> tuple[dict[str, float], Counter[Stack]]:
-    """Milliseconds of a processor for each estimate by part, and the stacks.
+    """Milliseconds of a processor for each estimate by part, and the stacks' nanoseconds.
 
     With `ahead` in batches, as replays are; otherwise frame by frame.
     """
@@ -114,16 +117,22 @@ def spent(path: Path, seconds: float, ahead: bool) -> tuple[dict[str, float], Co
                 run.run(in_turn(made, foresight, []), bag.begin_ns, bag.end_ns)
                 used_s = time.thread_time() - begun_s
         count = len(run.result(FAULT_FREE, bag.begin_ns, bag.end_ns, []).stamp_ns)
+    each = 1e9 * used_s / count / stacks.total()
+    each_ns = Counter({stack: round(each * seen) for stack, seen in stacks.items()})
+    return by_part(each_ns), each_ns
+
+
+def by_part(stacks: Counter[Stack]) -> dict[str, float]:
+    """Milliseconds by part of stacks with their nanoseconds."""
     shares: Counter[str] = Counter()
-    for stack, seen in stacks.items():
-        shares[part_of(stack)] += seen
-    each_ms = 1e3 * used_s / count
-    return {part: each_ms * n / stacks.total() for part, n in shares.items()}, stacks
+    for stack, time_ns in stacks.items():
+        shares[part_of(stack)] += time_ns
+    return {part: time_ns / 1e6 for part, time_ns in shares.most_common()}
 
 
 def table(columns: dict[str, dict[str, float]]) -> str:
     """Markdown: the parts by what they take in the first column, and the sums."""
-    parts = [*dict.fromkeys(PARTS.values()), "other"]
+    parts = [*dict.fromkeys(PARTS.values()), OTHER]
     parts = [part for part in parts if any(part in column for column in columns.values())]
     first = next(iter(columns.values()))
     parts.sort(key=lambda part: -first.get(part, 0.0))

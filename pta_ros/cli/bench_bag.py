@@ -29,7 +29,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, default=Path("results/bench_bag.json"))
     parser.add_argument(
         "--parts", action="store_true",
-        help="say in place of it where the processor's time goes, and write folded stacks",
+        help="say in place of it where the processor's time goes; folded stacks and flame graphs",
     )  # fmt: skip
     parser.add_argument("--one", type=float, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
@@ -64,15 +64,17 @@ def _main(arguments: list[str] | None) -> int:
 
 
 def _parts(bag: Path, beside: Path) -> int:
-    """Print the table of parts; folded stacks go to files that begin as `beside`."""
+    """Print the table of parts; stacks, folded and drawn, go to files that begin as `beside`."""
+    from pta_ros.bench.flame import draw
     from pta_ros.bench.parts import folded, spent, table
 
     beside.parent.mkdir(parents=True, exist_ok=True)
     columns = {}
     for name, ahead in (("frame by frame, as live", False), ("replay", True)):
         columns[name], stacks = spent(bag, PART_S, ahead)
-        path = Path(f"{beside}.{'replay' if ahead else 'live'}.folded")
-        path.write_text(folded(stacks), encoding="utf-8")
+        path = f"{beside}.{'replay' if ahead else 'live'}"
+        Path(f"{path}.folded").write_text(folded(stacks), encoding="utf-8")
+        draw(stacks, name, Path(f"{path}.png"))
     print(table(columns))
     return 0
 

@@ -29,6 +29,7 @@ from pta_ros.fusion.streams import Stream
 from pta_ros.fusion.windows import WindowedPipeline
 from pta_ros.home import model_folder
 from pta_ros.model.device import resolve_device, use_float32
+from pta_ros.model.freeze import Frozen
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.window import WindowSensor
 from pta_ros.skeleton import NUM_JOINTS
@@ -54,7 +55,7 @@ def _has_bfloat16() -> bool:
 
 
 @lru_cache(maxsize=4)
-def _graphs(model: bytes, device: str, precision: str) -> dict[str, bytes]:
+def _graphs(model: bytes, device: str, precision: str) -> Frozen:
     """What was traced of a model (by its `_digest`) in this process: see `trace_parts`."""
     return {}
 

@@ -13,6 +13,7 @@ import torch
 from pta_ros.errors import ConfigError
 from pta_ros.frames import Frame, Person, Sample
 from pta_ros.fusion.prediction import Prediction, one_person
+from pta_ros.model.freeze import Frozen
 from pta_ros.model.graphs import Graphs
 from pta_ros.model.heads import PTAOutput
 from pta_ros.model.inference import fold_norms, trace_parts
@@ -153,9 +154,7 @@ class Estimator:
             for pose, sigma, share, told in rows
         ]
 
-    def warm_up(
-        self, shapes: Mapping[str, tuple[int, ...]], graphs: dict[str, bytes] | None = None
-    ) -> None:
+    def warm_up(self, shapes: Mapping[str, tuple[int, ...]], graphs: Frozen | None = None) -> None:
         """Trace the model and run every subset of its modalities, so that no estimate is slow.
 
         `shapes`: the reduced shape of each modality (`Sensor.shape`); `graphs`: see `trace_parts`.
@@ -168,12 +167,8 @@ class Estimator:
         frames = {name: Frame(name, 0, np.zeros(s, np.float32)) for name, s in shapes.items()}
         sizes = range(1, len(frames) + 1)
         for subset in chain.from_iterable(combinations(frames, size) for size in sizes):
-            # Traced graphs are specialised in their first two runs; every part is in the first
-            # subsets, and the others only have more rows, or for attention more tokens.
-            often = len(subset) == 1 or self.model.config.attention or self.model.config.gate
-            for _ in range(3 if often else 1):
-                self._encoded.clear()
-                self(Sample(0, {name: frames[name] for name in subset}))
+            self._encoded.clear()
+            self(Sample(0, {name: frames[name] for name in subset}))
         self._encoded.clear()
 
     def replay(self, shapes: Mapping[str, tuple[int, ...]]) -> None:

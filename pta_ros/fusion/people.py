@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from pta_ros.frames import Person
 from pta_ros.fusion.config import SearchConfig
 from pta_ros.fusion.looks import SHAPES, Candidates, Centred, Looks, shown
 from pta_ros.model.finder import Found, peaks
+from pta_ros.model.freeze import Frozen
 from pta_ros.model.graphs import Graphs
 from pta_ros.model.heads import PTAOutput
 from pta_ros.model.inference import BATCHES, fold_norms, trace_people
@@ -72,7 +72,7 @@ class PeopleEstimator:
         return cls(checkpoint.load(folder), search or SearchConfig())
 
     @torch.inference_mode()
-    def quicken(self, precision: str = "float32", graphs: dict[str, bytes] | None = None) -> None:
+    def quicken(self, precision: str = "float32", graphs: Frozen | None = None) -> None:
         """Trace all parts and run them, so that no estimate is slow; call it once.
 
         `precision` and `graphs` as in model.inference.trace_people. On a GPU they are `replay`ed
@@ -87,7 +87,7 @@ class PeopleEstimator:
             self._finder = trace_people(self._model, self._finder, shapes, precision, graphs)
         grid = birdseye.empty()
         assigned(np.eye(2))  # imports what it needs
-        for count in chain.from_iterable((n,) * 3 for n in BATCHES):  # specialised in two runs
+        for count in BATCHES:
             self.find(grid)
             mask = torch.ones(count, len(shapes), dtype=torch.bool)
             tokens = {m: self._encode(m, torch.zeros(count, *shape)) for m, shape in shapes.items()}

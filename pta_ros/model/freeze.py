@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import warnings
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
+
+#: Graphs of a model's parts by name.
+Frozen: TypeAlias = dict[str, nn.Module]
 
 
 class _Bare(nn.Module):
@@ -23,9 +25,9 @@ class _Bare(nn.Module):
 
 
 class Freezer:
-    """Makes frozen graphs of modules; `graphs` keeps the traced ones, serialized, by name."""
+    """Makes frozen graphs of modules; `graphs` keeps them by name."""
 
-    def __init__(self, graphs: dict[str, bytes]) -> None:
+    def __init__(self, graphs: Frozen) -> None:
         self._graphs = graphs
 
     def __call__(
@@ -33,14 +35,12 @@ class Freezer:
     ) -> nn.Module:
         """The graph of `module`, in eval mode, for inputs of the example's shapes."""
         if name not in self._graphs:
-            file = io.BytesIO()
             with warnings.catch_warnings():
                 # It warns of sizes and steps that become constants, which is meant, and of its age.
                 warnings.simplefilter("ignore")
+                # Not specialised in their first runs for the sizes that these had: on a CPU nothing
+                # is fused, so they would be slow for runs that make none faster later.
+                torch.jit.set_fusion_strategy([("STATIC", 0), ("DYNAMIC", 0)])
                 traced = torch.jit.trace(_Bare(module), example, check_trace=False)
-                torch.jit.save(traced, file)
-            self._graphs[name] = file.getvalue()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # What is loaded is a compilation unit of its own, whose memory is given back.
-            return torch.jit.freeze(torch.jit.load(io.BytesIO(self._graphs[name])))
+                self._graphs[name] = torch.jit.freeze(traced)
+        return self._graphs[name]

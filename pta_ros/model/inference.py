@@ -17,7 +17,7 @@ from pta_ros.model.encoders.xfi_blocks import XfiEncoder
 from pta_ros.model.encoders.xfi_fast import FastLidarEncoder
 from pta_ros.model.encoders.xfi_lidar import LidarEncoder
 from pta_ros.model.encoders.xfi_static import StaticLidarEncoder
-from pta_ros.model.freeze import Freezer
+from pta_ros.model.freeze import Freezer, Frozen
 from pta_ros.model.heads import ActivityHead, PoseHead
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import ReliabilityGate
@@ -35,7 +35,7 @@ def trace_parts(
     shapes: Mapping[str, tuple[int, ...]],
     precision: str = "float32",
     batch: int = 1,
-    graphs: dict[str, bytes] | None = None,
+    graphs: Frozen | None = None,
 ) -> None:
     """Replace the parts of `model`, in eval mode, by traced graphs for batches of `batch`.
 
@@ -100,7 +100,7 @@ def trace_people(
     finder: nn.Module,
     shapes: Mapping[str, tuple[int, ...]],
     precision: str = "float32",
-    graphs: dict[str, bytes] | None = None,
+    graphs: Frozen | None = None,
 ) -> nn.Module:
     """The traced `finder`; the parts of `model` are replaced by traced graphs for any batch.
 

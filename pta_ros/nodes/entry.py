@@ -37,6 +37,9 @@ PROGRAMS = {
 
 #: Those that are started for an answer: without it they have failed.
 _ANSWERS = ("doctor",)
+#: Makes the code of messages when a workspace is built, and is slow to import. rosidl_generator_py,
+#: which every message imports, goes on without it, as on machines that only run nodes.
+_GENERATOR = "rosidl_generator_py.generate_py_impl"
 #: Longest turn of the executor: a signal is noticed after it.
 _TURN_S = 0.1
 
@@ -115,6 +118,7 @@ def run(build: Callable[[], Program], interrupted: int = 0) -> int:
 
 
 def _run(build: Callable[[], Program], stop: Stop, interrupted: int) -> int:
+    sys.modules.setdefault(_GENERATOR, None)  # its import is refused
     import rclpy
     from rclpy._rclpy_pybind11 import RCLError
     from rclpy.executors import SingleThreadedExecutor

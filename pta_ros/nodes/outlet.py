@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pta_msgs.msg import Activity, People, Skeleton
 from rclpy.lifecycle import LifecycleNode
 from visualization_msgs.msg import MarkerArray
 
-from pta_ros.checkpoint import Checkpoint
 from pta_ros.frames import Estimate
 from pta_ros.nodes.interfaces.body import LEVEL, OPTICAL
 from pta_ros.nodes.interfaces.chosen import Interfaces, chosen
 from pta_ros.nodes.markers import people_markers, to_markers
 from pta_ros.nodes.messages import set_latency, to_activity, to_people, to_skeleton
+
+if TYPE_CHECKING:  # it brings PyTorch, which is imported when the node is there
+    from pta_ros.checkpoint import Checkpoint
 
 
 class Publishers:

@@ -127,6 +127,13 @@ def test_a_signal_ends_it_with_the_status_for_it(number, code):
 
 
 @pytest.mark.ros
+def test_messages_are_there_without_what_makes_their_code():
+    loaded = "print([m for m in ('rosidl_generator_py', 'lark') if m in sys.modules])"
+    out, err = start(timer=f"self.exit_code = 0; {loaded}").communicate(timeout=NEVER_S)
+    assert (out, err) == ("['rosidl_generator_py']\nclosed\n", "")
+
+
+@pytest.mark.ros
 def test_its_own_exit_code_counts():
     process = start(timer="self.exit_code = 3")
     out, _ = process.communicate(timeout=NEVER_S)
@@ -158,6 +165,13 @@ def test_an_error_of_the_middleware_is_survived():
     _, err = process.communicate(timeout=NEVER_S)
     assert process.returncode == 0
     assert "the middleware refused: a bad client" in err
+
+
+def test_pytorch_is_imported_when_the_node_is_there():
+    """Sensors and node find each other meanwhile; wrong parameters are told before it."""
+    pytest.importorskip("pta_msgs.msg")
+    script = "import sys, pta_ros.nodes.fusion_node; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 def test_a_node_for_one_person_starts_without_scipy():

@@ -17,6 +17,7 @@ from pta_ros.datasets.people import visible
 from pta_ros.datasets.wide import Clip
 from pta_ros.fusion.people import PeopleEstimator, Person
 from pta_ros.metrics.presence import expected_count, match
+from pta_ros.model.freeze import Frozen
 from pta_ros.people.centred import trunk
 from pta_ros.people.readings import Readings
 
@@ -81,7 +82,7 @@ def collect(
 ) -> tuple[list[PersonRow], list[FrameRow]]:
     """The rows of all these clips, refined and plain features each."""
     ways = {refined: replace(estimator, refine=refined) for refined in (True, False)}
-    graphs: dict[str, bytes] = {}  # of the same parts either way
+    graphs: Frozen = {}  # of the same parts either way
     for way in ways.values():
         way.quicken(graphs=graphs)
     people: list[PersonRow] = []
