@@ -51,6 +51,11 @@ def subset_number(mask: Tensor) -> Tensor:
     return (mask * 2 ** torch.arange(mask.shape[1], device=mask.device)).sum(dim=1)
 
 
+def pooled(features: Tensor) -> Tensor:
+    """Of features (B, M, L, D) what the gate sees: means and deviations of tokens (B, M, 2D)."""
+    return torch.cat([features.mean(dim=2), deviation(features, 2)], dim=-1)
+
+
 class ReliabilityGate(nn.Module):
     """Tells corrupt frames from good ones, and leaves them out (beyond the paper).
 
@@ -95,7 +100,7 @@ class ReliabilityGate(nn.Module):
         Frames are left out one by one, the most doubtful first, as one that contradicts makes the
         others look doubtful too. One frame is always kept.
         """
-        own = self._summary(features, log_std)
+        own = self._summary(pooled(features), log_std)
         for _ in range(mask.shape[1] - 1):
             odds = self._scores(own, joints, mask)
             excess = (odds - self.threshold[subset_number(mask)]).masked_fill(~mask, -torch.inf)
@@ -103,14 +108,16 @@ class ReliabilityGate(nn.Module):
             mask = mask & ~(worst & (excess > 0) & (mask.sum(dim=1, keepdim=True) > 1))
         return mask
 
-    def log_odds(self, features: Tensor, mask: Tensor, joints: Tensor, log_std: Tensor) -> Tensor:
-        """Log odds (B, M) that each frame is corrupt; where it is absent, a number to ignore."""
-        return self._scores(self._summary(features, log_std), joints, mask)
+    def log_odds(self, pooled: Tensor, mask: Tensor, joints: Tensor, log_std: Tensor) -> Tensor:
+        """Log odds (B, M) that each frame is corrupt; where it is absent, a number to ignore.
 
-    def _summary(self, features: Tensor, log_std: Tensor) -> Tensor:
+        As `forward`, of features that are `pooled` (B, M, 2D).
+        """
+        return self._scores(self._summary(pooled, log_std), joints, mask)
+
+    def _summary(self, pooled: Tensor, log_std: Tensor) -> Tensor:
         """Each modality by itself: a summary (B, M, H) of its features and how sure it is."""
-        pooled = self.norm(torch.cat([features.mean(dim=2), deviation(features, 2)], dim=-1))
-        seen = torch.cat([pooled, log_std], dim=-1).unbind(dim=1)
+        seen = torch.cat([self.norm(pooled), log_std], dim=-1).unbind(dim=1)
         return torch.stack([f(x).relu() for f, x in zip(self.own, seen, strict=True)], dim=1)
 
     def _scores(self, own: Tensor, joints: Tensor, mask: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -14,12 +15,15 @@ from pta_ros.datasets.features import FeatureSet
 from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.pta import PTA
-from pta_ros.model.purify import subset_number
+from pta_ros.model.purify import pooled, subset_number
+from pta_ros.training.evidence import evidence_of, evidence_of_views, log_odds
 from pta_ros.training.fit import Setup, loss_stage
 from pta_ros.training.mixed import Corrupted, mix
 from pta_ros.training.purify import draw_subsets
 from pta_ros.training.resume import Stage
 
+#: As many training frames are enough, evenly spread; each takes 2 kB a modality and corruption.
+ENOUGH = 20_000
 #: False alarms of the gate may raise the error of a subset by so much, for each modality in it.
 FALSE_ALARMS = 0.0005
 #: The least log odds at which a frame is doubted; corrupted frames are common in training alone.
@@ -35,28 +39,30 @@ def gate_stage(setup: Setup, model: PTA, corrupted: Corrupted) -> Stage:
     It learns which frames were corrupted (binary cross-entropy), not what error they cause: for the
     people whom the encoders were trained on, all sensors are better than they are for others.
     """
-    gate, clean, config = model.gate, setup.data, setup.config
+    gate, config, data = model.gate, setup.config, setup.data
     assert gate is not None, "a model with config.gate"
     model.requires_grad_(False)
     gate.requires_grad_(True)
     theta = torch.optim.AdamW(
         gate.parameters(), config.gate.learning_rate, weight_decay=config.gate.weight_decay
     )
-
+    rows = setup.rows[:: -(-len(setup.rows) // ENOUGH)]
     shares = dict.fromkeys(corrupted, config.gate.corrupt)
 
-    def loss_of(part: Tensor) -> Tensor:
+    @cache
+    def seen() -> tuple[FeatureSet, Corrupted]:
         model.eval()
+        return evidence_of(model, data, rows), evidence_of_views(model, data, rows, corrupted)
+
+    def loss_of(part: Tensor) -> Tensor:
+        evidence, views = seen()
         gate.train()
-        mask = draw_subsets(clean.present[part])
-        with torch.no_grad():
-            mixed, hit = mix(clean, corrupted, part, shares)
-            features = mixed.features(model, torch.arange(len(part)), mask)
-            there = mask.to(features.device)
-            shown = model.shown_alone(features, there)
-        odds = gate.log_odds(features, there, *shown)[mask]
+        mask = draw_subsets(evidence.present[part])
+        mixed, hit = mix(evidence, views, part, shares)
+        odds = log_odds(model, mixed, mask)[mask]
         return binary_cross_entropy_with_logits(odds, hit[mask].to(odds))
 
+    setup = replace(setup, rows=torch.arange(len(rows)))
     stage = loss_stage("gate", setup, model, theta, loss_of)
     return replace(stage, setting="gate.learning_rate")
 
@@ -111,7 +117,8 @@ def log_odds_of(
         mask = member.expand(len(part), -1)
         features = data.features(model, part, mask)
         there = mask.to(features.device)
-        odds.append(model.gate.log_odds(features, there, *model.shown_alone(features, there)).cpu())
+        shown = model.shown_alone(features, there)
+        odds.append(model.gate.log_odds(pooled(features), there, *shown).cpu())
     return torch.cat(odds)
 
 

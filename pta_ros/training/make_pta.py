@@ -150,7 +150,8 @@ def make_gated(bench: Bench) -> PTA:
     if "gate" in bench.config.freeze:
         return model
     bench = seen_by(model, bench)
-    setup = replace(setup_of("gate", bench, model), config=config, ranks=bench.ranks.alone())
+    setup = setup_of("gate", bench, model)  # poses of an epoch say little before its thresholds
+    setup = replace(setup, config=config, ranks=bench.ranks.alone(), validate=dict)
     stage = gate_stage(setup, model, _one_frame(bench.corrupted))
     with bench.ranks.one_by_one():  # the gate is small: sharing it would cost more than it saves
         run_system(stage, "pta_gate", config, bench)

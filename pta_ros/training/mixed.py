@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -67,3 +67,12 @@ def mix(
         truth.deviation,
     )  # fmt: skip
     return mixed, torch.stack(bad, dim=1)
+
+
+def with_view(clean: FeatureSet, modality: str, view: FeatureSet) -> FeatureSet:
+    """`clean` with one modality as it is in `view`, of the same rows."""
+    return replace(
+        clean,
+        tokens={**clean.tokens, modality: view.tokens[modality]},
+        points={**clean.points, **view.points},
+    )

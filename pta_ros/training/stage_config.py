@@ -106,7 +106,7 @@ class GateConfig(Group):
     `corrupt` is the share of a modality's frames that are corrupted in training.
     """
 
-    epochs: int = param(12, **_COUNT)
-    learning_rate: float = param(1e-3, **_RATE)
+    epochs: int = param(48, **_COUNT)
+    learning_rate: float = param(3e-3, **_RATE)
     weight_decay: float = param(1e-3, **_SHARE)
     corrupt: float = param(0.3, **_SHARE)

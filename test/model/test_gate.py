@@ -13,7 +13,7 @@ from pta_ros.fusion.estimator import Estimator
 from pta_ros.model.baselines import shares
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.pta import PTA
-from pta_ros.model.purify import ModalityWeights, ReliabilityGate, fuse, subset_number
+from pta_ros.model.purify import ModalityWeights, ReliabilityGate, fuse, pooled, subset_number
 from pta_ros.sensors import sensors_from_config
 from pta_ros.training.purify import draw_subsets
 
@@ -114,7 +114,8 @@ def test_each_subset_and_modality_has_a_threshold_of_its_own():
 def test_absent_features_have_no_influence_on_what_is_kept():
     model, features = gated(), features_of(len(MASKS))
     other = torch.where(MASKS[..., None, None], features, 50 * features_of(len(MASKS), seed=1))
-    odds = [model.gate.log_odds(f, MASKS, *shown(f, model.head))[MASKS] for f in (features, other)]
+    both = [(pooled(f), MASKS, *shown(f, model.head)) for f in (features, other)]
+    odds = [model.gate.log_odds(*seen)[MASKS] for seen in both]
     assert torch.equal(*odds)
 
 
@@ -122,9 +123,10 @@ def test_absent_features_have_no_influence_on_what_is_kept():
 def test_a_sample_s_odds_do_not_depend_on_its_batch():
     model, features = gated(), features_of(len(MASKS))
     said = shown(features, model.head)
-    together = model.gate.log_odds(features, MASKS, *said)
+    vectors = pooled(features)
+    together = model.gate.log_odds(vectors, MASKS, *said)
     for i in range(len(MASKS)):
-        one = (x[i : i + 1] for x in (features, MASKS, *said))
+        one = (x[i : i + 1] for x in (vectors, MASKS, *said))
         alone = model.gate.log_odds(*one)
         torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-4, atol=1e-4)
 
@@ -183,7 +185,7 @@ def test_it_learns_to_distrust_a_corrupted_modality_where_fixed_weights_cannot(m
         return shares(gate(features, mask, *shown(features, head)))
 
     def odds_loss(features, mask, corrupted, _):
-        odds = gate.log_odds(features, mask, *shown(features, head))
+        odds = gate.log_odds(pooled(features), mask, *shown(features, head))
         return binary_cross_entropy_with_logits(odds[mask], corrupted[mask].float())
 
     trained(odds_loss, gate.parameters(), marked)

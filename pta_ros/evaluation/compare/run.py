@@ -42,6 +42,7 @@ from pta_ros.model.projector import Projected
 from pta_ros.training.corrupt import FROZEN, FROZEN_BACK, frozen_rows
 from pta_ros.training.make_pta import UNGATED
 from pta_ros.training.makers import Bench, seen_by
+from pta_ros.training.mixed import with_view
 from pta_ros.training.prepare import Watcher, provenance_of
 from pta_ros.training.run import GATED, read_bench
 from pta_ros.training.systems import BY_TASK, make_system
@@ -153,15 +154,6 @@ def _wider(bench: Bench, modality: str) -> list[tuple[str, ...]]:
     """The subsets of this modality and others."""
     every = subsets(bench.config.model.modalities)
     return [s for s in every if modality in s and len(s) > 1]
-
-
-def with_view(clean: FeatureSet, modality: str, view: FeatureSet) -> FeatureSet:
-    """`clean` with one modality as it is in `view`, of the same rows."""
-    return replace(
-        clean,
-        tokens={**clean.tokens, modality: view.tokens[modality]},
-        points={**clean.points, **view.points},
-    )
 
 
 def _unused(bench: Bench, modality: str) -> Tensor:

@@ -9,13 +9,13 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from pta_ros.cli import evaluate_pta, train_pta
 from pta_ros.datasets.encoding import Block
-from pta_ros.evaluation.compare.run import with_view
 from pta_ros.evaluation.compare.table import COMPARED, PLAIN
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.encoders.lite import ENCODERS
 from pta_ros.training.config import load_config
 from pta_ros.training.corrupt import FROZEN, corrupted_view, kinds
 from pta_ros.training.make_pta import UNGATED
+from pta_ros.training.mixed import with_view
 from pta_ros.training.run import read_bench, train_systems
 from pta_ros.training.systems import make_system
 
