@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from pta_ros.metrics.evaluate import SubsetResult
 from pta_ros.metrics.paired import People
@@ -48,6 +48,8 @@ class ActivityRecord:
 
 
 Record = PoseRecord | ActivityRecord
+#: Those of one task.
+R = TypeVar("R", PoseRecord, ActivityRecord)
 
 
 @dataclass(frozen=True)

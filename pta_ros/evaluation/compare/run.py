@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from pta_ros.datasets.features import FeatureSet
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import CheckpointError
 from pta_ros.evaluation.compare.bounds import SPLITS
+from pta_ros.evaluation.compare.kept import kept_or_tested
 from pta_ros.evaluation.compare.plot import draw_confusion
 from pta_ros.evaluation.compare.records import (
     ActivityRecord,
@@ -26,6 +27,7 @@ from pta_ros.evaluation.compare.records import (
     Data,
     Machine,
     PoseRecord,
+    R,
 )
 from pta_ros.evaluation.compare.table import PLAIN
 from pta_ros.frames import FloatArray, Frame
@@ -41,7 +43,7 @@ from pta_ros.metrics.subsets import subsets
 from pta_ros.model.projector import Projected
 from pta_ros.training.corrupt import FROZEN, FROZEN_BACK, frozen_rows
 from pta_ros.training.make_pta import UNGATED
-from pta_ros.training.makers import Bench, seen_by
+from pta_ros.training.makers import Bench
 from pta_ros.training.mixed import with_view
 from pta_ros.training.prepare import Watcher, provenance_of
 from pta_ros.training.run import GATED, read_bench
@@ -50,8 +52,6 @@ from pta_ros.training.systems import BY_TASK, make_system
 #: Without these there is no comparison.
 _NEEDED = {"pose": ("pta", UNGATED, GATED), "activity": ("pta",)}
 _PERIOD_NS = 100_000_000
-
-R = TypeVar("R", PoseRecord, ActivityRecord)
 
 
 def compare_poses(
@@ -66,7 +66,7 @@ def compare_poses(
     records: list[PoseRecord] = []
     for seed in seeds:
         bench = read_bench(root, folder, seed, watcher)
-        records += _tested(bench, seed, _pose_records)
+        records += _tested(bench, seed, PoseRecord, _pose_records)
         shares = bench.histories["pta"]
         names = bench.config.model.modalities
         histories[seed] = {m: [epoch[f"weight_{m}"] for epoch in shares] for m in names}
@@ -98,7 +98,7 @@ def compare_activities(
     records: list[ActivityRecord] = []
     for seed in seeds:
         bench = read_bench(root, folder, seed, watcher)
-        records += _tested(bench, seed, _activity_records)
+        records += _tested(bench, seed, ActivityRecord, _activity_records)
         if seed == seeds[0]:
             _draw_confusions(bench, out)
     model, epochs = bench.config.model, bench.config.meta.epochs
@@ -112,7 +112,10 @@ def compare_activities(
 
 
 def _tested(
-    bench: Bench, seed: int, test: Callable[[str, int, Projected, Bench], Iterable[R]]
+    bench: Bench,
+    seed: int,
+    kind: type[R],
+    test: Callable[[str, int, Projected, Bench], Iterable[R]],
 ) -> Iterator[R]:
     """The records of every system of one seed that is there."""
     task = bench.config.model.tasks[0]
@@ -124,7 +127,7 @@ def _tested(
                 raise
             bench.watcher.note(f"seed {seed}: {name} left out: {error}")
             continue
-        yield from test(name, seed, system, seen_by(system, bench))
+        yield from kept_or_tested(bench, name, system, kind, partial(test, name, seed, system))
         bench.watcher.note(f"seed {seed}: {name} tested")
 
 

@@ -1,0 +1,75 @@
+"""Records of systems that were tested before, kept in the run folder: a long comparison goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from pta_ros.evaluation.compare.records import R
+from pta_ros.model.projector import Projected
+from pta_ros.tensors import write_atomically
+from pta_ros.training.makers import Bench, seen_by
+from pta_ros.training.prepare import identity_of
+
+#: Raised when what is measured, or how, changes: what was kept is measured anew.
+FORMAT = 1
+
+
+def kept_or_tested(
+    bench: Bench,
+    name: str,
+    system: Projected,
+    kind: type[R],
+    test: Callable[[Bench], Iterable[R]],
+) -> list[R]:
+    """The records that `test` gives of `system` (on a bench of its own encoders), or gave before.
+
+    They are kept in NAME.tested.json, with a digest of the data, the splits, and all weights of
+    the system and of the encoders that it was tested behind.
+    """
+    path, digest = bench.folder / f"{name}.tested.json", _digest(bench, system)
+    found = _kept(path, digest, kind)
+    if found is not None:
+        bench.watcher.note(f"{path}: tested before")
+        return found
+    records = list(test(seen_by(system, bench)))
+    known = {"digest": digest, "records": [asdict(record) for record in records]}
+    write_atomically(path, (json.dumps(known, allow_nan=False) + "\n").encode())
+    return records
+
+
+def _kept(path: Path, digest: str, kind: type[R]) -> list[R] | None:
+    """Records of the same, or None: where there are none, of another digest, or damaged ones."""
+    try:
+        known = json.loads(path.read_text())
+        if known["digest"] != digest:
+            return None
+        return [_record(values, kind) for values in known["records"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _record(values: dict[str, Any], kind: type[R]) -> R:
+    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return kind(**{**values, **lists})
+
+
+def _digest(bench: Bench, system: Projected) -> str:
+    digest = hashlib.sha256(identity_of(bench.ready, [FORMAT, bench.config.to_dict()]).encode())
+    _add(digest, system.state_dict())
+    for modality, single in bench.singles.items():
+        digest.update(modality.encode())
+        _add(digest, single.encoder.state_dict())
+    return digest.hexdigest()
+
+
+def _add(digest: Any, values: dict[str, Tensor]) -> None:
+    for name, value in values.items():
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
