@@ -30,29 +30,35 @@ def kept_or_tested(
 ) -> list[R]:
     """The records that `test` gives of `system` (on a bench of its own encoders), or gave before.
 
-    They are kept in NAME.tested.json, with a digest of the data, the splits, and all weights of
-    the system and of the encoders that it was tested behind.
+    They are kept in NAME.tested.json, with a digest of themselves, of the frames, the splits, the
+    configuration, and all weights of the system and of the encoders that it was tested behind.
     """
-    path, digest = bench.folder / f"{name}.tested.json", _digest(bench, system)
-    found = _kept(path, digest, kind)
+    path, behind = bench.folder / f"{name}.tested.json", _digest(bench, system)
+    found = _kept(path, behind, kind)
     if found is not None:
         bench.watcher.note(f"{path}: tested before")
         return found
     records = list(test(seen_by(system, bench)))
-    known = {"digest": digest, "records": [asdict(record) for record in records]}
+    values = [asdict(record) for record in records]
+    known = {"digest": _sealed(behind, values), "records": values}
     write_atomically(path, (json.dumps(known, allow_nan=False) + "\n").encode())
     return records
 
 
-def _kept(path: Path, digest: str, kind: type[R]) -> list[R] | None:
+def _kept(path: Path, behind: str, kind: type[R]) -> list[R] | None:
     """Records of the same, or None: where there are none, of another digest, or damaged ones."""
     try:
         known = json.loads(path.read_text())
-        if known["digest"] != digest:
+        if known["digest"] != _sealed(behind, known["records"]):
             return None
         return [_record(values, kind) for values in known["records"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _sealed(behind: str, records: Any) -> str:
+    """A digest of records and of what they were measured of: a figure that was changed shows."""
+    return hashlib.sha256(f"{behind} {json.dumps(records)}".encode()).hexdigest()
 
 
 def _record(values: dict[str, Any], kind: type[R]) -> R:
@@ -61,7 +67,9 @@ def _record(values: dict[str, Any], kind: type[R]) -> R:
 
 
 def _digest(bench: Bench, system: Projected) -> str:
-    digest = hashlib.sha256(identity_of(bench.ready, [FORMAT, bench.config.to_dict()]).encode())
+    # The identity of a run knows the truth alone, which other frames may share, as any of XRF55 do.
+    settings = [FORMAT, bench.ready.data.fingerprint, bench.config.to_dict(), str(system.config)]
+    digest = hashlib.sha256(identity_of(bench.ready, settings).encode())
     _add(digest, system.state_dict())
     for modality, single in bench.singles.items():
         digest.update(modality.encode())

@@ -1,5 +1,7 @@
 """Records that are kept: taken up where the system is the same, measured anew where it is not."""
 
+import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -40,7 +42,7 @@ class Counted:
 def bench(tmp_path):
     """What the digest is of; notes are collected."""
     notes = []
-    data = SimpleNamespace(joints=np.zeros((4, 17, 3), np.float32), estimated=False)
+    data = SimpleNamespace(joints=np.zeros((4, 17, 3), np.float32), estimated=False, fingerprint="a")
     return SimpleNamespace(
         folder=tmp_path, config=TrainConfig(model=CONFIG), notes=notes,
         singles={"depth": SimpleNamespace(encoder=nn.Linear(2, 2))},
@@ -76,12 +78,33 @@ def people(bench, system):
     bench.ready.splits["test"].append("S02")
 
 
+def frames(bench, system):
+    bench.ready.data.fingerprint = "b"
+
+
+def settings(bench, system):
+    system.config = replace(system.config, refined={"depth": 0.5})
+
+
 def damage(bench, system):
     path = bench.folder / "base1.tested.json"
     path.write_text(path.read_text()[:-20])
 
 
-@pytest.mark.parametrize("change", [weights, encoder, truth, people, damage])
+def figure(bench, system):
+    path = bench.folder / "base1.tested.json"
+    path.write_text(path.read_text().replace('"mpjpe_mm": 40.5', '"mpjpe_mm": 10.5'))
+
+
+def no_records(bench, system):
+    path = bench.folder / "base1.tested.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "records": [1]}))
+
+
+CHANGES = (weights, encoder, truth, people, frames, settings, damage, figure, no_records)
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_what_is_not_the_same_is_tested_again(bench, change):
     test, system = Counted(POSE), ConcatenateMlp(CONFIG)
     kept_or_tested(bench, "base1", system, PoseRecord, test)
