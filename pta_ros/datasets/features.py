@@ -145,10 +145,8 @@ def cache_features(
             points[modality] = arrays["points"]
     numbers = rows.numpy()
     present = torch.stack([torch.from_numpy(data.present[m][numbers]) for m in encoders], dim=1)
-    joints = torch.from_numpy(data.joints[numbers])
-    labels = torch.from_numpy(data.labels[numbers])
-    deviation = deviation_of(data, numbers)
-    return FeatureSet(tokens, points, present, joints, rows, labels, deviation)
+    joints, labels = (torch.from_numpy(x[numbers]) for x in (data.joints, data.labels))
+    return FeatureSet(tokens, points, present, joints, rows, labels, deviation_of(data, numbers))
 
 
 def deviation_of(data: ReducedSet, rows: NDArray[np.int64]) -> Tensor:

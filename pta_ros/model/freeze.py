@@ -38,8 +38,8 @@ class Freezer:
             with warnings.catch_warnings():
                 # It warns of sizes and steps that become constants, which is meant, and of its age.
                 warnings.simplefilter("ignore")
-                # Not specialised in their first runs for the sizes that these had: on a CPU nothing
-                # is fused, so they would be slow for runs that make none faster later.
+                # Or torch profiles the first two runs of each graph and compiles it again for their
+                # sizes, to fuse layers. On a CPU it fuses none: slow runs, and nothing gained.
                 torch.jit.set_fusion_strategy([("STATIC", 0), ("DYNAMIC", 0)])
                 traced = torch.jit.trace(_Bare(module), example, check_trace=False)
                 self._graphs[name] = torch.jit.freeze(traced)

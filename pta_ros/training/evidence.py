@@ -22,9 +22,10 @@ def evidence_of(model: PTA, data: FeatureSet, rows: Tensor, only: str | None = N
     modality that is not present hold zero.
     """
     names, present = model.config.modalities, data.present[rows]
-    used = present & torch.tensor([only in (None, m) for m in names])
+    asked = torch.tensor([only in (None, m) for m in names])
+    used = present & asked
     there = used.any(dim=1).nonzero()[:, 0]
-    seen = [_shown(model, data, rows[part], used[part]) for part in there.split(_BATCH)]
+    seen = [_shown(model, data, rows[part], used[part], asked) for part in there.split(_BATCH)]
     vectors, poses = (torch.cat(parts) for parts in zip(*seen, strict=True))
     tokens, points = {}, {}
     for column, modality in enumerate(names):
@@ -35,11 +36,14 @@ def evidence_of(model: PTA, data: FeatureSet, rows: Tensor, only: str | None = N
     return FeatureSet(tokens, points, present, truth.joints, rows, truth.labels, truth.deviation)
 
 
-def _shown(model: PTA, data: FeatureSet, rows: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    features = data.features(model, rows, mask)
+def _shown(
+    model: PTA, data: FeatureSet, rows: Tensor, mask: Tensor, asked: Tensor
+) -> tuple[Tensor, Tensor]:
+    features = data.features(model, rows, mask, asked)  # of no rows, too, where nobody has one
     joints, log_std = model.shown_alone(features, mask.to(features.device))
     poses = torch.cat([joints, log_std[..., None]], dim=-1).cpu()
-    return pooled(features).cpu(), torch.where(mask[..., None, None], poses, 0.0)
+    vectors = torch.where(mask[..., None], pooled(features).cpu(), 0.0)
+    return vectors, torch.where(mask[..., None, None], poses, 0.0)
 
 
 def _spread(values: Tensor, there: Tensor, count: int) -> Tensor:

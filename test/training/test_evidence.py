@@ -86,3 +86,21 @@ def test_truth_and_presence_are_those_of_the_rows(model, data):
     assert torch.equal(evidence.joints, data.joints[ROWS])
     assert torch.equal(evidence.present, data.present[ROWS])
     assert torch.equal(evidence.rows, ROWS)
+
+
+def test_rows_of_a_modality_that_is_not_present_hold_zero(model, data):
+    evidence = evidence_of(model, data, ROWS)
+    for column, modality in enumerate(NAMES):
+        absent = ~evidence.present[:, column]
+        for values in (evidence.tokens[modality], evidence.points[modality]):
+            assert not values[absent].any()
+            assert values[~absent].any(dim=(1, 2)).all()
+
+
+def test_a_modality_that_no_row_has_is_zero_everywhere(model, data):
+    rows = torch.arange(100, 130)
+    for found in (evidence_of(model, data, rows), evidence_of(model, data, rows, "lidar")):
+        assert found.tokens["lidar"].shape == (30, 1, 2 * CONFIG.dim)
+        assert found.points["lidar"].shape == (30, 17, 4)
+        assert not found.tokens["lidar"].any()
+        assert not found.points["lidar"].any()

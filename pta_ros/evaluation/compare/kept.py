@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 from torch import Tensor
 
@@ -21,38 +22,54 @@ from pta_ros.training.prepare import identity_of
 FORMAT = 1
 
 
+@dataclass(frozen=True)
+class Tested(Generic[R]):
+    """The records of one system, and the wall time that its tests took, whenever that was."""
+
+    records: list[R]
+    wall_s: float
+
+
 def kept_or_tested(
     bench: Bench,
     name: str,
     system: Projected,
     kind: type[R],
     test: Callable[[Bench], Iterable[R]],
-) -> list[R]:
+) -> Tested[R]:
     """The records that `test` gives of `system` (on a bench of its own encoders), or gave before.
 
-    They are kept in NAME.tested.json, with a digest of the data, the splits, and all weights of
-    the system and of the encoders that it was tested behind.
+    They are kept in NAME.tested.json, with a digest of themselves, of the frames, the splits, the
+    configuration, and all weights of the system and of the encoders that it was tested behind.
     """
-    path, digest = bench.folder / f"{name}.tested.json", _digest(bench, system)
-    found = _kept(path, digest, kind)
+    path, behind = bench.folder / f"{name}.tested.json", _digest(bench, system)
+    found = _kept(path, behind, kind)
     if found is not None:
         bench.watcher.note(f"{path}: tested before")
         return found
+    begun = time.monotonic()
     records = list(test(seen_by(system, bench)))
-    known = {"digest": digest, "records": [asdict(record) for record in records]}
+    tested = Tested(records, time.monotonic() - begun)
+    known = {"digest": _sealed(behind, asdict(tested)), "tested": asdict(tested)}
     write_atomically(path, (json.dumps(known, allow_nan=False) + "\n").encode())
-    return records
+    return tested
 
 
-def _kept(path: Path, digest: str, kind: type[R]) -> list[R] | None:
-    """Records of the same, or None: where there are none, of another digest, or damaged ones."""
+def _kept(path: Path, behind: str, kind: type[R]) -> Tested[R] | None:
+    """What was tested of the same, or None: there is nothing, or of another digest, or damaged."""
     try:
         known = json.loads(path.read_text())
-        if known["digest"] != digest:
+        tested = known["tested"]
+        if known["digest"] != _sealed(behind, tested):
             return None
-        return [_record(values, kind) for values in known["records"]]
+        return Tested([_record(values, kind) for values in tested["records"]], tested["wall_s"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _sealed(behind: str, tested: Any) -> str:
+    """A digest of what was measured and of what: a figure that was changed shows."""
+    return hashlib.sha256(f"{behind} {json.dumps(tested)}".encode()).hexdigest()
 
 
 def _record(values: dict[str, Any], kind: type[R]) -> R:
@@ -61,7 +78,9 @@ def _record(values: dict[str, Any], kind: type[R]) -> R:
 
 
 def _digest(bench: Bench, system: Projected) -> str:
-    digest = hashlib.sha256(identity_of(bench.ready, [FORMAT, bench.config.to_dict()]).encode())
+    # The identity of a run knows the truth alone, which other frames may share, as any of XRF55 do.
+    settings = [FORMAT, bench.ready.data.fingerprint, bench.config.to_dict(), str(system.config)]
+    digest = hashlib.sha256(identity_of(bench.ready, settings).encode())
     _add(digest, system.state_dict())
     for modality, single in bench.singles.items():
         digest.update(modality.encode())

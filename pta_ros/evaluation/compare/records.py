@@ -79,12 +79,12 @@ class Machine:
 class Context:
     """Where records come from.
 
-    `seeds` are those of training, all that were asked for; `wall_s` is the whole command's time;
-    `subjects` are the people tested who took no part in training; `training` says in words how
-    long and how wide the systems were trained. Of poses alone: `frames` tested, `mean_pose_mm`
-    (the error of always answering the training set's mean pose), and `histories`, PTA's weights
-    over training: seed -> modality -> weight after each epoch. Of activities alone: `samples` of
-    every split.
+    `seeds` are those of training, all that were asked for; `wall_s` is the time of all tests, those
+    of earlier runs as well; `subjects` are the people tested who took no part in training;
+    `training` says in words how long and how wide the systems were trained. Of poses alone:
+    `frames` tested, `mean_pose_mm` (the error of always answering the training set's mean pose),
+    and `histories`, PTA's weights over training: seed -> modality -> weight after each epoch. Of
+    activities alone: `samples` of every split.
     """
 
     command: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -19,7 +18,7 @@ from pta_ros.datasets.features import FeatureSet
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import CheckpointError
 from pta_ros.evaluation.compare.bounds import SPLITS
-from pta_ros.evaluation.compare.kept import kept_or_tested
+from pta_ros.evaluation.compare.kept import Tested, kept_or_tested
 from pta_ros.evaluation.compare.plot import draw_confusion
 from pta_ros.evaluation.compare.records import (
     ActivityRecord,
@@ -62,53 +61,52 @@ def compare_poses(
     A compared system that is not trained to its end is left out and noted, and the tables say so.
     Raises CheckpointError when a seed was not begun, or PTA itself is not there.
     """
-    begun, histories = time.monotonic(), {}
-    records: list[PoseRecord] = []
+    histories = {}
+    tested: list[Tested[PoseRecord]] = []
     for seed in seeds:
         bench = read_bench(root, folder, seed, watcher)
-        records += _tested(bench, seed, PoseRecord, _pose_records)
+        tested += _tested(bench, seed, PoseRecord, _pose_records)
         shares = bench.histories["pta"]
         names = bench.config.model.modalities
         histories[seed] = {m: [epoch[f"weight_{m}"] for epoch in shares] for m in names}
     joints, rows = bench.ready.data.joints, bench.ready.rows
     mean_pose = joints[rows["train"].numpy()].mean(axis=0)
-    tested = rows["test"].numpy()
+    test_rows = rows["test"].numpy()
     xfi, single = (bench.config.sized(name).dim for name in ("xfi", "single"))
     width = (
         f"feature width D = {bench.config.model.dim}, X-Fi and proxies {xfi}, mean of predictions "
         f"{single}"
     )
     context = replace(
-        _context(root, bench, seeds, command, begun),
+        _context(root, bench, seeds, command, tested),
         subjects=tuple(bench.ready.splits["test"]),
-        frames=len(tested),
-        mean_pose_mm=mean_pose_error_mm(np.asarray(mean_pose, np.float32), joints[tested]),
+        frames=len(test_rows),
+        mean_pose_mm=mean_pose_error_mm(np.asarray(mean_pose, np.float32), joints[test_rows]),
         histories=histories,
         training=f"every system {bench.config.meta.epochs} epochs on features of the same "
         f"encoders; {width}",
     )
-    return records, context
+    return _records(tested), context
 
 
 def compare_activities(
     root: Path, folder: Path, seeds: Sequence[int], command: str, out: Path, watcher: Watcher
 ) -> tuple[list[ActivityRecord], Context]:
     """The same for activities; confusions of the first seed's PTA are drawn into `out`."""
-    begun = time.monotonic()
-    records: list[ActivityRecord] = []
+    tested: list[Tested[ActivityRecord]] = []
     for seed in seeds:
         bench = read_bench(root, folder, seed, watcher)
-        records += _tested(bench, seed, ActivityRecord, _activity_records)
+        tested += _tested(bench, seed, ActivityRecord, _activity_records)
         if seed == seeds[0]:
             _draw_confusions(bench, out)
     model, epochs = bench.config.model, bench.config.meta.epochs
     context = replace(
-        _context(root, bench, seeds, command, begun),
+        _context(root, bench, seeds, command, tested),
         subjects=tuple(bench.ready.splits.get("unseen", ())),
         samples={name: len(rows) for name, rows in bench.ready.rows.items()},
         training=f"every system {epochs} epochs on the same features, D = {model.dim}",
     )
-    return records, context
+    return _records(tested), context
 
 
 def _tested(
@@ -116,8 +114,8 @@ def _tested(
     seed: int,
     kind: type[R],
     test: Callable[[str, int, Projected, Bench], Iterable[R]],
-) -> Iterator[R]:
-    """The records of every system of one seed that is there."""
+) -> Iterator[Tested[R]]:
+    """The records of every system of one seed that is there, system by system."""
     task = bench.config.model.tasks[0]
     for name in BY_TASK[task]:
         try:
@@ -127,8 +125,12 @@ def _tested(
                 raise
             bench.watcher.note(f"seed {seed}: {name} left out: {error}")
             continue
-        yield from kept_or_tested(bench, name, system, kind, partial(test, name, seed, system))
+        yield kept_or_tested(bench, name, system, kind, partial(test, name, seed, system))
         bench.watcher.note(f"seed {seed}: {name} tested")
+
+
+def _records(tested: Iterable[Tested[R]]) -> list[R]:
+    return [record for one in tested for record in one.records]
 
 
 def _pose_records(name: str, seed: int, system: Projected, bench: Bench) -> Iterator[PoseRecord]:
@@ -223,15 +225,17 @@ def _draw_confusions(bench: Bench, out: Path) -> None:
         draw_confusion(whole, classes, SPLITS[split], out / f"confusion_{split}.png")
 
 
-def _context(root: Path, bench: Bench, seeds: Sequence[int], command: str, begun: float) -> Context:
-    """What all comparisons have in common; `begun` by time.monotonic."""
+def _context(
+    root: Path, bench: Bench, seeds: Sequence[int], command: str, tested: Iterable[Tested[R]]
+) -> Context:
+    """What all comparisons have in common."""
     made: Any = provenance_of(bench.config, root, bench.ready, 0)["synthetic"]
     about = made["runs"][0] if isinstance(made, dict) and made.get("runs") else {}
     return Context(
         command=command,
         data=Data(bool(made), about.get("preset"), about.get("seed")),
         machine=Machine(os.cpu_count() or 1, platform.machine(), torch.__version__),
-        wall_s=time.monotonic() - begun,
+        wall_s=sum(one.wall_s for one in tested),
         seeds=tuple(seeds),
         subjects=(),
     )

@@ -1,5 +1,7 @@
 """Records that are kept: taken up where the system is the same, measured anew where it is not."""
 
+import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from pta_ros.evaluation.compare import kept
 from pta_ros.evaluation.compare.kept import kept_or_tested
 from pta_ros.evaluation.compare.records import ActivityRecord, PoseRecord
 from pta_ros.model.baselines import ConcatenateMlp
@@ -40,7 +43,9 @@ class Counted:
 def bench(tmp_path):
     """What the digest is of; notes are collected."""
     notes = []
-    data = SimpleNamespace(joints=np.zeros((4, 17, 3), np.float32), estimated=False)
+    data = SimpleNamespace(
+        joints=np.zeros((4, 17, 3), np.float32), estimated=False, fingerprint="a"
+    )
     return SimpleNamespace(
         folder=tmp_path, config=TrainConfig(model=CONFIG), notes=notes,
         singles={"depth": SimpleNamespace(encoder=nn.Linear(2, 2))},
@@ -53,9 +58,18 @@ def bench(tmp_path):
 def test_the_same_system_is_tested_once(bench, record):
     test, system = Counted(record), ConcatenateMlp(CONFIG)
     for _ in range(2):
-        assert kept_or_tested(bench, "base1", system, type(record), test) == [record]
+        assert kept_or_tested(bench, "base1", system, type(record), test).records == [record]
     assert test.count == 1
     assert bench.notes == [f"{bench.folder / 'base1.tested.json'}: tested before"]
+
+
+def test_the_time_that_tests_took_is_kept(bench, monkeypatch):
+    clock = iter((10.0, 35.5))
+    monkeypatch.setattr(kept.time, "monotonic", lambda: next(clock))
+    system = ConcatenateMlp(CONFIG)
+    for _ in range(2):
+        tested = kept_or_tested(bench, "base1", system, PoseRecord, Counted(POSE))
+        assert tested.wall_s == 25.5
 
 
 def weights(bench, system):
@@ -76,17 +90,38 @@ def people(bench, system):
     bench.ready.splits["test"].append("S02")
 
 
+def frames(bench, system):
+    bench.ready.data.fingerprint = "b"
+
+
+def settings(bench, system):
+    system.config = replace(system.config, refined={"depth": 0.5})
+
+
 def damage(bench, system):
     path = bench.folder / "base1.tested.json"
     path.write_text(path.read_text()[:-20])
 
 
-@pytest.mark.parametrize("change", [weights, encoder, truth, people, damage])
+def figure(bench, system):
+    path = bench.folder / "base1.tested.json"
+    path.write_text(path.read_text().replace('"mpjpe_mm": 40.5', '"mpjpe_mm": 10.5'))
+
+
+def no_records(bench, system):
+    path = bench.folder / "base1.tested.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "tested": {"records": [1]}}))
+
+
+CHANGES = (weights, encoder, truth, people, frames, settings, damage, figure, no_records)
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_what_is_not_the_same_is_tested_again(bench, change):
     test, system = Counted(POSE), ConcatenateMlp(CONFIG)
     kept_or_tested(bench, "base1", system, PoseRecord, test)
     change(bench, system)
-    assert kept_or_tested(bench, "base1", system, PoseRecord, test) == [POSE]
+    assert kept_or_tested(bench, "base1", system, PoseRecord, test).records == [POSE]
     assert test.count == 2
     kept_or_tested(bench, "base1", system, PoseRecord, test)
     assert test.count == 2
