@@ -67,11 +67,13 @@ class ReliabilityGate(nn.Module):
     distance of two answers is then Hellinger's.
 
     `threshold` holds the log odds above which a frame is left out, one for each subset of the
-    modalities and modality; training/gate.py sets them on validation people. Before any training
-    the gate leaves nothing out.
+    modalities and modality; `by_itself` is true where the others are too poor as witnesses, and the
+    modality is judged by what it shows itself. training/gate.py sets both on validation people.
+    Before any training the gate leaves nothing out.
     """
 
     threshold: Tensor
+    by_itself: Tensor
 
     def __init__(
         self,
@@ -88,7 +90,9 @@ class ReliabilityGate(nn.Module):
         self.own = nn.ModuleList(nn.Linear(2 * dim + joints, hidden) for _ in range(modalities))
         self.pair = nn.Sequential(nn.Linear(2 * hidden + joints + coordinates, hidden), nn.ReLU())
         self.odds = nn.ModuleList(nn.Linear(2 * hidden, 1) for _ in range(modalities))
-        self.register_buffer("threshold", torch.full((2**modalities, modalities), PRIOR))
+        each = (2**modalities, modalities)
+        self.register_buffer("threshold", torch.full(each, PRIOR))
+        self.register_buffer("by_itself", torch.zeros(each, dtype=torch.bool))
         for layer in self.odds:
             nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
@@ -121,7 +125,9 @@ class ReliabilityGate(nn.Module):
         return torch.stack([f(x).relu() for f, x in zip(self.own, seen, strict=True)], dim=1)
 
     def _scores(self, own: Tensor, joints: Tensor, mask: Tensor) -> Tensor:
-        both = torch.cat([own, self._others(own, joints, mask)], dim=-1).unbind(dim=1)
+        unheard = self.by_itself[subset_number(mask)][..., None]
+        others = self._others(own, joints, mask).masked_fill(unheard, 0.0)
+        both = torch.cat([own, others], dim=-1).unbind(dim=1)
         return torch.cat([f(x) for f, x in zip(self.odds, both, strict=True)], dim=1)
 
     def _others(self, own: Tensor, joints: Tensor, mask: Tensor) -> Tensor:

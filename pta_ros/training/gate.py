@@ -22,15 +22,15 @@ from pta_ros.training.mixed import Corrupted, mix
 from pta_ros.training.purify import draw_subsets
 from pta_ros.training.resume import Stage
 
-#: As many training frames are enough, evenly spread; each takes 2 kB a modality and corruption.
+#: As many training frames are enough, drawn at random; each takes 2 kB a modality and corruption.
 ENOUGH = 20_000
 #: False alarms of the gate may raise the error of a subset by so much, for each modality in it.
 FALSE_ALARMS = 0.0005
 #: The least log odds at which a frame is doubted; corrupted frames are common in training alone.
 LEAST_ODDS = 1.0
 #: A sensor carries a subset when its absence raises the error by the factor CARRIES. Then it is
-#: left out only beyond the odds that a share PEOPLE of all people stay below, at that confidence.
-CARRIES, PEOPLE = 2.0, 0.95
+#: left out only beyond the odds that a share PEOPLE of all people stay below, with confidence SURE.
+CARRIES, PEOPLE, SURE = 2.0, 0.99, 0.95
 
 
 def gate_stage(setup: Setup, model: PTA, corrupted: Corrupted) -> Stage:
@@ -46,7 +46,10 @@ def gate_stage(setup: Setup, model: PTA, corrupted: Corrupted) -> Stage:
     theta = torch.optim.AdamW(
         gate.parameters(), config.gate.learning_rate, weight_decay=config.gate.weight_decay
     )
-    rows = setup.rows[:: -(-len(setup.rows) // ENOUGH)]
+    rows = setup.rows
+    if len(rows) > ENOUGH:
+        some = torch.Generator().manual_seed(config.seed)
+        rows = rows[torch.randperm(len(rows), generator=some)[:ENOUGH]]
     shares = dict.fromkeys(corrupted, config.gate.corrupt)
 
     @cache
@@ -73,30 +76,36 @@ def calibrate_gate(model: PTA, data: FeatureSet, rows: Tensor, people: NDArray[n
 
     One for each subset of the modalities and modality in it, as low as FALSE_ALARMS allows. To
     leave out a good sensor costs little beside another good one. Beside a poor one it costs much:
-    there the threshold must also hold for persons unlike `people` (N,), whom `rows` show; of
-    activities it need not, as an answer without a sensor is worse, not absurd. `rows` must not be
-    training rows.
+    there it is judged by itself, as the poor one errs most with persons unlike `people` (N,), whom
+    `rows` show, and the threshold must hold for those, too. Of activities neither is done, as an
+    answer without a sensor is worse, not absurd. `rows` must not be training rows.
     """
     gate = model.eval().gate
     assert gate is not None, "a model with config.gate"
     gate.threshold.fill_(torch.inf)  # errors as they are without a gate
+    gate.by_itself.fill_(False)
     names, found = model.config.modalities, torch.full_like(gate.threshold, LEAST_ODDS)
     for subset in (s for s in subsets(names) if len(s) > 1):
         member = torch.tensor([m in subset for m in names])
+        number, columns = subset_number(member[None])[0], member.nonzero()[:, 0].tolist()
         there = data.present[rows][:, member].all(dim=1)
         whole, whom = rows[there], people[there.numpy()]
         kept = _errors(model, data, whole, subset)
-        odds = log_odds_of(model, data, whole, member)
-        for modality in subset:
-            rest = tuple(m for m in subset if m != modality)
-            cost = _errors(model, data, whole, rest) - kept
-            column = names.index(modality)
-            limit = lowest_threshold(odds[:, column], cost, FALSE_ALARMS * float(kept.sum()))
+        costs = {c: _errors(model, data, whole, _without(subset, names[c])) - kept for c in columns}
+        for column, cost in costs.items():
             carries = float((cost + kept).sum()) > CARRIES * float(kept.sum())
-            if model.config.has("pose") and carries:
+            gate.by_itself[number, column] = carries and model.config.has("pose")
+        odds = log_odds_of(model, data, whole, member)
+        for column, cost in costs.items():
+            limit = lowest_threshold(odds[:, column], cost, FALSE_ALARMS * float(kept.sum()))
+            if gate.by_itself[number, column]:
                 limit = max(limit, beyond_people(odds[:, column], whom))
-            found[subset_number(member[None])[0], column] = max(limit, LEAST_ODDS)
+            found[number, column] = max(limit, LEAST_ODDS)
     gate.threshold.copy_(found)
+
+
+def _without(subset: tuple[str, ...], modality: str) -> tuple[str, ...]:
+    return tuple(m for m in subset if m != modality)
 
 
 def _errors(model: PTA, data: FeatureSet, rows: Tensor, subset: tuple[str, ...]) -> Tensor:
@@ -143,5 +152,5 @@ def beyond_people(odds: Tensor, people: NDArray[np.str_]) -> float:
     count = len(highest)
     if count < 2:
         return float("inf")
-    factor = nct.ppf(PEOPLE, count - 1, norm.ppf(PEOPLE) * count**0.5) / count**0.5
+    factor = nct.ppf(SURE, count - 1, norm.ppf(PEOPLE) * count**0.5) / count**0.5
     return float(np.mean(highest) + factor * np.std(highest, ddof=1))

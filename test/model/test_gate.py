@@ -111,6 +111,24 @@ def test_each_subset_and_modality_has_a_threshold_of_its_own():
 
 
 @torch.inference_mode()
+def test_who_is_judged_by_itself_has_no_witness_in_that_subset_alone():
+    model, features = gated(), features_of(len(MASKS))
+    depth, pair = NAMES.index("depth"), torch.tensor([True, False, True])
+    model.gate.by_itself[subset_number(pair[None])[0], depth] = True
+    said = shown(features, model.head)
+    odds = {
+        tuple(mask.tolist()): model.gate.log_odds(
+            pooled(features), mask.expand(len(MASKS), -1), *said
+        )
+        for mask in torch.tensor([[1, 0, 1], [1, 0, 0], [0, 0, 1], [1, 1, 1]]).bool()
+    }
+    beside_csi, alone, csi, of_all = odds.values()
+    assert torch.equal(beside_csi[:, depth], alone[:, depth])
+    assert not torch.isclose(beside_csi[:, depth], of_all[:, depth]).any()
+    assert not torch.isclose(beside_csi[:, 2], csi[:, 2]).any()
+
+
+@torch.inference_mode()
 def test_absent_features_have_no_influence_on_what_is_kept():
     model, features = gated(), features_of(len(MASKS))
     other = torch.where(MASKS[..., None, None], features, 50 * features_of(len(MASKS), seed=1))

@@ -204,6 +204,7 @@ def test_the_gate_is_calibrated_on_the_rows_that_it_is_told_alone(doubtful):
 def test_a_bound_for_all_people_lies_beyond_those_who_were_seen():
     people = np.repeat(["S01", "S02", "S03", "S04", "S05", "S06"], 2)
     odds = torch.tensor([1.0, -9.0, 2.0, -9.0, 3.0, 0.0, 4.0, 1.0, 5.0, 2.0, 6.0, 3.0])
-    # Mean 3.5, deviation 1.8708; factor of six people, 95 % with 95 %: 3.708 (NIST handbook).
-    assert beyond_people(odds, people) == pytest.approx(3.5 + 3.708 * 1.8708, abs=0.005)
+    # Mean 3.5, deviation 1.8708; factor of six people, 99 % of all with 95 %: 5.062 (tables of one-
+    # sided tolerance limits of a normal).
+    assert beyond_people(odds, people) == pytest.approx(3.5 + 5.062 * 1.8708, abs=0.005)
     assert beyond_people(odds[:2], people[:2]) == float("inf")

@@ -95,11 +95,11 @@ def test_only_the_gate_moves(trained_state, refine):
     assert steps == [(i, 8) for i in range(1, 9)]
 
 
-def test_of_many_frames_some_are_taken_evenly(trained_state, monkeypatch):
+def test_of_many_frames_some_are_drawn(trained_state, monkeypatch):
     monkeypatch.setattr("pta_ros.training.gate.ENOUGH", 100)
     stage, steps = stage_of(trained_state)
     stage.epoch(0)
-    assert steps[-1] == (3, 3)  # 86 of 256 rows, every third
+    assert steps[-1] == (4, 4)  # 100 of 256 rows
 
 
 def weights_and_errors(model, data):
