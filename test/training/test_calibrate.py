@@ -191,6 +191,19 @@ def test_where_no_alarm_costs_too_much_what_is_more_likely_corrupted_is_doubted(
     assert bool((doubtful.gate.threshold == LEAST_ODDS).all())
 
 
+def test_a_sensor_that_carries_a_subset_is_judged_by_itself_there(doubtful, monkeypatch):
+    def errors(model, data, rows, subset):
+        return torch.full((len(rows),), 1.0 if "depth" in subset else 3.0)
+
+    monkeypatch.setattr("pta_ros.training.gate._errors", errors)
+    calibrate_gate(doubtful, noise(), FITTED, PEOPLE)
+    names = CONFIG.modalities
+    for subset in (s for s in subsets(names) if len(s) > 1):
+        number = subset_number(torch.tensor([[m in subset for m in names]]))[0]
+        expected = [m == "depth" and "depth" in subset for m in names]
+        assert doubtful.gate.by_itself[number].tolist() == expected
+
+
 def test_the_gate_is_calibrated_on_the_rows_that_it_is_told_alone(doubtful):
     data = noise()
     calibrate_gate(doubtful, data, FITTED, PEOPLE)
