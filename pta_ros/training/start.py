@@ -137,8 +137,8 @@ def by_name(model: PTA) -> dict[str, Tensor]:
     for entry, tensor in model.state_dict().items():
         if entry == "purify.logits":
             found.update({f"purify.logits.{m}": tensor[i] for i, m in enumerate(names)})
-        elif entry == "gate.threshold":
-            found[f"gate.threshold of {', '.join(names)}"] = tensor
+        elif entry in ("gate.threshold", "gate.by_itself"):
+            found[f"{entry} of {', '.join(names)}"] = tensor
         elif entry.startswith(("gate.own.", "gate.odds.")):
             gate, what, number, rest = entry.split(".")
             found[f"{gate}.{what}.{names[int(number)]}.{rest}"] = tensor

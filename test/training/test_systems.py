@@ -252,7 +252,10 @@ def test_every_epoch_leaves_its_figures(bench):
         make_system(name, bench)
         assert len(bench.histories[name]) == epochs
         for figures in bench.histories[name]:
-            assert {"val_depth_mm", "val_depth+lidar+csi_mm"} < set(figures)
+            if name == "pta_gate":
+                assert set(figures) == {"loss_gate"}
+            else:
+                assert {"val_depth_mm", "val_depth+lidar+csi_mm"} < set(figures)
     assert all(f["weight_csi"] == pytest.approx(1 / 3) for f in bench.histories["pta_no_meta"])
     assert all(f["loss_align"] == 0 for f in bench.histories["pta_no_diffusion"])
     assert all(f["loss_align"] > 0 for f in bench.histories["pta"])
