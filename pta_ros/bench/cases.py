@@ -180,7 +180,8 @@ def work(case: Case) -> tuple[int, int]:
     quick_encoders(model)
     weights = sum(p.nbytes for p in model.parameters())
     config, model = case.model.config, model.to("meta")
-    features = torch.zeros(1, len(config.modalities), config.tokens, config.dim, device="meta")
+    shape = 1, len(config.modalities), config.feature_tokens, config.dim
+    features = torch.zeros(shape, device="meta")
     mask = torch.ones(features.shape[:2], dtype=torch.bool, device="meta")
     frames = {m: torch.zeros(1, *shape, device="meta") for m, shape in case.shapes().items()}
     counter = FlopCounterMode(display=False)

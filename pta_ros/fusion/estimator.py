@@ -54,7 +54,7 @@ class Estimator:
         self._inputs = self.device  # where the model takes frames and masks
         if not gate:
             self.model.gate = None
-        self._shape = (model.config.tokens, model.config.dim)
+        self._shape = (model.config.feature_tokens, model.config.dim)
         self._encoded: dict[str, tuple[Frame, torch.Tensor]] = {}
 
     @torch.inference_mode()

@@ -57,6 +57,8 @@ class PTAConfig(Group):
     the pose head has before it pools the tokens (0: the paper's head), `dropout` their share in
     training, `gate` adds per-sample reliability to the learned weights, `own_heads` what each
     modality's own head says of activities, weighted as its features are (all beyond the paper).
+    `pretrained` is the width of single-modality models that are kept beside the fusion, their
+    answers pooled with its own (0: none; model/pretrained.py, beyond the paper).
     `settle` lets each subset leave a poor sensor unheard and draw poses to the mean pose, as far as
     serves people not trained on (model/settle.py; beyond the paper, too); a second task hears the
     same. `gate` and `settle` are made for features as `refine` says.
@@ -82,6 +84,7 @@ class PTAConfig(Group):
     refined: dict[str, float] = field(default_factory=dict)
     gate: bool = False
     own_heads: bool = False
+    pretrained: int = param(0, low=0, high=8192)
     settle: bool = False
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -102,6 +105,11 @@ class PTAConfig(Group):
             )
         if self.own_heads and self.has("pose"):
             raise ConfigError("own_heads is true with the task pose; it is for activities alone")
+        if self.pretrained and (self.joint_tokens or self.pretrained > self.dim):
+            raise ConfigError(
+                f"pretrained is {self.pretrained} with dim {self.dim} and encoders "
+                f"{self.encoders!r}; expected at most dim, and encoders of one person"
+            )
         if len(self.classes) > _MOST_CLASSES:
             raise ConfigError(f"{len(self.classes)} classes; expected at most {_MOST_CLASSES}")
         if self.joint_tokens and (self.tokens != self.joints or self.tasks != ("pose",)):
@@ -118,6 +126,11 @@ class PTAConfig(Group):
     def joint_tokens(self) -> bool:
         """Whether there is one token per joint, which the pose head reads each by itself."""
         return self.encoders == "centred"
+
+    @property
+    def feature_tokens(self) -> int:
+        """Tokens of each modality's features: L, and one more that pre-trained models read."""
+        return self.tokens + bool(self.pretrained)
 
     def has(self, task: str) -> bool:
         """Whether the model has this task."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from pta_ros.errors import ConfigError
 from pta_ros.model.config import PTAConfig
@@ -61,6 +62,8 @@ class Projected(nn.Module):
         positioned = "lidar" in config.modalities and not config.joint_tokens
         self.position = PositionalCode(config.dim) if positioned else None
         self.calibration = Calibration(len(config.modalities), config.output_joints)
+        #: Of one modality's features: (L, D).
+        self.feature_shape = (config.tokens, config.dim)
 
     def features(
         self, tokens: Mapping[str, Tensor], inputs: Mapping[str, Tensor], mask: Tensor
@@ -72,7 +75,7 @@ class Projected(nn.Module):
         """
         columns = []
         some = next(iter(tokens.values()))
-        absent = some.new_zeros(len(mask), self.config.tokens, self.config.dim)
+        absent = some.new_zeros(len(mask), *self.feature_shape)
         for i, modality in enumerate(self.config.modalities):
             column = absent
             if modality in tokens:
@@ -98,7 +101,8 @@ class Projected(nn.Module):
         """Features (B, L, D) of one modality's tokens (B, L_m, C) and reduced frames `x`."""
         rows: Tensor = self.projectors[modality](tokens)
         if modality == "lidar" and self.position is not None:
-            rows = rows + self.position(x[:, : self.config.tokens])
+            code = self.position(x[:, : self.config.tokens])
+            rows = rows + pad(code, (0, 0, 0, rows.shape[1] - code.shape[1]))
         return rows
 
 

@@ -78,9 +78,10 @@ class PTA(Telling):
 
     def align(self, features: Tensor, mask: Tensor) -> Tensor:
         """Refined features (B, M, L, D) of projected ones; rows that are absent hold zero."""
-        refined = torch.zeros_like(features)
+        tokens = self.tokens(features)
+        refined = torch.zeros_like(tokens)
         for aligner, students in self.students(mask):
-            refined = refined + scatter_rows(aligner(features[students]), students)
+            refined = refined + scatter_rows(aligner(tokens[students]), students)
         return self.toward(features, refined)
 
     def refine_by(self, shares: dict[str, float]) -> None:
@@ -91,7 +92,9 @@ class PTA(Telling):
 
     def toward(self, features: Tensor, refined: Tensor) -> Tensor:
         """Features (B, M, L, D), moved to refined ones by each modality's share."""
-        return torch.lerp(features, refined, self.refined[:, None, None])
+        moved = torch.lerp(self.tokens(features), refined, self.refined[:, None, None])
+        rest = features[:, :, moved.shape[2] :]
+        return torch.cat([moved, rest], dim=2) if rest.shape[2] else moved
 
     def students(self, mask: Tensor) -> Iterator[tuple[Aligner, Tensor]]:
         """Every alignment module that has something to do, with its part (B, M) of `mask`.

@@ -112,16 +112,16 @@ class ReliabilityGate(nn.Module):
             mask = mask & ~(worst & (excess > 0) & (mask.sum(dim=1, keepdim=True) > 1))
         return mask
 
-    def log_odds(self, pooled: Tensor, mask: Tensor, joints: Tensor, log_std: Tensor) -> Tensor:
+    def log_odds(self, vectors: Tensor, mask: Tensor, joints: Tensor, log_std: Tensor) -> Tensor:
         """Log odds (B, M) that each frame is corrupt; where it is absent, a number to ignore.
 
-        As `forward`, of features that are `pooled` (B, M, 2D).
+        As `forward`, of what `pooled` makes of features: `vectors` (B, M, 2D).
         """
-        return self._scores(self._summary(pooled, log_std), joints, mask)
+        return self._scores(self._summary(vectors, log_std), joints, mask)
 
-    def _summary(self, pooled: Tensor, log_std: Tensor) -> Tensor:
+    def _summary(self, vectors: Tensor, log_std: Tensor) -> Tensor:
         """Each modality by itself: a summary (B, M, H) of its features and how sure it is."""
-        seen = torch.cat([self.norm(pooled), log_std], dim=-1).unbind(dim=1)
+        seen = torch.cat([self.norm(vectors), log_std], dim=-1).unbind(dim=1)
         return torch.stack([f(x).relu() for f, x in zip(self.own, seen, strict=True)], dim=1)
 
     def _scores(self, own: Tensor, joints: Tensor, mask: Tensor) -> Tensor:

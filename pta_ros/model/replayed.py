@@ -94,7 +94,7 @@ class ReplayedPTA:
         refine = self.config.refine if refine is None else refine
         if refine not in self._fusions:
             config, name = self.config, "refined fusion" if refine else "plain fusion"
-            features = torch.zeros(1, len(config.modalities), config.tokens, config.dim)
+            features = torch.zeros(1, len(config.modalities), config.feature_tokens, config.dim)
             mask = torch.ones(1, len(config.modalities), dtype=torch.bool)
             fuse = partial(whole_and_each, self._model, refine=refine)
             self._fusions[refine] = self._graphs.of(name, fuse, [features, mask], self._sizes)
@@ -126,11 +126,12 @@ def whole_and_each(model: PTA, features: Tensor, mask: Tensor, refine: bool) -> 
 
 def _aligned(model: PTA, features: Tensor, mask: Tensor) -> Tensor:
     """PTA.align, of all rows; zero where `mask` is false."""
+    tokens = model.tokens(features)
     if isinstance(model.aligner, nn.ModuleDict):
-        columns = zip(model.aligner.values(), features.unbind(dim=1), strict=True)
+        columns = zip(model.aligner.values(), tokens.unbind(dim=1), strict=True)
         refined = torch.stack([aligner(column) for aligner, column in columns], dim=1)
     else:
-        refined = model.aligner(features.flatten(0, 1)).view_as(features)
+        refined = model.aligner(tokens.flatten(0, 1)).view_as(tokens)
     return model.toward(features, refined).masked_fill(~mask[..., None, None], 0.0)
 
 

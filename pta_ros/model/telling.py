@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pta_ros.model.attention import WeightedAttention
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.heads import ActivityHead, Answer, PTAOutput, answer
+from pta_ros.model.pretrained import KeepingProjector, Pretrained
 from pta_ros.model.projector import Projected, activity_head, main_head
 from pta_ros.model.purify import ModalityWeights, ReliabilityGate, fuse_sets, subset_number
 from pta_ros.model.settle import Settled
@@ -21,10 +22,15 @@ class Telling(Projected):
     def __init__(self, config: PTAConfig) -> None:
         super().__init__(config)
         modalities, blocks = len(config.modalities), config.attention
+        if config.pretrained:
+            keeping = {m: KeepingProjector(config, m) for m in config.modalities}
+            self.projectors = nn.ModuleDict(keeping)
+            self.feature_shape = (config.feature_tokens, config.dim)
         self.purify = ModalityWeights(modalities)
         self.attention = WeightedAttention(config.dim, blocks, config.dropout) if blocks else None
         self.head = main_head(config, config.mixers)
         self.own = _make_own(config, self.head) if config.own_heads else None
+        self.pretrained = Pretrained(config) if config.pretrained else None
         self.activity = activity_head(config) if config.tasks[1:] else None
         self.gate = _make_gate(config) if config.gate else None
         self.settled = Settled(modalities, config.output_joints) if config.settle else None
@@ -65,8 +71,12 @@ class Telling(Projected):
         `told` is what `alone` says of the finished features.
         """
         if self.gate is not None:
-            mask = self.gate(features, mask, *self.shown(told, mask.shape))
+            mask = self.gate(self.tokens(features), mask, *self.shown(told, mask.shape))
         return self.heard(mask)
+
+    def tokens(self, features: Tensor) -> Tensor:
+        """Of features (B, M, L, D) those that are fused; pre-trained models read one token more."""
+        return features[:, :, : self.config.tokens]
 
     def heard(self, mask: Tensor) -> Tensor:
         """Which of the modalities in `mask` (B, M) are heard beside each other, as was settled."""
@@ -93,7 +103,7 @@ class Telling(Projected):
 
     def _fuse_sets(self, features: Tensor, masks: Tensor) -> Tensor:
         """As `fuse`, of R sets of modalities `masks` (B, R, M): (B, R, L, D)."""
-        rows = masks.flatten(0, 1)
+        rows, features = masks.flatten(0, 1), self.tokens(features)
         weights = self.purify(rows).view(masks.shape)
         if self.attention is None:
             return fuse_sets(features, weights)
@@ -104,11 +114,13 @@ class Telling(Projected):
         """What features (B, M, L, D) say of R sets of them, `masks` (B, R, M): (B * R) rows."""
         fused = self._fuse_sets(features, masks).flatten(0, 1)
         result = answer(self.head, fused)
+        weights = self.purify(masks.flatten(0, 1)).view(masks.shape)
         if self.own is not None:
-            columns = zip(self.own.values(), features.unbind(dim=1), strict=True)
+            columns = zip(self.own.values(), self.tokens(features).unbind(dim=1), strict=True)
             each = torch.stack([head(column) for head, column in columns], dim=1)
-            weights = self.purify(masks.flatten(0, 1)).view(masks.shape)
             result = result._replace(logits=result.logits + fuse_sets(each, weights).flatten(0, 1))
+        if self.pretrained is not None:
+            result = self.pretrained(result, features[:, :, -1], masks, weights)
         if self.activity is not None:
             result = result._replace(logits=self.activity(fused))
         return result

@@ -41,7 +41,7 @@ def begin(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
     folder = model_folder(config.start_from)
     loaded = checkpoint.load(folder)
     _check(config, loaded)
-    config = _with_shares(config, loaded)
+    config = _with_kept(_with_shares(config, loaded), loaded)
     if config.model.joint_tokens:  # their readings are centred, not reduced by sensors' settings
         return config, Source(loaded, _sha256(folder))
     theirs = sensors_to_config(loaded.sensors)
@@ -49,6 +49,13 @@ def begin(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
     bare = replace(config.model, shapes={})
     settled = with_shapes(replace(config, sensors=both, model=bare))
     return settled, Source(loaded, _sha256(folder))
+
+
+def _with_kept(config: TrainConfig, loaded: Checkpoint) -> TrainConfig:
+    """The single-modality models that a run keeps are those that its start keeps, if they fit."""
+    mine, theirs = config.model, loaded.model.config
+    fit = set(mine.modalities) <= set(theirs.modalities) and mine.classes == theirs.classes
+    return replace(config, model=replace(mine, pretrained=theirs.pretrained if fit else 0))
 
 
 def _with_shares(config: TrainConfig, loaded: Checkpoint) -> TrainConfig:

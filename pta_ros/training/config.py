@@ -121,6 +121,12 @@ class TrainConfig(Group):
                 raise ConfigError(
                     f"{place} names {unknown}; expected some of {list(self.model.modalities)}"
                 )
+        single = self.sized("single").dim
+        if self.model.pretrained not in (0, single) and not self.start_from:
+            raise ConfigError(
+                f"model.pretrained is {self.model.pretrained}; expected {single}, the width of the "
+                "single-modality models (widths.single), or 0"
+            )
         if self.imported and self.start_from:
             raise ConfigError(
                 f"imported is {self.imported!r}, start_from {self.start_from!r}; expected one of "
@@ -135,7 +141,8 @@ class TrainConfig(Group):
         """
         if system == "single" and self.start_from:
             return self.model
-        return replace(self.model, dim=getattr(self.widths, system) or self.model.dim)
+        dim = getattr(self.widths, system) or self.model.dim
+        return replace(self.model, dim=dim, pretrained=0)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers, for JSON and YAML."""

@@ -42,7 +42,7 @@ def _shown(
     features = data.features(model, rows, mask, asked)  # of no rows, too, where nobody has one
     joints, log_std = model.shown_alone(features, mask.to(features.device))
     poses = torch.cat([joints, log_std[..., None]], dim=-1).cpu()
-    vectors = torch.where(mask[..., None], pooled(features).cpu(), 0.0)
+    vectors = torch.where(mask[..., None], pooled(model.tokens(features)).cpu(), 0.0)
     return vectors, torch.where(mask[..., None, None], poses, 0.0)
 
 

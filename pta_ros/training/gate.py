@@ -15,7 +15,7 @@ from pta_ros.datasets.features import FeatureSet
 from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.pta import PTA
-from pta_ros.model.purify import pooled, subset_number
+from pta_ros.model.purify import subset_number
 from pta_ros.training.evidence import evidence_of, evidence_of_views, log_odds
 from pta_ros.training.fit import Setup, loss_stage
 from pta_ros.training.mixed import Corrupted, mix
@@ -85,6 +85,7 @@ def calibrate_gate(model: PTA, data: FeatureSet, rows: Tensor, people: NDArray[n
     gate.threshold.fill_(torch.inf)  # errors as they are without a gate
     gate.by_itself.fill_(False)
     names, found = model.config.modalities, torch.full_like(gate.threshold, LEAST_ODDS)
+    evidence = evidence_of(model, data, rows)
     for subset in (s for s in subsets(names) if len(s) > 1):
         member = torch.tensor([m in subset for m in names])
         number, columns = subset_number(member[None])[0], member.nonzero()[:, 0].tolist()
@@ -95,7 +96,7 @@ def calibrate_gate(model: PTA, data: FeatureSet, rows: Tensor, people: NDArray[n
         for column, cost in costs.items():
             carries = float((cost + kept).sum()) > CARRIES * float(kept.sum())
             gate.by_itself[number, column] = carries and model.config.has("pose")
-        odds = log_odds_of(model, data, whole, member)
+        odds = log_odds(model, evidence, member.expand(len(rows), -1)).cpu()[there]
         for column, cost in costs.items():
             limit = lowest_threshold(odds[:, column], cost, FALSE_ALARMS * float(kept.sum()))
             if gate.by_itself[number, column]:
@@ -114,21 +115,6 @@ def _errors(model: PTA, data: FeatureSet, rows: Tensor, subset: tuple[str, ...])
     if model.config.has("pose"):
         return (out.joints - data.joints[kept]).norm(dim=-1).mean(dim=1)
     return cross_entropy(out.logits, data.truth(kept).labels, reduction="none")
-
-
-def log_odds_of(
-    model: PTA, data: FeatureSet, rows: Tensor, member: Tensor, batch: int = 256
-) -> Tensor:
-    """The gate's log odds of every row, (N, M)."""
-    assert model.gate is not None
-    odds = [rows.new_zeros(0, len(member), dtype=torch.float32)]
-    for part in rows.split(batch) if len(rows) else ():
-        mask = member.expand(len(part), -1)
-        features = data.features(model, part, mask)
-        there = mask.to(features.device)
-        shown = model.shown_alone(features, there)
-        odds.append(model.gate.log_odds(pooled(features), there, *shown).cpu())
-    return torch.cat(odds)
 
 
 def lowest_threshold(odds: Tensor, cost: Tensor, budget: float) -> float:

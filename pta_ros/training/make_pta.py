@@ -16,6 +16,7 @@ from pta_ros.training.corrupt import FROZEN
 from pta_ros.training.distil import Encoded, distil_stage
 from pta_ros.training.fresh import Draw, Fresh
 from pta_ros.training.gate import calibrate_gate, gate_stage
+from pta_ros.training.keep import fit_exponents, keep
 from pta_ros.training.makers import (
     Bench,
     make_mutual,
@@ -41,8 +42,12 @@ UNGATED = "pta_ungated"
 def make_pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Bench) -> PTA:
     """PTA of the bench's configuration, changed: trained under `name`, then settled."""
     config = change(bench.config)
-    model = _trained(name, replace(config, model=replace(config.model, settle=False)), bench)
-    return _settled(model, seen_by(model, bench)) if config.model.settle else model
+    plain = replace(config.model, settle=False, pretrained=0)
+    model = _trained(name, replace(config, model=plain), bench)
+    bench = seen_by(model, bench)
+    if config.model.pretrained:
+        model = _with_pretrained(model, config, bench)
+    return _settled(model, bench) if config.model.settle else model
 
 
 def _trained(name: str, config: TrainConfig, bench: Bench) -> PTA:
@@ -77,6 +82,19 @@ def _distil(name: str, model: PTA, config: TrainConfig, bench: Bench) -> None:
     with bench.ranks.one_by_one():
         run_system(distil_stage(setup, model, draw), name, config, bench)
     model.requires_grad_(True)
+
+
+def _with_pretrained(trained: PTA, config: TrainConfig, bench: Bench) -> PTA:
+    """The model with single-modality models beside it: this run's, or those of its start."""
+    own = replace(trained.config, pretrained=config.model.pretrained)
+    if bench.ready.start:
+        model = PTA(own)
+        bench.ready.start.fill(model)
+    else:
+        model = keep(own, bench.singles)
+    model.load_state_dict({**model.state_dict(), **trained.state_dict()})
+    fit_exponents(model, bench.clean, _unseen(bench), config.task_loss)
+    return model
 
 
 def _settled(trained: PTA, bench: Bench) -> PTA:

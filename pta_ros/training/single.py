@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ class SingleModality(nn.Module):
 
 def begun_single(config: TrainConfig, modality: str, start: Start) -> SingleModality:
     """A single-modality model with all that is kept of the model that a run starts from."""
-    whole = PTA(config.model)
+    whole = PTA(replace(config.model, pretrained=0))
     start.fill(whole)
     model = SingleModality(config.sized("single"), modality, config.model.mixers)
     model.encoder.load_state_dict(whole.encoders[modality].state_dict())

@@ -16,7 +16,7 @@ from pta_ros.training.begin import Source
 from pta_ros.training.parts import FIND, part_of, parts_of
 
 #: Prefixes of what every run fits anew, on its own validation data.
-_FITTED = ("calibration.", "settled.")
+_FITTED = ("calibration.", "settled.", "pretrained.exponents")
 #: Parts that are kept as a whole or not at all.
 _WHOLE = ("head", "activity")
 #: What decides whether anything fits.

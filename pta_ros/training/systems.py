@@ -92,7 +92,9 @@ def systems_of(config: TrainConfig) -> list[str]:
 
 def as_published(config: TrainConfig) -> TrainConfig:
     """PTA as published: fusion, head and refinement's training are the paper's, encoders frozen."""
-    model = replace(config.model, attention=0, mixers=0, own_heads=False, settle=False)
+    model = replace(
+        config.model, attention=0, mixers=0, own_heads=False, settle=False, pretrained=0
+    )
     meta = replace(config.meta, refine_epochs=0, corrupt={})
     return on_frozen(replace(config, model=model, meta=meta))
 

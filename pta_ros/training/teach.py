@@ -30,8 +30,8 @@ from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import subset_number
 from pta_ros.people.centred import trunk
+from pta_ros.training.evidence import evidence_of, log_odds
 from pta_ros.training.fit import calibrate
-from pta_ros.training.gate import log_odds_of
 from pta_ros.training.lesson import TAUGHT, Lesson, Parts, divide
 from pta_ros.training.losses import mean_joint_distance
 from pta_ros.training.prepare import Watcher
@@ -212,14 +212,16 @@ def _with_taught(model: PTA) -> list[tuple[str, ...]]:
 @torch.inference_mode()
 def _trust(model: PTA, data: FeatureSet) -> None:
     """Raise the gate's thresholds of the taught sensor, so that good frames of it pass."""
-    names, rows = model.config.modalities, torch.arange(len(data.rows))
-    for subset in _with_taught(model) if model.gate is not None else ():
+    if model.gate is None:
+        return
+    names, count = model.config.modalities, len(data.rows)
+    column, evidence = names.index(TAUGHT), evidence_of(model, data, torch.arange(count))
+    for subset in _with_taught(model):
         member = torch.tensor([m in subset for m in names])
-        there = rows[data.present[:, member].all(dim=1)]
-        if len(subset) > 1 and len(there):
-            assert model.gate is not None
-            odds = log_odds_of(model, data, there, member)[:, names.index(TAUGHT)]
-            limit = model.gate.threshold[subset_number(member[None])[0], names.index(TAUGHT)]
+        there = data.present[:, member].all(dim=1)
+        if len(subset) > 1 and bool(there.any()):
+            odds = log_odds(model, evidence, member.expand(count, -1))[there, column]
+            limit = model.gate.threshold[subset_number(member[None])[0], column]
             limit.copy_(torch.maximum(limit, odds.quantile(_KEPT)))
 
 

@@ -9,8 +9,8 @@ from pta_ros.datasets.features import FeatureSet
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
 from pta_ros.model.pta import PTA
+from pta_ros.model.purify import pooled
 from pta_ros.training.evidence import evidence_of, evidence_of_views, log_odds
-from pta_ros.training.gate import log_odds_of
 
 CONFIG = PTAConfig(channels=16, tokens=4, dim=16, latent=8, gate=True)
 NAMES = CONFIG.modalities
@@ -46,12 +46,19 @@ def view_of(data, modality):
     return replace(data, tokens={modality: data.tokens[modality].flip(0)}, points=points)
 
 
+@torch.no_grad()
+def odds_with_the_model(model, data, rows, member):
+    mask = member.expand(len(rows), -1)
+    features = data.features(model, rows, mask)
+    return model.gate.log_odds(pooled(features), mask, *model.shown_alone(features, mask))
+
+
 def test_the_odds_of_evidence_are_those_of_the_model(model, data):
     evidence = evidence_of(model, data, ROWS)
     for subset in (("depth", "lidar"), ("depth", "csi"), NAMES):
         member = torch.tensor([m in subset for m in NAMES])
         there = data.present[ROWS][:, member].all(dim=1).nonzero()[:, 0]
-        whole = log_odds_of(model, data, ROWS[there], member)[:, member]
+        whole = odds_with_the_model(model, data, ROWS[there], member)[:, member]
         tokens = {m: x[there] for m, x in evidence.tokens.items()}
         points = {m: x[there] for m, x in evidence.points.items()}
         some = replace(evidence, tokens=tokens, points=points)

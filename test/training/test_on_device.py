@@ -23,8 +23,9 @@ from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi  # no
 from pta_ros.model.pta import PTA  # noqa: E402
 from pta_ros.training.activity import activity_stage, mutual_stage  # noqa: E402
 from pta_ros.training.distributed import ALONE, Ranks  # noqa: E402
+from pta_ros.training.evidence import evidence_of, log_odds  # noqa: E402
 from pta_ros.training.fit import Setup, supervised_stage  # noqa: E402
-from pta_ros.training.gate import gate_stage, log_odds_of  # noqa: E402
+from pta_ros.training.gate import gate_stage  # noqa: E402
 from pta_ros.training.losses import task_loss  # noqa: E402
 from pta_ros.training.meta import MetaTrainer  # noqa: E402
 from pta_ros.training.single import learner  # noqa: E402
@@ -174,7 +175,8 @@ def test_an_epoch_of_the_gate_and_what_it_says(data):
 
     @torch.no_grad()
     def odds(model, data, ranks):
-        return log_odds_of(model, data, torch.arange(9), member).flatten().tolist()
+        evidence = evidence_of(model, data, torch.arange(9))
+        return log_odds(model, evidence, member.expand(9, -1)).cpu().flatten().tolist()
 
     assert_alike(both(model, data, odds))
 
