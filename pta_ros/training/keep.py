@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Iterable, Mapping
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pta_ros.datasets.features import FeatureSet, Truth
+from pta_ros.datasets.features import Truth
 from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.config import PTAConfig
@@ -18,10 +18,12 @@ from pta_ros.model.heads import PTAOutput
 from pta_ros.model.pretrained import KeepingProjector
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import subset_number
+from pta_ros.training.fresh import Draw
 from pta_ros.training.losses import task_error
 from pta_ros.training.single import SingleModality
 
 Array = NDArray[np.float64]
+T = TypeVar("T", PTAOutput, Truth)
 
 #: Of single models in the mean of two poses; the first of equals is taken.
 SHARES = tuple(round(0.05 * step, 2) for step in range(21))
@@ -39,30 +41,40 @@ def keep(config: PTAConfig, singles: Mapping[str, SingleModality]) -> PTA:
 
 
 @torch.inference_mode()
-def fit_exponents(model: PTA, data: FeatureSet, rows: Tensor, loss: str) -> None:
+def fit_exponents(model: PTA, draw: Draw, rows: Tensor, loss: str, draws: int = 1) -> None:
     """Fit `model.pretrained.exponents` of every subset: the least task error `loss` on `rows`.
 
-    Those must be samples of `data` that nothing was trained on. A subset that no row has stays as
-    it is.
+    Those must be samples that nothing was trained on. `draw` gives them `draws` times, each subset
+    as the fusion saw it in training: single models never saw what is corrupted, and are heard less
+    beside others for it. A subset that no row has stays as it is.
     """
     pretrained, names = model.eval().pretrained, model.config.modalities
     assert pretrained is not None, "a model with config.pretrained"
     for subset in subsets(names):
-        number = int(subset_number(torch.tensor([[m in subset for m in names]]))[0])
+        mask = torch.tensor([[m in subset for m in names]])
+        exponents = pretrained.exponents[int(subset_number(mask)[0])]
+        seen = [draw(rows, mask.expand(len(rows), -1)) for _ in range(draws)]
         told = []
-        for alone in ((0.0, 1.0), (1.0, 0.0)):
-            pretrained.exponents[number] = pretrained.exponents.new_tensor(alone)
-            out, found = outputs_of(model, data, rows, subset)
-            told.append(out)
-        if len(found):
-            fitted = _fitted(told[1], told[0], data.truth(found), loss)
-            pretrained.exponents[number] = pretrained.exponents.new_tensor(fitted)
+        for alone in ((1.0, 0.0), (0.0, 1.0)):
+            exponents.copy_(exponents.new_tensor(alone))
+            each = [outputs_of(model, *shown, subset) for shown in seen]
+            told.append(_joined(outputs for outputs, _ in each))
+        truth = _joined(data.truth(some) for (data, _), (_, some) in zip(seen, each, strict=True))
+        fusion, single = told
+        best = _fitted(fusion, single, truth, loss) if len(truth.joints) else (1.0, 0.0)
+        exponents.copy_(exponents.new_tensor(best))
+
+
+def _joined(parts: Iterable[T]) -> T:
+    """Named tuples of tensors (n, ...) as one."""
+    each = list(parts)
+    return type(each[0])(*(torch.cat(values) for values in zip(*each, strict=True)))
 
 
 def _fitted(
     fusion: PTAOutput, single: PTAOutput, truth: Truth, loss: str
 ) -> Array | tuple[float, float]:
-    """The exponents of two answers to the same samples."""
+    """The exponents of the fusion's answers and of those of single models, to the same samples."""
     if not fusion.joints.shape[1]:
         both = torch.stack([fusion.logits, single.logits]).double().numpy()
         return pool(both, truth.labels.numpy())

@@ -37,6 +37,8 @@ from pta_ros.training.single import mean_pose
 
 #: PTA as configured, before its gate.
 UNGATED = "pta_ungated"
+#: How often samples are shown, each time others of them corrupted, where some are at all.
+DRAWS = 6
 
 
 def make_pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Bench) -> PTA:
@@ -93,7 +95,10 @@ def _with_pretrained(trained: PTA, config: TrainConfig, bench: Bench) -> PTA:
     else:
         model = keep(own, bench.singles)
     model.load_state_dict({**model.state_dict(), **trained.state_dict()})
-    fit_exponents(model, bench.clean, _unseen(bench), config.task_loss)
+    seed_everything(config.seed, "keep")
+    corrupted = bool(config.meta.corrupt)
+    draw: Draw = _mixed(config, bench) if corrupted else lambda rows, _: (bench.clean, rows)
+    fit_exponents(model, draw, _unseen(bench), config.task_loss, DRAWS if corrupted else 1)
     return model
 
 
@@ -145,9 +150,11 @@ def _draw(model: PTA, config: TrainConfig, bench: Bench) -> Draw | None:
     """
     if model.config.joint_tokens:
         return Fresh(dict(model.encoders.items()), bench.ready.data, together)
-    if config.meta.corrupt:
-        return Mixed(bench.clean, _one_frame(bench.corrupted), config.meta.corrupt)
-    return None
+    return _mixed(config, bench) if config.meta.corrupt else None
+
+
+def _mixed(config: TrainConfig, bench: Bench) -> Mixed:
+    return Mixed(bench.clean, _one_frame(bench.corrupted), config.meta.corrupt)
 
 
 def make_gated(bench: Bench) -> PTA:

@@ -32,7 +32,7 @@ CONFIG = config_from(
         "task_loss": "cross_entropy",
         "model": {"modalities": list(NAMES), "tasks": ["activity"], "tokens": 4, "dim": 16,
                   "latent": 8, "channels": 16, "diffusion": {"shared": False},
-                  "own_heads": True, "gate": True},
+                  "own_heads": True, "pretrained": 16, "gate": True},
         "gate": {"epochs": 1},
         "split": {"meta_val": 0.3, "val": 0.3, "test": 0.5},
         "pretrain": {m: {"epochs": 1, "batch": 8} for m in NAMES},
@@ -65,6 +65,7 @@ def test_a_run_leaves_a_model_that_is_evaluated_on_both_splits(root, tmp_path, c
     assert loaded.model.config.classes[38] == "walking"
     assert set(loaded.sensors) == set(NAMES)
     assert loaded.model.config.own_heads
+    assert len(loaded.model.pretrained.exponents.unique()) > 2  # fitted
     assert bool(loaded.model.gate.threshold.isfinite().any())
     out = tmp_path / "out"
     arguments = [str(root), "--model", str(tmp_path / "model"), "--out", str(out)]
@@ -135,7 +136,8 @@ def test_the_compared_systems_become_a_table(root, tmp_path, capsys):
 
 def test_own_heads_begin_as_single_models_that_taught_each_other():
     torch.manual_seed(0)
-    taught, model = MeanOfPredictions(CONFIG.model), PTA(CONFIG.model)
+    taught = MeanOfPredictions(CONFIG.model)
+    model = PTA(replace(CONFIG.model, pretrained=0))  # kept models are added later
     begin_as(taught, model)
     features, alone = torch.randn(4, 3, 4, 16), torch.tensor([[False, True, False]] * 4)
     for one in (taught, model):

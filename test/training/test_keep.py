@@ -41,6 +41,10 @@ def data():
     return FeatureSet(tokens, points, there, torch.zeros(len(ROWS), 17, 3), ROWS)
 
 
+def as_is(data):
+    return lambda rows, mask: (data, rows)
+
+
 def test_a_kept_model_says_what_it_said_by_itself(singles, data):
     model = keep(CONFIG, singles).eval()
     model.pretrained.exponents[:] = torch.tensor([0.0, 1.0])
@@ -54,15 +58,29 @@ def test_a_subset_hears_them_as_far_as_that_is_right(singles, data):
     model = keep(CONFIG, singles).eval()
     model.pretrained.exponents[0b100] = torch.tensor([0.7, 0.3])
     data.joints[:] = outputs_of(model, data, ROWS, ("csi",))[0].joints
-    fit_exponents(model, data, ROWS, "mpjpe")
+    fit_exponents(model, as_is(data), ROWS, "mpjpe")
     assert model.pretrained.exponents[0b100].tolist() == pytest.approx([0.7, 0.3])
 
 
 def test_a_subset_that_no_row_has_hears_the_fusion_alone(singles, data):
     data.present[:, 2] = False
     model = keep(CONFIG, singles).eval()
-    fit_exponents(model, data, ROWS, "mpjpe")
+    fit_exponents(model, as_is(data), ROWS, "mpjpe")
     assert model.pretrained.exponents[0b100].tolist() == [1.0, 0.0]
+
+
+def test_what_it_is_fitted_on_is_drawn_for_each_subset_as_often_as_asked(singles, data):
+    asked = []
+
+    def draw(rows, mask):
+        asked.append(tuple(mask[0].tolist()))
+        assert torch.equal(rows, ROWS)
+        assert mask.shape == (len(ROWS), 3)
+        return data, rows
+
+    fit_exponents(keep(CONFIG, singles).eval(), draw, ROWS, "mpjpe", draws=3)
+    assert len(set(asked)) == 7
+    assert all(asked.count(mask) == 3 for mask in asked)
 
 
 def drawn(logs, generator):

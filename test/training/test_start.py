@@ -70,6 +70,35 @@ def test_a_robot_with_fewer_sensors_in_another_order_keeps_theirs_by_name(saved,
     assert any("left in m: lidar" in line for line in start.lines())
 
 
+KEEPING = replace(SMALL, pretrained=8)
+TELLING = PTAConfig(modalities=("radar", "wifi", "rfid"), tasks=("activity",), channels=16,
+                    tokens=4, dim=16, latent=8, pretrained=16, classes=("a", "b"))  # fmt: skip
+
+
+def test_single_sensors_models_come_along_with_a_start_that_keeps_them(saved, tmp_path):
+    folder = saved(tmp_path / "m", KEEPING)
+    one_sensor_less = replace(SMALL, modalities=("csi", "depth"))
+    for config in (SMALL, one_sensor_less, replace(SMALL, tasks=("pose",), classes=())):
+        start, model, theirs = started(folder, config)
+        assert model.config.pretrained == 8
+        assert [name for name in start.anew if "kept" in name or "pretrained" in name] == []
+        for modality in config.modalities:
+            mine, own = (m.pretrained.heads[modality].position for m in (model, theirs))
+            assert mine.weight.equal(own.weight)
+            mine, own = (m.projectors[modality].kept.token for m in (model, theirs))
+            assert mine.weight.equal(own.weight)
+        assert model.pretrained.exponents.unique().tolist() == [0.0, 1.0]  # fitted anew
+
+
+def test_of_other_activities_or_another_start_none_are_kept(saved, tmp_path):
+    loss = {"task_loss": "cross_entropy"}
+    folder, others = saved(tmp_path / "m", TELLING), replace(TELLING, classes=("a", "c"))
+    assert started(folder, TELLING, **loss)[1].config.pretrained == 16
+    assert started(folder, others, **loss)[1].config.pretrained == 0
+    without = saved(tmp_path / "n", SMALL)
+    assert started(without, KEEPING)[1].config.pretrained == 0
+
+
 def test_what_does_not_fit_is_told_with_both_shapes(saved, tmp_path):
     start, model, theirs = started(saved(tmp_path / "m", SMALL), replace(SMALL, latent=16))
     text = "\n".join(start.lines())

@@ -24,9 +24,18 @@ from pta_ros.training.systems import (
 NAMES = ("depth", "lidar", "csi")
 CONFIG = config_from(
     {
-        "model": {"tokens": 4, "dim": 16, "latent": 8, "channels": 16, "mixers": 1, "settle": True},
+        "model": {
+            "tokens": 4,
+            "dim": 16,
+            "latent": 8,
+            "channels": 16,
+            "mixers": 1,
+            "settle": True,
+            "pretrained": 8,
+        },
         "split": {"meta_val": 0.2, "val": 0.2, "test": 0.2},
         "pretrain": {m: {"epochs": 1, "batch": 8} for m in NAMES},
+        "widths": {"single": 8},
         "meta": {"epochs": 2, "batch": 2, "outer_every": 1},
         "gate": {"epochs": 3},
     }
@@ -199,14 +208,18 @@ def test_the_systems_are_calibrated_and_in_evaluation_mode(bench):
 
 
 def test_ours_is_settled_on_people_not_trained_on_and_others_are_not(bench):
-    settled = make_system("pta_ungated", bench).settled
+    ours = make_system("pta_ungated", bench)
+    settled = ours.settled
     mean = bench.clean.joints[bench.ready.rows["train"]].mean(dim=0)
     torch.testing.assert_close(settled.mean_pose, mean)
-    assert not torch.equal(settled.kept, torch.ones_like(settled.kept))
+    for modality, single in bench.singles.items():
+        kept = ours.pretrained.heads[modality].position.weight
+        assert torch.equal(kept, single.head.position.weight)
     for part in ("heard", "kept", "mean_pose"):  # the gate's training leaves it as it is
         gated = getattr(make_system("pta_gate", bench).settled, part)
         assert torch.equal(gated, getattr(settled, part))
     assert make_system("pta", bench).settled is None
+    assert make_system("pta", bench).pretrained is None
 
 
 def test_pta_and_its_ablations_start_alike_on_the_same_encoders(bench):
