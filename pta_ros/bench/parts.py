@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from pta_ros.bench.replays import Repeated
+from pta_ros.errors import DatasetError
 from pta_ros.evaluation.replay.batches import batches_of, chunks, foresight_of, in_turn
 from pta_ros.evaluation.replay.replay import Replay
 from pta_ros.evaluation.replay.source import FAULT_FREE, find_source, reading_of
@@ -117,6 +118,11 @@ def spent(path: Path, seconds: float, ahead: bool) -> tuple[dict[str, float], Co
                 run.run(in_turn(made, foresight, []), bag.begin_ns, bag.end_ns)
                 used_s = time.thread_time() - begun_s
         count = len(run.result(FAULT_FREE, bag.begin_ns, bag.end_ns, []).stamp_ns)
+    if not count or not stacks.total():
+        raise DatasetError(
+            f"{path}: {count} estimates in {used_s:.2f} s, of which {len(stacks)} samples were "
+            "taken; expected a longer recording that gives some"
+        )
     each = 1e9 * used_s / count / stacks.total()
     each_ns = Counter({stack: round(each * seen) for stack, seen in stacks.items()})
     return by_part(each_ns), each_ns

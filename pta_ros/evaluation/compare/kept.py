@@ -12,6 +12,7 @@ from typing import Any, Generic
 
 from torch import Tensor
 
+from pta_ros.errors import TrainingError
 from pta_ros.evaluation.compare.records import R
 from pta_ros.model.projector import Projected
 from pta_ros.tensors import write_atomically
@@ -51,8 +52,18 @@ def kept_or_tested(
     records = list(test(seen_by(system, bench)))
     tested = Tested(records, time.monotonic() - begun)
     known = {"digest": _sealed(behind, asdict(tested)), "tested": asdict(tested)}
-    write_atomically(path, (json.dumps(known, allow_nan=False) + "\n").encode())
+    write_atomically(path, (_strictly(known, name) + "\n").encode())
     return tested
+
+
+def _strictly(known: dict[str, Any], name: str) -> str:
+    try:
+        return json.dumps(known, allow_nan=False)
+    except ValueError as error:
+        raise TrainingError(
+            f"{name}: some of its errors are no numbers; expected a system that did not diverge: "
+            "train it anew with a lower learning rate"
+        ) from error
 
 
 def _kept(path: Path, behind: str, kind: type[R]) -> Tested[R] | None:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pta_ros.datasets.clips import made_with
 from pta_ros.datasets.features import FeatureSet
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import CheckpointError
@@ -98,7 +99,7 @@ def compare_activities(
         bench = read_bench(root, folder, seed, watcher)
         tested += _tested(bench, seed, ActivityRecord, _activity_records)
         if seed == seeds[0]:
-            _draw_confusions(bench, out)
+            _draw_confusions(bench, root, out)
     model, epochs = bench.config.model, bench.config.meta.epochs
     context = replace(
         _context(root, bench, seeds, command, tested),
@@ -216,13 +217,15 @@ def _activity_record(
     )  # fmt: skip
 
 
-def _draw_confusions(bench: Bench, out: Path) -> None:
+def _draw_confusions(bench: Bench, root: Path, out: Path) -> None:
     """PTA's confusion with all sensors on each split."""
     out.mkdir(parents=True, exist_ok=True)
     system, classes = make_system("pta", bench), bench.config.model.classes
+    origin = ", synthetic data" if made_with(root) else ""
     for split in (s for s in SPLITS if s in bench.ready.rows):
         whole = evaluate_activities(system, bench.clean, bench.ready.rows[split])[-1]
-        draw_confusion(whole, classes, SPLITS[split], out / f"confusion_{split}.png")
+        title = SPLITS[split] + origin
+        draw_confusion(whole, classes, title, out / f"confusion_{split}.png")
 
 
 def _context(

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from pta_ros.errors import TrainingError
 from pta_ros.evaluation.compare import kept
 from pta_ros.evaluation.compare.kept import kept_or_tested
 from pta_ros.evaluation.compare.records import ActivityRecord, PoseRecord
@@ -135,3 +136,10 @@ def test_a_test_that_fails_keeps_nothing(bench):
     with pytest.raises(RuntimeError):
         kept_or_tested(bench, "base1", ConcatenateMlp(CONFIG), PoseRecord, failing)
     assert list(bench.folder.iterdir()) == []
+
+
+def test_a_system_that_diverged_is_named(bench):
+    diverged = replace(POSE, mpjpe_mm=float("nan"))
+    with pytest.raises(TrainingError, match="base1: some of its errors are no numbers"):
+        kept_or_tested(bench, "base1", ConcatenateMlp(CONFIG), PoseRecord, lambda _: [diverged])
+    assert not (bench.folder / "base1.tested.json").exists()
