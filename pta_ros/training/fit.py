@@ -39,8 +39,8 @@ class Setup:
     """What a stage trains with: `rows` of `data`, by the budget of `config.meta`.
 
     `validate` returns the figures of one epoch, `progress` is called with (steps done, of all),
-    `ranks` are the processes that make each step together. With `draw` the meta stage trains on
-    what it gives of those rows.
+    `ranks` are the processes that make each step together. With `draw` stages of whole systems
+    train on what it gives of those rows.
     """
 
     config: TrainConfig
@@ -50,6 +50,10 @@ class Setup:
     progress: Callable[[int, int], None] = lambda done, total: None
     ranks: Ranks = ALONE
     draw: Draw | None = None
+
+    def drawn(self, rows: Tensor, mask: Tensor) -> tuple[FeatureSet, Tensor]:
+        """What a step sees of a batch of rows, of which it uses `mask` (B, M): a set, its rows."""
+        return self.draw(rows, mask) if self.draw else (self.data, rows)
 
 
 def fit_stage(
@@ -111,18 +115,19 @@ def adam(setup: Setup, model: nn.Module) -> torch.optim.Optimizer:
 
 def supervised_stage(setup: Setup, model: System) -> Stage:
     """The stage of a system that the task loss alone trains, with modality dropout."""
-    data, ranks, theta = setup.data, setup.ranks, adam(setup, model)
+    ranks, theta = setup.ranks, adam(setup, model)
     ranks.join_norms(model)
 
-    def predict(rows: Tensor, mask: Tensor, used: Tensor) -> PTAOutput:
+    def predict(data: FeatureSet, rows: Tensor, mask: Tensor, used: Tensor) -> PTAOutput:
         features = data.features(model, rows, mask, used)
         return model.complete(features, mask.to(features.device))
 
     def loss_of(part: Tensor) -> Tensor:
         model.train()
-        mask = draw_subsets(data.present[part])
-        out = PTAOutput(*ranks.share(partial(predict, used=mask.any(dim=0)), part, mask))
-        return task_loss(setup.config.task_loss, out, data.truth(part).to(out.joints.device))
+        mask = draw_subsets(setup.data.present[part])
+        data, rows = setup.drawn(part, mask)
+        out = PTAOutput(*ranks.share(partial(predict, data, used=mask.any(dim=0)), rows, mask))
+        return task_loss(setup.config.task_loss, out, data.truth(rows).to(out.joints.device))
 
     return loss_stage("task", setup, model, theta, loss_of)
 

@@ -10,11 +10,10 @@ from torch import Tensor
 
 from pta_ros.model.pta import PTA
 from pta_ros.training.activity import begin_as
-from pta_ros.training.augment_centred import together
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.corrupt import FROZEN
 from pta_ros.training.distil import Encoded, distil_stage
-from pta_ros.training.fresh import Draw, Fresh
+from pta_ros.training.fresh import Draw
 from pta_ros.training.gate import calibrate_gate, gate_stage
 from pta_ros.training.keep import fit_exponents, keep
 from pta_ros.training.makers import (
@@ -138,27 +137,26 @@ def _refined_later(name: str, config: TrainConfig, bench: Bench) -> PTA:
 
 
 def _run_meta(name: str, model: PTA, config: TrainConfig, bench: Bench) -> None:
-    setup = replace(setup_of(name, bench, model), config=config, draw=_draw(model, config, bench))
+    setup = replace(setup_of(name, bench, model), config=config)
+    if config.meta.corrupt:
+        setup = replace(setup, draw=_mixed(config, bench))
     run_system(meta_stage(setup, model, bench.ready.rows["meta_val"]), name, config, bench)
 
 
-def _draw(model: PTA, config: TrainConfig, bench: Bench) -> Draw | None:
-    """Where the meta stage takes its rows from; None: the features of the frames as they are.
-
-    Of people, whose encoders see changed frames in training, it does, too; and it sees corrupted
-    ones where the configuration says so.
-    """
-    if model.config.joint_tokens:
-        return Fresh(dict(model.encoders.items()), bench.ready.data, together)
-    return _mixed(config, bench) if config.meta.corrupt else None
-
-
 def _mixed(config: TrainConfig, bench: Bench) -> Mixed:
+    """Rows of which some show corrupted frames, as the main stage and the pool are shown them."""
     return Mixed(bench.clean, _one_frame(bench.corrupted), config.meta.corrupt)
 
 
+def make_ungated(bench: Bench) -> PTA:
+    """PTA as configured, without a gate."""
+    return make_pta(UNGATED, lambda config: config, bench)
+
+
 def make_gated(bench: Bench) -> PTA:
-    """PTA as configured with a gate, which is trained after everything else."""
+    """PTA as configured with a gate, which is trained after everything else; of people none is."""
+    if bench.config.model.joint_tokens:
+        return make_ungated(bench)
     gate = bench.config.gate
     config = replace(
         bench.config,
@@ -169,7 +167,7 @@ def make_gated(bench: Bench) -> PTA:
     model = PTA(config.model)
     if bench.ready.start:
         bench.ready.start.fill(model)
-    trained = make_pta(UNGATED, lambda config: config, bench)
+    trained = make_ungated(bench)
     model.load_state_dict({**model.state_dict(), **trained.state_dict()})
     model.refine_by(trained.config.refined)
     if "gate" in bench.config.freeze:

@@ -17,10 +17,12 @@ from pta_ros.model.projector import Projected
 from pta_ros.model.pta import PTA
 from pta_ros.model.slots import ProxySlots
 from pta_ros.training.activity import mutual_stage
+from pta_ros.training.augment_centred import together
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.encoders import features_of
 from pta_ros.training.fit import Setup, supervised_stage
+from pta_ros.training.fresh import Fresh
 from pta_ros.training.mixed import Corrupted
 from pta_ros.training.prepare import Prepared, Watcher, identity_of
 from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_everything
@@ -165,7 +167,10 @@ def run_system(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> No
 
 
 def setup_of(name: str, bench: Bench, model: Projected) -> Setup:
-    """The bench's training rows, validated on its validation rows."""
+    """The bench's training rows, validated on its validation rows.
+
+    Of people, whose encoders see changed frames in training, every system does, too.
+    """
 
     def validate() -> Figures:
         rows = bench.ready.rows["val"]
@@ -175,7 +180,11 @@ def setup_of(name: str, bench: Bench, model: Projected) -> Setup:
         activities = evaluate_activities(model, bench.clean, rows)
         return {f"val_{r.subset}_%": r.accuracy for r in activities}
 
+    draw = None
+    if bench.config.model.joint_tokens:
+        encoders = {modality: single.encoder for modality, single in bench.singles.items()}
+        draw = Fresh(encoders, bench.ready.data, together)
     return Setup(
         bench.config, bench.clean, bench.ready.rows["train"], validate,
-        bench.watcher.progress(name), bench.ranks,
+        bench.watcher.progress(name), bench.ranks, draw,
     )  # fmt: skip

@@ -149,13 +149,14 @@ def train_systems(
         )
     begin(config)  # nothing is frozen of nothing
     names = list(names)
+    gated = GATED in names and not config.model.joint_tokens
     if "xfi" in names:
         XFi(config.sized("xfi"))  # sizes that it cannot have are an error before any training
     for seed in seeds:
         own = replace(config, seed=seed)
         bench = make_bench(
             own, root, seed_folder(folder, seed), folder / "cache", watcher,
-            corrupt=GATED in names, ranks=ranks, workforce=workforce,
+            corrupt=gated, ranks=ranks, workforce=workforce,
         )  # fmt: skip
         for name in names:
             system = make_system(name, bench)

@@ -23,12 +23,13 @@ _COVARIANCE = 0.04
 
 def slots_stage(setup: Setup, model: ProxySlots) -> Stage:
     """The stage that trains `model`: the task, each proxy's own task, and lambda times the rest."""
-    data, config = setup.data, setup.config
+    config = setup.config
 
     def loss_of(part: Tensor) -> Tensor:
         model.train()
-        present = data.present[part]
+        present = setup.data.present[part]
         mask = draw_subsets(present)
+        data, part = setup.drawn(part, present)
         features = data.features(model, part, present)
         pairs = both_present(present)
         proxies = model.proxies(features, from_all(present))

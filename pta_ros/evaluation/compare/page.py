@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pta_ros.errors import ConfigError
 from pta_ros.evaluation.compare import paper
 from pta_ros.evaluation.compare.bounds import (
     GATE,
@@ -16,7 +15,7 @@ from pta_ros.evaluation.compare.bounds import (
 )
 from pta_ros.evaluation.compare.effects import Effect, contamination_of
 from pta_ros.evaluation.compare.lead import lead_table
-from pta_ros.evaluation.compare.records import ActivityRecord, Context, PoseRecord
+from pta_ros.evaluation.compare.records import WIDE, ActivityRecord, Context, PoseRecord
 from pta_ros.evaluation.compare.table import Table, tabulate
 from pta_ros.evaluation.compare.text import (
     contamination_table,
@@ -32,19 +31,21 @@ from pta_ros.metrics.markdown import bounds_table, grid
 from pta_ros.metrics.subsets import listed
 from pta_ros.training.make_pta import UNGATED
 
+#: What an interval over people is, where they are fewer than about twenty.
+FEW = " (rough: they are few)"
+
 
 def pose_page(records: Sequence[PoseRecord], context: Context, docs: bool = False) -> str:
     """results.md: the run's own report, with pictures beside it.
 
-    `docs`: the page of docs/, with the paper's tables and pictures in images/. It raises
-    ConfigError when the modalities are not those of the paper's tables.
+    `docs`: the page of docs/, with pictures in images/ (`images_of`), and the paper's tables where
+    the modalities are the paper's.
     """
     table = tabulate(records, context.seeds)
     effects = {table.titles[s]: contamination_of(table, s) for s in (PTA, GATE)}
-    if docs and table.modalities != paper.MODALITIES:
-        raise ConfigError(f"modalities {table.modalities}; the paper's are {paper.MODALITIES}")
-    mpjpe, pa_mpjpe, cases, folder = list[str](), list[str](), list[str](), ""
-    if docs:
+    mpjpe, pa_mpjpe, cases = list[str](), list[str](), list[str]()
+    folder = f"{images_of(context)}/" if docs else ""
+    if docs and table.modalities == paper.MODALITIES:
         mpjpe, pa_mpjpe, cases = (
             paper.mpjpe_text(),
             paper.pa_mpjpe_text(),
@@ -52,14 +53,18 @@ def pose_page(records: Sequence[PoseRecord], context: Context, docs: bool = Fals
         )
         title = "PTA in the paper, on MM-Fi"
         effects[title] = paper.contamination_of(paper.TABLE_1_MPJPE_MM, PTA)
-        folder = "images/"
     parts = [
         *_head(table, context),
-        *_errors(table, mpjpe, pa_mpjpe, folder),
+        *_errors(table, context, mpjpe, pa_mpjpe, folder),
         *_effects(table, effects, cases),
         *_inside(table, context, folder),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def images_of(context: Context) -> str:
+    """The folder in docs/ of a comparison's pictures: those of the wide world have their own."""
+    return "images/wide" if context.data.preset == WIDE else "images"
 
 
 def split_tables(records: Sequence[ActivityRecord], context: Context) -> dict[str, Table]:
@@ -81,6 +86,7 @@ def activity_page(records: Sequence[ActivityRecord], context: Context) -> str:
             context,
             ("samples", ", ".join(f"{n} {count}" for n, count in context.samples.items())),
             ("held-out people", " ".join(context.subjects)),
+            ("ours", context.ours),
         ),
         *_incomplete(missing),
         "## Bounds",
@@ -88,7 +94,7 @@ def activity_page(records: Sequence[ActivityRecord], context: Context) -> str:
     ]
     for split, table in tables.items():
         parts += [f"## {SPLITS[split].capitalize()}", metric_table(table, ACCURACY)]
-        parts += _lead(table, ACCURACY)
+        parts += _lead(table, ACCURACY, context)
         parts += _corrupted_sensor(table)
     if any(table.modalities == paper.ACTIVITY_MODALITIES for table in tables.values()):
         parts += ["## The paper's own numbers, on recordings of XRF55", paper.accuracy_table()]
@@ -110,7 +116,8 @@ def _head(table: Table, context: Context) -> list[str]:
         _provenance(
             context,
             ("data", f"{data.kind}: {made}"),
-            ("test frames", f"{context.frames}, of subjects {' '.join(context.subjects)}"),
+            ("test frames", f"{context.frames}, of {_whose(context)}"),
+            ("ours", context.ours),
             ("always the mean pose", f"{context.mean_pose_mm:.1f} mm"),
         ),
         *_incomplete(gaps(table, context.frames)),
@@ -118,6 +125,12 @@ def _head(table: Table, context: Context) -> list[str]:
         "What was asked for, judged on means over all seeds; what was not measured is missed.",
         bounds_table(pose_bounds(table)),
     ]
+
+
+def _whose(context: Context) -> str:
+    if context.data.preset == WIDE:
+        return f"{len(context.subjects)} scenes: a row for each person in each frame"
+    return f"subjects {' '.join(context.subjects)}"
 
 
 def _incomplete(missing: Iterable[str]) -> list[str]:
@@ -144,7 +157,9 @@ def _duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
 
 
-def _errors(table: Table, mpjpe: list[str], pa_mpjpe: list[str], folder: str) -> list[str]:
+def _errors(
+    table: Table, context: Context, mpjpe: list[str], pa_mpjpe: list[str], folder: str
+) -> list[str]:
     lone = " One seed has no deviation, shown as –." if len(table.seeds) == 1 else ""
     return [
         "## MPJPE",
@@ -152,14 +167,14 @@ def _errors(table: Table, mpjpe: list[str], pa_mpjpe: list[str], folder: str) ->
         "is the lowest mean before rounding, and a lead smaller than the deviations may be chance."
         + lone,
         metric_table(table, MPJPE),
-        *_lead(table, MPJPE),
+        *_lead(table, MPJPE, context),
         *mpjpe,
         f"![Error of every system in every subset]({folder}results_subsets.png)",
         "## PA-MPJPE",
         "The same after the best rotation, scale and shift of each pose, which leaves the error of "
         "posture alone.",
         metric_table(table, PA_MPJPE),
-        *_lead(table, PA_MPJPE),
+        *_lead(table, PA_MPJPE, context),
         *pa_mpjpe,
     ]
 
@@ -176,15 +191,16 @@ def _corrupted_sensor(table: Table) -> list[str]:
     ]
 
 
-def _lead(table: Table, metric: Metric) -> list[str]:
+def _lead(table: Table, metric: Metric, context: Context) -> list[str]:
     """Ours against the best of the others, and how sure that is."""
     people = len(table.people)
     if people < 2:
         return []
+    whom, few = ("scenes", "") if context.data.preset == WIDE else ("people", FEW)
     return [
         f"Ours against the best of the others in each subset, means over the seeds of each of "
-        f"{people} people; the interval is a bootstrap over them (rough: they are few), bold what "
-        "is ahead beyond it.",
+        f"{people} {whom}; the interval is a bootstrap over them{few}, bold what is ahead beyond "
+        "it.",
         lead_table(table, GATE, metric),
     ]
 

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,7 +38,8 @@ from pta_ros.metrics.evaluate import (
     evaluate_subsets,
     mean_pose_error_mm,
 )
-from pta_ros.metrics.subsets import subsets
+from pta_ros.metrics.subsets import listed, subsets
+from pta_ros.model.config import PTAConfig
 from pta_ros.model.projector import Projected
 from pta_ros.training.corrupt import FROZEN, FROZEN_BACK, frozen_rows
 from pta_ros.training.make_pta import UNGATED
@@ -47,7 +47,8 @@ from pta_ros.training.makers import Bench
 from pta_ros.training.mixed import with_view
 from pta_ros.training.prepare import Watcher, provenance_of
 from pta_ros.training.run import GATED, read_bench
-from pta_ros.training.systems import BY_TASK, make_system
+from pta_ros.training.single import mean_pose
+from pta_ros.training.systems import make_system, systems_of
 
 #: Without these there is no comparison.
 _NEEDED = {"pose": ("pta", UNGATED, GATED), "activity": ("pta",)}
@@ -71,7 +72,7 @@ def compare_poses(
         names = bench.config.model.modalities
         histories[seed] = {m: [epoch[f"weight_{m}"] for epoch in shares] for m in names}
     joints, rows = bench.ready.data.joints, bench.ready.rows
-    mean_pose = joints[rows["train"].numpy()].mean(axis=0)
+    mean = mean_pose(joints[rows["train"].numpy()])
     test_rows = rows["test"].numpy()
     xfi, single = (bench.config.sized(name).dim for name in ("xfi", "single"))
     width = (
@@ -80,9 +81,9 @@ def compare_poses(
     )
     context = replace(
         _context(root, bench, seeds, command, tested),
-        subjects=tuple(bench.ready.splits["test"]),
+        subjects=tuple(np.unique(bench.ready.data.subject[test_rows]).tolist()),
         frames=len(test_rows),
-        mean_pose_mm=mean_pose_error_mm(np.asarray(mean_pose, np.float32), joints[test_rows]),
+        mean_pose_mm=mean_pose_error_mm(mean, joints[test_rows]),
         histories=histories,
         training=f"every system {bench.config.meta.epochs} epochs on features of the same "
         f"encoders; {width}",
@@ -118,7 +119,7 @@ def _tested(
 ) -> Iterator[Tested[R]]:
     """The records of every system of one seed that is there, system by system."""
     task = bench.config.model.tasks[0]
-    for name in BY_TASK[task]:
+    for name in systems_of(bench.config):
         try:
             system = make_system(name, bench)
         except CheckpointError as error:
@@ -241,4 +242,18 @@ def _context(
         wall_s=sum(one.wall_s for one in tested),
         seeds=tuple(seeds),
         subjects=(),
+        ours=_ours(bench.config.model),
     )
+
+
+def _ours(model: PTAConfig) -> str:
+    """What ours has beyond PTA as published."""
+    has = {
+        "attention in its fusion": model.attention,
+        "own heads": model.own_heads,
+        "mixing blocks in its head": model.mixers,
+        "pre-trained models beside it": model.pretrained,
+        "settled subsets": model.settle,
+        "a gate": model.encoders == "lite",
+    }
+    return "PTA with " + listed([name for name, value in has.items() if value])
