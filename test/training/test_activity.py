@@ -128,7 +128,7 @@ def test_the_compared_systems_become_a_table(root, tmp_path, capsys):
     assert evaluate_pta.main(arguments) == 0
     said = capsys.readouterr().out
     assert "Base. (mutual learning)" in said
-    assert "PTA + own heads + gate (ours)" in said
+    assert "Ours, no gate" in said
     assert "| wifi/dead links | radar + wifi + rfid |" in said
     assert "synthetic data" in said
     assert (out / "activities.json").is_file()

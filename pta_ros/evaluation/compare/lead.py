@@ -74,8 +74,8 @@ def not_behind(table: Table, system: str, metric: Metric) -> Bound:
     return at_most(name, len(lost) if known else None, 0, f"of {len(every)} comparisons", where)
 
 
-def lead_table(table: Table, system: str, metric: Metric) -> str:
-    """A row for each subset: the best rival, and the difference with its interval."""
+def lead_table(table: Table, system: str, metric: Metric, over: str = "people") -> str:
+    """A row for each subset: the best rival, and the difference with its interval `over` whom."""
     rows = []
     for found in best_rivals(table, system, metric):
         cells = [NOTHING, NOTHING]
@@ -83,7 +83,7 @@ def lead_table(table: Table, system: str, metric: Metric) -> str:
             mean, low, high = (f"{x:+.1f}" for x in found.difference)
             cells = [bold(mean, found.ahead(metric)), f"{low} to {high}"]
         rows.append([spaced(found.subset), table.titles[found.rival], *cells])
-    return grid(["subset", "best rival", f"ours - rival, {metric.unit}", "95 % over people"], rows)
+    return grid(["subset", "best rival", f"ours - rival, {metric.unit}", f"95 % over {over}"], rows)
 
 
 def _people(table: Table, system: str, subset: str, metric: Metric) -> People:

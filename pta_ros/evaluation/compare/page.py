@@ -201,7 +201,7 @@ def _lead(table: Table, metric: Metric, context: Context) -> list[str]:
         f"Ours against the best of the others in each subset, means over the seeds of each of "
         f"{people} {whom}; the interval is a bootstrap over them{few}, bold what is ahead beyond "
         "it.",
-        lead_table(table, GATE, metric),
+        lead_table(table, GATE, metric, whom),
     ]
 
 

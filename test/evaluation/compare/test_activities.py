@@ -17,7 +17,7 @@ from pta_ros.metrics.evaluate import ACCURACY, ActivityResult
 
 SUBSETS = ("radar", "wifi", "rfid", "radar+wifi", "radar+rfid", "wifi+rfid", "radar+wifi+rfid")
 TITLES = COMPARED["activity"]
-OURS, NAME = "pta_gate", "PTA + own heads + gate (ours)"
+OURS, NAME = "pta_gate", "Ours"
 
 
 def records(change=lambda system, split, subset: 0.0):

@@ -1,6 +1,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_json_holds_what_follows_from_the_records(written):
     assert len(values["contamination"]["pta"]) == 9
     assert len(values["corruption"]["pta_gate"]) == 9
     names = [bound["name"] for bound in values["bounds"]]
-    assert "PTA + attention + gate (ours): worst contamination" in names
+    assert "Ours: worst contamination" in names
 
 
 def test_csv_holds_every_cell_with_its_deviation_and_mark(make):
@@ -71,3 +72,20 @@ def test_every_picture_that_a_page_shows_is_there(make, tmp_path, write):
     assert len(shown) == 3
     for name in shown:
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_of_the_wide_world_there_is_a_page_of_its_own(make, tmp_path):
+    seen = [r for r in make.clean() if "csi" not in r.subset and r.system != "pta_ungated"]
+    whole = make.context()
+    context = replace(whole, data=replace(whole.data, preset="wide"), ours="PTA with a joint head")
+    written = {str(p.relative_to(tmp_path)) for p in write_docs(seen, context, tmp_path)}
+    assert "results_wide.md" in written
+    assert "images/wide/results_subsets.png" in written
+    page = (tmp_path / "results_wide.md").read_text()
+    assert "2 scenes" in page
+    assert "PTA with a joint head" in page
+    assert "images/wide/results_joints.png" in page
+    assert "In the paper" not in page
+    assert "Not measured." in page  # corrupted sensors
+    assert "at least 3 of 3 subsets" in page
+    assert "not run" not in page
