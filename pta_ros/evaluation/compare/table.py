@@ -28,9 +28,9 @@ COMPARED: dict[str, dict[str, str]] = {
     for task, systems in BY_TASK.items()
 }
 TITLES: dict[str, dict[str, str]] = {
-    task: {**titles, PLAIN: "PTA, plain features", UNGATED: BY_TASK[task][UNGATED].title}
-    for task, titles in COMPARED.items()
+    task: {**titles, UNGATED: BY_TASK[task][UNGATED].title} for task, titles in COMPARED.items()
 }
+TITLES["pose"][PLAIN] = "PTA, plain features"
 
 
 @dataclass(frozen=True)
