@@ -1,6 +1,7 @@
 """The loop that every system is trained with: budget, learning rate, figures."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,10 +11,12 @@ from pta_ros.model.baselines import ConcatenateMlp, XFi
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
 from pta_ros.model.heads import PTAOutput
+from pta_ros.model.slots import ProxySlots
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.fit import Setup, endless, fit_stage, supervised_stage, task_loss
 from pta_ros.training.losses import mean_joint_distance, spread_loss
 from pta_ros.training.pretrain import one_cycle
+from pta_ros.training.slots import slots_stage
 from pta_ros.training.stage_config import MetaConfig
 
 SMALL = PTAConfig(channels=16, tokens=4, dim=16, latent=8)
@@ -142,3 +145,27 @@ def test_endless_batches_begin_anew_with_another_order():
     first, second = ([int(r) for _ in range(3) for r in next(stream)] for _ in range(2))
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
+
+
+def rivals():
+    torch.manual_seed(0)
+    small = {"X-Fi": (XFi(SMALL), supervised_stage), "slots": (ProxySlots(SMALL), slots_stage)}
+    return pytest.mark.parametrize(("model", "stage_of"), small.values(), ids=list(small))
+
+
+@rivals()
+def test_a_rival_trains_on_what_is_drawn_of_its_rows(model, stage_of):
+    """As PTA does of people, whose encoders see changed frames."""
+    data, asked = toy(), []
+    changed = replace(data, joints=data.joints + torch.nan)
+
+    def draw(rows, mask):
+        asked.append(rows)
+        assert mask.shape == (len(rows), 3)
+        assert not bool((mask & ~data.present[rows]).any())
+        return changed, rows
+
+    stage = stage_of(Setup(config_of(), data, torch.arange(40), draw=draw), model)
+    with pytest.raises(FloatingPointError, match="nan"):
+        stage.epoch(0)
+    assert len(asked) == 1  # what was drawn, and not the data, gave the loss

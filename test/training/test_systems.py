@@ -17,6 +17,7 @@ from pta_ros.training.systems import (
     SYSTEMS,
     as_published,
     make_system,
+    systems_of,
     without_diffusion,
     without_meta_weights,
 )
@@ -306,3 +307,11 @@ def test_ours_alone_sees_corrupted_frames_in_training(run, synthetic_tree, tmp_p
     for name, same in (("pta", True), ("pta_ungated", False)):
         states = [load_tensors(f / f"seed0/{name}.state.safetensors") for f in (run, folder)]
         assert all(torch.equal(v, states[1][k]) for k, v in states[0].items()) == same, name
+
+
+def test_ours_is_compared_with_a_gate_where_there_can_be_one():
+    small = {"tokens": 17, "dim": 16, "latent": 8, "modalities": ["depth", "lidar"]}
+    people = config_from({"model": {**small, "encoders": "centred"}})
+    papers = config_from({"model": {"encoders": "xfi"}})
+    assert set(systems_of(CONFIG)) - set(systems_of(people)) == {"pta_ungated"}
+    assert set(systems_of(CONFIG)) - set(systems_of(papers)) == {"pta_ungated", "pta_gate"}
