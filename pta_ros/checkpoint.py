@@ -97,8 +97,21 @@ def load(folder: Path | str) -> Checkpoint:
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}; train the model again") from error
     load_into(model, load_tensors(weights), weights)
+    _check_exponents(weights, model)
     finder = _load_finder(folder / FINDER) if declared.joint_tokens else None
     return Checkpoint(model.eval(), sensors, *context, name=name_of(folder), finder=finder)
+
+
+def _check_exponents(path: Path, model: PTA) -> None:
+    """Raise CheckpointError where answers would be pooled by what is no exponent."""
+    if model.pretrained is None:
+        return
+    each = model.pretrained.exponents
+    if not bool(each.isfinite().all() and (each >= 0).all() and (each.sum(dim=1) > 0).all()):
+        raise CheckpointError(
+            f"{path}: pretrained.exponents are {each.tolist()}; expected two of each subset, none "
+            "negative, not both 0: train the model again"
+        )
 
 
 def _load_finder(path: Path) -> Finder:

@@ -1,6 +1,7 @@
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,15 @@ def test_a_loaded_model_bears_that_name(folder):
     run.mkdir()
     folder.rename(run / "model")
     assert checkpoint.load(run / "model").name == "walk"
+
+
+@pytest.mark.parametrize("wrong", [(0.0, 0.0), (2.0, -1.0), (float("nan"), 1.0)])
+def test_what_is_no_exponent_is_refused(folder, wrong):
+    model = PTA(replace(CONFIG, pretrained=8))
+    sensors = sensors_from_config({m: {} for m in CONFIG.modalities})
+    checkpoint.save(folder, model, sensors, {}, {})
+    assert checkpoint.load(folder).model.pretrained is not None
+    model.pretrained.exponents[3] = torch.tensor(wrong)
+    checkpoint.save(folder, model, sensors, {}, {})
+    with pytest.raises(CheckpointError, match=r"pretrained\.exponents are"):
+        checkpoint.load(folder)

@@ -79,14 +79,14 @@ def _main(arguments: list[str] | None) -> int:
     from pta_ros.training.prepare import Silent, Watcher
     from pta_ros.training.rehearse import with_own_classes
     from pta_ros.training.run import train, train_parts, train_systems
-    from pta_ros.training.systems import BY_TASK, systems_of
+    from pta_ros.training.systems import systems_of
     from pta_ros.workers.workforce import Workforce
 
     config = with_own_classes(_config(options), options.data)
     if options.threads:
         torch.set_num_threads(options.threads)
-    known = list(BY_TASK[config.model.tasks[0]])
-    names = systems_of(config) if options.systems == ["all"] else options.systems or []
+    known = systems_of(config)
+    names = known if options.systems == ["all"] else options.systems or []
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise ConfigError(f"systems {unknown} are unknown; expected some of {known}")

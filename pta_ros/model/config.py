@@ -58,7 +58,8 @@ class PTAConfig(Group):
     training, `gate` adds per-sample reliability to the learned weights, `own_heads` what each
     modality's own head says of activities, weighted as its features are (all beyond the paper).
     `pretrained` is the width of single-modality models that are kept beside the fusion, their
-    answers pooled with its own (0: none; model/pretrained.py, beyond the paper).
+    answers pooled with its own (0: none; model/pretrained.py, beyond the paper). A run that starts
+    from a model has what that model keeps. With `distil` they read encoders that were trained on.
     `settle` lets each subset leave a poor sensor unheard and draw poses to the mean pose, as far as
     serves people not trained on (model/settle.py; beyond the paper, too); a second task hears the
     same. `gate` and `settle` are made for features as `refine` says.

@@ -55,8 +55,9 @@ def _with_kept(config: TrainConfig, loaded: Checkpoint) -> TrainConfig:
     """The single-modality models that a run keeps are those that its start keeps, if they fit."""
     mine, theirs = config.model, loaded.model.config
     fit = set(mine.modalities) <= set(theirs.modalities) and mine.tasks[0] == theirs.tasks[0]
-    if not mine.has("pose"):
-        fit = fit and mine.classes == theirs.classes
+    sizes = ("channels", "tokens", "joints" if mine.has("pose") else "classes")
+    fit = fit and all(getattr(mine, name) == getattr(theirs, name) for name in sizes)
+    fit = fit and theirs.pretrained <= mine.dim
     return replace(config, model=replace(mine, pretrained=theirs.pretrained if fit else 0))
 
 

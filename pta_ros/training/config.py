@@ -121,6 +121,11 @@ class TrainConfig(Group):
                 raise ConfigError(
                     f"{place} names {unknown}; expected some of {list(self.model.modalities)}"
                 )
+        if self.imported and self.model.pretrained:
+            raise ConfigError(
+                f"imported is {self.imported!r}, model.pretrained {self.model.pretrained}; "
+                "expected 0: heads of imported encoders are not pre-trained"
+            )
         single = self.sized("single").dim
         if self.model.pretrained not in (0, single) and not self.start_from:
             raise ConfigError(

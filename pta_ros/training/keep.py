@@ -25,6 +25,10 @@ from pta_ros.training.single import SingleModality
 Array = NDArray[np.float64]
 T = TypeVar("T", PTAOutput, Truth)
 
+#: Fewer samples would fit exponents to their own chance.
+LEAST = 100
+#: The least exponent of the fusion: with none of both there would be no answer.
+_SOME = 0.01
 #: Of single models in the mean of two poses; the first of equals is taken.
 SHARES = tuple(round(0.05 * step, 2) for step in range(21))
 
@@ -44,9 +48,9 @@ def keep(config: PTAConfig, singles: Mapping[str, SingleModality]) -> PTA:
 def fit_exponents(model: PTA, draw: Draw, rows: Tensor, loss: str, draws: int = 1) -> None:
     """Fit `model.pretrained.exponents` of every subset: the least task error `loss` on `rows`.
 
-    Those must be samples that nothing was trained on. `draw` gives them `draws` times, each subset
-    as the fusion saw it in training: single models never saw what is corrupted, and are heard less
-    beside others for it. A subset that no row has stays as it is.
+    Neither encoders nor fusion may have been trained on those. `draw` gives them `draws` times,
+    each subset as the fusion saw it in training: single models never saw what is corrupted, and
+    are heard less beside others for it. A subset that fewer than LEAST rows have hears the fusion.
     """
     pretrained, names = model.eval().pretrained, model.config.modalities
     assert pretrained is not None, "a model with config.pretrained"
@@ -61,7 +65,8 @@ def fit_exponents(model: PTA, draw: Draw, rows: Tensor, loss: str, draws: int = 
             told.append(_joined(outputs for outputs, _ in each))
         truth = _joined(data.truth(some) for (data, _), (_, some) in zip(seen, each, strict=True))
         fusion, single = told
-        best = _fitted(fusion, single, truth, loss) if len(truth.joints) else (1.0, 0.0)
+        enough = len(truth.joints) >= LEAST * draws
+        best = _fitted(fusion, single, truth, loss) if enough else (1.0, 0.0)
         exponents.copy_(exponents.new_tensor(best))
 
 
@@ -89,7 +94,8 @@ def _fitted(
 def pool(told: Array, labels: NDArray[np.integer]) -> Array:
     """Exponents (A,), none negative, of A answers' log probabilities `told` (A, N, K).
 
-    Those with which their product, normalised, has the least cross entropy of `labels` (N,).
+    Those with which their product, normalised, has the least cross entropy of `labels` (N,). The
+    first is _SOME at least.
     """
     from scipy.optimize import minimize  # late: the systems' names are known without it
     from scipy.special import log_softmax
@@ -103,5 +109,5 @@ def pool(told: Array, labels: NDArray[np.integer]) -> Array:
         return float(entropy), np.asarray(slope.mean(axis=1))
 
     start = np.full(len(told), 1 / len(told))
-    bounds = [(0.0, None)] * len(told)
+    bounds = [(_SOME, None), *[(0.0, None)] * (len(told) - 1)]
     return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x)

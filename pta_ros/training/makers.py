@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -182,7 +183,8 @@ def setup_of(name: str, bench: Bench, model: Projected) -> Setup:
 
     draw = None
     if bench.config.model.joint_tokens:
-        encoders = {modality: single.encoder for modality, single in bench.singles.items()}
+        device = bench.ranks.device  # a copy: stages leave what they trained on the CPU
+        encoders = {m: deepcopy(s.encoder).to(device) for m, s in bench.singles.items()}
         draw = Fresh(encoders, bench.ready.data, together)
     return Setup(
         bench.config, bench.clean, bench.ready.rows["train"], validate,

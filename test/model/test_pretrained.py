@@ -101,8 +101,11 @@ def test_a_pose_is_the_mean_of_both_as_their_exponents_say():
     features, found = features_of(model), []
     for exponents in ((1.0, 0.0), (0.0, 1.0), (0.75, 0.25)):
         hear(model, *exponents)
-        found.append(model.predict(features, MASK).joints)
-    torch.testing.assert_close(found[2], 0.75 * found[0] + 0.25 * found[1])
+        found.append(model.predict(features, MASK))
+    for name in ("joints", "log_std"):
+        fusion, single, both = (getattr(out, name) for out in found)
+        assert not torch.allclose(fusion, single)
+        torch.testing.assert_close(both, 0.75 * fusion + 0.25 * single)
 
 
 @pytest.mark.parametrize("config", [POSE, ACTIVITY], ids=["pose", "activity"])

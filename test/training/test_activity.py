@@ -17,10 +17,12 @@ from pta_ros.model.encoders import token_count
 from pta_ros.model.pta import PTA
 from pta_ros.simulate.tree import write_tree
 from pta_ros.simulate.xrf55_writer import Xrf55Plan
+from pta_ros.training import keep, make_pta
 from pta_ros.training.activity import activity_stage, begin_as, mutual_loss, with_activity
 from pta_ros.training.augment import AUGMENT
 from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.fit import Setup
+from pta_ros.training.mixed import Mixed
 from pta_ros.training.rehearse import with_own_classes
 from pta_ros.training.resume import seed_everything
 from pta_ros.training.run import train, train_systems
@@ -59,8 +61,17 @@ def root(tmp_path_factory):
     return folder
 
 
-def test_a_run_leaves_a_model_that_is_evaluated_on_both_splits(root, tmp_path, capsys):
-    train(CONFIG, root, tmp_path, Quiet())
+def test_a_run_leaves_a_model_that_is_evaluated_on_both_splits(root, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(keep, "LEAST", 1)
+    few, shown = {"radar": 0.1, "wifi": 0.1, "rfid": 0.1}, []
+
+    def fit(model, draw, rows, loss, draws):
+        shown.append((type(draw), draws))
+        keep.fit_exponents(model, draw, rows, loss, draws)
+
+    monkeypatch.setattr(make_pta, "fit_exponents", fit)
+    train(replace(CONFIG, meta=replace(CONFIG.meta, corrupt=few)), root, tmp_path, Quiet())
+    assert shown == [(Mixed, make_pta.DRAWS)]  # exponents are fitted on corrupted windows, too
     loaded = checkpoint.load(tmp_path / "model")
     assert loaded.model.config.classes[38] == "walking"
     assert set(loaded.sensors) == set(NAMES)

@@ -12,11 +12,11 @@ from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count
 from pta_ros.training.config import config_from
-from pta_ros.training.keep import fit_exponents, keep, pool
+from pta_ros.training.keep import LEAST, fit_exponents, keep, pool
 from pta_ros.training.single import SingleModality
 
 CONFIG = PTAConfig(channels=8, tokens=4, dim=16, latent=8, pretrained=8, settle=True)
-ROWS = torch.arange(40)
+ROWS = torch.arange(LEAST)
 
 
 @pytest.fixture
@@ -62,9 +62,12 @@ def test_a_subset_hears_them_as_far_as_that_is_right(singles, data):
     assert model.pretrained.exponents[0b100].tolist() == pytest.approx([0.7, 0.3])
 
 
-def test_a_subset_that_no_row_has_hears_the_fusion_alone(singles, data):
-    data.present[:, 2] = False
+@pytest.mark.parametrize("without", [1, LEAST])
+def test_a_subset_that_too_few_rows_have_hears_the_fusion_alone(singles, data, without):
     model = keep(CONFIG, singles).eval()
+    model.pretrained.exponents[0b100] = torch.tensor([0.0, 1.0])
+    data.joints[:] = outputs_of(model, data, ROWS, ("csi",))[0].joints  # else they were heard
+    data.present[:without, 2] = False
     fit_exponents(model, as_is(data), ROWS, "mpjpe")
     assert model.pretrained.exponents[0b100].tolist() == [1.0, 0.0]
 
@@ -106,3 +109,15 @@ def test_an_answer_that_says_nothing_is_not_heard():
 def test_kept_models_are_as_wide_as_single_modality_models():
     with pytest.raises(ConfigError, match="pretrained is 64; expected 32"):
         config_from({"model": {"pretrained": 64}, "widths": {"single": 32}})
+
+
+def test_answers_that_say_nothing_leave_the_fusion_some_exponent():
+    labels = np.arange(200) % 5
+    assert pool(np.full((2, 200, 5), -np.log(5)), labels)[0] > 0
+    wrong = np.log(np.where(np.arange(5) == (labels[:, None] + 1) % 5, 0.96, 0.01))
+    assert pool(np.stack([wrong, wrong]), labels)[0] == pytest.approx(0.01)
+
+
+def test_heads_of_imported_encoders_are_not_kept():
+    with pytest.raises(ConfigError, match=r"imported is 'x', model\.pretrained 128"):
+        config_from({"imported": "x", "model": {"encoders": "xfi", "pretrained": 128}})

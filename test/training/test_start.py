@@ -95,6 +95,9 @@ def test_of_other_activities_or_another_start_none_are_kept(saved, tmp_path):
     folder, others = saved(tmp_path / "m", TELLING), replace(TELLING, classes=("a", "c"))
     assert started(folder, TELLING, **loss)[1].config.pretrained == 16
     assert started(folder, others, **loss)[1].config.pretrained == 0
+    for size in ({"channels": 8}, {"tokens": 8}, {"dim": 8}):
+        other = replace(TELLING, pretrained=0, **size)
+        assert started(folder, other, **loss)[1].config.pretrained == 0
     without = saved(tmp_path / "n", SMALL)
     assert started(without, KEEPING)[1].config.pretrained == 0
 

@@ -36,7 +36,7 @@ def train(tree, folder, text, *options):
 
 @pytest.fixture(scope="module")
 def source(saved, tmp_path_factory):
-    config = replace(SMALL, gate=False, tasks=("pose",), classes=())
+    config = replace(SMALL, gate=False, tasks=("pose",), classes=(), pretrained=8)
     return saved(tmp_path_factory.mktemp("models") / "source", config)
 
 
@@ -70,6 +70,14 @@ def test_frozen_parts_stay_bit_equal_and_others_learn(run, source):
         ]
         assert all(a.equal(b) for a, b in pairs) == (part in frozen), part
     assert not (run / "pretrain_depth.state.safetensors").exists()
+
+
+def test_single_sensors_models_are_those_of_the_start(run, source):
+    mine, theirs = (checkpoint.load(folder).model for folder in (run / "model", source))
+    for name, value in theirs.pretrained.heads.state_dict().items():
+        assert value.equal(mine.pretrained.heads.state_dict()[name])
+    for modality, projector in theirs.projectors.items():
+        assert projector.kept.token.weight.equal(mine.projectors[modality].kept.token.weight)
 
 
 def test_the_model_says_where_it_comes_from(run, source):

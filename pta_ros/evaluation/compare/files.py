@@ -15,7 +15,7 @@ from pta_ros.evaluation.compare import plot
 from pta_ros.evaluation.compare.bounds import SPLITS, activity_bounds, pose_bounds
 from pta_ros.evaluation.compare.effects import Effect, contamination_of, corruption_of
 from pta_ros.evaluation.compare.page import activity_page, images_of, pose_page, split_tables
-from pta_ros.evaluation.compare.records import WIDE, ActivityRecord, Context, PoseRecord
+from pta_ros.evaluation.compare.records import ActivityRecord, Context, PoseRecord
 from pta_ros.evaluation.compare.table import Table, tabulate
 from pta_ros.metrics.bound import as_records
 from pta_ros.metrics.evaluate import COVERAGE, MPJPE, PA_MPJPE
@@ -44,7 +44,7 @@ def write_docs(records: Sequence[PoseRecord], context: Context, folder: Path) ->
     """
     images = folder / images_of(context)
     images.mkdir(parents=True, exist_ok=True)
-    name = "results_wide.md" if context.data.preset == WIDE else "results.md"
+    name = "results_wide.md" if context.wide else "results.md"
     written = _write(folder, {name: pose_page(records, context, docs=True)})
     return written + plot.draw(tabulate(records, context.seeds), context, images)
 

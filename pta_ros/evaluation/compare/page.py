@@ -15,7 +15,7 @@ from pta_ros.evaluation.compare.bounds import (
 )
 from pta_ros.evaluation.compare.effects import Effect, contamination_of
 from pta_ros.evaluation.compare.lead import lead_table
-from pta_ros.evaluation.compare.records import WIDE, ActivityRecord, Context, PoseRecord
+from pta_ros.evaluation.compare.records import ActivityRecord, Context, PoseRecord
 from pta_ros.evaluation.compare.table import Table, tabulate
 from pta_ros.evaluation.compare.text import (
     contamination_table,
@@ -31,8 +31,8 @@ from pta_ros.metrics.markdown import bounds_table, grid
 from pta_ros.metrics.subsets import listed
 from pta_ros.training.make_pta import UNGATED
 
-#: What an interval over people is, where they are fewer than about twenty.
-FEW = " (rough: they are few)"
+#: What is said of an interval over fewer people than MANY.
+FEW, MANY = " (rough: they are few)", 20
 
 
 def pose_page(records: Sequence[PoseRecord], context: Context, docs: bool = False) -> str:
@@ -64,7 +64,7 @@ def pose_page(records: Sequence[PoseRecord], context: Context, docs: bool = Fals
 
 def images_of(context: Context) -> str:
     """The folder in docs/ of a comparison's pictures: those of the wide world have their own."""
-    return "images/wide" if context.data.preset == WIDE else "images"
+    return "images/wide" if context.wide else "images"
 
 
 def split_tables(records: Sequence[ActivityRecord], context: Context) -> dict[str, Table]:
@@ -128,8 +128,11 @@ def _head(table: Table, context: Context) -> list[str]:
 
 
 def _whose(context: Context) -> str:
-    if context.data.preset == WIDE:
-        return f"{len(context.subjects)} scenes: a row for each person in each frame"
+    if context.wide:
+        return (
+            f"{len(context.subjects)} scenes: a row for each person in each frame; a subset has "
+            "those whom all of its sensors see, so subsets are not of the same rows"
+        )
     return f"subjects {' '.join(context.subjects)}"
 
 
@@ -196,7 +199,7 @@ def _lead(table: Table, metric: Metric, context: Context) -> list[str]:
     people = len(table.people)
     if people < 2:
         return []
-    whom, few = ("scenes", "") if context.data.preset == WIDE else ("people", FEW)
+    whom, few = "scenes" if context.wide else "people", FEW if people < MANY else ""
     return [
         f"Ours against the best of the others in each subset, means over the seeds of each of "
         f"{people} {whom}; the interval is a bootstrap over them{few}, bold what is ahead beyond "

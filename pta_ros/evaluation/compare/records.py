@@ -52,10 +52,6 @@ Record = PoseRecord | ActivityRecord
 R = TypeVar("R", PoseRecord, ActivityRecord)
 
 
-#: The preset of `make_mmfi` whose subjects are scenes of several people.
-WIDE = "wide"
-
-
 @dataclass(frozen=True)
 class Data:
     """What was measured on; `preset` and `seed` are `make_mmfi`'s, None for recorded data."""
@@ -85,8 +81,8 @@ class Context:
 
     `seeds` are those of training, all that were asked for; `wall_s` is the time of all tests, those
     of earlier runs as well; `subjects` are the people tested who took no part in training;
-    `training` says in words how long and how wide the systems were trained, `ours` what ours has
-    beyond the paper. Of poses alone:
+    `wide`: they are scenes of several people. `training` says in words how long and how wide the
+    systems were trained, `ours` what ours has beyond the paper. Of poses alone:
     `frames` tested, `mean_pose_mm` (the error of always answering the training set's mean pose),
     and `histories`, PTA's weights over training: seed -> modality -> weight after each epoch. Of
     activities alone: `samples` of every split.
@@ -101,6 +97,7 @@ class Context:
     frames: int = 0
     mean_pose_mm: float = 0.0
     histories: dict[int, dict[str, list[float]]] = field(default_factory=dict)
+    wide: bool = False
     training: str = ""
     ours: str = ""
     samples: dict[str, int] = field(default_factory=dict)

@@ -244,6 +244,7 @@ def _context(
         seeds=tuple(seeds),
         subjects=(),
         ours=_ours(bench.config.model),
+        wide=bench.config.model.joint_tokens,
     )
 
 
@@ -257,4 +258,5 @@ def _ours(model: PTAConfig) -> str:
         "settled subsets": model.settle,
         "a gate": model.encoders == "lite",
     }
-    return "PTA with " + listed([name for name, value in has.items() if value])
+    names = [name for name, value in has.items() if value]
+    return f"PTA with {listed(names)}" if names else "PTA as published"

@@ -77,7 +77,7 @@ def test_every_picture_that_a_page_shows_is_there(make, tmp_path, write):
 def test_of_the_wide_world_there_is_a_page_of_its_own(make, tmp_path):
     seen = [r for r in make.clean() if "csi" not in r.subset and r.system != "pta_ungated"]
     whole = make.context()
-    context = replace(whole, data=replace(whole.data, preset="wide"), ours="PTA with a joint head")
+    context = replace(whole, wide=True, ours="PTA with a joint head")
     written = {str(p.relative_to(tmp_path)) for p in write_docs(seen, context, tmp_path)}
     assert "results_wide.md" in written
     assert "images/wide/results_subsets.png" in written
