@@ -247,8 +247,8 @@ def record(recording, model, shapes, counts=(1, 3)):
         for modality, shape in shapes.items():
             with recording():
                 out = model.encode_one(modality, torch.empty(count, *shape, device="meta"))
-            assert out.shape == (count, config.tokens, config.dim)
-        features = torch.empty(count, len(shapes), config.tokens, config.dim, device="meta")
+            assert out.shape == (count, config.feature_tokens, config.dim)
+        features = torch.empty(count, len(shapes), config.feature_tokens, config.dim, device="meta")
         mask = torch.empty(count, len(shapes), dtype=torch.bool, device="meta")
         for refine in (True, False):
             with recording():
