@@ -87,7 +87,7 @@ def compare_poses(
         mean_pose_mm=mean_pose_error_mm(mean, joints[test_rows]),
         histories=histories,
         training=f"every system {bench.config.meta.epochs} epochs on features of the same "
-        f"encoders; {width}",
+        f"encoders, which saw the same {len(rows['train'])} rows; {width}",
     )
     return _records(tested), context
 
