@@ -97,6 +97,8 @@ else ifeq ($(TASK),wide)
 	@$(ENV) make_mmfi data/wide_small --preset wide --seed 0 --scenes 300,30,150
 	@$(ENV) train_pta data/wide_small --config config/people_lite.yaml --out runs/wide --systems all --seeds 0
 	@$(ENV) evaluate_pta data/wide_small --table runs/wide --seeds 0 --docs docs
+else ifeq ($(filter people pose,$(TASK)),)
+	@echo "TASK is $(TASK); expected pose, activity or wide" >&2; exit 2
 else
 	@$(ENV) make_mmfi data/bench --preset bench --frames 10 --seed 0
 	@$(ENV) train_pta data/bench --config config/mmfi_lite.yaml --out runs/table --systems all
