@@ -39,12 +39,12 @@ def training_steps(device: torch.device) -> dict[str, Callable[[], object]]:
             torch.randint(FRAMES, (BATCH,))
         )
     }
-    for precision, low in (("float32", False), ("bfloat16", True)):
-        named[f"{_ENCODER} encoder, {precision}, batch {BATCH}"] = _encoder_step(device, low)
+    for precision in ("float32", "bfloat16"):
+        named[f"{_ENCODER} encoder, {precision}, batch {BATCH}"] = _encoder_step(device, precision)
     return named
 
 
-def _encoder_step(device: torch.device, low: bool) -> Callable[[], float]:
+def _encoder_step(device: torch.device, precision: str) -> Callable[[], float]:
     joints = np.zeros((1, NUM_JOINTS, 3), np.float32)
     module, _ = learner(CONFIG, _ENCODER, joints, None)
     module = module.to(device).train()
@@ -52,7 +52,7 @@ def _encoder_step(device: torch.device, low: bool) -> Callable[[], float]:
     inputs, joints_m = rooms("lite", BATCH)
     x = inputs[_ENCODER].to(device)
     truth = Truth(joints_m, torch.zeros(BATCH, dtype=torch.long)).to(device)
-    return partial(_step, module, optimizer, lambda: loss_of(CONFIG, module, x, truth, low))
+    return partial(_step, module, optimizer, lambda: loss_of(CONFIG, module, x, truth, precision))
 
 
 def _step(

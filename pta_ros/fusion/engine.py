@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from hashlib import blake2b
-from pathlib import Path
 
 import torch
 
@@ -28,30 +27,18 @@ from pta_ros.fusion.provenance import taught, trained
 from pta_ros.fusion.streams import Stream
 from pta_ros.fusion.windows import WindowedPipeline
 from pta_ros.home import model_folder
-from pta_ros.model.device import resolve_device, use_float32
+from pta_ros.model.device import has_bfloat16, resolve_device, use_float32
 from pta_ros.model.freeze import Frozen
 from pta_ros.sensors.base import Sensor
 from pta_ros.sensors.window import WindowSensor
 from pta_ros.skeleton import NUM_JOINTS
-
-_CPU_INFO = Path("/proc/cpuinfo")
 
 
 def resolve_precision(asked: str, device: str, finds_people: bool) -> str:
     """What `precision` stands for. auto is bfloat16 for a model of people on a CPU that has it."""
     if asked != "auto":
         return asked
-    return "bfloat16" if finds_people and device == "cpu" and _has_bfloat16() else "float32"
-
-
-@lru_cache(maxsize=1)
-def _has_bfloat16() -> bool:
-    """Whether the CPU multiplies bfloat16 in hardware."""
-    try:
-        flags = set(_CPU_INFO.read_text().split())
-    except OSError:  # not Linux: nothing is known, float32 is right everywhere
-        return False
-    return bool(flags & {"amx_bf16", "avx512_bf16"})
+    return "bfloat16" if finds_people and device == "cpu" and has_bfloat16() else "float32"
 
 
 @lru_cache(maxsize=4)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
 import torch
 
 from pta_ros.errors import ConfigError
+
+#: Of products and convolutions in training; auto is bfloat16 where the device has it.
+PRECISIONS = ("float32", "bfloat16", "auto")
+_CPU_INFO = Path("/proc/cpuinfo")
 
 
 def resolve_device(asked: str) -> str:
@@ -23,6 +30,29 @@ def resolve_device(asked: str) -> str:
             f"device is {asked!r}, but {count} CUDA devices are usable; use cpu or auto"
         )
     return asked
+
+
+@lru_cache(maxsize=1)
+def has_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 in hardware; others take several times as long for it."""
+    try:
+        flags = set(_CPU_INFO.read_text().split())
+    except OSError:  # not Linux: nothing is known, float32 is right everywhere
+        return False
+    return bool(flags & {"amx_bf16", "avx512_bf16"})
+
+
+def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
+    """Products and convolutions in one of PRECISIONS on `device`; weights stay float32."""
+    low = dtype_of(device, precision) == torch.bfloat16
+    return torch.autocast(device.type, torch.bfloat16, enabled=low)
+
+
+def dtype_of(device: torch.device, precision: str) -> torch.dtype:
+    """What one of PRECISIONS is on `device`."""
+    quick = device.type == "cuda" or has_bfloat16()
+    low = precision == "bfloat16" or (precision == "auto" and quick)
+    return torch.bfloat16 if low else torch.float32
 
 
 def use_float32() -> None:

@@ -18,10 +18,14 @@ from pta_ros.training.parts import MAIN, parts_of
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A loaded model that a run starts from; `sha256` stands for its weights and its settings."""
+    """A loaded model that a run starts from; `sha256` stands for its weights and its settings.
+
+    `only` are the parts that the run takes of it; empty: all that fit.
+    """
 
     loaded: Checkpoint
     sha256: str
+    only: tuple[str, ...] = ()
 
 
 def begin(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
@@ -49,6 +53,33 @@ def begin(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
     bare = replace(config.model, shapes={})
     settled = with_shapes(replace(config, sensors=both, model=bare))
     return settled, Source(loaded, _sha256(folder))
+
+
+def begin_compared(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
+    """As `begin`, for systems that are compared: those take encoders alone, and leave them as are.
+
+    Everything else of each begins from nothing, so that none has the model's own fusion. Raises as
+    `begin`, and ConfigError for other parts to freeze.
+    """
+    if not config.start_from:
+        return begin(config)
+    if config.freeze:
+        raise ConfigError(
+            f"freeze names {list(config.freeze)} with --systems; expected nothing: compared "
+            f"systems keep the encoders of {config.start_from}, and train everything else"
+        )
+    encoders = config.model.modalities
+    begun, source = begin(replace(config, freeze=encoders))
+    assert source is not None, "a model is named"
+    name, theirs = source.loaded.name, source.loaded.model.config.modalities
+    if missing := [m for m in encoders if m not in theirs]:
+        raise ConfigError(
+            f"model {name} has no encoder of {', '.join(missing)}; expected all of "
+            f"{', '.join(encoders)}, as model.modalities says"
+        )
+    model = replace(begun.model, pretrained=config.model.pretrained)
+    # Widths are as without a start: no projection and no head of it is kept.
+    return replace(begun, model=model, start_from=""), replace(source, only=encoders)
 
 
 def _with_kept(config: TrainConfig, loaded: Checkpoint) -> TrainConfig:

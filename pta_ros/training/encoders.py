@@ -20,6 +20,7 @@ from pta_ros.training.prepare import Prepared, Watcher, identity_of, imported_fo
 from pta_ros.training.pretrain import pretrain_stage
 from pta_ros.training.resume import read_stage, run_stage, seed_everything
 from pta_ros.training.single import SingleModality, begun_single
+from pta_ros.training.start import Start
 from pta_ros.workers.workforce import EVERY_CORE, Hired, Workforce
 
 
@@ -33,10 +34,13 @@ def train_encoders(
 ) -> dict[str, SingleModality]:
     """Every encoder as a single-modality model, trained or read from `folder`, in eval mode.
 
-    Imported encoders are taken as they are, behind a projection and a head that are not trained.
+    Imported encoders are taken as they are, behind a projection and a head that are not trained;
+    of a start that gives encoders alone they are trained later, by own_heads.py.
     """
     if config.imported:
         return {m: imported_encoder(config, m) for m in config.model.modalities}
+    if ready.start and not ready.start.whole:
+        return {m: given_encoder(config, m, ready.start) for m in config.model.modalities}
     return {
         m: kept_encoder(config, ready, m)
         if m in config.freeze
@@ -83,6 +87,14 @@ def imported_encoder(config: TrainConfig, modality: str) -> SingleModality:
     model = SingleModality(config.sized("single"), modality)
     encoder = load_encoder(imported_folder(config), modality)
     model.encoder.load_state_dict(encoder.state_dict())
+    return model.eval()
+
+
+def given_encoder(config: TrainConfig, modality: str, start: Start) -> SingleModality:
+    """A single-modality model around an encoder of the model that compared systems start from."""
+    seed_everything(config.seed, "given", modality)
+    model = SingleModality(config.sized("single"), modality)
+    model.encoder.load_state_dict(start.source.loaded.model.encoders[modality].state_dict())
     return model.eval()
 
 

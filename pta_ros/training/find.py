@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pta_ros.datasets.people import PeopleSet
+from pta_ros.model.device import autocast, dtype_of
 from pta_ros.model.finder import STRIDE, Finder, Found, peaks
 from pta_ros.people import birdseye
 from pta_ros.training.distributed import ALONE, Ranks
@@ -39,7 +40,7 @@ def find_stage(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
     train = torch.from_numpy(data.frames_of("train"))
-    dtype = getattr(torch, settings.precision)
+    dtype = dtype_of(ranks.device, settings.precision)
 
     def epoch(number: int) -> Figures:
         model.train()
@@ -49,7 +50,7 @@ def find_stage(
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * one_cycle(position)
             frames = Frames(*(x.to(ranks.device) for x in changed(load(data, rows.numpy()))))
-            with torch.autocast(ranks.device.type, dtype, enabled=dtype == torch.bfloat16):
+            with autocast(ranks.device, settings.precision):
                 found = model(frames.grid(dtype))
             loss = find_loss(found, frames.centres, frames.visible)
             optimizer.zero_grad()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pta_ros.datasets.features import FeatureSet, deviation_of
 from pta_ros.datasets.reduced import ReducedSet
+from pta_ros.model.device import autocast
 from pta_ros.training.augment import either_side
 
 #: Rows, and which of their modalities (B, M) are used -> a set of features, and its rows for them.
@@ -26,7 +27,8 @@ Change = Callable[[Mapping[str, Tensor], Tensor], tuple[dict[str, Tensor], Tenso
 class Fresh:
     """Draws rows of `data`, changed by `change`, as features of `encoders` (in eval mode).
 
-    The encoders run in bfloat16. For models of joint tokens: no LiDAR's points come along.
+    The encoders run in bfloat16 where the device has it. For models of joint tokens: no LiDAR's
+    points come along.
     """
 
     encoders: Mapping[str, nn.Module]
@@ -52,7 +54,7 @@ class Fresh:
 def _encoded(encoder: nn.Module, inputs: Tensor, real: Tensor) -> Tensor:
     """Tokens (B, L, C) of the inputs that are `real` (B,)."""
     device = next(encoder.parameters()).device
-    with torch.autocast(device.type, torch.bfloat16):
+    with autocast(device):
         seen = encoder(inputs[real].to(device)).float()
     tokens: Tensor = seen.new_zeros(len(inputs), *seen.shape[1:])
     tokens[real] = seen

@@ -13,6 +13,7 @@ from pta_ros.training.config import TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.encoders import features_of, train_encoders
 from pta_ros.training.makers import Bench
+from pta_ros.training.own_heads import with_own_heads
 from pta_ros.training.prepare import Watcher, prepare
 from pta_ros.workers.workforce import EVERY_CORE, Workforce
 
@@ -53,7 +54,8 @@ def make_bench(
     classes = config.model.classes if task == "activity" else ()
     first = replace(config.model, gate=False, tasks=(task,), classes=classes)
     config = replace(config, model=first)
-    return Bench(
+    bench = Bench(
         config, ready, singles, clean, corrupted, folder, watcher, train, ranks=ranks,
         workforce=workforce,
     )  # fmt: skip
+    return bench if ready.start is None or ready.start.whole else with_own_heads(bench)

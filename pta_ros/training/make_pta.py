@@ -54,10 +54,11 @@ def make_pta(name: str, change: Callable[[TrainConfig], TrainConfig], bench: Ben
 def _trained(name: str, config: TrainConfig, bench: Bench) -> PTA:
     if config.meta.refine_epochs:
         return _refined_later(name, config, bench)
-    taught = make_mutual(bench) if config.model.own_heads and bench.ready.start is None else None
+    start = bench.ready.start
+    goes_on = start is not None and start.whole
+    taught = make_mutual(bench) if config.model.own_heads and not goes_on else None
     seed_everything(config.seed, "model")
     model = PTA(config.model)
-    start = bench.ready.start
     if start is None or not start.has("head"):
         start_head(model.head, bench)
     if start:
@@ -88,9 +89,10 @@ def _distil(name: str, model: PTA, config: TrainConfig, bench: Bench) -> None:
 def _with_pretrained(trained: PTA, config: TrainConfig, bench: Bench) -> PTA:
     """The model with single-modality models beside it: this run's, or those of its start."""
     own = replace(trained.config, pretrained=config.model.pretrained)
-    if bench.ready.start:
+    start = bench.ready.start
+    if start and start.whole:
         model = PTA(own)
-        bench.ready.start.fill(model)
+        start.fill(model)
     else:
         model = keep(own, bench.singles)
     model.load_state_dict({**model.state_dict(), **trained.state_dict()})

@@ -170,7 +170,8 @@ def run_system(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> No
 def setup_of(name: str, bench: Bench, model: Projected) -> Setup:
     """The bench's training rows, validated on its validation rows.
 
-    Of people, whose encoders see changed frames in training, every system does, too.
+    Of people, whose encoders see changed frames in training, every system does, too; not behind a
+    model's encoders, which the run did not train on these frames.
     """
 
     def validate() -> Figures:
@@ -182,7 +183,8 @@ def setup_of(name: str, bench: Bench, model: Projected) -> Setup:
         return {f"val_{r.subset}_%": r.accuracy for r in activities}
 
     draw = None
-    if bench.config.model.joint_tokens:
+    start = bench.ready.start
+    if bench.config.model.joint_tokens and (start is None or start.whole):
         device = bench.ranks.device  # a copy: stages leave what they trained on the CPU
         encoders = {m: deepcopy(s.encoder).to(device) for m, s in bench.singles.items()}
         draw = Fresh(encoders, bench.ready.data, together)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pta_ros.datasets.features import Truth, deviation_of
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import DatasetError
+from pta_ros.model.device import autocast
 from pta_ros.model.heads import Answer
 from pta_ros.training.augment import AUGMENT, either_side, unchanged
 from pta_ros.training.augment_centred import CENTRED
@@ -47,7 +48,7 @@ def pretrain_stage(
         learning, settings.learning_rate, weight_decay=settings.weight_decay
     )
     train_rows, val_rows = rows_with(data, modality, train_rows, val_rows)
-    device, low = ranks.device, settings.precision == "bfloat16"
+    device = ranks.device
     frames = at_hand(data.inputs[modality], device, ranks.free_bytes())
 
     def load(rows: Tensor) -> tuple[Tensor, ...]:
@@ -61,7 +62,7 @@ def pretrain_stage(
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * one_cycle(position)
             x, truth = augmented(modality, x, Truth(*told), config.model.joint_tokens)
-            loss = loss_of(config, model, x, truth, low)
+            loss = loss_of(config, model, x, truth, settings.precision)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -76,9 +77,11 @@ def pretrain_stage(
     )  # fmt: skip
 
 
-def loss_of(config: TrainConfig, model: nn.Module, x: Tensor, truth: Truth, low: bool) -> Tensor:
-    """The task loss of a batch; with `low` products and convolutions are in bfloat16."""
-    with torch.autocast(x.device.type, torch.bfloat16, enabled=low):
+def loss_of(
+    config: TrainConfig, model: nn.Module, x: Tensor, truth: Truth, precision: str
+) -> Tensor:
+    """The task loss of a batch, whose products and convolutions are in `precision`."""
+    with autocast(x.device, precision):
         result = Answer(*(part.float() for part in model(x)))
     return task_loss(config.task_loss, result, truth)
 

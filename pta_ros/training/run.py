@@ -16,7 +16,7 @@ from pta_ros.model.baselines import XFi
 from pta_ros.model.finder import Finder
 from pta_ros.model.pta import PTA
 from pta_ros.tensors import write_atomically
-from pta_ros.training.begin import begin
+from pta_ros.training.begin import begin, begin_compared
 from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.encoders import (
@@ -139,15 +139,11 @@ def train_systems(
 ) -> None:
     """Train several systems for several seeds: `folder`/seed0, seed1 and so on.
 
-    Those that a node can run are written there as model folders, by their names.
+    Those that a node can run are written there as model folders, by their names. Of a model that
+    the configuration starts from all take the encoders, which stay as they are, and no more.
     """
     begun = time.monotonic()
-    if config.start_from:
-        raise ConfigError(
-            f"start_from is {config.start_from!r} (--from) with --systems; expected a run of one "
-            "model: compared systems have the same start, which is none"
-        )
-    begin(config)  # nothing is frozen of nothing
+    asked, (config, source) = config, begin_compared(config)
     names = list(names)
     gated = GATED in names and not config.model.joint_tokens
     if "xfi" in names:
@@ -156,12 +152,12 @@ def train_systems(
         own = replace(config, seed=seed)
         bench = make_bench(
             own, root, seed_folder(folder, seed), folder / "cache", watcher,
-            corrupt=gated, ranks=ranks, workforce=workforce,
+            corrupt=gated, ranks=ranks, source=source, workforce=workforce,
         )  # fmt: skip
         for name in names:
             system = make_system(name, bench)
             if ranks.first:
-                _write_settings(own, bench)
+                _write_settings(replace(asked, seed=seed), bench)
                 if isinstance(system, PTA):
                     _save(bench.folder / name, system, bench, own, root, begun)
             watcher.note(f"seed {seed}: {name} done, {time.monotonic() - begun:.0f} s so far")
@@ -204,9 +200,11 @@ def read_bench(root: Path, folder: Path, seed: int, watcher: Watcher) -> Bench:
 
     Raises CheckpointError when it is missing or not complete.
     """
-    config, own = read_settings(folder, seed), seed_folder(folder, seed)
-    corrupt = config.model.encoders == "lite"
-    return make_bench(config, root, own, folder / "cache", watcher, corrupt, train=False)
+    config, source = begin_compared(read_settings(folder, seed))
+    own, corrupt = seed_folder(folder, seed), config.model.encoders == "lite"
+    return make_bench(
+        config, root, own, folder / "cache", watcher, corrupt, train=False, source=source
+    )
 
 
 def _write_settings(config: TrainConfig, bench: Bench) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pta_ros.errors import ConfigError
+from pta_ros.model.device import PRECISIONS
 from pta_ros.settings import Group, param
 
 #: How theta's learning rate goes over a run.
@@ -14,8 +15,6 @@ _COUNT: dict[str, Any] = {"low": 1, "high": 1_000_000}
 #: Of learning rates: at 1 and above, training leaves the numbers behind.
 _RATE: dict[str, Any] = {"low": 1e-9, "high": 1.0}
 _SHARE: dict[str, Any] = {"low": 0.0, "high": 1.0}
-#: Of convolutions while they are trained; weights and losses stay float32.
-PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,11 @@ class Start:
             if name in mine:
                 mine[name].copy_(theirs[name])
 
+    @property
+    def whole(self) -> bool:
+        """Whether the run takes all that fits: a model goes on, and not its encoders alone."""
+        return not self.source.only
+
     def has(self, part: str) -> bool:
         """Whether all of a part is kept."""
         return all(part_of(entry) != part for entry in self.anew)
@@ -97,6 +102,8 @@ def matched(source: Source, model: PTA) -> Start:
         reason = _reason(name, theirs.get(entry), tensor)
         if not reason and part_of(entry) in _WHOLE and ".score." in entry:
             reason = _of_classes(source.loaded.model, model)
+        if source.only and part_of(entry) not in source.only:
+            reason = "compared systems take encoders alone"
         if reason:
             anew[entry] = reason
         else:

@@ -7,9 +7,9 @@ torch = pytest.importorskip("torch")
 from pta_ros import checkpoint  # noqa: E402
 from pta_ros.errors import CheckpointError, ConfigError  # noqa: E402
 from pta_ros.frames import Frame  # noqa: E402
-from pta_ros.fusion import engine as engine_module  # noqa: E402
 from pta_ros.fusion.engine import Engine, resolve_precision  # noqa: E402  # noqa: E402
 from pta_ros.fusion.params import FusionParams, StreamParams, topics_of  # noqa: E402
+from pta_ros.model import device as device_module  # noqa: E402
 from pta_ros.model.config import PTAConfig  # noqa: E402
 from pta_ros.model.device import resolve_device  # noqa: E402
 from pta_ros.model.pta import PTA  # noqa: E402
@@ -87,15 +87,18 @@ def test_auto_takes_what_is_usable():
 def test_auto_is_bfloat16_for_people_on_a_cpu_that_has_it(flags, monkeypatch, tmp_path):
     cpu = tmp_path / "cpuinfo"
     cpu.write_text("flags : sse2 " + " ".join(flags))
-    monkeypatch.setattr(engine_module, "_CPU_INFO", cpu)
-    engine_module._has_bfloat16.cache_clear()
+    monkeypatch.setattr(device_module, "_CPU_INFO", cpu)
+    device_module.has_bfloat16.cache_clear()
     try:
         assert resolve_precision("auto", "cpu", True) == ("bfloat16" if flags else "float32")
         assert resolve_precision("auto", "cpu", False) == "float32"
         assert resolve_precision("auto", "cuda", True) == "float32"
         assert resolve_precision("bfloat16", "cpu", False) == "bfloat16"
+        trained = torch.bfloat16 if flags else torch.float32
+        assert device_module.dtype_of(torch.device("cpu"), "auto") == trained
+        assert device_module.dtype_of(torch.device("cpu"), "bfloat16") == torch.bfloat16
         cpu.unlink()
-        engine_module._has_bfloat16.cache_clear()
+        device_module.has_bfloat16.cache_clear()
         assert resolve_precision("auto", "cpu", True) == "float32"
     finally:
-        engine_module._has_bfloat16.cache_clear()
+        device_module.has_bfloat16.cache_clear()

@@ -152,7 +152,7 @@ def test_second_head_and_gate_are_taken_too_and_can_be_frozen(saved, synthetic_t
 @pytest.mark.parametrize(
     ("text", "options", "words"),
     [
-        ("", ["--systems", "pta"], "with --systems"),
+        ("freeze: [depth]\n", ["--systems", "pta"], "with --systems"),
         ("", ["--from", "nowhere"], "nowhere/config.json: no such file"),
         ("", ["--from", ""], "--from names nothing"),
         ("freeze: [heads]\n", [], "this model's parts are"),

@@ -86,10 +86,17 @@ def compare_poses(
         frames=len(test_rows),
         mean_pose_mm=mean_pose_error_mm(mean, joints[test_rows]),
         histories=histories,
-        training=f"every system {bench.config.meta.epochs} epochs on features of the same "
-        f"encoders, which saw the same {len(rows['train'])} rows; {width}",
+        training=f"every system {bench.config.meta.epochs} epochs on {_seen(bench)}; {width}",
     )
     return _records(tested), context
+
+
+def _seen(bench: Bench) -> str:
+    """What every system was trained on."""
+    rows, start = f"the same {len(bench.ready.rows['train'])} rows", bench.ready.start
+    if start is None:
+        return f"features of the same encoders, which saw {rows}"
+    return f"{rows}, as features of the encoders of {start.source.loaded.name}, which stay as are"
 
 
 def compare_activities(
