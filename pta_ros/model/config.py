@@ -106,10 +106,9 @@ class PTAConfig(Group):
             )
         if self.own_heads and self.has("pose"):
             raise ConfigError("own_heads is true with the task pose; it is for activities alone")
-        if self.pretrained and (self.joint_tokens or self.pretrained > self.dim):
+        if self.pretrained > self.dim:
             raise ConfigError(
-                f"pretrained is {self.pretrained} with dim {self.dim} and encoders "
-                f"{self.encoders!r}; expected at most dim, and encoders of one person"
+                f"pretrained is {self.pretrained} with dim {self.dim}; expected at most dim"
             )
         if len(self.classes) > _MOST_CLASSES:
             raise ConfigError(f"{len(self.classes)} classes; expected at most {_MOST_CLASSES}")
@@ -130,8 +129,9 @@ class PTAConfig(Group):
 
     @property
     def feature_tokens(self) -> int:
-        """Tokens of each modality's features: L, and one more that pre-trained models read."""
-        return self.tokens + bool(self.pretrained)
+        """Tokens of each modality's features: L, and those that pre-trained heads read."""
+        kept = self.tokens if self.joint_tokens else 1
+        return self.tokens + kept * bool(self.pretrained)
 
     def has(self, task: str) -> bool:
         """Whether the model has this task."""

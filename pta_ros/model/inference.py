@@ -56,9 +56,10 @@ def trace_parts(
     _trace_attention(model, freeze, features[:batch])
     model.head = cast(PoseHead, freeze(model.head, features[:batch], "head"))
     if model.pretrained is not None:
-        heads, mean = model.pretrained.heads, features[:batch, :1, : config.pretrained]
+        read = config.feature_tokens - config.tokens
+        heads, kept = model.pretrained.heads, features[:batch, :read, : config.pretrained]
         for modality, head in list(heads.items()):
-            heads[modality] = freeze(head, mean, f"pre-trained {modality}")
+            heads[modality] = freeze(head, kept, f"pre-trained {modality}")
     if model.activity is not None:
         model.activity = cast(ActivityHead, freeze(model.activity, features[:batch], "activity"))
     _trace_gate(model, freeze, features.view(batch, -1, *features.shape[1:]))

@@ -18,19 +18,22 @@ from pta_ros.model.purify import fuse_sets, subset_number
 class KeepingProjector(Projector):
     """A projector that keeps that of a single-modality model, of width P, too.
 
-    After its own L tokens comes the mean of the other's, with zeros from P to D.
+    After its own L tokens come the K that the other's head reads, with zeros from P to D: the mean
+    of its tokens, or all of them where each is of one joint.
     """
 
     def __init__(self, config: PTAConfig, modality: str) -> None:
         tokens, channels = token_count(config.encoders, modality), config.channels
-        super().__init__(tokens, channels, config.tokens, config.dim)
-        self.kept = Projector(tokens, channels, config.tokens, config.pretrained)
-        self._wider = config.dim - config.pretrained
+        each = config.joint_tokens
+        super().__init__(tokens, channels, config.tokens, config.dim, each)
+        self.kept = Projector(tokens, channels, config.tokens, config.pretrained, each)
+        self._wider, self._each = config.dim - config.pretrained, each
 
     def forward(self, encoded: Tensor) -> Tensor:
-        """`encoded` (B, L_m, C) -> features (B, L + 1, D)."""
-        mean = self.kept(encoded).mean(dim=1, keepdim=True)
-        return torch.cat([super().forward(encoded), pad(mean, (0, self._wider))], dim=1)
+        """`encoded` (B, L_m, C) -> features (B, L + K, D)."""
+        kept = self.kept(encoded)
+        kept = kept if self._each else kept.mean(dim=1, keepdim=True)
+        return torch.cat([super().forward(encoded), pad(kept, (0, self._wider))], dim=1)
 
 
 class Pretrained(nn.Module):
@@ -55,7 +58,7 @@ class Pretrained(nn.Module):
     def forward(self, told: Answer, last: Tensor, masks: Tensor, weights: Tensor) -> Answer:
         """What the fusion `told` of R sets of modalities, (B * R) rows, pooled.
 
-        `last` (B, M, D) are the last tokens of KeepingProjector; sets are `masks` (B, R, M) bool
+        `last` (B, M, K, D) are the last tokens of KeepingProjector; sets are `masks` (B, R, M) bool
         with `weights` (B, R, M), by which the single models' answers are averaged.
         """
         said, numbers = self.said(last, weights), subset_number(masks.flatten(0, 1))
@@ -64,13 +67,18 @@ class Pretrained(nn.Module):
         return Answer(
             torch.lerp(told.joints, said.joints, share[..., None]),
             torch.lerp(told.log_std, said.log_std, share),
-            fusion * told.logits.log_softmax(dim=1) + single * said.logits,
+            fusion * log_chances(told.logits) + single * said.logits,
         )
 
     def said(self, last: Tensor, weights: Tensor) -> Answer:
         """The single models' answers, their logits as log probabilities, averaged: (B * R) rows."""
         columns = zip(self.heads.values(), last[..., : self._width].unbind(dim=1), strict=True)
-        each = [answer(head, column[:, None]) for head, column in columns]
-        each = [x._replace(logits=x.logits.log_softmax(dim=1)) for x in each]
+        each = [answer(head, column) for head, column in columns]
+        each = [x._replace(logits=log_chances(x.logits)) for x in each]
         parts = (torch.stack(part, dim=1) for part in zip(*each, strict=True))
         return Answer(*(fuse_sets(part, weights).flatten(0, 1) for part in parts))
+
+
+def log_chances(logits: Tensor) -> Tensor:
+    """Log probabilities of (B, K) classes; of presence alone (B, 1), whose log odds they are."""
+    return logits.log_softmax(dim=1) if logits.shape[1] > 1 else logits

@@ -75,7 +75,7 @@ class Telling(Projected):
         return self.heard(mask)
 
     def tokens(self, features: Tensor) -> Tensor:
-        """Of features (B, M, L, D) those that are fused; pre-trained models read one token more."""
+        """Of features (B, M, L, D) those that are fused; pre-trained models read the rest."""
         return features[:, :, : self.config.tokens]
 
     def heard(self, mask: Tensor) -> Tensor:
@@ -120,7 +120,8 @@ class Telling(Projected):
             each = torch.stack([head(column) for head, column in columns], dim=1)
             result = result._replace(logits=result.logits + fuse_sets(each, weights).flatten(0, 1))
         if self.pretrained is not None:
-            result = self.pretrained(result, features[:, :, -1], masks, weights)
+            kept = features[:, :, self.config.tokens :]
+            result = self.pretrained(result, kept, masks, weights)
         if self.activity is not None:
             result = result._replace(logits=self.activity(fused))
         return result

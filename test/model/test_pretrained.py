@@ -23,6 +23,11 @@ SHAPES = {
     "pose": {"depth": (96, 128), "lidar": (512, 3), "csi": (3, 114, 10)},
     "activity": {m: SENSORS[m]().shape for m in ACTIVITY.modalities},
 }
+PEOPLE = PTAConfig(
+    modalities=("depth", "lidar"), encoders="centred", channels=16, tokens=17, dim=16, latent=8,
+    mixers=1, pretrained=8,
+)  # fmt: skip
+PAIRS = torch.tensor([[1, 1], [1, 0], [0, 1]]).bool()
 MASK = torch.tensor([[1, 1, 1], [1, 0, 0], [0, 1, 1], [0, 0, 1]]).bool()
 
 
@@ -138,9 +143,26 @@ def test_the_traced_model_says_the_same(config):
         torch.testing.assert_close(one.logits, other.logits, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "changes", [{"pretrained": 32}, {"encoders": "centred", "tokens": 17, "pretrained": 8}]
-)
-def test_wider_models_and_those_of_several_people_are_refused(changes):
+def test_wider_models_are_refused():
     with pytest.raises(ConfigError, match="pretrained is"):
-        replace(POSE, **changes)
+        replace(POSE, pretrained=32)
+
+
+@torch.no_grad()
+def test_models_of_people_keep_a_token_for_each_joint():
+    model = model_of(PEOPLE)
+    features = features_of(model, PAIRS)
+    assert features.shape == (3, 2, 2 * 17, 16)
+    found = []
+    for exponents in ((1.0, 0.0), (0.0, 1.0), (0.75, 0.25)):
+        hear(model, *exponents)
+        found.append(model.complete(features, PAIRS))
+    kept = features[:, :, 17:, :8]
+    heads = enumerate(model.pretrained.heads.values())
+    each = [torch.cat([x.flatten(1) for x in head(kept[:, i])], dim=1) for i, head in heads]
+    expected = (model.purify(PAIRS)[..., None] * torch.stack(each, dim=1)).sum(dim=1)
+    fusion, single, both = (
+        torch.cat([out.joints.flatten(1), out.log_std, out.logits], dim=1) for out in found
+    )
+    torch.testing.assert_close(single, expected)
+    torch.testing.assert_close(both, 0.75 * fusion + 0.25 * single)  # of presence the log odds

@@ -16,6 +16,7 @@ from pta_ros.evaluation.compare.bounds import (
 from pta_ros.evaluation.compare.effects import Effect, contamination_of
 from pta_ros.evaluation.compare.lead import lead_table
 from pta_ros.evaluation.compare.records import ActivityRecord, Context, PoseRecord
+from pta_ros.evaluation.compare.slices import slice_table
 from pta_ros.evaluation.compare.table import Table, tabulate
 from pta_ros.evaluation.compare.text import (
     contamination_table,
@@ -56,6 +57,7 @@ def pose_page(records: Sequence[PoseRecord], context: Context, docs: bool = Fals
     parts = [
         *_head(table, context),
         *_errors(table, context, mpjpe, pa_mpjpe, folder),
+        *_by_geometry(table, context),
         *_effects(table, effects, cases),
         *_inside(table, context, folder),
     ]
@@ -179,6 +181,16 @@ def _errors(
         metric_table(table, PA_MPJPE),
         *_lead(table, PA_MPJPE, context),
         *pa_mpjpe,
+    ]
+
+
+def _by_geometry(table: Table, context: Context) -> list[str]:
+    if not context.slices:
+        return []
+    return [
+        "## By camera, LiDAR and room",
+        "MPJPE with all sensors in mm, mean over the rows of the scenes and over the seeds.",
+        slice_table(table, context.slices, MPJPE, table.subsets[-1]),
     ]
 
 

@@ -48,6 +48,8 @@ class ActivityRecord:
 
 
 Record = PoseRecord | ActivityRecord
+#: Attribute -> its group -> the names of the scenes in it.
+Slices = dict[str, dict[str, tuple[str, ...]]]
 #: Those of one task.
 R = TypeVar("R", PoseRecord, ActivityRecord)
 
@@ -84,8 +86,9 @@ class Context:
     `wide`: they are scenes of several people. `training` says in words how long and how wide the
     systems were trained, `ours` what ours has beyond the paper. Of poses alone:
     `frames` tested, `mean_pose_mm` (the error of always answering the training set's mean pose),
-    and `histories`, PTA's weights over training: seed -> modality -> weight after each epoch. Of
-    activities alone: `samples` of every split.
+    and `histories`, PTA's weights over training: seed -> modality -> weight after each epoch; of
+    the wide world `slices`, which scenes were seen with what. Of activities alone: `samples` of
+    every split.
     """
 
     command: str
@@ -101,3 +104,4 @@ class Context:
     training: str = ""
     ours: str = ""
     samples: dict[str, int] = field(default_factory=dict)
+    slices: Slices = field(default_factory=dict)

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from pta_ros.datasets.clips import made_with
-from pta_ros.datasets.features import FeatureSet
-from pta_ros.datasets.reduced import ReducedSet
+from pta_ros.datasets.wide import Clip, clips_of
 from pta_ros.errors import CheckpointError
 from pta_ros.evaluation.compare.bounds import SPLITS
+from pta_ros.evaluation.compare.corrupted import corrupted_sets, unused_frames, wider
 from pta_ros.evaluation.compare.kept import Tested, kept_or_tested
 from pta_ros.evaluation.compare.plot import draw_confusion
 from pta_ros.evaluation.compare.records import (
@@ -28,24 +27,22 @@ from pta_ros.evaluation.compare.records import (
     Machine,
     PoseRecord,
     R,
+    Slices,
 )
+from pta_ros.evaluation.compare.slices import slices_of
 from pta_ros.evaluation.compare.table import PLAIN
-from pta_ros.frames import FloatArray, Frame
-from pta_ros.fusion.config import StreamConfig
-from pta_ros.fusion.streams import Stream
 from pta_ros.metrics.evaluate import (
     ActivityResult,
     evaluate_activities,
     evaluate_subsets,
     mean_pose_error_mm,
 )
-from pta_ros.metrics.subsets import listed, subsets
+from pta_ros.metrics.subsets import listed
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.projector import Projected
-from pta_ros.training.corrupt import FROZEN, FROZEN_BACK, frozen_rows
+from pta_ros.training.corrupt import FROZEN
 from pta_ros.training.make_pta import UNGATED
 from pta_ros.training.makers import Bench
-from pta_ros.training.mixed import with_view
 from pta_ros.training.prepare import Watcher, provenance_of
 from pta_ros.training.run import GATED, read_bench
 from pta_ros.training.single import mean_pose
@@ -53,7 +50,6 @@ from pta_ros.training.systems import make_system, systems_of
 
 #: Without these there is no comparison.
 _NEEDED = {"pose": ("pta", UNGATED, GATED), "activity": ("pta",)}
-_PERIOD_NS = 100_000_000
 
 
 def compare_poses(
@@ -86,9 +82,14 @@ def compare_poses(
         frames=len(test_rows),
         mean_pose_mm=mean_pose_error_mm(mean, joints[test_rows]),
         histories=histories,
+        slices=_slices(root) if bench.config.model.joint_tokens else {},
         training=f"every system {bench.config.meta.epochs} epochs on {_seen(bench)}; {width}",
     )
     return _records(tested), context
+
+
+def _slices(root: Path) -> Slices:
+    return slices_of([Clip.open(folder) for folder in clips_of(root, "test")])
 
 
 def _seen(bench: Bench) -> str:
@@ -150,58 +151,12 @@ def _pose_records(name: str, seed: int, system: Projected, bench: Bench) -> Iter
     if name == "pta":
         for result in evaluate_subsets(system, bench.clean, rows, refine=False):
             yield PoseRecord(**asdict(result), system=PLAIN, seed=seed)
-    for modality, kind, data in _corrupted(bench):
-        unused = _unused(bench, modality) if (name, kind) == (GATED, FROZEN) else None
-        wider = _wider(bench, modality)
-        for result in evaluate_subsets(system, data, rows, only=wider, unused=unused):
+    for modality, kind, data in corrupted_sets(bench):
+        unused = unused_frames(bench, modality) if (name, kind) == (GATED, FROZEN) else None
+        only = wider(bench, modality)
+        for result in evaluate_subsets(system, data, rows, only=only, unused=unused):
             corruption = f"{modality}/{kind}"
             yield PoseRecord(**asdict(result), system=name, seed=seed, corruption=corruption)
-
-
-def _corrupted(bench: Bench) -> Iterator[tuple[str, str, FeatureSet]]:
-    """Every kind of corruption of every modality: both, and the features of all frames with it."""
-    for modality, kinds in bench.corrupted.items():
-        for kind, view in kinds.items():
-            yield modality, kind, with_view(bench.clean, modality, view)
-
-
-def _wider(bench: Bench, modality: str) -> list[tuple[str, ...]]:
-    """The subsets of this modality and others."""
-    every = subsets(bench.config.model.modalities)
-    return [s for s in every if modality in s and len(s) > 1]
-
-
-def _unused(bench: Bench, modality: str) -> Tensor:
-    """Frozen frames of `modality` that the live streams do not use: (frames, M) bool."""
-    rows = bench.ready.rows["test"]
-    unused = torch.zeros_like(bench.clean.present)
-    column = list(bench.clean.tokens).index(modality)
-    unused[rows, column] = ~frozen_in_use(bench.ready.data, modality, rows)
-    return unused
-
-
-def frozen_in_use(data: ReducedSet, modality: str, rows: Tensor) -> Tensor:
-    """Whether a stream still uses a sensor frozen FROZEN_BACK frames before each row, (N,) bool.
-
-    The frames of the clip come at 10 Hz, the frozen one again and again, through the node's own
-    stream with its default settings.
-    """
-    before = frozen_rows(data, modality, FROZEN_BACK + 1)
-    frozen = frozen_rows(data, modality)
-    inputs, used = data.inputs[modality], []
-    for row in rows.tolist():
-        shown = [before[row], *[frozen[row]] * (FROZEN_BACK + 1)]
-        used.append(in_use(modality, [inputs[i] for i in shown]))
-    return torch.tensor(used)
-
-
-def in_use(modality: str, arrays: list[FloatArray]) -> bool:
-    """Whether a stream that gets `arrays` one after the other would use the last one."""
-    stream, now = Stream(modality, StreamConfig()), _PERIOD_NS
-    for array in arrays:
-        now += _PERIOD_NS
-        stream.push(Frame(modality, now, array, now), now)
-    return stream.nearest(now, now) is not None
 
 
 def _activity_records(
@@ -212,8 +167,8 @@ def _activity_records(
         rows = bench.ready.rows[split]
         told = partial(_activity_record, name, seed, split)
         yield from map(told, evaluate_activities(system, bench.clean, rows, people=people))
-        for modality, kind, data in _corrupted(bench):
-            found = evaluate_activities(system, data, rows, only=_wider(bench, modality))
+        for modality, kind, data in corrupted_sets(bench):
+            found = evaluate_activities(system, data, rows, only=wider(bench, modality))
             yield from (told(result, f"{modality}/{kind}") for result in found)
 
 

@@ -100,7 +100,7 @@ def collect(
 def _rows(
     clip: Clip, number: int, ways: dict[bool, PeopleEstimator]
 ) -> Iterator[tuple[list[PersonRow], FrameRow]]:
-    readings, setting = clip.readings(number), _setting(clip)
+    readings, setting = clip.readings(number), setting_of(clip)
     truth = clip.people[number].astype(np.float64)
     for sensors, columns in SENSORS.items():
         given = Readings(
@@ -130,7 +130,8 @@ def _rows(
             yield rows, FrameRow(setting, sensors, refined, false, len(found), expected)
 
 
-def _setting(clip: Clip) -> Setting:
+def setting_of(clip: Clip) -> Setting:
+    """What a clip's frames were taken with."""
     camera = clip.known.about["depth"]
     return Setting(
         clip.folder.parent.name, camera["device"], clip.known.about["lidar"]["device"],

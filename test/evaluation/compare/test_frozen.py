@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from pta_ros.evaluation.compare.run import frozen_in_use, in_use
+from pta_ros.evaluation.compare.corrupted import frozen_in_use, in_use
 
 RNG = np.random.default_rng(0)
 FRAMES = RNG.random((6, 4, 3), dtype=np.float32)

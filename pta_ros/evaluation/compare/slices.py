@@ -1,0 +1,86 @@
+"""Errors of compared systems by what the scenes were seen with: cameras, LiDARs, heights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from pta_ros.datasets.wide import Clip
+from pta_ros.evaluation.compare.records import Slices
+from pta_ros.evaluation.compare.table import Table
+from pta_ros.evaluation.geometry.collect import Setting, setting_of
+from pta_ros.evaluation.geometry.figures import HEIGHTS_M, between
+from pta_ros.metrics.evaluate import Metric
+from pta_ros.metrics.markdown import NOTHING, bold, grid
+from pta_ros.metrics.paired import COUNT
+
+_HEIGHTS = between(HEIGHTS_M, "m")
+
+
+def slices_of(clips: Sequence[Clip]) -> Slices:
+    """Scenes by camera, LiDAR, the camera's height, and how many people are there."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for setting in map(setting_of, clips):
+        for attribute, group in _groups(setting).items():
+            found.setdefault(attribute, {}).setdefault(group, []).append(setting.scene)
+    return {
+        attribute: {group: tuple(groups[group]) for group in sorted(groups, key=_place)}
+        for attribute, groups in found.items()
+    }
+
+
+def _place(group: str) -> tuple[int, str]:
+    """Heights from the lowest, others by their names."""
+    heights = list(_HEIGHTS)
+    return heights.index(group) if group in heights else -1, group
+
+
+def _groups(setting: Setting) -> dict[str, str]:
+    heights = ((low, high, name) for name, (low, high) in _HEIGHTS.items())
+    return {
+        "camera": setting.camera,
+        "LiDAR": setting.lidar,
+        "height of the camera": next(n for a, b, n in heights if a <= setting.height_m < b),
+        "people in the room": str(setting.people),
+    }
+
+
+def slice_table(table: Table, slices: Slices, metric: Metric, subset: str) -> str:
+    """A line for each group: rows in it, and each system's mean, the best in bold.
+
+    Means over the rows of the group's scenes and over the seeds; empty groups are left out.
+    """
+    rows = []
+    for attribute, groups in slices.items():
+        for group, scenes in groups.items():
+            means = [_mean(table, system, subset, metric, scenes) for system in table.compared]
+            known = [mean for mean in means if mean is not None]
+            if known:
+                best, count = min(known), _count(table, subset, scenes)
+                cells = [NOTHING if x is None else bold(f"{x:.1f}", x == best) for x in means]
+                rows.append([attribute, group, str(count), *cells])
+    titles = [table.titles[system] for system in table.compared]
+    return grid(["by", "", "rows", *titles], rows)
+
+
+def _mean(
+    table: Table, system: str, subset: str, metric: Metric, scenes: Sequence[str]
+) -> float | None:
+    """Of a system over some scenes and all its seeds; None where it was not measured."""
+    cell = table.cell(system, subset)
+    if cell is None:
+        return None
+    each = [one[s] for r in cell.records for one in [r.people] for s in scenes if s in one]
+    return _weighted(each, metric.key) if each else None
+
+
+def _weighted(each: Sequence[Mapping[str, float]], key: str) -> float:
+    return float(np.average([one[key] for one in each], weights=[one[COUNT] for one in each]))
+
+
+def _count(table: Table, subset: str, scenes: Sequence[str]) -> int:
+    """How many rows of the test some scenes have."""
+    cells = (table.cell(system, subset) for system in table.compared)
+    people = next(cell.records[0].people for cell in cells if cell is not None)
+    return int(sum(people[s][COUNT] for s in scenes if s in people))
