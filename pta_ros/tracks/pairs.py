@@ -23,6 +23,9 @@ _SMOOTH_S, _LAG_S, _START_S = 0.3, 1.0, 0.4
 #: So much motion, in squares of deviations per second, tells a lag to some 30 ms, as errors of
 #: joints and frames go together; and so much at the start of a motion.
 ENOUGH, _ENOUGH_START = 1.5e4, 3e3
+#: A lag explains so much of how the distance changed. Of a mirrored sensor it is some hundredths:
+#: that what it shows goes with the motion is chance.
+_EXPLAINED = 0.1
 #: One that goes on by so much of its step in the next frame did not jump: it began to move.
 _GOES_ON = 0.3
 
@@ -67,10 +70,11 @@ class Pair:
     def __init__(self, config: PairConfig) -> None:
         self.config = config
         self.apart, self.lag_s, self.motion = 0.0, 0.0, 0.0
+        self._explained = 0.0  # share of the distance's changes
         self._now_ns, self._since_s = 0, 0.0
         self._slow = [0.0, 0.0]  # smoothed squares, with and without blur
         self._plain, self._worse = 0.0, False
-        self._sums: dict[int, Array] = {}  # of weights, w c, w v, w c v, w v v (5, 17, 3)
+        self._sums: dict[int, Array] = {}  # of weights, w c, w v, w c v, w v v, w c c (6, 17, 3)
         self._start = [0.0, 0.0]  # what is behind, and the motion, when one began
         self._jumps = [0.0, 0.0]
         self._suspects: list[_Suspect | None] = [None, None]
@@ -89,8 +93,12 @@ class Pair:
         self._slow = [
             slow + share * (new - slow) for slow, new in zip(self._slow, found, strict=True)
         ]
-        self._add_lag(a, b)
         self._jumps = [over_people(lambda look: look.blurred_jump_size, one) for one in (a, b)]
+        low, high = sorted(self._jumps)
+        if high > max(self.config.large, self.config.ratio * low):
+            self._sums, self._start = {}, [0.0, 0.0]  # a distance that jumps is no lag
+        else:
+            self._add_lag(a, b)
         self._suspects = [self._suspect(0, a), self._suspect(1, b)]
 
     def guilty(self) -> Guilt | None:
@@ -114,6 +122,7 @@ class Pair:
     def late(self) -> int | None:
         """Which of the two is late, as long as it matters: a sensor cannot be early."""
         told = self.motion > ENOUGH and abs(self.lag_s) > self.config.lag_s
+        told = told and self._explained > _EXPLAINED
         return int(self.lag_s > 0.0) if told and self._slow[1] > self.config.lagging else None
 
     def _suspect(self, which: int, own: Looks) -> _Suspect | None:
@@ -137,21 +146,24 @@ class Pair:
             weight = (1.0 / (x.variance + y.variance))[:, None]
             off, velocity, own = x.change - y.change, x.velocity, 0.5 * (x.own + y.own)
             told, moved, by_own = weight * off, weight * velocity, weight * own
-            parts = np.empty((5, *off.shape))
+            parts = np.empty((6, *off.shape))
             parts[0], parts[1], parts[2] = weight, told, moved
             np.multiply(told, velocity, out=parts[3])
             np.multiply(moved, velocity, out=parts[4])
+            np.multiply(told, off, out=parts[5])
             if (before := known.get(number)) is not None:
                 parts += fade * before
             self._sums[number] = parts
             self._start[0] += float(np.vdot(off, by_own))
             self._start[1] += float(np.vdot(own, by_own))
-        behind = self.motion = 0.0
-        for total, off, velocity, both, square in self._sums.values():
+        behind = changes = self.motion = 0.0
+        for total, off, velocity, both, square, distance in self._sums.values():
             usual = velocity / total
             behind += float((both - off * usual).sum())
             self.motion += float((square - velocity * usual).sum())
+            changes += float((distance - off * off / total).sum())
         self.lag_s = behind / self.motion if self.motion > 0.0 else 0.0
+        self._explained = behind * self.lag_s / changes if changes > 0.0 else 0.0
 
 
 def _goes_on(suspect: _Suspect, looks: Looks) -> bool:

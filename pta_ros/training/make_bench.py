@@ -46,8 +46,10 @@ def make_bench(
         ready = prepare(config, root, cache, watcher, source, workforce)
         singles = train_encoders(config, ready, folder, watcher, train, ranks)
         encoders: dict[str, nn.Module] = {m: single.encoder for m, single in singles.items()}
+        given = ready.start is not None and not ready.start.whole
+        place = cache if given else folder  # every seed has the encoders that are given
         clean, corrupted = features_of(
-            config, ready, encoders, folder, watcher, corrupt, ranks, workforce
+            config, ready, encoders, place, watcher, corrupt, ranks, workforce
         )
     # The gate and a second head have stages of their own, after everything else.
     task = config.model.tasks[0]
@@ -58,4 +60,4 @@ def make_bench(
         config, ready, singles, clean, corrupted, folder, watcher, train, ranks=ranks,
         workforce=workforce,
     )  # fmt: skip
-    return bench if ready.start is None or ready.start.whole else with_own_heads(bench)
+    return with_own_heads(bench) if given else bench

@@ -8,7 +8,7 @@ from pta_ros.clock import NS, to_ns
 from pta_ros.errors import ConfigError
 from pta_ros.frames import Person
 from pta_ros.people.centred import trunk
-from pta_ros.simulate.estimates import everybody, fused, together
+from pta_ros.simulate.estimates import everybody, fused, mirrored, together
 from pta_ros.tracks.consistency import Consistency
 from pta_ros.tracks.tracker import Tracker
 
@@ -87,6 +87,31 @@ def swaying(time_s, modality, rng):
     away = 0.3 * (1.0 - np.cos(3.0 * max(0.0, time_s - 3.0)))
     joints = POSE + np.array([0.0, away, 0.0]) + rng.normal(0.0, 0.01, POSE.shape)
     return Person(1.0, trunk(joints), joints, np.full(17, 0.03), {modality: 1.0})
+
+
+@pytest.mark.parametrize("sick", ["depth", "lidar"])
+@pytest.mark.parametrize("first_s", np.arange(4.0, 6.1, 0.3).round(1).tolist())
+def test_a_jump_of_one_does_not_make_the_other_late(sick, first_s):
+    """However fast somebody moves meanwhile: a distance that has nothing to do with it is no lag."""
+    tracks, consistency = Tracker(None, bench.MODALITIES), Consistency(bench.MODALITIES)
+    rng, blamed = np.random.default_rng(3), []
+    for stamp_ns in range(0, to_ns(first_s + 2.0), to_ns(0.1)):
+        alone = {m: (swaying(stamp_ns / NS, m, rng),) for m in ("depth", "lidar")}
+        if stamp_ns >= to_ns(first_s):
+            alone[sick] = (turned(*alone[sick]),)
+        trusted = consistency.judge(stamp_ns, alone, dict.fromkeys(alone, tracks.at(stamp_ns)))
+        blamed.append(set(alone) - trusted)
+        people = {m: one[0] for m, one in alone.items() if m in trusted}
+        tracks.update(stamp_ns, [fused(people)])
+    number = round(10 * first_s)
+    assert not any(blamed[:number])
+    assert all(out == {sick} for out in blamed[number:])
+
+
+def turned(person):
+    """Somebody as a sensor shows them whose left is right."""
+    joints = mirrored(person.joints)
+    return Person(1.0, trunk(joints), joints, person.deviation_m, person.weights)
 
 
 @pytest.mark.parametrize("sick", ["depth", "lidar"])
