@@ -92,7 +92,7 @@ def swaying(time_s, modality, rng):
 @pytest.mark.parametrize("sick", ["depth", "lidar"])
 @pytest.mark.parametrize("first_s", np.arange(4.0, 6.1, 0.3).round(1).tolist())
 def test_a_jump_of_one_does_not_make_the_other_late(sick, first_s):
-    """However fast somebody moves meanwhile: a distance that has nothing to do with it is no lag."""
+    """However fast somebody moves meanwhile: what has nothing to do with motion is no lag."""
     tracks, consistency = Tracker(None, bench.MODALITIES), Consistency(bench.MODALITIES)
     rng, blamed = np.random.default_rng(3), []
     for stamp_ns in range(0, to_ns(first_s + 2.0), to_ns(0.1)):
