@@ -14,6 +14,9 @@ from pta_ros.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
     from pta_ros.training.config import TrainConfig
+    from pta_ros.training.distributed import Ranks
+    from pta_ros.training.prepare import Watcher
+    from pta_ros.workers.workforce import Workforce
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -26,6 +29,24 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, required=True, help="run folder; continued if it exists"
     )
+    _add_what(parser)
+    _add_starts(parser)
+    parser.add_argument(
+        "--device", default="cpu", help="cpu (default), cuda, cuda:N or auto; under torchrun cuda "
+        "is one GPU for each process",
+    )  # fmt: skip
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: torch's choice)")
+    add_workforce(
+        parser.add_argument_group(
+            "who reduces the tree and encodes its frames, which is done once",
+            "Frames are encoded by this process, unless one of the two is given and the device is "
+            "the CPU.",
+        )
+    )
+    return parser.parse_args(arguments)
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="instead of the configuration's")
     parser.add_argument(
         "--systems",
@@ -43,6 +64,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seeds", nargs="+", type=int, metavar="N", default=[0, 1, 2], help="with --systems"
     )
+
+
+def _add_starts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--imported", metavar="FOLDER", help="import_xfi's folder, instead of the configuration's"
     )
@@ -51,21 +75,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         dest="start_from",
         metavar="MODEL",
         help="start from the weights of a model (a folder, or a shipped model's name), instead of "
-        "the configuration's start_from; `freeze` there names parts that stay as they are",
+        "the configuration's start_from; `freeze` there names parts that stay as they are. With "
+        "--systems: from its encoders alone, which stay as they are",
     )
-    parser.add_argument(
-        "--device", default="cpu", help="cpu (default), cuda, cuda:N or auto; under torchrun cuda "
-        "is one GPU for each process",
-    )  # fmt: skip
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: torch's choice)")
-    add_workforce(
-        parser.add_argument_group(
-            "who reduces the tree and encodes its frames, which is done once",
-            "Frames are encoded by this process, unless one of the two is given and the device is "
-            "the CPU.",
-        )
-    )
-    return parser.parse_args(arguments)
 
 
 def _main(arguments: list[str] | None) -> int:
@@ -76,41 +88,57 @@ def _main(arguments: list[str] | None) -> int:
     import torch
 
     from pta_ros.training.distributed import launch_ranks
-    from pta_ros.training.prepare import Silent, Watcher
+    from pta_ros.training.prepare import Silent
     from pta_ros.training.rehearse import with_own_classes
-    from pta_ros.training.run import train, train_parts, train_systems
-    from pta_ros.training.systems import systems_of
     from pta_ros.workers.workforce import Workforce
 
     config = with_own_classes(_config(options), options.data)
     if options.threads:
         torch.set_num_threads(options.threads)
-    known = systems_of(config)
-    names = known if options.systems == ["all"] else options.systems or []
-    unknown = sorted(set(names) - set(known))
-    if unknown:
-        raise ConfigError(f"systems {unknown} are unknown; expected some of {known}")
-    if names and options.only:
-        raise ConfigError("--only and --systems contradict each other; expected one of them")
+    names = _systems(options, config)
     workforce = Workforce(options.jobs, options.cluster)
     if options.cluster is not None:  # its workers began in other folders
         options.data = options.data.absolute()
     ranks = launch_ranks(options.device)
     watcher: Watcher = Board(options.out) if ranks.first else Silent()
-    by = (watcher, ranks, workforce)
-    if options.only:
-        train_parts(config, options.data, options.out, options.only, *by)
-        watcher.note(f"{' '.join(options.only)}: trained; the same command without --only goes on")
-        return 0
-    if names:
-        train_systems(
-            config, options.data, options.out, names, options.seeds, watcher, ranks, workforce
-        )
-        watcher.note(f"systems: {options.out}; test them with evaluate_pta --table {options.out}")
-        return 0
-    train(config, options.data, options.out, *by)
-    watcher.note(f"model: {options.out / 'model'}")
+    _train(options, config, names, watcher, ranks, workforce)
     return 0
+
+
+def _systems(options: argparse.Namespace, config: TrainConfig) -> list[str]:
+    """The compared systems that are asked for; raises ConfigError for those that there are not."""
+    from pta_ros.training.systems import systems_of
+
+    known = systems_of(config)
+    names = known if options.systems == ["all"] else options.systems or []
+    if unknown := sorted(set(names) - set(known)):
+        raise ConfigError(f"systems {unknown} are unknown; expected some of {known}")
+    if names and options.only:
+        raise ConfigError("--only and --systems contradict each other; expected one of them")
+    return names
+
+
+def _train(
+    options: argparse.Namespace,
+    config: TrainConfig,
+    names: list[str],
+    watcher: Watcher,
+    ranks: Ranks,
+    workforce: Workforce,
+) -> None:
+    from pta_ros.training.run import train, train_parts, train_systems
+
+    data, out, by = options.data, options.out, (watcher, ranks, workforce)
+    if options.only:
+        train_parts(config, data, out, options.only, *by)
+        told = f"{' '.join(options.only)}: trained; the same command without --only goes on"
+    elif names:
+        train_systems(config, data, out, names, options.seeds, *by)
+        told = f"systems: {out}; test them with evaluate_pta --table {out}"
+    else:
+        train(config, data, out, *by)
+        told = f"model: {out / 'model'}"
+    watcher.note(told)
 
 
 def _config(options: argparse.Namespace) -> TrainConfig:
