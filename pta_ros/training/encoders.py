@@ -20,7 +20,6 @@ from pta_ros.training.prepare import Prepared, Watcher, identity_of, imported_fo
 from pta_ros.training.pretrain import pretrain_stage
 from pta_ros.training.resume import read_stage, run_stage, seed_everything
 from pta_ros.training.single import SingleModality, begun_single
-from pta_ros.training.start import Start
 from pta_ros.workers.workforce import EVERY_CORE, Hired, Workforce
 
 
@@ -39,8 +38,9 @@ def train_encoders(
     """
     if config.imported:
         return {m: imported_encoder(config, m) for m in config.model.modalities}
-    if ready.start and not ready.start.whole:
-        return {m: given_encoder(config, m, ready.start) for m in config.model.modalities}
+    if ready.start and ready.given:
+        theirs = ready.start.source.loaded.model.encoders
+        return {m: _around(config, m, theirs[m], "given") for m in config.model.modalities}
     return {
         m: kept_encoder(config, ready, m)
         if m in config.freeze
@@ -83,18 +83,15 @@ def kept_encoder(config: TrainConfig, ready: Prepared, modality: str) -> SingleM
 
 def imported_encoder(config: TrainConfig, modality: str) -> SingleModality:
     """A single-modality model around an encoder that import_xfi converted."""
-    seed_everything(config.seed, "imported", modality)
-    model = SingleModality(config.sized("single"), modality)
     encoder = load_encoder(imported_folder(config), modality)
-    model.encoder.load_state_dict(encoder.state_dict())
-    return model.eval()
+    return _around(config, modality, encoder, "imported")
 
 
-def given_encoder(config: TrainConfig, modality: str, start: Start) -> SingleModality:
-    """A single-modality model around an encoder of the model that compared systems start from."""
-    seed_everything(config.seed, "given", modality)
+def _around(config: TrainConfig, modality: str, encoder: nn.Module, seed: str) -> SingleModality:
+    """A copy of an encoder as it is, behind it a projection and a head that are not trained."""
+    seed_everything(config.seed, seed, modality)
     model = SingleModality(config.sized("single"), modality)
-    model.encoder.load_state_dict(start.source.loaded.model.encoders[modality].state_dict())
+    model.encoder.load_state_dict(encoder.state_dict())
     return model.eval()
 
 

@@ -46,8 +46,7 @@ def make_bench(
         ready = prepare(config, root, cache, watcher, source, workforce)
         singles = train_encoders(config, ready, folder, watcher, train, ranks)
         encoders: dict[str, nn.Module] = {m: single.encoder for m, single in singles.items()}
-        given = ready.start is not None and not ready.start.whole
-        place = cache if given else folder  # every seed has the encoders that are given
+        place = cache if ready.given else folder  # every seed has the encoders that are given
         clean, corrupted = features_of(
             config, ready, encoders, place, watcher, corrupt, ranks, workforce
         )
@@ -60,4 +59,4 @@ def make_bench(
         config, ready, singles, clean, corrupted, folder, watcher, train, ranks=ranks,
         workforce=workforce,
     )  # fmt: skip
-    return with_own_heads(bench) if given else bench
+    return with_own_heads(bench) if ready.given else bench

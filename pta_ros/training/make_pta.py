@@ -55,7 +55,7 @@ def _trained(name: str, config: TrainConfig, bench: Bench) -> PTA:
     if config.meta.refine_epochs:
         return _refined_later(name, config, bench)
     start = bench.ready.start
-    goes_on = start is not None and start.whole
+    goes_on = start is not None and not bench.ready.given
     taught = make_mutual(bench) if config.model.own_heads and not goes_on else None
     seed_everything(config.seed, "model")
     model = PTA(config.model)
@@ -90,7 +90,7 @@ def _with_pretrained(trained: PTA, config: TrainConfig, bench: Bench) -> PTA:
     """The model with single-modality models beside it: this run's, or those of its start."""
     own = replace(trained.config, pretrained=config.model.pretrained)
     start = bench.ready.start
-    if start and start.whole:
+    if start and not bench.ready.given:
         model = PTA(own)
         start.fill(model)
     else:

@@ -183,8 +183,7 @@ def setup_of(name: str, bench: Bench, model: Projected) -> Setup:
         return {f"val_{r.subset}_%": r.accuracy for r in activities}
 
     draw = None
-    start = bench.ready.start
-    if bench.config.model.joint_tokens and (start is None or start.whole):
+    if bench.config.model.joint_tokens and not bench.ready.given:
         device = bench.ranks.device  # a copy: stages leave what they trained on the CPU
         encoders = {m: deepcopy(s.encoder).to(device) for m, s in bench.singles.items()}
         draw = Fresh(encoders, bench.ready.data, together)

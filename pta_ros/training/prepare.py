@@ -81,6 +81,11 @@ class Prepared:
     people_of: PeopleSet | None = None
     start: Start | None = None
 
+    @property
+    def given(self) -> bool:
+        """Whether the start gives its encoders alone, which stay, and everything else is new."""
+        return self.start is not None and bool(self.start.source.only)
+
 
 def prepare(
     config: TrainConfig,

@@ -48,11 +48,6 @@ class Start:
             if name in mine:
                 mine[name].copy_(theirs[name])
 
-    @property
-    def whole(self) -> bool:
-        """Whether the run takes all that fits: a model goes on, and not its encoders alone."""
-        return not self.source.only
-
     def has(self, part: str) -> bool:
         """Whether all of a part is kept."""
         return all(part_of(entry) != part for entry in self.anew)

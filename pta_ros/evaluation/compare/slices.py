@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from pta_ros.datasets.setting import HEIGHTS_M, Setting, between, setting_of
 from pta_ros.datasets.wide import Clip
 from pta_ros.evaluation.compare.records import Slices
 from pta_ros.evaluation.compare.table import Table
-from pta_ros.evaluation.geometry.collect import Setting, setting_of
-from pta_ros.evaluation.geometry.figures import HEIGHTS_M, between
 from pta_ros.metrics.evaluate import Metric
 from pta_ros.metrics.markdown import NOTHING, bold, grid
 from pta_ros.metrics.paired import COUNT

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pta_ros.datasets.people import visible
+from pta_ros.datasets.setting import Setting, setting_of
 from pta_ros.datasets.wide import Clip
 from pta_ros.fusion.people import PeopleEstimator, Person
 from pta_ros.metrics.presence import expected_count, match
@@ -26,20 +27,6 @@ Array = NDArray[np.float64]
 #: Sets of sensors that are measured, and the columns of `sight` and `counts` that each has.
 SENSORS: dict[str, tuple[int, ...]] = {"depth": (0,), "LiDAR": (1,), "depth + LiDAR": (0, 1)}
 _LEFT_SHOULDER, _RIGHT_SHOULDER = 11, 14
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a frame was taken with: devices, the camera's height (m) and pitch (degrees, positive
-    looks down), whether the background was removed, the scene, and how many people are there."""
-
-    scene: str
-    camera: str
-    lidar: str
-    height_m: float
-    pitch_deg: float
-    bare: bool
-    people: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,16 +115,6 @@ def _rows(
             ]
             false = len(found) - len(pairs)
             yield rows, FrameRow(setting, sensors, refined, false, len(found), expected)
-
-
-def setting_of(clip: Clip) -> Setting:
-    """What a clip's frames were taken with."""
-    camera = clip.known.about["depth"]
-    return Setting(
-        clip.folder.parent.name, camera["device"], clip.known.about["lidar"]["device"],
-        camera["xyz_m"][2], camera["rpy_deg"][1], camera["background_removed"],
-        clip.people.shape[1],
-    )  # fmt: skip
 
 
 def _person(

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from pta_ros.datasets.setting import HEIGHTS_M, between
 from pta_ros.evaluation.geometry.collect import FrameRow, PersonRow
 
 Figures = dict[str, Any]
 
-HEIGHTS_M = (0.0, 0.8, 1.25, 3.0)
 PITCHES_DEG = (-90.0, -10.0, 0.0, 10.0, 90.0)
 DISTANCES_M = (0.0, 1.5, 2.5, 3.5, 4.5, 20.0)
 IN_SIGHT = (0.0, 7.0, 10.0, 13.0, 18.0)
 FACINGS_DEG = {"away": (0.0, 45.0), "sideways": (45.0, 135.0), "towards": (135.0, 181.0)}
-
-
-def between(limits: Sequence[float], unit: str) -> dict[str, tuple[float, float]]:
-    """Intervals by their names, such as `0.8 to 1.2 m`; the outer ones are open."""
-    pairs = list(pairwise(limits))
-    names = [f"{low:g} to {high:g} {unit}" for low, high in pairs]
-    names[0], names[-1] = f"below {pairs[0][1]:g} {unit}", f"above {pairs[-1][0]:g} {unit}"
-    return dict(zip(names, pairs, strict=True))
 
 
 def _binned(

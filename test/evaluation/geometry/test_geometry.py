@@ -12,6 +12,7 @@ pytest.importorskip("open3d")
 from pta_ros import checkpoint
 from pta_ros.cli import evaluate_geometry, make_mmfi
 from pta_ros.datasets.people import visible
+from pta_ros.datasets.setting import between
 from pta_ros.datasets.wide import Clip, clips_of
 from pta_ros.evaluation.geometry import figures
 from pta_ros.evaluation.geometry.bounds import bounds_of
@@ -103,7 +104,7 @@ def test_who_is_not_found_has_no_error():
 
 
 def test_bins_have_names_and_open_ends():
-    assert list(figures.between((0.0, 1.0, 2.0, 9.0), "m")) == [
+    assert list(between((0.0, 1.0, 2.0, 9.0), "m")) == [
         "below 1 m", "1 to 2 m", "above 2 m"
     ]  # fmt: skip
 
