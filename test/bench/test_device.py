@@ -220,8 +220,10 @@ def test_a_plain_checkout_needs_four_packages(tmp_path):
     page = (tmp_path / "docs/performance_gpu.md").read_text(encoding="utf-8")
     assert "bench_pta --device cpu --minutes 0.5" in page
     found = json.loads(json_file.read_text())
-    assert found["away"]["mmfi_lite | graphs"][0] <= 1.0
-    assert found["missing"]
+    missing = found["missing"]
+    assert missing
+    if "mmfi_lite against the CPU" not in missing:  # a slow machine may not come so far
+        assert found["away"]["mmfi_lite | graphs"][0] <= 1.0
 
 
 @pytest.mark.slow
