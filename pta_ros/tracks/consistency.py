@@ -17,7 +17,8 @@ before it moves them. A frame is judged once: given again it would look frozen.
 - It comes back when it jumps back by what it had jumped, or agrees for a while with another one
   that is about as good; one that was late must move meanwhile. With a poor one alone that cannot
   be told: there it comes back after `forgive_s`. Whoever is trusted while the one left out is
-  ahead of it is late itself, and they change places. The last one is never left out.
+  ahead of it is late itself, and they change places, unless that one jumped farther than people do:
+  what a broken sensor shows may look ahead by chance. The last one is never left out.
 """
 
 from __future__ import annotations
@@ -84,8 +85,10 @@ class _Out:
     returned: bool = False  # it jumped back
 
     def text(self, now_ns: int) -> str:
+        apart = f"contradicts the track by {self.off_m:.2f} m"
         told = {
-            "contradicts": f"contradicts the track by {self.off_m:.2f} m",
+            "contradicts": apart,
+            "jumped": apart,
             "late": f"is late, {self.off_m:.2f} m off the track",
             "frozen": "repeats the same pose",
         }[self.kind]
@@ -167,7 +170,7 @@ class Consistency:
             return ""
         witnesses = [m for m in looks if m != name and not _same(looks[m])]
         alike = [over_people(_left, own, looks[m]) < _ALIKE for m in witnesses]
-        return "contradicts" if witnesses and not any(alike) else ""
+        return "jumped" if witnesses and not any(alike) else ""
 
     def _compare(self, sharp: Sequence[str], blamed: dict[str, str]) -> None:
         """Add who is to blame of every two that are about as good; who is behind one that was left
@@ -178,7 +181,7 @@ class Consistency:
                 continue
             if not out and (guilt := pair.guilty()):
                 blamed[names[guilt.which]] = "late" if guilt.late else "contradicts"
-            elif len(out) == 1 and self._out[out[0]].kind != "frozen":
+            elif len(out) == 1 and self._out[out[0]].kind in ("contradicts", "late"):
                 late = pair.late()
                 if late is not None and names[late] != out[0]:
                     blamed[names[late]] = "late"
@@ -187,7 +190,7 @@ class Consistency:
     def _agrees(self, name: str, out: _Out, own: Looks, other: str | None) -> bool:
         """Whether a modality that was left out may come back; remembers how it stands."""
         out.off_m = over_people(lambda look: look.off_m, own)
-        if out.kind == "contradicts":
+        if out.kind in ("contradicts", "jumped"):
             left = np.square(_jump(own) + out.jump).mean()
             out.returned |= bool(left < _ALIKE * np.square(out.jump).mean())
         if out.kind == "frozen":

@@ -23,8 +23,8 @@ _SMOOTH_S, _LAG_S, _START_S = 0.3, 1.0, 0.4
 #: So much motion, in squares of deviations per second, tells a lag to some 30 ms, as errors of
 #: joints and frames go together; and so much at the start of a motion.
 ENOUGH, _ENOUGH_START = 1.5e4, 3e3
-#: A lag explains so much of how the distance changed. Of a mirrored sensor it is some hundredths:
-#: that what it shows goes with the motion is chance.
+#: A shift by the lag takes away so much of the distance, in squares, at least: where one shows a
+#: pose that has nothing to do with the other's, what goes with the motion is chance.
 _EXPLAINED = 0.1
 #: One that goes on by so much of its step in the next frame did not jump: it began to move.
 _GOES_ON = 0.3
@@ -70,12 +70,12 @@ class Pair:
     def __init__(self, config: PairConfig) -> None:
         self.config = config
         self.apart, self.lag_s, self.motion = 0.0, 0.0, 0.0
-        self._explained = 0.0  # share of the distance's changes
+        self._explained = 0.0  # share of the distance that a shift by the lag takes away
         self._now_ns, self._since_s = 0, 0.0
         self._slow = [0.0, 0.0]  # smoothed squares, with and without blur
         self._plain, self._worse = 0.0, False
         self._sums: dict[int, Array] = {}  # of weights, w c, w v, w c v, w v v, w c c (6, 17, 3)
-        self._start = [0.0, 0.0]  # what is behind, and the motion, when one began
+        self._start = [0.0, 0.0, 0.0]  # what is behind, motion and distance when one began
         self._jumps = [0.0, 0.0]
         self._suspects: list[_Suspect | None] = [None, None]
 
@@ -96,7 +96,7 @@ class Pair:
         self._jumps = [over_people(lambda look: look.blurred_jump_size, one) for one in (a, b)]
         low, high = sorted(self._jumps)
         if high > max(self.config.large, self.config.ratio * low):
-            self._sums, self._start = {}, [0.0, 0.0]  # a distance that jumps is no lag
+            self._sums, self._start = {}, [0.0, 0.0, 0.0]  # a distance that jumps is no lag
         else:
             self._add_lag(a, b)
         self._suspects = [self._suspect(0, a), self._suspect(1, b)]
@@ -114,9 +114,8 @@ class Pair:
             if sure:
                 return Guilt(which, suspect.late)
         late = self.late()
-        behind, motion = self._start
-        if late is None and self._plain > config.starting and motion > _ENOUGH_START:
-            late = int(behind > 0.0) if abs(behind / motion) > config.lag_s else None
+        if late is None:
+            late = self._late_at_start()
         return None if late is None else Guilt(late, True)
 
     def late(self) -> int | None:
@@ -124,6 +123,15 @@ class Pair:
         told = self.motion > ENOUGH and abs(self.lag_s) > self.config.lag_s
         told = told and self._explained > _EXPLAINED
         return int(self.lag_s > 0.0) if told and self._slow[1] > self.config.lagging else None
+
+    def _late_at_start(self) -> int | None:
+        """Which of the two did not begin to move with the other."""
+        behind, motion, distance = self._start
+        if self._plain <= self.config.starting or motion <= _ENOUGH_START:
+            return None
+        lag_s = behind / motion
+        told = abs(lag_s) > self.config.lag_s and lag_s * behind > _EXPLAINED * distance
+        return int(behind > 0.0) if told else None
 
     def _suspect(self, which: int, own: Looks) -> _Suspect | None:
         """Who jumped away from the other one, until it goes on moving or time is over."""
@@ -154,16 +162,22 @@ class Pair:
             if (before := known.get(number)) is not None:
                 parts += fade * before
             self._sums[number] = parts
-            self._start[0] += float(np.vdot(off, by_own))
-            self._start[1] += float(np.vdot(own, by_own))
-        behind = changes = self.motion = 0.0
-        for total, off, velocity, both, square, distance in self._sums.values():
+            for part, (one, other) in enumerate(((off, by_own), (own, by_own), (off, told))):
+                self._start[part] += float(np.vdot(one, other))
+        self._tell_lag()
+
+    def _tell_lag(self) -> None:
+        """The lag by how the distance changes, and what a shift by it would leave of all of it."""
+        behind = self.motion = 0.0
+        whole = np.zeros(3)  # of w c v, w v v, w c c
+        for total, off, velocity, *squares in self._sums.values():
             usual = velocity / total
-            behind += float((both - off * usual).sum())
-            self.motion += float((square - velocity * usual).sum())
-            changes += float((distance - off * off / total).sum())
-        self.lag_s = behind / self.motion if self.motion > 0.0 else 0.0
-        self._explained = behind * self.lag_s / changes if changes > 0.0 else 0.0
+            behind += float((squares[0] - off * usual).sum())
+            self.motion += float((squares[1] - velocity * usual).sum())
+            whole += [part.sum() for part in squares]
+        self.lag_s = lag_s = behind / self.motion if self.motion > 0.0 else 0.0
+        nearer = lag_s * (2.0 * whole[0] - lag_s * whole[1])
+        self._explained = float(nearer / whole[2]) if whole[2] > 0.0 else 0.0
 
 
 def _goes_on(suspect: _Suspect, looks: Looks) -> bool:

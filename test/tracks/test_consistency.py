@@ -108,6 +108,26 @@ def test_a_jump_of_one_does_not_make_the_other_late(sick, first_s):
     assert all(out == {sick} for out in blamed[number:])
 
 
+@pytest.mark.parametrize("sick", ["depth", "lidar"])
+def test_who_jumped_as_nobody_can_does_not_make_the_other_late(sick):
+    """However it agrees later: here it is ahead of everybody, which no sensor can be."""
+    tracks, consistency = Tracker(None, bench.MODALITIES), Consistency(bench.MODALITIES)
+    rng, blamed = np.random.default_rng(3), []
+    for stamp_ns in range(0, to_ns(9.0), to_ns(0.1)):
+        now_s = stamp_ns / NS
+        alone = {m: (swaying(now_s, m, rng),) for m in ("depth", "lidar")}
+        if now_s >= 4.0:
+            alone[sick] = (swaying(now_s + 0.25, sick, rng),)
+        if 4.0 <= now_s < 5.0:
+            alone[sick] = (turned(*alone[sick]),)
+        trusted = consistency.judge(stamp_ns, alone, dict.fromkeys(alone, tracks.at(stamp_ns)))
+        blamed.append(set(alone) - trusted)
+        people = {m: one[0] for m, one in alone.items() if m in trusted}
+        tracks.update(stamp_ns, [fused(people)])
+    assert not any(blamed[:40])
+    assert all(out == {sick} for out in blamed[40:])
+
+
 def turned(person):
     """Somebody as a sensor shows them whose left is right."""
     joints = mirrored(person.joints)
