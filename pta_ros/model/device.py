@@ -50,7 +50,8 @@ def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
 
 def dtype_of(device: torch.device, precision: str) -> torch.dtype:
     """What one of PRECISIONS is on `device`."""
-    quick = device.type == "cuda" or has_bfloat16()
+    gpu = device.type == "cuda"
+    quick = torch.cuda.is_bf16_supported(including_emulation=False) if gpu else has_bfloat16()
     low = precision == "bfloat16" or (precision == "auto" and quick)
     return torch.bfloat16 if low else torch.float32
 

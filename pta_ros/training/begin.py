@@ -15,17 +15,20 @@ from pta_ros.sensors import sensors_to_config
 from pta_ros.training.config import TrainConfig, with_shapes
 from pta_ros.training.parts import MAIN, parts_of
 
+_NONE_KEPT = "model.pretrained is {}, but {} keeps no single-modality models that fit: the new model has none"
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
     """A loaded model that a run starts from; `sha256` stands for its weights and its settings.
 
-    `only` are the parts that the run takes of it; empty: all that fit.
+    `only` are the parts that the run takes of it; empty: all that fit. `notes` are for the user.
     """
 
     loaded: Checkpoint
     sha256: str
     only: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def begin(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
@@ -45,14 +48,17 @@ def begin(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
     folder = model_folder(config.start_from)
     loaded = checkpoint.load(folder)
     _check(config, loaded)
+    asked = config.model.pretrained
     config = _with_kept(_with_shares(config, loaded), loaded)
+    notes = () if config.model.pretrained or not asked else (_NONE_KEPT.format(asked, loaded.name),)
+    source = Source(loaded, _sha256(folder), notes=notes)
     if config.model.joint_tokens:  # their readings are centred, not reduced by sensors' settings
-        return config, Source(loaded, _sha256(folder))
+        return config, source
     theirs = sensors_to_config(loaded.sensors)
     both = {m: {**theirs.get(m, {}), **config.sensors.get(m, {})} for m in config.model.modalities}
     bare = replace(config.model, shapes={})
     settled = with_shapes(replace(config, sensors=both, model=bare))
-    return settled, Source(loaded, _sha256(folder))
+    return settled, source
 
 
 def begin_compared(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
@@ -79,7 +85,7 @@ def begin_compared(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
         )
     model = replace(begun.model, pretrained=config.model.pretrained)
     # Widths are as without a start: no projection and no head of it is kept.
-    return replace(begun, model=model, start_from=""), replace(source, only=encoders)
+    return replace(begun, model=model, start_from=""), replace(source, only=encoders, notes=())
 
 
 def _with_kept(config: TrainConfig, loaded: Checkpoint) -> TrainConfig:

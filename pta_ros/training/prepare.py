@@ -31,7 +31,7 @@ from pta_ros.training.pretrain import rows_with
 from pta_ros.training.rehearse import check_classes, check_csi, rehearse
 from pta_ros.training.resume import Figures
 from pta_ros.training.single import mean_pose
-from pta_ros.training.start import Start, matched
+from pta_ros.training.start import Splits, Start, matched
 from pta_ros.workers.workforce import EVERY_CORE, Workforce
 
 
@@ -75,7 +75,7 @@ class Prepared:
 
     data: ReducedSet
     sensors: dict[str, Sensor]
-    splits: dict[str, tuple[str, ...]]
+    splits: Splits
     rows: dict[str, Tensor]
     imported: dict[str, str] = field(default_factory=dict)
     people_of: PeopleSet | None = None
@@ -84,7 +84,7 @@ class Prepared:
     @property
     def given(self) -> bool:
         """Whether the start gives its encoders alone, which stay, and everything else is new."""
-        return self.start is not None and bool(self.start.source.only)
+        return self.start is not None and self.start.given
 
 
 def prepare(
@@ -124,6 +124,7 @@ def prepare(
     if not config.imported:
         for modality in sensors:
             rows_with(data, modality, rows["train"], rows["val"])
+    _note_tested(start, root, splits, watcher)
     known, highest = len(config.model.classes), int(data.labels[data.usable].max())
     if config.model.has("activity") and highest >= known:
         raise DatasetError(
@@ -138,10 +139,16 @@ def _start(config: TrainConfig, source: Source | None, watcher: Watcher) -> Star
     if source is None:
         return None
     start = matched(source, PTA(config.model))
-    for line in start.lines():
+    for line in (*start.lines(), *source.notes):
         watcher.note(line)
     start.check(config.freeze)
     return start
+
+
+def _note_tested(start: Start | None, root: Path, splits: Splits, watcher: Watcher) -> None:
+    """Tell, or refuse, a test on whom the model that the run starts from was trained on."""
+    for line in start.tested(made_with(root), splits) if start else ():
+        watcher.note(line)
 
 
 def _prepare_people(
@@ -160,6 +167,7 @@ def _prepare_people(
     for name, found in rows.items():
         if not len(found):
             raise DatasetError(f"{root}: nobody is seen in the clips for {name}")
+    _note_tested(start, root, splits, watcher)
     sensors = sensors_from_config({m: {} for m in config.model.modalities})
     return Prepared(people, sensors, splits, rows, people_of=data, start=start)
 
@@ -177,7 +185,7 @@ def imported_folder(config: TrainConfig) -> Path:
 
 def split_rows(
     settings: SplitConfig, data: ReducedSet, by_scene: bool = False
-) -> tuple[dict[str, Tensor], dict[str, tuple[str, ...]]]:
+) -> tuple[dict[str, Tensor], Splits]:
     """Rows and members of every split, by subject, clip or scene or, for XRF55, by repeat."""
     if by_scene:
         dealt, splits = wide_splits(data, settings.seed, settings.meta_val)
@@ -196,7 +204,7 @@ def split_rows(
     return {n: torch.from_numpy(rows) for n, rows in split.items()}, people
 
 
-def _groups(split: SplitConfig, data: ReducedSet) -> dict[str, tuple[str, ...]]:
+def _groups(split: SplitConfig, data: ReducedSet) -> Splits:
     """Subjects of every split, or clips where the published split is asked for."""
     if not split.published:
         return subject_splits(set(data.subject), split.seed, split.fractions())._asdict()

@@ -19,9 +19,7 @@ from pta_ros.tensors import write_atomically
 from pta_ros.training.begin import begin, begin_compared
 from pta_ros.training.config import TrainConfig, config_from
 from pta_ros.training.distributed import ALONE, Ranks
-from pta_ros.training.encoders import (
-    train_encoder,
-)
+from pta_ros.training.encoders import train_encoder
 from pta_ros.training.find import find_stage
 from pta_ros.training.make_bench import make_bench
 from pta_ros.training.make_pta import UNGATED
@@ -139,8 +137,9 @@ def train_systems(
 ) -> None:
     """Train several systems for several seeds: `folder`/seed0, seed1 and so on.
 
-    Those that a node can run are written there as model folders, by their names. Of a model that
-    the configuration starts from all take the encoders, which stay as they are, and no more.
+    PTA and its kin are written there as model folders, by their names; of people they are not, as a
+    node needs a search for people that knows the model. Of a model that the configuration starts
+    from all take the encoders, which stay as they are, and no more.
     """
     begun = time.monotonic()
     asked, (config, source) = config, begin_compared(config)
@@ -158,7 +157,7 @@ def train_systems(
             system = make_system(name, bench)
             if ranks.first:
                 _write_settings(replace(asked, seed=seed), bench)
-                if isinstance(system, PTA):
+                if isinstance(system, PTA) and not config.model.joint_tokens:
                     _save(bench.folder / name, system, bench, own, root, begun)
             watcher.note(f"seed {seed}: {name} done, {time.monotonic() - begun:.0f} s so far")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,10 @@ _NAMED = 2
 _SHOWN = 12
 
 
+#: Split -> who is in it.
+Splits = dict[str, tuple[str, ...]]
+
+
 @dataclass(frozen=True, eq=False)
 class Start:
     """What a new model keeps of `source`: names of tensors, and why others are not kept.
@@ -39,6 +43,11 @@ class Start:
     kept: tuple[str, ...]
     anew: dict[str, str]
     left: dict[str, str]
+
+    @property
+    def given(self) -> bool:
+        """Whether encoders alone are taken, which stay, and everything else is new."""
+        return bool(self.source.only)
 
     @torch.no_grad()
     def fill(self, model: PTA) -> None:
@@ -55,13 +64,40 @@ class Start:
     def check(self, frozen: Iterable[str]) -> None:
         """Raise ConfigError where a part that is not to be trained is not kept as a whole."""
         for entry, reason in self.anew.items():
-            if part_of(entry) in frozen:
+            if (part := part_of(entry)) not in frozen:
+                continue
+            if self.given:
+                name = self.source.loaded.name
                 raise ConfigError(
-                    f"freeze names {part_of(entry)}, but {entry} is not kept: {reason}; expected a "
-                    "part that the model has, in this shape: let it be trained"
+                    f"{name}'s encoder of {part} cannot be taken: {entry} is {reason}; expected "
+                    f"model.channels and sensors.{part} as in {name}"
                 )
+            raise ConfigError(
+                f"freeze names {part}, but {entry} is not kept: {reason}; expected a "
+                "part that the model has, in this shape: let it be trained"
+            )
         if FIND in frozen and self.source.loaded.finder is None:
             raise ConfigError(f"freeze names {FIND}; {self.source.loaded.name} has none")
+
+    def tested(self, made: object, splits: Splits) -> Iterator[str]:
+        """A line where the source was trained on some of this run's test, as far as is known.
+
+        Only of trees `made` by the same simulation, as who is S01 elsewhere is not known; and not
+        of a test by the same splits. Raises ConfigError for it where encoders alone are taken.
+        """
+        loaded, before = self.source.loaded, self.source.loaded.provenance
+        known = {name: tuple(members) for name, members in before.get("splits", {}).items()}
+        if known == splits or not _worlds(before.get("synthetic")) & _worlds(made):
+            return
+        test = {who for name in ("test", "unseen") for who in splits.get(name, ())}
+        if both := sorted(test & set(known.get("train", ()))):
+            told = (
+                f"{loaded.name} was trained on {len(both)} of the {len(test)} who are tested here "
+                f"({', '.join(both)}); expected its own split of these data, or other data"
+            )
+            if self.given:
+                raise ConfigError(told)
+            yield told
 
     def lines(self) -> list[str]:
         """What was kept and what not, in a few lines for the user."""
@@ -109,12 +145,22 @@ def matched(source: Source, model: PTA) -> Start:
             anew[entry] = "the rest of it does not fit"
     left = {entry: "not in the new model" for entry in theirs if entry not in mine}
     start = Start(source, tuple(kept), anew, left)
-    if not any(start.has(part) for part in parts_of(model.config) if part not in ("weights", FIND)):
+    if not source.only and not any(
+        start.has(part) for part in parts_of(model.config) if part not in ("weights", FIND)
+    ):
         sizes = [f"{n} {getattr(source.loaded.model.config, n)}" for n in _SIZES]
         raise ConfigError(
             f"no part of model {name} fits; expected its sizes under `model`: {', '.join(sizes)}"
         )
     return start
+
+
+def _worlds(made: object) -> set[tuple[Any, ...]]:
+    """What decides who the people of a synthetic tree are; nothing of real ones and recordings."""
+    if not isinstance(made, Mapping):
+        return set()
+    kind = made.get("dataset"), made.get("world")
+    return {(*kind, run.get("seed")) for run in made.get("runs", ())}
 
 
 def _reason(name: str, there: Tensor | None, here: Tensor) -> str:

@@ -231,3 +231,38 @@ def test_a_wrong_part_is_told_before_a_tree_is_reduced(synthetic_tree, tmp_path,
 def test_no_process_to_reduce_the_tree_is_one_line(synthetic_tree, tmp_path, capsys):
     assert train(synthetic_tree, tmp_path / "run", CONFIG, "--jobs", "0") == 1
     assert capsys.readouterr().err == "error: --jobs is 0; expected at least 1\n"
+
+
+OTHER = CONFIG.replace("split: {", "split: {seed: 2, ")
+
+
+def test_a_test_on_whom_the_source_was_trained_on_is_told(synthetic_tree, run, tmp_path, capsys):
+    """Or refused, where systems are compared by it."""
+    learned = json.loads((run / "model/config.json").read_text())["provenance"]["splits"]["train"]
+    source, known = run / "model", "begun was trained on 1 of the 1 who are tested here"
+    assert train(synthetic_tree, tmp_path / "other", OTHER, "--from", source) == 0
+    assert known in capsys.readouterr().out
+    tested = json.loads((tmp_path / "other/splits.json").read_text())["test"]
+    assert set(tested) <= set(learned)
+    asked = ("--from", source, "--systems", "pta")
+    assert train(synthetic_tree, tmp_path / "compared", OTHER, *asked) != 0
+    assert f"{known} ({tested[0]}); expected its own split" in capsys.readouterr().err
+    assert train(synthetic_tree, tmp_path / "same", CONFIG, *asked) == 0
+    assert "trained on" not in capsys.readouterr().out
+
+
+def test_single_models_that_a_start_does_not_keep_are_told(synthetic_tree, saved, tmp_path, capsys):
+    more = CONFIG.replace("dim: 16,", "dim: 16, pretrained: 16,")
+    without = saved(tmp_path / "without", replace(SMALL, gate=False, tasks=("pose",), classes=()))
+    assert train(synthetic_tree, tmp_path / "more", more, "--from", without) == 0
+    assert "model.pretrained is 16, but without keeps no single" in capsys.readouterr().out
+
+
+def test_an_encoder_of_another_size_cannot_be_compared_behind(
+    synthetic_tree, run, tmp_path, capsys
+):
+    wider = CONFIG.replace("channels: 16", "channels: 24")
+    assert train(synthetic_tree, tmp_path / "w", wider, "--from", run / "model", "--systems", "pta")
+    told = capsys.readouterr().err
+    assert "begun's encoder of depth cannot be taken: encoders.depth." in told
+    assert "expected model.channels and sensors.depth as in begun" in told

@@ -14,7 +14,8 @@ from pta_ros.training.prepare import Silent
 from pta_ros.training.run import read_bench, train_systems
 from pta_ros.training.systems import make_system
 
-MODEL = PTAConfig(channels=16, tokens=4, dim=16, latent=8, mixers=1, pretrained=8)
+#: As wide as the systems: all of it would fit.
+MODEL = PTAConfig(channels=16, tokens=4, dim=24, latent=8, pretrained=8)
 NAMES = ["base1", "base2", "xfi", "slots", "pta", "pta_gate"]
 
 
@@ -50,6 +51,7 @@ def bench(synthetic_tree, run):
 
 
 def test_encoders_are_the_model_s_and_nothing_else_is(bench, source):
+    assert {name.split(".")[0] for name in bench.ready.start.kept} == {"encoders"}
     theirs = checkpoint.load(source).model
     for system in (make_system(name, bench) for name in ("pta", "pta_gate")):
         mine = system.state_dict()

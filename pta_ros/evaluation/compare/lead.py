@@ -78,12 +78,14 @@ def lead_table(table: Table, system: str, metric: Metric, over: str = "people") 
     """A row for each subset: the best rival, and the difference with its interval `over` whom."""
     rows = []
     for found in best_rivals(table, system, metric):
+        count = len(_people(table, system, found.subset, metric))
         cells = [NOTHING, NOTHING]
         if found.difference is not None:
             mean, low, high = (f"{x:+.1f}" for x in found.difference)
             cells = [bold(mean, found.ahead(metric)), f"{low} to {high}"]
-        rows.append([spaced(found.subset), table.titles[found.rival], *cells])
-    return grid(["subset", "best rival", f"ours - rival, {metric.unit}", f"95 % over {over}"], rows)
+        rows.append([spaced(found.subset), table.titles[found.rival], *cells, str(count)])
+    titles = ["subset", "best rival", f"ours - rival, {metric.unit}", f"95 % over {over}", over]
+    return grid(titles, rows)
 
 
 def _people(table: Table, system: str, subset: str, metric: Metric) -> People:

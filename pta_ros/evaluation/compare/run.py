@@ -83,7 +83,7 @@ def compare_poses(
         mean_pose_mm=mean_pose_error_mm(mean, joints[test_rows]),
         histories=histories,
         slices=_slices(root) if bench.config.model.joint_tokens else {},
-        training=f"every system {bench.config.meta.epochs} epochs on {_seen(bench)}; {width}",
+        training=f"{_budget(bench)}; {width}",
     )
     return _records(tested), context
 
@@ -92,12 +92,28 @@ def _slices(root: Path) -> Slices:
     return slices_of([Clip.open(folder) for folder in clips_of(root, "test")])
 
 
-def _seen(bench: Bench) -> str:
-    """What every system was trained on."""
-    rows, start = f"the same {len(bench.ready.rows['train'])} rows", bench.ready.start
+def _budget(bench: Bench) -> str:
+    """What every system was trained on and how long, and what ours has besides."""
+    config, rows = bench.config, f"the same {len(bench.ready.rows['train'])} rows"
+    each, start = f"every system {config.meta.epochs} epochs", bench.ready.start
     if start is None:
-        return f"features of the same encoders, which saw {rows}"
-    return f"{rows}, as features of the encoders of {start.source.loaded.name}, which stay as are"
+        told = f"{each} on features of the same encoders, which saw {rows}"
+    else:
+        loaded = start.source.loaded
+        origin = "from synthetic data" if loaded.provenance.get("synthetic") else "from recordings"
+        told = (
+            f"{each} on {rows}, as features of the encoders of {loaded.name} (trained {origin}), "
+            "which stay as they are; heads of single sensors before, as long"
+        )
+    more = {
+        f"{config.meta.refine_epochs} epochs of its refinement": config.meta.refine_epochs,
+        "what is pooled and settled, fitted on rows that validate": (
+            config.model.pretrained or config.model.settle
+        ),
+        f"a gate of {config.gate.epochs} epochs": config.model.encoders == "lite",
+    }
+    names = [name for name, value in more.items() if value]
+    return f"{told}; ours besides: {listed(names)}" if names else told
 
 
 def compare_activities(
@@ -110,12 +126,11 @@ def compare_activities(
         tested += _tested(bench, seed, ActivityRecord, _activity_records)
         if seed == seeds[0]:
             _draw_confusions(bench, root, out)
-    model, epochs = bench.config.model, bench.config.meta.epochs
     context = replace(
         _context(root, bench, seeds, command, tested),
         subjects=tuple(bench.ready.splits.get("unseen", ())),
         samples={name: len(rows) for name, rows in bench.ready.rows.items()},
-        training=f"every system {epochs} epochs on the same features, D = {model.dim}",
+        training=f"{_budget(bench)}; feature width D = {bench.config.model.dim}",
     )
     return _records(tested), context
 

@@ -109,11 +109,12 @@ def lead(table: Table, metric: Metric, context: Context) -> list[str]:
     people = len(table.people)
     if people < 2:
         return []
-    whom, few = "scenes" if context.wide else "people", FEW if people < MANY else ""
+    one, whom = ("scene", "scenes") if context.wide else ("person", "people")
+    few = FEW if people < MANY else ""
     return [
-        f"Ours against the best of the others in each subset, means over the seeds of each of "
-        f"{people} {whom}; the interval is a bootstrap over them{few}, bold what is ahead beyond "
-        "it.",
+        "Ours against the best of the others in each subset, means over the seeds of each "
+        f"{one} in it; the interval is a bootstrap over {whom}{few}, bold what is ahead "
+        "beyond it.",
         lead_table(table, GATE, metric, whom),
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pta_ros.datasets.setting import HEIGHTS_M, Setting, between, setting_of
+from pta_ros.datasets.setting import HEIGHTS_M, Setting, between, interval_of, setting_of
 from pta_ros.datasets.wide import Clip
 from pta_ros.evaluation.compare.records import Slices
 from pta_ros.evaluation.compare.table import Table
@@ -18,15 +18,23 @@ _HEIGHTS = between(HEIGHTS_M, "m")
 
 
 def slices_of(clips: Sequence[Clip]) -> Slices:
-    """Scenes by camera, LiDAR, the camera's height, and how many people are there."""
-    found: dict[str, dict[str, list[str]]] = {}
+    """Scenes by camera, LiDAR, the camera's height, and how many people are there.
+
+    A scene is in no group of what is not known of it, or not the same in all of its clips.
+    """
+    told: dict[str, dict[str, set[str]]] = {}  # attribute -> scene -> groups
     for setting in map(setting_of, clips):
         for attribute, group in _groups(setting).items():
-            found.setdefault(attribute, {}).setdefault(group, []).append(setting.scene)
-    return {
-        attribute: {group: tuple(groups[group]) for group in sorted(groups, key=_place)}
-        for attribute, groups in found.items()
-    }
+            told.setdefault(attribute, {}).setdefault(setting.scene, set()).add(group)
+    return {attribute: _by_group(scenes) for attribute, scenes in told.items()}
+
+
+def _by_group(scenes: Mapping[str, set[str]]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for scene, groups in scenes.items():
+        if len(groups) == 1 and (group := min(groups)):
+            found.setdefault(group, []).append(scene)
+    return {group: tuple(found[group]) for group in sorted(found, key=_place)}
 
 
 def _place(group: str) -> tuple[int, str]:
@@ -36,11 +44,10 @@ def _place(group: str) -> tuple[int, str]:
 
 
 def _groups(setting: Setting) -> dict[str, str]:
-    heights = ((low, high, name) for name, (low, high) in _HEIGHTS.items())
     return {
         "camera": setting.camera,
         "LiDAR": setting.lidar,
-        "height of the camera": next(n for a, b, n in heights if a <= setting.height_m < b),
+        "height of the camera": interval_of(setting.height_m, _HEIGHTS),
         "people in the room": str(setting.people),
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pta_ros.datasets.setting import HEIGHTS_M, between
+from pta_ros.datasets.setting import HEIGHTS_M, between, interval_of
 from pta_ros.evaluation.geometry.collect import FrameRow, PersonRow
 
 Figures = dict[str, Any]
@@ -21,16 +21,14 @@ FACINGS_DEG = {"away": (0.0, 45.0), "sideways": (45.0, 135.0), "towards": (135.0
 def _binned(
     bins: dict[str, tuple[float, float]], value: Callable[[PersonRow], float]
 ) -> Callable[[PersonRow], str]:
-    def name(row: PersonRow) -> str:
-        x = value(row)
-        return next(name for name, (low, high) in bins.items() if low <= x < high)
-
-    return name
+    return lambda row: interval_of(value(row), bins)
 
 
 _HEIGHTS, _PITCHES = between(HEIGHTS_M, "m"), between(PITCHES_DEG, "deg")
 _DISTANCES, _IN_SIGHT = between(DISTANCES_M, "m"), between(IN_SIGHT, "joints")
-#: Attribute -> the group's name of a row, and the groups in order (None: sorted by name).
+_BACKGROUND = {None: "", False: "a room", True: "removed"}
+#: Attribute -> the group's name of a row (empty: not known), and the groups in order (None: sorted
+#: by name).
 ATTRIBUTES: dict[str, tuple[Callable[[PersonRow], str], list[str] | None]] = {
     "camera": (lambda row: row.setting.camera, None),
     "LiDAR": (lambda row: row.setting.lidar, None),
@@ -40,7 +38,7 @@ ATTRIBUTES: dict[str, tuple[Callable[[PersonRow], str], list[str] | None]] = {
     "heading": (_binned(FACINGS_DEG, lambda r: r.facing_deg), list(FACINGS_DEG)),
     "joints in sight": (_binned(_IN_SIGHT, lambda r: float(r.sight.sum())), list(_IN_SIGHT)),
     "people in the room": (lambda row: str(row.setting.people), None),
-    "background": (lambda r: "removed" if r.setting.bare else "a room", ["a room", "removed"]),
+    "background": (lambda row: _BACKGROUND[row.setting.bare], ["a room", "removed"]),
 }
 
 
@@ -72,6 +70,7 @@ def of_attribute(rows: Sequence[PersonRow], attribute: str) -> dict[str, Figures
     groups: dict[str, list[PersonRow]] = {}
     for row in rows:
         groups.setdefault(name(row), []).append(row)
+    groups.pop("", None)
     return {group: of_people(groups[group]) for group in order or sorted(groups) if group in groups}
 
 

@@ -87,7 +87,8 @@ def page(found: dict[str, Any], bounds: Sequence[Bound], context: Context) -> st
     parts += ["\n## Who is found\n", _presence(found["presence"]), ""]
     parts.append(_PRESENCE.format(joints=CLEAR_JOINTS, apart=SEPARATE_M))
     for attribute, groups in found["attributes"].items():
-        parts += [f"## By {attribute}\n", _attribute(attribute, groups), ""]
+        if any(groups.values()):
+            parts += [f"## By {attribute}\n", _attribute(attribute, groups), ""]
     parts += ["## By room\n", _rooms(found["rooms"]), "\n## What it should hold\n"]
     lines = [[b.name, b.value_text, b.limit_text, b.verdict, b.where] for b in bounds]
     parts.append(grid(["what", "measured", "bound", "", "where"], lines))

@@ -62,7 +62,7 @@ def test_bounds_are_kept_by_a_system_that_wins_and_gains(context):
     assert [b.ok for b in found.values()] == [True] * 8
     page = activity_page(given, context).splitlines()
     assert "| *best count* | 0 | 0 | 0 | 0 | 0 | 0 | 7 |" in page
-    ahead = "| radar | Base. (mutual learning) | **+5.0** | +5.0 to +5.0 |"
+    ahead = "| radar | Base. (mutual learning) | **+5.0** | +5.0 to +5.0 | 2 |"
     assert page.count(ahead) == 2
     used = [
         x for x in page if x.startswith("| wifi/noise | radar + wifi | – | 49.1 | – | 55.0 | 54.1")

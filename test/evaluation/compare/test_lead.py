@@ -84,9 +84,9 @@ def test_what_cannot_be_paired_is_not_known_and_not_kept(make, what):
 def test_the_table_marks_what_is_ahead_beyond_chance(make):
     records = shifted(make.clean(), "pta", "csi", {"S06": -1.5, "S15": -2.5})
     rows = lead_table(tabulate(records, (0, 1, 2)), OURS, MPJPE).splitlines()
-    assert rows[0] == "| subset | best rival | ours - rival, mm | 95 % over people |"
-    assert rows[2] == "| depth | PTA | **-2.0** | -2.0 to -2.0 |"
-    assert rows[4] == "| csi | PTA | -0.2 | -0.5 to +0.5 |"
+    assert rows[0] == "| subset | best rival | ours - rival, mm | 95 % over people | people |"
+    assert rows[2] == "| depth | PTA | **-2.0** | -2.0 to -2.0 | 2 |"
+    assert rows[4] == "| csi | PTA | -0.2 | -0.5 to +0.5 | 2 |"
 
 
 def test_the_page_has_both_metrics_leads_and_none_where_people_are_not_told(make):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from pta_ros.cli import make_mmfi
@@ -69,3 +70,28 @@ def test_every_scene_is_in_one_group_of_each_attribute(clips):
         device, people = clip.known.about["depth"]["device"], str(clip.people.shape[1])
         assert clip.folder.parent.name in found["camera"][device]
         assert clip.folder.parent.name in found["people in the room"][people]
+
+
+def without(clip, *names, **depth):
+    """A clip as recordings have it: nothing is told of some sensors, or less of the camera."""
+    about = {m: known for m, known in clip.known.about.items() if m not in names}
+    if "depth" in about:
+        about["depth"] = {**about["depth"], **depth}
+        del about["depth"]["device"], about["depth"]["background_removed"]
+    return replace(clip, known=replace(clip.known, about=about))
+
+
+def test_a_recording_is_in_no_group_of_what_its_calibration_does_not_tell(clips):
+    names = tuple(clip.folder.parent.name for clip in clips)
+    found = slices_of([without(clip, "lidar", xyz_m=[0.0, 0.0, 4.2]) for clip in clips])
+    assert found["camera"] == found["LiDAR"] == {}
+    assert found["height of the camera"] == {"above 1.25 m": names}
+    assert slices_of([without(clip, "depth") for clip in clips])["height of the camera"] == {}
+
+
+def test_a_scene_of_several_clips_counts_once_and_where_they_agree(clips):
+    first, name = clips[0], clips[0].folder.parent.name
+    more = replace(first, people=np.pad(first.people, [(0, 0), (0, 1), (0, 0), (0, 0)]))
+    found = slices_of([first, first, more])
+    assert found["camera"] == {first.known.about["depth"]["device"]: (name,)}
+    assert found["people in the room"] == {}
