@@ -15,7 +15,11 @@ from pta_ros.sensors import sensors_to_config
 from pta_ros.training.config import TrainConfig, with_shapes
 from pta_ros.training.parts import MAIN, parts_of
 
-_NONE_KEPT = "model.pretrained is {}, but {} keeps no single-modality models that fit: the new model has none"
+#: Told of the width that was asked for, and the model's name.
+_NONE_KEPT = (
+    "model.pretrained is {}, but {} keeps no single-modality models that fit: "
+    "there will be none beside the fusion"
+)
 
 
 @dataclass(frozen=True, eq=False)
