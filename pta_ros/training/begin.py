@@ -24,7 +24,7 @@ _NONE_KEPT = (
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A loaded model that a run starts from; `sha256` stands for its weights and its settings.
+    """A loaded model that a run starts from; `sha256` stands for what of it the run may take.
 
     `only` are the parts that the run takes of it; empty: all that fit. `notes` are for the user.
     """
@@ -89,7 +89,9 @@ def begin_compared(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
         )
     model = replace(begun.model, pretrained=config.model.pretrained)
     # Widths are as without a start: no projection and no head of it is kept.
-    return replace(begun, model=model, start_from=""), replace(source, only=encoders, notes=())
+    taken = _encoders_sha256(source.loaded, encoders)  # its fusion may change: a run does not care
+    source = replace(source, sha256=taken, only=encoders, notes=())
+    return replace(begun, model=model, start_from=""), source
 
 
 def _with_kept(config: TrainConfig, loaded: Checkpoint) -> TrainConfig:
@@ -152,4 +154,15 @@ def _sha256(folder: Path) -> str:
             digest.update((folder / name).read_bytes() if (folder / name).exists() else b"")
         except OSError as error:
             raise CheckpointError(f"{folder / name}: {error.strerror}; expected weights") from error
+    return digest.hexdigest()
+
+
+def _encoders_sha256(loaded: Checkpoint, modalities: tuple[str, ...]) -> str:
+    """Of all that the features which some encoders make depend on."""
+    settings = sensors_to_config(loaded.sensors)
+    told = {m: settings.get(m) for m in modalities}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for modality in modalities:
+        for name, value in loaded.model.encoders[modality].state_dict().items():
+            digest.update(f"{modality}.{name}".encode() + value.contiguous().numpy().tobytes())
     return digest.hexdigest()

@@ -13,8 +13,8 @@ from pta_ros.training.config import TrainConfig
 from pta_ros.training.distributed import ALONE, Ranks
 from pta_ros.training.encoders import features_of, train_encoders
 from pta_ros.training.makers import Bench
-from pta_ros.training.own_heads import with_own_heads
 from pta_ros.training.prepare import Watcher, prepare
+from pta_ros.training.single_heads import with_single_heads
 from pta_ros.workers.workforce import EVERY_CORE, Workforce
 
 
@@ -59,4 +59,4 @@ def make_bench(
         config, ready, singles, clean, corrupted, folder, watcher, train, ranks=ranks,
         workforce=workforce,
     )  # fmt: skip
-    return with_own_heads(bench) if ready.given else bench
+    return with_single_heads(bench) if ready.given else bench

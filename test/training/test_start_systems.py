@@ -1,13 +1,14 @@
 """Compared systems behind the encoders of a model: those stay, everything else begins anew."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
 import torch
 
 from pta_ros import checkpoint
-from pta_ros.errors import ConfigError
+from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.model.config import PTAConfig
 from pta_ros.training.config import config_from
 from pta_ros.training.prepare import Silent
@@ -67,8 +68,8 @@ def test_encoders_are_the_model_s_and_nothing_else_is(bench, source):
 
 def test_no_encoder_is_trained_and_heads_of_single_sensors_are(run, bench):
     states = {p.name.removesuffix(".state.safetensors") for p in (run / "seed0").glob("*.state.*")}
-    assert states == {"own_heads", "base1", "xfi", "slots", "pta", "pta_ungated", "pta_gate"}
-    assert len(bench.histories["own_heads"]) == 2
+    assert states == {"single_heads", "base1", "xfi", "slots", "pta", "pta_ungated", "pta_gate"}
+    assert len(bench.histories["single_heads"]) == 2
 
 
 def test_kept_models_and_the_mean_of_predictions_are_those_heads(bench):
@@ -112,3 +113,21 @@ def test_a_sensor_that_the_model_has_not_is_refused(config, saved, synthetic_tre
     asked = replace(config, start_from=str(saved(tmp_path / "less", less)))
     with pytest.raises(ConfigError, match=r"less has no encoder of csi; expected all of"):
         train_systems(asked, synthetic_tree, tmp_path / "run", NAMES, [0], Silent())
+
+
+def test_another_fusion_of_the_model_changes_nothing(source, config, synthetic_tree, run, tmp_path):
+    """Nor does what it is called; other encoders do, and what was trained is not read."""
+    loaded = checkpoint.load(source)
+    folder = shutil.copytree(run, tmp_path / "run")
+    for changed, name in (("head", "same"), ("encoders", "other")):
+        with torch.no_grad():
+            next(iter(getattr(loaded.model, changed).parameters())).add_(1.0)
+        checkpoint.save(tmp_path / name, loaded.model, loaded.sensors, {}, {"synthetic": {}})
+        told = json.loads((folder / "seed0/config.json").read_text())
+        told["start_from"] = str(tmp_path / name)
+        (folder / "seed0/config.json").write_text(json.dumps(told))
+        if changed == "head":
+            assert make_system("pta", read_bench(synthetic_tree, folder, 0, Silent()))
+            continue
+        with pytest.raises(CheckpointError, match=r"state of another configuration or data set"):
+            read_bench(synthetic_tree, folder, 0, Silent())

@@ -100,7 +100,7 @@ def _budget(bench: Bench) -> str:
         told = f"{each} on features of the same encoders, which saw {rows}"
     else:
         loaded = start.source.loaded
-        origin = "from synthetic data" if loaded.provenance.get("synthetic") else "from recordings"
+        origin = "on synthetic data" if loaded.provenance.get("synthetic") else "on recordings"
         told = (
             f"{each} on {rows}, as features of the encoders of {loaded.name} (trained {origin}), "
             "which stay as they are; heads of single sensors before, as long"

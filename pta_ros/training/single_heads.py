@@ -23,19 +23,19 @@ from pta_ros.training.resume import Stage, seed_everything
 from pta_ros.training.single import SingleModality
 
 
-def with_own_heads(bench: Bench) -> Bench:
+def with_single_heads(bench: Bench) -> Bench:
     """The bench whose single-modality models have trained projections and heads.
 
     All are trained together, by the budget that every compared system has.
     """
     config = on_frozen(bench.config)
-    seed_everything(config.seed, "own_heads")
+    seed_everything(config.seed, "single_heads")
     model = make_mean_of_predictions(bench)
     for head in model.heads.values():
         start_head(head, bench)
-    setup = replace(setup_of("own_heads", bench, model), ranks=bench.ranks.alone())
+    setup = replace(setup_of("single_heads", bench, model), ranks=bench.ranks.alone())
     with bench.ranks.one_by_one():
-        run_system(own_heads_stage(setup, model), "own_heads", config, bench)
+        run_system(single_heads_stage(setup, model), "single_heads", config, bench)
     return replace(bench, singles={m: _own(s, m, model) for m, s in bench.singles.items()})
 
 
@@ -46,7 +46,7 @@ def _own(single: SingleModality, modality: str, trained: MeanOfPredictions) -> S
     return own.eval()
 
 
-def own_heads_stage(setup: Setup, model: MeanOfPredictions) -> Stage:
+def single_heads_stage(setup: Setup, model: MeanOfPredictions) -> Stage:
     """The stage that trains every modality's own head, each on all rows that have its modality."""
 
     def loss_of(part: Tensor) -> Tensor:
