@@ -26,6 +26,8 @@ ENOUGH, _ENOUGH_START = 1.5e4, 3e3
 #: A shift by the lag takes away so much of the distance, in squares, at least: where one shows a
 #: pose that has nothing to do with the other's, what goes with the motion is chance.
 _EXPLAINED = 0.1
+#: To overturn a verdict the start of a motion must explain so much.
+OVERTURNS = 0.33
 #: One that goes on by so much of its step in the next frame did not jump: it began to move.
 _GOES_ON = 0.3
 
@@ -115,7 +117,7 @@ class Pair:
                 return Guilt(which, suspect.late)
         late = self.late()
         if late is None:
-            late = self._late_at_start()
+            late = self.late_at_start()
         return None if late is None else Guilt(late, True)
 
     def late(self) -> int | None:
@@ -124,13 +126,13 @@ class Pair:
         told = told and self._explained > _EXPLAINED
         return int(self.lag_s > 0.0) if told and self._slow[1] > self.config.lagging else None
 
-    def _late_at_start(self) -> int | None:
-        """Which of the two did not begin to move with the other."""
+    def late_at_start(self, explained: float = _EXPLAINED) -> int | None:
+        """Which of the two did not begin to move with the other, if that explains so much."""
         behind, motion, distance = self._start
         if self._plain <= self.config.starting or motion <= _ENOUGH_START:
             return None
         lag_s = behind / motion
-        told = abs(lag_s) > self.config.lag_s and lag_s * behind > _EXPLAINED * distance
+        told = abs(lag_s) > self.config.lag_s and lag_s * behind > explained * distance
         return int(behind > 0.0) if told else None
 
     def _suspect(self, which: int, own: Looks) -> _Suspect | None:

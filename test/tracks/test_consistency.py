@@ -108,6 +108,34 @@ def test_a_jump_of_one_does_not_make_the_other_late(sick, first_s):
     assert all(out == {sick} for out in blamed[number:])
 
 
+@pytest.mark.parametrize(("first", "then"), [("depth", "lidar"), ("lidar", "depth")])
+def test_a_late_one_changes_places_when_the_other_one_begins_to_move_late(first, then):
+    """Within half a second of a motion, not only once it has gone on for long."""
+    tracks, consistency = Tracker(None, bench.MODALITIES), Consistency(bench.MODALITIES)
+    rng, blamed = np.random.default_rng(3), []
+    for stamp_ns in range(0, to_ns(9.0), to_ns(0.1)):
+        now_s = stamp_ns / NS
+        late = first if now_s < 6.5 else then
+        alone = {
+            m: (swaying(resting(now_s - (0.3 if m == late else 0.0)), m, rng),)
+            for m in ("depth", "lidar")
+        }
+        trusted = consistency.judge(stamp_ns, alone, dict.fromkeys(alone, tracks.at(stamp_ns)))
+        blamed.append(set(alone) - trusted)
+        people = {m: one[0] for m, one in alone.items() if m in trusted}
+        tracks.update(stamp_ns, [fused(people)])
+    assert all(out == {first} for out in blamed[40:70])
+    assert all(out == {then} for out in blamed[75:])
+
+
+def resting(time_s):
+    """Time that stands still from the end of one sway, at 5.1 s, to 7 s."""
+    period_s = 2.0 * np.pi / 3.0
+    if time_s < 3.0 + period_s:
+        return time_s
+    return 3.0 if time_s < 7.0 else time_s - 4.0
+
+
 @pytest.mark.parametrize("sick", ["depth", "lidar"])
 def test_who_jumped_as_nobody_can_does_not_make_the_other_late(sick):
     """However it agrees later: here it is ahead of everybody, which no sensor can be."""
