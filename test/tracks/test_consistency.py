@@ -66,20 +66,27 @@ def test_a_poor_sensor_never_gets_a_good_one_thrown_out(fault):
 @pytest.mark.parametrize("sick", ["depth", "lidar"])
 def test_of_two_the_late_one_is_named_once_the_person_moves(sick):
     """Whichever the track follows; it began while nobody moved, so that nothing jumped."""
-    tracks, consistency = Tracker(None, bench.MODALITIES), Consistency(bench.MODALITIES)
-    rng, blamed = np.random.default_rng(3), []
-    for stamp_ns in range(0, to_ns(8.0), to_ns(0.1)):
-        alone = {
-            m: (swaying(stamp_ns / NS - (0.3 if m == sick else 0.0), m, rng),)
-            for m in ("depth", "lidar")
-        }
-        trusted = consistency.judge(stamp_ns, alone, dict.fromkeys(alone, tracks.at(stamp_ns)))
-        blamed.append(set(alone) - trusted)
-        people = {m: one[0] for m, one in alone.items() if m in trusted}
-        tracks.update(stamp_ns, [fused(people)])
+    blamed, reasons = left_out(
+        8.0, lambda now_s, m, rng: swaying(now_s - (0.3 if m == sick else 0.0), m, rng)
+    )
     assert not any(blamed[:30])
     assert all(out == {sick} for out in blamed[45:])
-    assert consistency.verdicts()[sick].reason.startswith("is late, 0.")
+    assert reasons[sick].startswith("is late, 0.")
+
+
+def left_out(end_s, shown):
+    """Who is left out of depth and LiDAR frame by frame, at 10 Hz, and the last reasons.
+
+    `shown(now_s, modality, rng)` is whom one of them shows.
+    """
+    tracks, consistency = Tracker(None, bench.MODALITIES), Consistency(bench.MODALITIES)
+    rng, found = np.random.default_rng(3), []
+    for stamp_ns in range(0, to_ns(end_s), to_ns(0.1)):
+        alone = {m: (shown(stamp_ns / NS, m, rng),) for m in ("depth", "lidar")}
+        trusted = consistency.judge(stamp_ns, alone, dict.fromkeys(alone, tracks.at(stamp_ns)))
+        found.append(set(alone) - trusted)
+        tracks.update(stamp_ns, [fused({m: alone[m][0] for m in alone if m in trusted})])
+    return found, {m: verdict.reason for m, verdict in consistency.verdicts().items()}
 
 
 def swaying(time_s, modality, rng):
@@ -93,16 +100,12 @@ def swaying(time_s, modality, rng):
 @pytest.mark.parametrize("first_s", np.arange(4.0, 6.1, 0.3).round(1).tolist())
 def test_a_jump_of_one_does_not_make_the_other_late(sick, first_s):
     """However fast somebody moves meanwhile: what has nothing to do with motion is no lag."""
-    tracks, consistency = Tracker(None, bench.MODALITIES), Consistency(bench.MODALITIES)
-    rng, blamed = np.random.default_rng(3), []
-    for stamp_ns in range(0, to_ns(first_s + 2.0), to_ns(0.1)):
-        alone = {m: (swaying(stamp_ns / NS, m, rng),) for m in ("depth", "lidar")}
-        if stamp_ns >= to_ns(first_s):
-            alone[sick] = (turned(*alone[sick]),)
-        trusted = consistency.judge(stamp_ns, alone, dict.fromkeys(alone, tracks.at(stamp_ns)))
-        blamed.append(set(alone) - trusted)
-        people = {m: one[0] for m, one in alone.items() if m in trusted}
-        tracks.update(stamp_ns, [fused(people)])
+
+    def shown(now_s, modality, rng):
+        person = swaying(now_s, modality, rng)
+        return turned(person) if modality == sick and now_s >= first_s else person
+
+    blamed, _ = left_out(first_s + 2.0, shown)
     number = round(10 * first_s)
     assert not any(blamed[:number])
     assert all(out == {sick} for out in blamed[number:])
@@ -111,27 +114,19 @@ def test_a_jump_of_one_does_not_make_the_other_late(sick, first_s):
 @pytest.mark.parametrize(("first", "then"), [("depth", "lidar"), ("lidar", "depth")])
 def test_a_late_one_changes_places_when_the_other_one_begins_to_move_late(first, then):
     """Within half a second of a motion, not only once it has gone on for long."""
-    tracks, consistency = Tracker(None, bench.MODALITIES), Consistency(bench.MODALITIES)
-    rng, blamed = np.random.default_rng(3), []
-    for stamp_ns in range(0, to_ns(9.0), to_ns(0.1)):
-        now_s = stamp_ns / NS
+
+    def shown(now_s, modality, rng):
         late = first if now_s < 6.5 else then
-        alone = {
-            m: (swaying(resting(now_s - (0.3 if m == late else 0.0)), m, rng),)
-            for m in ("depth", "lidar")
-        }
-        trusted = consistency.judge(stamp_ns, alone, dict.fromkeys(alone, tracks.at(stamp_ns)))
-        blamed.append(set(alone) - trusted)
-        people = {m: one[0] for m, one in alone.items() if m in trusted}
-        tracks.update(stamp_ns, [fused(people)])
+        return swaying(resting(now_s - (0.3 if modality == late else 0.0)), modality, rng)
+
+    blamed, _ = left_out(9.0, shown)
     assert all(out == {first} for out in blamed[40:70])
     assert all(out == {then} for out in blamed[75:])
 
 
 def resting(time_s):
     """Time that stands still from the end of one sway, at 5.1 s, to 7 s."""
-    period_s = 2.0 * np.pi / 3.0
-    if time_s < 3.0 + period_s:
+    if time_s < 3.0 + 2.0 * np.pi / 3.0:
         return time_s
     return 3.0 if time_s < 7.0 else time_s - 4.0
 
@@ -139,19 +134,14 @@ def resting(time_s):
 @pytest.mark.parametrize("sick", ["depth", "lidar"])
 def test_who_jumped_as_nobody_can_does_not_make_the_other_late(sick):
     """However it agrees later: here it is ahead of everybody, which no sensor can be."""
-    tracks, consistency = Tracker(None, bench.MODALITIES), Consistency(bench.MODALITIES)
-    rng, blamed = np.random.default_rng(3), []
-    for stamp_ns in range(0, to_ns(9.0), to_ns(0.1)):
-        now_s = stamp_ns / NS
-        alone = {m: (swaying(now_s, m, rng),) for m in ("depth", "lidar")}
-        if now_s >= 4.0:
-            alone[sick] = (swaying(now_s + 0.25, sick, rng),)
-        if 4.0 <= now_s < 5.0:
-            alone[sick] = (turned(*alone[sick]),)
-        trusted = consistency.judge(stamp_ns, alone, dict.fromkeys(alone, tracks.at(stamp_ns)))
-        blamed.append(set(alone) - trusted)
-        people = {m: one[0] for m, one in alone.items() if m in trusted}
-        tracks.update(stamp_ns, [fused(people)])
+
+    def shown(now_s, modality, rng):
+        if modality != sick or now_s < 4.0:
+            return swaying(now_s, modality, rng)
+        ahead = swaying(now_s + 0.25, modality, rng)
+        return turned(ahead) if now_s < 5.0 else ahead
+
+    blamed, _ = left_out(9.0, shown)
     assert not any(blamed[:40])
     assert all(out == {sick} for out in blamed[40:])
 
