@@ -50,10 +50,15 @@ def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
 
 def dtype_of(device: torch.device, precision: str) -> torch.dtype:
     """What one of PRECISIONS is on `device`."""
-    gpu = device.type == "cuda"
-    quick = torch.cuda.is_bf16_supported(including_emulation=False) if gpu else has_bfloat16()
-    low = precision == "bfloat16" or (precision == "auto" and quick)
+    low = precision == "bfloat16" or (precision == "auto" and _multiplies_bfloat16(device))
     return torch.bfloat16 if low else torch.float32
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    if device.type != "cuda":
+        return has_bfloat16()
+    ampere = 8  # the first of NVIDIA's that does; AMD's all do
+    return bool(torch.version.hip) or torch.cuda.get_device_properties(device).major >= ampere
 
 
 def use_float32() -> None:

@@ -35,7 +35,7 @@ from pta_ros.frames import Person, Track
 from pta_ros.settings import Group, param
 from pta_ros.tracks.comparison import Comparison, Look, Looks, over_people
 from pta_ros.tracks.filter import Array
-from pta_ros.tracks.pairs import ENOUGH, OVERTURNS, Pair, PairConfig
+from pta_ros.tracks.pairs import ENOUGH, Pair, PairConfig
 
 #: Two jumps, or one there and one back, are the same if no more than this share of it is left.
 _ALIKE = 0.25
@@ -182,9 +182,7 @@ class Consistency:
             if not out and (guilt := pair.guilty()):
                 blamed[names[guilt.which]] = "late" if guilt.late else "contradicts"
             elif len(out) == 1 and self._out[out[0]].kind in ("contradicts", "late"):
-                late = pair.late()
-                if late is None and self._out[out[0]].kind == "late":
-                    late = pair.late_at_start(OVERTURNS)
+                late = pair.overturned() if self._out[out[0]].kind == "late" else pair.late()
                 if late is not None and names[late] != out[0]:
                     blamed[names[late]] = "late"
                     del self._out[out[0]]

@@ -27,7 +27,7 @@ ENOUGH, _ENOUGH_START = 1.5e4, 3e3
 #: pose that has nothing to do with the other's, what goes with the motion is chance.
 _EXPLAINED = 0.1
 #: To overturn a verdict the start of a motion must explain so much.
-OVERTURNS = 0.33
+_OVERTURNS = 0.33
 #: One that goes on by so much of its step in the next frame did not jump: it began to move.
 _GOES_ON = 0.3
 
@@ -117,7 +117,7 @@ class Pair:
                 return Guilt(which, suspect.late)
         late = self.late()
         if late is None:
-            late = self.late_at_start()
+            late = self._late_at_start(_EXPLAINED)
         return None if late is None else Guilt(late, True)
 
     def late(self) -> int | None:
@@ -126,7 +126,16 @@ class Pair:
         told = told and self._explained > _EXPLAINED
         return int(self.lag_s > 0.0) if told and self._slow[1] > self.config.lagging else None
 
-    def late_at_start(self, explained: float = _EXPLAINED) -> int | None:
+    def overturned(self) -> int | None:
+        """Which of the two is late though the other one was blamed for that.
+
+        As soon as a motion begins; one that goes on may have turned back by more than the lag.
+        """
+        late = self.late()
+        new = late is None and self.motion <= ENOUGH
+        return self._late_at_start(_OVERTURNS) if new else late
+
+    def _late_at_start(self, explained: float) -> int | None:
         """Which of the two did not begin to move with the other, if that explains so much."""
         behind, motion, distance = self._start
         if self._plain <= self.config.starting or motion <= _ENOUGH_START:

@@ -124,7 +124,8 @@ def prepare(
     if not config.imported:
         for modality in sensors:
             rows_with(data, modality, rows["train"], rows["val"])
-    _note_tested(start, root, splits, watcher)
+    apart = "test" if config.model.has("pose") else "unseen"  # others are tested by other repeats
+    _note_tested(start, root, splits.get(apart, ()), watcher)
     known, highest = len(config.model.classes), int(data.labels[data.usable].max())
     if config.model.has("activity") and highest >= known:
         raise DatasetError(
@@ -145,9 +146,9 @@ def _start(config: TrainConfig, source: Source | None, watcher: Watcher) -> Star
     return start
 
 
-def _note_tested(start: Start | None, root: Path, splits: Splits, watcher: Watcher) -> None:
-    """Tell, or refuse, a test on whom the model that the run starts from was trained on."""
-    for line in start.tested(made_with(root), splits) if start else ():
+def _note_tested(start: Start | None, root: Path, who: tuple[str, ...], watcher: Watcher) -> None:
+    """Tell, or refuse, a test of people on whom the model that the run starts from was trained."""
+    for line in start.tested(made_with(root), who) if start else ():
         watcher.note(line)
 
 
@@ -167,7 +168,7 @@ def _prepare_people(
     for name, found in rows.items():
         if not len(found):
             raise DatasetError(f"{root}: nobody is seen in the clips for {name}")
-    _note_tested(start, root, splits, watcher)
+    _note_tested(start, root, splits["test"], watcher)
     sensors = sensors_from_config({m: {} for m in config.model.modalities})
     return Prepared(people, sensors, splits, rows, people_of=data, start=start)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,21 +79,27 @@ class Start:
         if FIND in frozen and self.source.loaded.finder is None:
             raise ConfigError(f"freeze names {FIND}; {self.source.loaded.name} has none")
 
-    def tested(self, made: object, splits: Splits) -> Iterator[str]:
-        """A line where the source was trained on some of this run's test, as far as is known.
+    def tested(self, made: object, people: Sequence[str]) -> Iterator[str]:
+        """A line where the source was trained on some `people` of this run's test, as far as known.
 
-        Only of trees `made` by the same simulation, as who is S01 elsewhere is not known; and not
-        of a test by the same splits. Raises ConfigError for it where encoders alone are taken.
+        Of trees `made` by the same simulation alone, as who is S01 elsewhere is not known, and by
+        the source's own run, not by those that it started from. `people` are subjects or clips.
+        Raises ConfigError for it where encoders alone are taken.
         """
         loaded, before = self.source.loaded, self.source.loaded.provenance
-        known = {name: tuple(members) for name, members in before.get("splits", {}).items()}
-        if known == splits or not _worlds(before.get("synthetic")) & _worlds(made):
+        if not _worlds(before.get("synthetic")) & _worlds(made):
             return
-        test = {who for name in ("test", "unseen") for who in splits.get(name, ())}
-        if both := sorted(test & set(known.get("train", ()))):
+        trained = set(before.get("splits", {}).get("train", ()))
+        subjects = {who.partition("/")[0] for who in trained}
+        both = [
+            who
+            for who, (subject, _, clip) in ((who, who.partition("/")) for who in people)
+            if subject in trained or who in (trained if clip else subjects)
+        ]
+        if both:
             told = (
-                f"{loaded.name} was trained on {len(both)} of the {len(test)} who are tested here "
-                f"({', '.join(both)}); expected its own split of these data, or other data"
+                f"{loaded.name} was trained on {len(both)} of the {len(people)} who are tested "
+                f"here ({', '.join(both)}); expected its own split of these data, or other data"
             )
             if self.given:
                 raise ConfigError(told)

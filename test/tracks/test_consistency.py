@@ -124,6 +124,19 @@ def test_a_late_one_changes_places_when_the_other_one_begins_to_move_late(first,
     assert all(out == {then} for out in blamed[75:])
 
 
+@pytest.mark.parametrize("sick", ["depth", "lidar"])
+def test_one_that_is_late_by_more_than_half_a_sway_stays_left_out(sick):
+    """What it shows then goes with the motion as if it were ahead."""
+
+    def shown(now_s, modality, rng):
+        fast_s = 3.0 + 5.0 / 3.0 * (now_s - 3.0 - (0.9 if modality == sick else 0.0))
+        return swaying(fast_s, modality, rng)
+
+    blamed, _ = left_out(9.0, shown)
+    assert not any(blamed[:30])
+    assert all(out == {sick} for out in blamed[45:])
+
+
 def resting(time_s):
     """Time that stands still from the end of one sway, at 5.1 s, to 7 s."""
     if time_s < 3.0 + 2.0 * np.pi / 3.0:

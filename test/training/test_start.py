@@ -195,3 +195,32 @@ def test_what_is_not_kept_cannot_be_frozen(saved, tmp_path):
 def test_a_start_and_imported_encoders_contradict_each_other():
     with pytest.raises(ConfigError, match="expected one of them"):
         config_from({"imported": "a", "start_from": "b", "model": {"encoders": "xfi"}})
+
+
+MADE = {"synthetic": True, "runs": [{"seed": 0, "preset": "bench"}]}
+
+
+@pytest.mark.parametrize(
+    ("trained", "tested", "both"),
+    [
+        (["S01", "S02"], ("S02", "S03"), "S02"),
+        (["S01", "S02"], ("S01/A01", "S03/A01"), "S01/A01"),
+        (["S01/A01"], ("S01/A02",), ""),
+        (["S01/A01"], ("S01", "S02"), "S01"),
+        (["E01"], ("E03",), ""),
+        (["S01"], (), ""),
+    ],
+)
+def test_who_is_tested_and_was_trained_on_is_told_of_the_same_worlds(
+    saved, tmp_path, trained, tested, both
+):
+    start, _, _ = started(saved(tmp_path / "m", SMALL))
+    known = replace(
+        start.source.loaded, provenance={"synthetic": MADE, "splits": {"train": trained}}
+    )
+    start = replace(start, source=replace(start.source, loaded=known))
+    told = list(start.tested(MADE, tested))
+    assert len(told) == bool(both)
+    assert not told or f"here ({both});" in told[0]
+    for other in (None, {**MADE, "runs": [{"seed": 1}]}, {**MADE, "dataset": "XRF55"}):
+        assert not list(start.tested(other, tested))

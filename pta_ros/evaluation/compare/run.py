@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -100,9 +100,9 @@ def _budget(bench: Bench) -> str:
         told = f"{each} on features of the same encoders, which saw {rows}"
     else:
         loaded = start.source.loaded
-        origin = "on synthetic data" if loaded.provenance.get("synthetic") else "on recordings"
         told = (
-            f"{each} on {rows}, as features of the encoders of {loaded.name} (trained {origin}), "
+            f"{each} on {rows}, as features of the encoders of {loaded.name} "
+            f"({_origin(loaded.provenance)}), "
             "which stay as they are; heads of single sensors before, as long"
         )
     more = {
@@ -114,6 +114,15 @@ def _budget(bench: Bench) -> str:
     }
     names = [name for name, value in more.items() if value]
     return f"{told}; ours besides: {listed(names)}" if names else told
+
+
+def _origin(provenance: Mapping[str, Any]) -> str:
+    """What a model was trained on, by its provenance."""
+    if provenance.get("synthetic"):
+        return "trained on synthetic data"
+    if provenance.get("from", {}).get("synthetic"):
+        return "trained on recordings, begun from a model of synthetic data"
+    return "trained on recordings" if "synthetic" in provenance else "of unknown data"
 
 
 def compare_activities(
