@@ -102,7 +102,7 @@ def _budget(bench: Bench) -> str:
         loaded = start.source.loaded
         told = (
             f"{each} on {rows}, as features of the encoders of {loaded.name} "
-            f"({_origin(loaded.provenance)}), "
+            f"({origin(loaded.provenance)}), "
             "which stay as they are; heads of single sensors before, as long"
         )
     more = {
@@ -116,7 +116,7 @@ def _budget(bench: Bench) -> str:
     return f"{told}; ours besides: {listed(names)}" if names else told
 
 
-def _origin(provenance: Mapping[str, Any]) -> str:
+def origin(provenance: Mapping[str, Any]) -> str:
     """What a model was trained on, by its provenance."""
     if provenance.get("synthetic"):
         return "trained on synthetic data"

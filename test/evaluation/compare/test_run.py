@@ -9,6 +9,7 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from pta_ros.cli import evaluate_pta, train_pta
 from pta_ros.datasets.encoding import Block
+from pta_ros.evaluation.compare.run import origin
 from pta_ros.evaluation.compare.table import COMPARED, PLAIN
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.encoders.lite import ENCODERS
@@ -115,8 +116,24 @@ def test_the_context_says_what_was_measured(compared, run, read_results):
     history = context.histories[0]
     assert set(history) == set(NAMES)
     assert [sum(shares) for shares in zip(*history.values(), strict=True)] == [pytest.approx(1)] * 2
+    assert context.training.startswith("every system 2 epochs on features of the same encoders")
+    assert "; ours besides: a gate of 1 epochs; " in context.training
     for page in ("table/results.md", "docs/results.md"):
         assert "synthetic" in (compared / page).read_text()
+
+
+@pytest.mark.parametrize(
+    ("provenance", "told"),
+    [
+        ({"synthetic": {"seed": 0}}, "trained on synthetic data"),
+        ({"synthetic": False}, "trained on recordings"),
+        ({"synthetic": False, "from": {"synthetic": {"seed": 0}}}, "begun from a model of synth"),
+        ({"synthetic": False, "from": {"synthetic": False}}, "trained on recordings"),
+        ({}, "of unknown data"),
+    ],
+)
+def test_what_a_model_was_trained_on_is_told_as_far_as_known(provenance, told):
+    assert told in origin(provenance)
 
 
 @pytest.fixture(scope="module")
