@@ -13,7 +13,7 @@ from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.home import model_folder
 from pta_ros.sensors import sensors_to_config
 from pta_ros.training.config import TrainConfig, with_shapes
-from pta_ros.training.parts import MAIN, parts_of
+from pta_ros.training.parts import FIND, MAIN, parts_of
 
 #: Told of the width that was asked for, and the model's name.
 _NONE_KEPT = (
@@ -41,6 +41,8 @@ def begin(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
     What the configuration itself says of a sensor goes before the model's. Raises CheckpointError
     for a model that cannot be read, ConfigError for one that cannot be a start of this run.
     """
+    if config.take == "encoders":
+        return _begin_encoders(config)
     _check_freeze(config)
     if not config.start_from:
         if config.freeze:
@@ -49,49 +51,63 @@ def begin(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
                 "model to take them from: train_pta --from MODEL"
             )
         return config, None
-    folder = model_folder(config.start_from)
-    loaded = checkpoint.load(folder)
-    _check(config, loaded)
+    config, source = _begin(config)
     asked = config.model.pretrained
-    config = _with_kept(_with_shares(config, loaded), loaded)
-    notes = () if config.model.pretrained or not asked else (_NONE_KEPT.format(asked, loaded.name),)
-    source = Source(loaded, _sha256(folder), notes=notes)
-    if config.model.joint_tokens:  # their readings are centred, not reduced by sensors' settings
-        return config, source
-    theirs = sensors_to_config(loaded.sensors)
-    both = {m: {**theirs.get(m, {}), **config.sensors.get(m, {})} for m in config.model.modalities}
-    bare = replace(config.model, shapes={})
-    settled = with_shapes(replace(config, sensors=both, model=bare))
-    return settled, source
+    config = _with_kept(_with_shares(config, source.loaded), source.loaded)
+    if asked and not config.model.pretrained:
+        source = replace(source, notes=(_NONE_KEPT.format(asked, source.loaded.name),))
+    return config, source
 
 
 def begin_compared(config: TrainConfig) -> tuple[TrainConfig, Source | None]:
     """As `begin`, for systems that are compared: those take encoders alone, and leave them as are.
 
     Everything else of each begins from nothing, so that none has the model's own fusion. Raises as
-    `begin`, and ConfigError for other parts to freeze.
+    `begin`, and ConfigError for parts to freeze.
+    """
+    return begin(replace(config, take="encoders") if config.start_from else config)
+
+
+def _begin_encoders(config: TrainConfig) -> tuple[TrainConfig, Source]:
+    """A run that takes encoders, and the search for people, and leaves them as they are.
+
+    Widths are as without a start: no projection and no head is kept.
     """
     if not config.start_from:
-        return begin(config)
+        raise ConfigError(
+            "take is 'encoders', but the run starts from nothing; expected a model to take them "
+            "from: train_pta --from MODEL"
+        )
     if config.freeze:
         raise ConfigError(
-            f"freeze names {list(config.freeze)} with --systems; expected nothing: compared "
-            f"systems keep the encoders of {config.start_from}, and train everything else"
+            f"freeze names {list(config.freeze)}; expected nothing: with --systems, and where take "
+            f"is 'encoders', a run keeps those of {config.start_from}, and trains everything else"
         )
     encoders = config.model.modalities
-    begun, source = begin(replace(config, freeze=encoders))
-    assert source is not None, "a model is named"
+    find = (FIND,) if config.model.joint_tokens else ()
+    begun, source = _begin(replace(config, freeze=(*encoders, *find)))
     name, theirs = source.loaded.name, source.loaded.model.config.modalities
     if missing := [m for m in encoders if m not in theirs]:
         raise ConfigError(
             f"model {name} has no encoder of {', '.join(missing)}; expected all of "
             f"{', '.join(encoders)}, as model.modalities says"
         )
-    model = replace(begun.model, pretrained=config.model.pretrained)
-    # Widths are as without a start: no projection and no head of it is kept.
     taken = _encoders_sha256(source.loaded, encoders)  # its fusion may change: a run does not care
-    source = replace(source, sha256=taken, only=encoders, notes=())
-    return replace(begun, model=model, start_from=""), source
+    return begun, replace(source, sha256=taken, only=encoders)
+
+
+def _begin(config: TrainConfig) -> tuple[TrainConfig, Source]:
+    """The model that is named, checked, and the configuration with its sensors' settings."""
+    folder = model_folder(config.start_from)
+    loaded = checkpoint.load(folder)
+    _check(config, loaded)
+    source = Source(loaded, _sha256(folder))
+    if config.model.joint_tokens:  # their readings are centred, not reduced by sensors' settings
+        return config, source
+    theirs = sensors_to_config(loaded.sensors)
+    both = {m: {**theirs.get(m, {}), **config.sensors.get(m, {})} for m in config.model.modalities}
+    bare = replace(config.model, shapes={})
+    return with_shapes(replace(config, sensors=both, model=bare)), source
 
 
 def _with_kept(config: TrainConfig, loaded: Checkpoint) -> TrainConfig:

@@ -73,7 +73,8 @@ class TrainConfig(Group):
     `on_problem`: a file that cannot be used is left out and named (`skip`) or ends it (`fatal`).
     `imported` is a folder that import_xfi wrote: its encoders are taken as they are. `start_from`
     is a model, by its folder or its shipped name, whose weights the run starts from; of those,
-    `freeze` names the parts that stay as they are (training/parts.py).
+    `freeze` names the parts that stay as they are (training/parts.py). With `take` at `encoders`
+    nothing but its encoders (and its search for people) is taken, and those stay.
     """
 
     seed: int = param(0, low=0, high=2**32 - 1)
@@ -81,6 +82,7 @@ class TrainConfig(Group):
     on_problem: str = param("skip", choices=("skip", "fatal"))
     imported: str = ""
     start_from: str = ""
+    take: str = param("all", choices=("all", "encoders"))
     freeze: tuple[str, ...] = ()
     model: PTAConfig = field(default_factory=PTAConfig)
     sensors: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -127,7 +129,8 @@ class TrainConfig(Group):
                 "expected 0: heads of imported encoders are not pre-trained"
             )
         single = self.sized("single").dim
-        if self.model.pretrained not in (0, single) and not self.start_from:
+        whole_start = self.start_from and self.take == "all"
+        if self.model.pretrained not in (0, single) and not whole_start:
             raise ConfigError(
                 f"model.pretrained is {self.model.pretrained}; expected {single}, the width of the "
                 "single-modality models (widths.single), or 0"
@@ -141,10 +144,10 @@ class TrainConfig(Group):
     def sized(self, system: str) -> PTAConfig:
         """The model's sizes for `single` or `xfi`.
 
-        A run that starts from a model trains encoders behind that model's projections and head,
-        which are as wide as the model.
+        A run that starts from all of a model trains encoders behind that model's projections and
+        head, which are as wide as the model.
         """
-        if system == "single" and self.start_from:
+        if system == "single" and self.start_from and self.take == "all":
             return self.model
         dim = getattr(self.widths, system) or self.model.dim
         return replace(self.model, dim=dim, pretrained=0)

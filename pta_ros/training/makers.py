@@ -153,7 +153,7 @@ def run_system(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> No
         del settings["split"]["published"], settings["split"]["protocol"]
     if not config.meta.corrupt:
         del settings["meta"]["corrupt"]
-    for place in ("imported", "start_from"):  # folders; what counts is what lies in them
+    for place in ("imported", "start_from", "take"):  # what counts is what lies in the folders
         del settings[place]
     if not config.freeze:
         del settings["freeze"]

@@ -54,7 +54,7 @@ def train(
     `workforce` reduces the tree, here as below.
     """
     begun = time.monotonic()
-    config, source = begin(config)
+    asked, (config, source) = config, begin(config)
     name = GATED if config.model.gate else UNGATED
     trains_gate = config.model.gate and "gate" not in config.freeze
     bench = make_bench(
@@ -71,8 +71,9 @@ def train(
         if finder is not None:
             known = Checkpoint(system, bench.ready.sensors, {}, {}, folder.name, finder)
             finder = fit_presence(known, root, watcher.progress("judge who is there"))
-        _write_settings(config, bench)
-        _save(folder / "model", system, bench, config, root, begun, finder)
+        told = replace(config, freeze=asked.freeze)  # without what `take` adds to it
+        _write_settings(told, bench)
+        _save(folder / "model", system, bench, told, root, begun, finder)
 
 
 def train_parts(
@@ -158,7 +159,8 @@ def train_systems(
             if ranks.first:
                 _write_settings(replace(asked, seed=seed), bench)
                 if isinstance(system, PTA) and not config.model.joint_tokens:
-                    _save(bench.folder / name, system, bench, own, root, begun)
+                    told = replace(own, freeze=())
+                    _save(bench.folder / name, system, bench, told, root, begun)
             watcher.note(f"seed {seed}: {name} done, {time.monotonic() - begun:.0f} s so far")
 
 

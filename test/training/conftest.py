@@ -1,9 +1,10 @@
-"""Shared: model folders of random weights, for runs that start from a model."""
+"""Shared: model folders of random weights, for runs that start from a model; a small wide tree."""
 
 import pytest
 import torch
 
 from pta_ros import checkpoint
+from pta_ros.cli import make_mmfi
 from pta_ros.model.pta import PTA
 from pta_ros.sensors import SENSORS
 
@@ -23,3 +24,11 @@ def saved():
         return folder
 
     return saved
+
+
+@pytest.fixture(scope="session")
+def wide_tree(tmp_path_factory):
+    root = tmp_path_factory.mktemp("wide") / "tree"
+    options = ["--preset", "wide", "--scenes", "5,4,4", "--frames", "2", "--jobs", "1"]
+    assert make_mmfi.main([str(root), *options]) == 0
+    return root

@@ -1,17 +1,14 @@
-"""The wide tree reduced, its augmentations, and a whole run of the model of several people."""
+"""The wide tree reduced, and its augmentations."""
 
 import numpy as np
 import pytest
 import torch
 
-from pta_ros.checkpoint import load
-from pta_ros.cli import make_mmfi, train_pta
 from pta_ros.datasets.empty import empty_places
 from pta_ros.datasets.mmfi import MmfiTree
 from pta_ros.datasets.people import NOBODY, people_set, visible
 from pta_ros.datasets.wide import Clip, clips_of
-from pta_ros.errors import CheckpointError, DatasetError
-from pta_ros.fusion.people import PeopleEstimator, SearchConfig
+from pta_ros.errors import DatasetError
 from pta_ros.model.finder import Found
 from pta_ros.people import birdseye
 from pta_ros.people.centred import NOTHING, OUTSIDE, PATCH, RETURN, trunk
@@ -21,30 +18,14 @@ from pta_ros.training.find import find_loss
 from pta_ros.training.find import load as load_frames
 from pta_ros.workers.workforce import Workforce
 
-CONFIG = """
-model: {modalities: [depth, lidar], encoders: centred, tokens: 17, dim: 32, latent: 16, mixers: 1}
-split: {meta_val: 0.4}
-find: {epochs: 1, batch: 4}
-pretrain: {depth: {epochs: 1, batch: 8}, lidar: {epochs: 1, batch: 8}}
-meta: {epochs: 1, batch: 8}
-"""
-
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    root = tmp_path_factory.mktemp("wide") / "tree"
-    options = ["--preset", "wide", "--scenes", "5,4,4", "--frames", "2", "--jobs", "1"]
-    assert make_mmfi.main([str(root), *options]) == 0
-    return root
+def data(wide_tree, tmp_path_factory):
+    return people_set(wide_tree, tmp_path_factory.mktemp("cache"), workforce=Workforce(1))
 
 
-@pytest.fixture(scope="module")
-def data(tree, tmp_path_factory):
-    return people_set(tree, tmp_path_factory.mktemp("cache"), workforce=Workforce(1))
-
-
-def test_everybody_in_sight_has_a_row(tree, data):
-    clips = [Clip.open(f) for split in ("train", "val", "test") for f in clips_of(tree, split)]
+def test_everybody_in_sight_has_a_row(wide_tree, data):
+    clips = [Clip.open(f) for split in ("train", "val", "test") for f in clips_of(wide_tree, split)]
     seen = sum(int(visible(clip).any(axis=2).sum()) for clip in clips)
     somebody = data.who != NOBODY
     assert somebody.sum() == seen > 0
@@ -194,68 +175,11 @@ def test_the_search_s_loss_is_least_at_the_truth():
     assert loss(height=1.5) > best + 0.2
 
 
-def test_a_run_gives_a_model_that_finds_people(tree, tmp_path, capsys):
-    (tmp_path / "config.yaml").write_text(CONFIG)
-    arguments = [
-        str(tree),
-        "--config",
-        str(tmp_path / "config.yaml"),
-        "--out",
-        str(tmp_path / "run"),
-    ]
-    assert train_pta.main([*arguments, "--only", "lidar", "find"]) == 0
-    trained = {p.name.partition(".")[0] for p in (tmp_path / "run").glob("*.state.safetensors")}
-    assert trained == {"pretrain_lidar", "find"}
-    kept = (tmp_path / "run" / "find.state.safetensors").stat().st_mtime_ns
-    assert train_pta.main(arguments) == 0
-    assert (tmp_path / "run" / "find.state.safetensors").stat().st_mtime_ns == kept
-    everything = SearchConfig(candidate=0.0, presence=0.0)
-    estimate = PeopleEstimator.load(tmp_path / "run" / "model", everything)
-    readings = Clip.open(clips_of(tree, "test")[0]).readings(0)
-    people = estimate(readings)
-    assert people
-    for person in people:
-        assert person.joints.shape == (17, 3)
-        assert np.isfinite(person.deviation_m).all()
-        assert sum(person.weights.values()) == pytest.approx(1)
-    (tmp_path / "run" / "model" / "finder.safetensors").unlink()
-    with pytest.raises(CheckpointError, match="finder"):
-        load(tmp_path / "run" / "model")
-
-
-def test_a_run_starts_from_a_model_of_people_and_keeps_its_search(tree, people_model, tmp_path):
-    own = CONFIG.replace("mixers: 1", "channels: 32").replace("meta_val: 0.4", "meta_val: 0.3")
-    (tmp_path / "own.yaml").write_text(own + "freeze: [find, lidar]\n")
-    options = ["--config", str(tmp_path / "own.yaml"), "--out", str(tmp_path / "run")]
-    assert train_pta.main([str(tree), *options, "--from", str(people_model)]) == 0
-    mine, theirs = load(tmp_path / "run/model"), load(people_model)
-    pairs = [(mine.model.encoders["lidar"], theirs.model.encoders["lidar"])]
-    for one, other in [*pairs, (mine.finder, theirs.finder)]:
-        for name, tensor in other.state_dict().items():
-            if not name.startswith("presence."):  # fitted anew, as deviations are
-                assert tensor.equal(one.state_dict()[name]), name
-    stages = {p.name.partition(".")[0] for p in (tmp_path / "run").glob("*.state.safetensors")}
-    assert stages == {"pretrain_depth", "pta_ungated"}
-
-
 def test_a_tree_of_another_kind_is_named(synthetic_tree, tmp_path):
     with pytest.raises(DatasetError, match="make_mmfi --preset wide"):
         people_set(synthetic_tree, tmp_path)
 
 
-def test_a_wide_tree_is_no_mmfi_tree(tree):
+def test_a_wide_tree_is_no_mmfi_tree(wide_tree):
     with pytest.raises(DatasetError, match=r"wide world.*people_lite"):
-        MmfiTree(tree)
-
-
-def test_parts_that_a_model_does_not_have_are_named(tree, tmp_path, capsys):
-    (tmp_path / "config.yaml").write_text(CONFIG)
-    arguments = [
-        str(tree),
-        "--config",
-        str(tmp_path / "config.yaml"),
-        "--out",
-        str(tmp_path / "run"),
-    ]
-    assert train_pta.main([*arguments, "--only", "csi"]) == 1
-    assert "['csi']; expected some of ['depth', 'lidar', 'find']" in capsys.readouterr().err
+        MmfiTree(wide_tree)
