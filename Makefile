@@ -81,11 +81,16 @@ activity: setup ## Train the shipped activity model from nothing (data/xrf55, ru
 	@$(ENV) evaluate_pta data/xrf55 --model runs/xrf55_lite/model --json runs/xrf55_lite/evaluation.json
 
 WIDE = $(if $(filter people_lite,$(PRESET)),data/wide,data/$(PRESET))
-PEOPLE = train_pta $(WIDE) --config config/$(PRESET).yaml --out runs/$(PRESET)
-people: setup ## Train the model of people anywhere from nothing (data/wide, runs/people_lite; PRESET)
+FIRST = $(if $(filter people_lite,$(PRESET)),people_encoders,$(PRESET))
+PEOPLE = train_pta $(WIDE) --config config/$(PRESET).yaml --out runs/$(FIRST)
+people: setup ## Train the model of people anywhere from nothing (data/wide, data/wide_fusion, runs/people_lite; PRESET)
 	@$(ENV) make_mmfi $(WIDE) --preset wide --seed 0 --scenes $(SCENES)
 	@$(ENV) { $(PEOPLE) --threads 1 --only find lidar & beside=$$!; \
 	  $(PEOPLE) --threads 1 --only depth && wait $$beside; } && $(PEOPLE)
+ifeq ($(PRESET),people_lite)
+	@$(ENV) make_mmfi data/wide_fusion --preset wide --seed 1 --scenes 5000,300,60 # none that the encoders know
+	@$(ENV) train_pta data/wide_fusion --config config/people_fusion.yaml --from runs/$(FIRST)/model --out runs/$(PRESET)
+endif
 	@$(ENV) evaluate_geometry $(WIDE) --model runs/$(PRESET)/model --docs docs
 
 table: setup ## Train and compare all systems of TASK, three seeds (docs/results.md, activities.md, results_wide.md)

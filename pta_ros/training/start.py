@@ -82,14 +82,11 @@ class Start:
     def tested(self, made: object, people: Sequence[str]) -> Iterator[str]:
         """A line where the source was trained on some `people` of this run's test, as far as known.
 
-        Of trees `made` by the same simulation alone, as who is S01 elsewhere is not known, and by
-        the source's own run, not by those that it started from. `people` are subjects or clips.
+        Of trees `made` by the same simulation alone, as who is S01 elsewhere is not known; by the
+        source's own run, and by those that it started from. `people` are subjects or clips.
         Raises ConfigError for it where encoders alone are taken.
         """
-        loaded, before = self.source.loaded, self.source.loaded.provenance
-        if not _worlds(before.get("synthetic")) & _worlds(made):
-            return
-        trained = set(before.get("splits", {}).get("train", ()))
+        trained = set(_trained_on(self.source.loaded.provenance, _worlds(made)))
         subjects = {who.partition("/")[0] for who in trained}
         both = [
             who
@@ -98,8 +95,9 @@ class Start:
         ]
         if both:
             told = (
-                f"{loaded.name} was trained on {len(both)} of the {len(people)} who are tested "
-                f"here ({', '.join(both)}); expected its own split of these data, or other data"
+                f"{self.source.loaded.name} was trained on {len(both)} of the {len(people)} who "
+                f"are tested here ({', '.join(both)}); expected its own split of these data, or "
+                "other data"
             )
             if self.given:
                 raise ConfigError(told)
@@ -121,6 +119,7 @@ class Start:
             "model": loaded.name,
             "sha256": self.source.sha256,
             "synthetic": before.get("synthetic", False),
+            "splits": {"train": before.get("splits", {}).get("train", ())},
             "kept": len(self.kept),
             "anew": sorted({part_of(name) for name in self.anew}),
             **{name: before[name] for name in ("from", "taught") if name in before},
@@ -167,6 +166,15 @@ def _worlds(made: object) -> set[tuple[Any, ...]]:
         return set()
     kind = made.get("dataset"), made.get("world")
     return {(*kind, run.get("seed")) for run in made.get("runs", ())}
+
+
+def _trained_on(provenance: Mapping[str, Any], worlds: set[tuple[Any, ...]]) -> Iterator[str]:
+    """Who of `worlds` trained a model, by its own run and by those that it started from."""
+    run: Mapping[str, Any] | None = provenance
+    while run is not None:
+        if _worlds(run.get("synthetic")) & worlds:
+            yield from run.get("splits", {}).get("train", ())
+        run = run.get("from")
 
 
 def _reason(name: str, there: Tensor | None, here: Tensor) -> str:

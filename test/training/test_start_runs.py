@@ -238,13 +238,17 @@ OTHER = CONFIG.replace("split: {", "split: {seed: 8, ")
 
 
 def test_a_test_on_whom_the_source_was_trained_on_is_told(synthetic_tree, run, tmp_path, capsys):
-    """Or refused, where systems are compared by it."""
+    """Or refused, where systems are compared by it; a start of the source counts, too."""
     learned = json.loads((run / "model/config.json").read_text())["provenance"]["splits"]["train"]
     source, known = run / "model", "begun was trained on 1 of the 1 who are tested here"
     assert train(synthetic_tree, tmp_path / "other", OTHER, "--from", source) == 0
     assert known in capsys.readouterr().out
     tested = json.loads((tmp_path / "other/splits.json").read_text())["test"]
     assert set(tested) <= set(learned)
+    own = json.loads((tmp_path / "other/model/config.json").read_text())["provenance"]
+    assert not set(tested) & set(own["splits"]["train"])
+    assert train(synthetic_tree, tmp_path / "next", OTHER, "--from", tmp_path / "other/model") == 0
+    assert "other was trained on 1 of the 1 who are" in capsys.readouterr().out
     asked = ("--from", source, "--systems", "pta")
     assert train(synthetic_tree, tmp_path / "compared", OTHER, *asked) != 0
     assert f"{known} ({tested[0]}); expected its own split" in capsys.readouterr().err
