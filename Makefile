@@ -82,14 +82,14 @@ activity: setup ## Train the shipped activity model from nothing (data/xrf55, ru
 
 WIDE = $(if $(filter people_lite,$(PRESET)),data/wide,data/$(PRESET))
 FIRST = $(if $(filter people_lite,$(PRESET)),people_encoders,$(PRESET))
-PEOPLE = train_pta $(WIDE) --config config/$(PRESET).yaml --out runs/$(FIRST)
+PEOPLE = train_pta $(WIDE) --config config/$(FIRST).yaml --out runs/$(FIRST)
 people: setup ## Train the model of people anywhere from nothing (data/wide, data/wide_fusion, runs/people_lite; PRESET)
 	@$(ENV) make_mmfi $(WIDE) --preset wide --seed 0 --scenes $(SCENES)
 	@$(ENV) { $(PEOPLE) --threads 1 --only find lidar & beside=$$!; \
 	  $(PEOPLE) --threads 1 --only depth && wait $$beside; } && $(PEOPLE)
 ifeq ($(PRESET),people_lite)
 	@$(ENV) make_mmfi data/wide_fusion --preset wide --seed 1 --scenes 5000,300,60 # none that the encoders know
-	@$(ENV) train_pta data/wide_fusion --config config/people_fusion.yaml --from runs/$(FIRST)/model --out runs/$(PRESET)
+	@$(ENV) train_pta data/wide_fusion --config config/$(PRESET).yaml --from runs/$(FIRST)/model --take encoders --out runs/$(PRESET)
 endif
 	@$(ENV) evaluate_geometry $(WIDE) --model runs/$(PRESET)/model --docs docs
 
@@ -99,8 +99,8 @@ ifeq ($(TASK),activity)
 	@$(ENV) train_pta data/xrf55 --config config/xrf55_activity.yaml --out runs/xrf55 --systems all
 	@$(ENV) evaluate_pta data/xrf55 --table runs/xrf55 --docs docs
 else ifeq ($(TASK),wide)
-	@$(ENV) make_mmfi data/wide_behind --preset wide --seed 1 --scenes 800,300,600 # none that people_lite knows
-	@$(ENV) train_pta data/wide_behind --config config/people_fusion.yaml --out runs/wide_behind --systems all
+	@$(ENV) make_mmfi data/wide_behind --preset wide --seed 1 --scenes 800,300,600 # none that people_lite's encoders know
+	@$(ENV) train_pta data/wide_behind --config config/people_lite.yaml --from people_lite --out runs/wide_behind --systems all
 	@$(ENV) evaluate_pta data/wide_behind --table runs/wide_behind --docs docs
 else ifeq ($(filter people pose,$(TASK)),)
 	@echo "TASK is $(TASK); expected pose, activity or wide" >&2; exit 2

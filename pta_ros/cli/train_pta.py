@@ -75,8 +75,13 @@ def _add_starts(parser: argparse.ArgumentParser) -> None:
         dest="start_from",
         metavar="MODEL",
         help="start from the weights of a model (a folder, or a shipped model's name), instead of "
-        "the configuration's start_from; `freeze` there names parts that stay as they are. With "
-        "--systems: from its encoders alone, which stay as they are",
+        "the configuration's start_from; `freeze` there names parts that stay as they are",
+    )
+    parser.add_argument(
+        "--take",
+        choices=("all", "encoders"),
+        help="with --from: all weights that fit, or the encoders alone and the search for people, "
+        "which then stay as they are, as always with --systems; instead of the configuration's",
     )
 
 
@@ -156,6 +161,8 @@ def _config(options: argparse.Namespace) -> TrainConfig:
         if not options.start_from:
             raise ConfigError("--from names nothing; expected a model")
         config = replace(config, start_from=options.start_from)
+    if options.take is not None:
+        config = replace(config, take=options.take)
     return config
 
 

@@ -81,7 +81,7 @@ def _begin_encoders(config: TrainConfig) -> tuple[TrainConfig, Source]:
     if config.freeze:
         raise ConfigError(
             f"freeze names {list(config.freeze)}; expected nothing: with --systems, and where take "
-            f"is 'encoders', a run keeps those of {config.start_from}, and trains everything else"
+            f"is 'encoders', a run keeps those of {config.start_from}, and trains all else"
         )
     encoders = config.model.modalities
     find = (FIND,) if config.model.joint_tokens else ()

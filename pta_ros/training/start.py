@@ -139,7 +139,7 @@ def matched(source: Source, model: PTA) -> Start:
         if not reason and part_of(entry) in _WHOLE and ".score." in entry:
             reason = _of_classes(source.loaded.model, model)
         if source.only and part_of(entry) not in source.only:
-            reason = "compared systems take encoders alone"
+            reason = "encoders alone are taken"
         if reason:
             anew[entry] = reason
         else:

@@ -80,7 +80,6 @@ def test_parts_that_a_model_does_not_have_are_named(wide_tree, tmp_path, capsys)
 
 
 TAKEN = """
-take: encoders
 model: {modalities: [depth, lidar], encoders: centred, channels: 32, tokens: 17, dim: 16,
   latent: 8, mixers: 1, attention: 2, pretrained: 16, settle: true}
 split: {meta_val: 0.4}
@@ -96,7 +95,8 @@ def take(tree, folder, text, *options):
 
 
 def test_a_run_takes_a_model_s_encoders_and_search_and_no_more(wide_tree, people_model, tmp_path):
-    assert take(wide_tree, tmp_path / "new", TAKEN, "--from", str(people_model)) == 0
+    taken = ("--from", str(people_model), "--take", "encoders")
+    assert take(wide_tree, tmp_path / "new", TAKEN, *taken) == 0
     mine, theirs = load(tmp_path / "new/run/model"), load(people_model)
     pairs = [(mine.model.encoders, theirs.model.encoders), (mine.finder, theirs.finder)]
     for one, other in pairs:
@@ -116,10 +116,13 @@ def test_a_run_takes_a_model_s_encoders_and_search_and_no_more(wide_tree, people
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (TAKEN, "take is 'encoders', but the run starts from nothing; expected a model"),
-        (TAKEN + "freeze: [head]\n", "freeze names ['head']; expected nothing"),
         (
-            TAKEN.replace("encoders\n", "encoder\n"),
+            TAKEN + "take: encoders\n",
+            "take is 'encoders', but the run starts from nothing; expected a model",
+        ),
+        (TAKEN + "take: encoders\nfreeze: [head]\n", "freeze names ['head']; expected nothing"),
+        (
+            TAKEN + "take: encoder\n",
             "take is 'encoder'; expected one of all, encoders",
         ),
     ],
