@@ -55,11 +55,7 @@ def trace_parts(
         model.aligner = cast(Aligner, freeze(model.aligner, features, "align"))
     _trace_attention(model, freeze, features[:batch])
     model.head = cast(PoseHead, freeze(model.head, features[:batch], "head"))
-    if model.pretrained is not None:
-        read = config.feature_tokens - config.tokens
-        heads, kept = model.pretrained.heads, features[:batch, :read, : config.pretrained]
-        for modality, head in list(heads.items()):
-            heads[modality] = freeze(head, kept, f"pre-trained {modality}")
+    _trace_pretrained(model, freeze, features[:batch])
     if model.activity is not None:
         model.activity = cast(ActivityHead, freeze(model.activity, features[:batch], "activity"))
     _trace_gate(model, freeze, features.view(batch, -1, *features.shape[1:]))
@@ -127,6 +123,7 @@ def trace_people(
         model.aligner = cast(Aligner, freeze(model.aligner, features, "align"))
     _trace_attention(model, freeze, features[:1])
     model.head = cast(PoseHead, freeze(model.head, features[:1], "head"))
+    _trace_pretrained(model, freeze, features[:1])
     grid = torch.zeros(1, CHANNELS, SIZE, SIZE, device=device)
     return freeze(of_precision(finder, dtype), grid, "finder")
 
@@ -146,6 +143,15 @@ def quick_encoders(model: PTA, precision: str = "float32") -> None:
             model.encoders[modality] = of_precision(encoder, dtype)
         else:
             model.encoders[modality] = _fast_encoder(encoder, dtype)
+
+
+def _trace_pretrained(model: PTA, freeze: Freezer, features: torch.Tensor) -> None:
+    if model.pretrained is None:
+        return
+    config, heads = model.config, model.pretrained.heads
+    kept = features[:, : config.feature_tokens - config.tokens, : config.pretrained]
+    for modality, head in list(heads.items()):
+        heads[modality] = freeze(head, kept, f"pre-trained {modality}")
 
 
 def _trace_attention(model: PTA, freeze: Freezer, features: torch.Tensor) -> None:

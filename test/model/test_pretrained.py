@@ -7,10 +7,13 @@ import torch
 
 from pta_ros.errors import ConfigError
 from pta_ros.model.config import DiffusionConfig, PTAConfig
-from pta_ros.model.inference import fold_norms, trace_parts
+from pta_ros.model.finder import Finder
+from pta_ros.model.inference import fold_norms, trace_parts, trace_people
 from pta_ros.model.pta import PTA
 from pta_ros.model.purify import subset_number
 from pta_ros.model.replayed import whole_and_each
+from pta_ros.people import birdseye
+from pta_ros.people.centred import CLOUD_SHAPE, PATCH_SHAPE
 from pta_ros.sensors import SENSORS
 
 POSE = PTAConfig(channels=16, tokens=4, dim=16, latent=8, pretrained=8, gate=True, settle=True)
@@ -27,6 +30,7 @@ PEOPLE = PTAConfig(
     modalities=("depth", "lidar"), encoders="centred", channels=16, tokens=17, dim=16, latent=8,
     mixers=1, pretrained=8,
 )  # fmt: skip
+CENTRED = {"depth": PATCH_SHAPE, "lidar": CLOUD_SHAPE}
 PAIRS = torch.tensor([[1, 1], [1, 0], [0, 1]]).bool()
 MASK = torch.tensor([[1, 1, 1], [1, 0, 0], [0, 1, 1], [0, 0, 1]]).bool()
 
@@ -141,6 +145,25 @@ def test_the_traced_model_says_the_same(config):
         one, other = fast(given), model(given)
         torch.testing.assert_close(one.joints, other.joints, rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(one.logits, other.logits, rtol=1e-4, atol=1e-4)
+
+
+@torch.inference_mode()
+def test_a_traced_model_of_people_says_the_same_of_any_number():
+    model = model_of(replace(PEOPLE, attention=1, settle=True))
+    hear(model, 0.5, 0.5)
+    fast = fold_norms(model)
+    trace_people(fast, Finder(birdseye.CHANNELS).eval(), CENTRED)
+    assert all(isinstance(h, torch.jit.ScriptModule) for h in fast.pretrained.heads.values())
+    for count in (1, 3, 6):
+        mask = torch.ones(count, 2, dtype=torch.bool)
+        mask[0, 0] = count == 1
+        inputs = {m: torch.rand(count, *CENTRED[m]) for m in PEOPLE.modalities}
+        told = []
+        for each in (fast, model):
+            tokens = {m: each.encoders[m](inputs[m][mask[:, i]]) for i, m in enumerate(inputs)}
+            told.append(each.complete(each.features(tokens, {}, mask), mask, True))
+        torch.testing.assert_close(told[0].joints, told[1].joints, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(told[0].logits, told[1].logits, rtol=1e-4, atol=1e-4)
 
 
 def test_wider_models_are_refused():
