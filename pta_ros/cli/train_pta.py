@@ -118,6 +118,11 @@ def _systems(options: argparse.Namespace, config: TrainConfig) -> list[str]:
     names = known if options.systems == ["all"] else options.systems or []
     if unknown := sorted(set(names) - set(known)):
         raise ConfigError(f"systems {unknown} are unknown; expected some of {known}")
+    if names and options.take == "all":
+        raise ConfigError(
+            "--systems and --take all contradict each other; expected --take encoders: compared "
+            "systems take no model's fusion"
+        )
     if names and options.only:
         raise ConfigError("--only and --systems contradict each other; expected one of them")
     return names

@@ -13,7 +13,7 @@ from pta_ros.errors import CheckpointError, ConfigError
 from pta_ros.home import model_folder
 from pta_ros.sensors import sensors_to_config
 from pta_ros.training.config import TrainConfig, with_shapes
-from pta_ros.training.parts import FIND, MAIN, parts_of
+from pta_ros.training.parts import MAIN, parts_of
 
 #: Told of the width that was asked for, and the model's name.
 _NONE_KEPT = (
@@ -24,14 +24,16 @@ _NONE_KEPT = (
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A loaded model that a run starts from; `sha256` stands for what of it the run may take.
+    """A loaded model that a run starts from, and the SHA-256 of all that its answers depend on.
 
-    `only` are the parts that the run takes of it; empty: all that fit. `notes` are for the user.
+    `only` are the encoders that the run takes of it, `taken` what stands for those; empty: all that
+    fits. `notes` are for the user.
     """
 
     loaded: Checkpoint
     sha256: str
     only: tuple[str, ...] = ()
+    taken: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -84,8 +86,7 @@ def _begin_encoders(config: TrainConfig) -> tuple[TrainConfig, Source]:
             f"is 'encoders', a run keeps those of {config.start_from}, and trains all else"
         )
     encoders = config.model.modalities
-    find = (FIND,) if config.model.joint_tokens else ()
-    begun, source = _begin(replace(config, freeze=(*encoders, *find)))
+    begun, source = _begin(replace(config, freeze=encoders))
     name, theirs = source.loaded.name, source.loaded.model.config.modalities
     if missing := [m for m in encoders if m not in theirs]:
         raise ConfigError(
@@ -93,7 +94,7 @@ def _begin_encoders(config: TrainConfig) -> tuple[TrainConfig, Source]:
             f"{', '.join(encoders)}, as model.modalities says"
         )
     taken = _encoders_sha256(source.loaded, encoders)  # its fusion may change: a run does not care
-    return begun, replace(source, sha256=taken, only=encoders)
+    return begun, replace(source, only=encoders, taken=taken)
 
 
 def _begin(config: TrainConfig) -> tuple[TrainConfig, Source]:

@@ -135,10 +135,11 @@ class TrainConfig(Group):
                 f"model.pretrained is {self.model.pretrained}; expected {single}, the width of the "
                 "single-modality models (widths.single), or 0"
             )
-        if self.imported and self.start_from:
+        if self.imported and (self.start_from or self.take == "encoders"):
             raise ConfigError(
-                f"imported is {self.imported!r}, start_from {self.start_from!r}; expected one of "
-                "them: a run starts from one set of weights"
+                f"imported is {self.imported!r}, start_from {self.start_from!r}, take "
+                f"{self.take!r}; expected only the first, or the others: a run starts from one set "
+                "of weights"
             )
 
     def sized(self, system: str) -> PTAConfig:

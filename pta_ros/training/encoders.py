@@ -34,7 +34,7 @@ def train_encoders(
     """Every encoder as a single-modality model, trained or read from `folder`, in eval mode.
 
     Imported encoders are taken as they are, behind a projection and a head that are not trained;
-    of a start that gives encoders alone they are trained later, by own_heads.py.
+    of a start that gives encoders alone they are trained later, by single_heads.py.
     """
     if config.imported:
         return {m: imported_encoder(config, m) for m in config.model.modalities}

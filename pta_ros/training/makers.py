@@ -155,6 +155,8 @@ def run_system(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> No
         del settings["meta"]["corrupt"]
     for place in ("imported", "start_from", "take"):  # what counts is what lies in the folders
         del settings[place]
+    if bench.ready.given:
+        del settings["pretrain"], settings["find"]
     if not config.freeze:
         del settings["freeze"]
     if bench.ready.imported:

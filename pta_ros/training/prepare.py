@@ -125,7 +125,7 @@ def prepare(
         for modality in sensors:
             rows_with(data, modality, rows["train"], rows["val"])
     apart = "test" if config.model.has("pose") else "unseen"  # others are tested by other repeats
-    _note_tested(start, root, splits.get(apart, ()), watcher)
+    _note_known(start, root, splits, splits.get(apart, ()), watcher)
     known, highest = len(config.model.classes), int(data.labels[data.usable].max())
     if config.model.has("activity") and highest >= known:
         raise DatasetError(
@@ -146,9 +146,11 @@ def _start(config: TrainConfig, source: Source | None, watcher: Watcher) -> Star
     return start
 
 
-def _note_tested(start: Start | None, root: Path, who: tuple[str, ...], watcher: Watcher) -> None:
-    """Tell, or refuse, a test of people on whom the model that the run starts from was trained."""
-    for line in start.tested(made_with(root), who) if start else ():
+def _note_known(
+    start: Start | None, root: Path, splits: Splits, tested: tuple[str, ...], watcher: Watcher
+) -> None:
+    """Tell, or refuse, what the model that the run starts from was trained on already."""
+    for line in start.known(made_with(root), splits["train"], tested) if start else ():
         watcher.note(line)
 
 
@@ -168,7 +170,9 @@ def _prepare_people(
     for name, found in rows.items():
         if not len(found):
             raise DatasetError(f"{root}: nobody is seen in the clips for {name}")
-    _note_tested(start, root, splits["test"], watcher)
+    for modality in config.model.modalities:
+        rows_with(people, modality, rows["train"], rows["val"])
+    _note_known(start, root, splits, splits["test"], watcher)
     sensors = sensors_from_config({m: {} for m in config.model.modalities})
     return Prepared(people, sensors, splits, rows, people_of=data, start=start)
 
@@ -221,7 +225,8 @@ def identity_of(ready: Prepared, settings: Any) -> str:
     if ready.data.estimated:
         digest.update(np.ascontiguousarray(ready.data.deviation_m).tobytes())
     joints = digest.hexdigest()
-    begun = [ready.start.source.sha256] if ready.start else []
+    source = ready.start.source if ready.start else None
+    begun = [source.taken or source.sha256] if source else []
     text = json.dumps([settings, ready.splits, joints, *begun], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

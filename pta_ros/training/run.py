@@ -90,6 +90,11 @@ def train_parts(
     Several processes may train different parts of one run side by side; `train` takes them up.
     Raises ConfigError for a part that the model does not have, or that is frozen.
     """
+    if config.take == "encoders":
+        raise ConfigError(
+            f"parts to train are {list(parts)}, but take is 'encoders': what is taken is not "
+            "trained; expected no --only"
+        )
     config, source = begin(config)
     known = [*config.model.modalities, *([FIND] if config.model.joint_tokens else [])]
     known = [part for part in known if part not in config.freeze]
@@ -119,7 +124,7 @@ def _finder(
     if known is not None:
         stage.module.load_state_dict(known.state_dict())
     assert isinstance(stage.module, Finder)
-    if FIND in config.freeze:
+    if ready.given or FIND in config.freeze:
         return stage.module.eval()
     identity = identity_of(ready, [asdict(config.find), config.seed])
     run_stage(stage, folder, identity, watcher.epoch)

@@ -13,6 +13,7 @@ from torch import Tensor
 from pta_ros.errors import ConfigError
 from pta_ros.model.pta import PTA
 from pta_ros.training.begin import Source
+from pta_ros.training.known import line_of, named
 from pta_ros.training.parts import FIND, part_of, parts_of
 
 #: Prefixes of what every run fits anew, on its own validation data.
@@ -79,35 +80,40 @@ class Start:
         if FIND in frozen and self.source.loaded.finder is None:
             raise ConfigError(f"freeze names {FIND}; {self.source.loaded.name} has none")
 
-    def tested(self, made: object, people: Sequence[str]) -> Iterator[str]:
-        """A line where the source was trained on some `people` of this run's test, as far as known.
+    def known(self, made: object, train: Sequence[str], tested: Sequence[str]) -> Iterator[str]:
+        """Lines of who the model, or one that it started from, was trained on already.
 
-        Of trees `made` by the same simulation alone, as who is S01 elsewhere is not known; by the
-        source's own run, and by those that it started from. `people` are subjects or clips.
-        Raises ConfigError for it where encoders alone are taken.
+        Told of the `tested` subjects or clips of a tree `made` so; where encoders alone are taken
+        ConfigError is raised for those, and told are those who `train`, as far as the encoders saw
+        them.
         """
-        trained = set(_trained_on(self.source.loaded.provenance, _worlds(made)))
-        subjects = {who.partition("/")[0] for who in trained}
-        both = [
-            who
-            for who, (subject, _, clip) in ((who, who.partition("/")) for who in people)
-            if subject in trained or who in (trained if clip else subjects)
-        ]
-        if both:
-            told = (
-                f"{self.source.loaded.name} was trained on {len(both)} of the {len(people)} who "
-                f"are tested here ({', '.join(both)}); expected its own split of these data, or "
-                "other data"
-            )
-            if self.given:
-                raise ConfigError(told)
-            yield told
+        name = self.source.loaded.name
+        for number, run in enumerate(line_of(name, self.source.loaded.provenance)):
+            if self.given and run.took:
+                continue
+            own = number == 0
+            who = name if own else f"{run.name}, from which {name} began,"
+            if both := run.knows(made, tested):
+                told = (
+                    f"{who} was trained on {len(both)} of the {len(tested)} who are tested here "
+                    f"({named(both)}); expected {'its own split of these data, or ' if own else ''}"
+                    "data that it does not know"
+                )
+                if self.given:
+                    raise ConfigError(told)
+                yield told
+            if self.given and (both := run.knows(made, train)):
+                yield (
+                    f"{who} was trained on {len(both)} of the {len(train)} of train "
+                    f"({named(both)}): its encoders know them by heart; expected other data"
+                )
 
     def lines(self) -> list[str]:
         """What was kept and what not, in a few lines for the user."""
         source, count = self.source.loaded.name, len(self.kept) + len(self.anew)
         sums = Counter(part_of(name) for name in self.kept)
-        told = ", ".join(f"{part} {n}" for part, n in sums.items())
+        find = [FIND] if self.source.loaded.finder is not None else []
+        told = ", ".join([*(f"{part} {n}" for part, n in sums.items()), *find])
         first = f"from {source} ({self.source.sha256[:_SHOWN]}): {len(self.kept)} of {count} kept"
         lines = [f"{first}: {told}", *_reasons("trained anew", self.anew)]
         return [*lines, *_reasons(f"left in {source}", self.left)]
@@ -120,6 +126,7 @@ class Start:
             "sha256": self.source.sha256,
             "synthetic": before.get("synthetic", False),
             "splits": {"train": before.get("splits", {}).get("train", ())},
+            "take": before.get("training", {}).get("take", "all"),
             "kept": len(self.kept),
             "anew": sorted({part_of(name) for name in self.anew}),
             **{name: before[name] for name in ("from", "taught") if name in before},
@@ -158,23 +165,6 @@ def matched(source: Source, model: PTA) -> Start:
             f"no part of model {name} fits; expected its sizes under `model`: {', '.join(sizes)}"
         )
     return start
-
-
-def _worlds(made: object) -> set[tuple[Any, ...]]:
-    """What decides who the people of a synthetic tree are; nothing of real ones and recordings."""
-    if not isinstance(made, Mapping):
-        return set()
-    kind = made.get("dataset"), made.get("world")
-    return {(*kind, run.get("seed")) for run in made.get("runs", ())}
-
-
-def _trained_on(provenance: Mapping[str, Any], worlds: set[tuple[Any, ...]]) -> Iterator[str]:
-    """Who of `worlds` trained a model, by its own run and by those that it started from."""
-    run: Mapping[str, Any] | None = provenance
-    while run is not None:
-        if _worlds(run.get("synthetic")) & worlds:
-            yield from run.get("splits", {}).get("train", ())
-        run = run.get("from")
 
 
 def _reason(name: str, there: Tensor | None, here: Tensor) -> str:

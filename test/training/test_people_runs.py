@@ -1,6 +1,7 @@
 """Whole runs of the model of several people: from nothing, and from a model."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -104,7 +105,8 @@ def test_a_run_takes_a_model_s_encoders_and_search_and_no_more(wide_tree, people
             if not name.startswith("presence."):
                 assert tensor.equal(one.state_dict()[name]), name
     assert mine.model.config.dim == 16, "no width is the model's"
-    assert mine.model.pretrained.heads["lidar"].position.weight.any(), "nobody trained it"
+    stages = {p.name.partition(".")[0] for p in (tmp_path / "new/run").glob("*.state.safetensors")}
+    assert stages == {"single_heads", "pta_ungated_plain", "pta_ungated"}
     told = json.loads((tmp_path / "new/run/model/config.json").read_text())["provenance"]
     assert (told["training"]["take"], told["training"]["freeze"]) == ("encoders", [])
     assert not {"depth", "lidar"} & set(told["from"]["anew"])
@@ -133,3 +135,31 @@ def test_what_cannot_be_taken_is_one_line(wide_tree, people_model, tmp_path, cap
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
+
+
+def test_what_is_taken_is_not_trained_by_itself(wide_tree, people_model, tmp_path, capsys):
+    taken = ("--from", str(people_model), "--take", "encoders")
+    assert take(wide_tree, tmp_path / "new", TAKEN, *taken, "--only", "lidar") == 1
+    assert "parts to train are ['lidar'], but take is 'encoders'" in capsys.readouterr().err
+
+
+def test_the_command_line_s_take_goes_before_the_configuration_s(
+    wide_tree, people_model, tmp_path, capsys
+):
+    whole = ("--from", str(people_model), "--take", "all")
+    text = TAKEN + "take: encoders\nfreeze: [wind]\n"
+    assert take(wide_tree, tmp_path / "new", text, *whole) == 1
+    assert "freeze names ['wind']; this model's parts are" in capsys.readouterr().err
+    assert take(wide_tree, tmp_path / "systems", TAKEN, *whole, "--systems", "pta") == 1
+    assert "--systems and --take all contradict" in capsys.readouterr().err
+
+
+def test_a_sensor_without_frames_is_told_behind_taken_encoders(
+    wide_tree, people_model, tmp_path, capsys
+):
+    blind = shutil.copytree(wide_tree, tmp_path / "blind")
+    for folder in blind.glob("E*/*/*/lidar"):
+        shutil.rmtree(folder)
+    taken = ("--from", str(people_model), "--take", "encoders")
+    assert take(blind, tmp_path / "new", TAKEN, *taken) == 1
+    assert "lidar: 0 usable training and 0 validation" in capsys.readouterr().err

@@ -193,8 +193,9 @@ def test_what_is_not_kept_cannot_be_frozen(saved, tmp_path):
 
 
 def test_a_start_and_imported_encoders_contradict_each_other():
-    with pytest.raises(ConfigError, match="expected one of them"):
-        config_from({"imported": "a", "start_from": "b", "model": {"encoders": "xfi"}})
+    for others in ({"start_from": "b"}, {"take": "encoders"}):
+        with pytest.raises(ConfigError, match="expected only the first, or the others"):
+            config_from({"imported": "a", **others, "model": {"encoders": "xfi"}})
 
 
 MADE = {"synthetic": True, "runs": [{"seed": 0, "preset": "bench"}]}
@@ -219,8 +220,27 @@ def test_who_is_tested_and_was_trained_on_is_told_of_the_same_worlds(
         start.source.loaded, provenance={"synthetic": MADE, "splits": {"train": trained}}
     )
     start = replace(start, source=replace(start.source, loaded=known))
-    told = list(start.tested(MADE, tested))
+    told = list(start.known(MADE, trained, tested))
     assert len(told) == bool(both)
     assert not told or f"here ({both});" in told[0]
     for other in (None, {**MADE, "runs": [{"seed": 1}]}, {**MADE, "dataset": "XRF55"}):
-        assert not list(start.tested(other, tested))
+        assert not list(start.known(other, trained, tested))
+
+
+def test_of_taken_encoders_only_who_trained_those_counts(saved, tmp_path):
+    """A model that took another's encoders has a fusion that saw others; that is not taken."""
+    start, _, _ = started(saved(tmp_path / "m", SMALL))
+    known = {"synthetic": MADE, "splits": {"train": ["S01", "S02"]}}
+    latest = {
+        "synthetic": MADE, "splits": {"train": ["S03"]}, "training": {"take": "encoders"},
+        "from": {"model": "first", "take": "all", **known},
+    }  # fmt: skip
+    loaded = replace(start.source.loaded, provenance=latest)
+    whole = replace(start, source=replace(start.source, loaded=loaded))
+    assert [line.split(" ")[0] for line in whole.known(MADE, (), ("S01", "S03"))] == ["m", "first,"]
+    taken = replace(whole, source=replace(whole.source, only=("depth", "lidar", "csi")))
+    assert not list(taken.known(MADE, ("S04",), ("S03",)))
+    with pytest.raises(ConfigError, match=r"first, from which m began, was trained on 1 of the 2"):
+        list(taken.known(MADE, ("S04",), ("S03", "S01")))
+    (line,) = taken.known(MADE, ("S02", "S04"), ("S03",))
+    assert "1 of the 2 of train (S02): its encoders know them by heart" in line

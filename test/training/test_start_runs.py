@@ -248,12 +248,14 @@ def test_a_test_on_whom_the_source_was_trained_on_is_told(synthetic_tree, run, t
     own = json.loads((tmp_path / "other/model/config.json").read_text())["provenance"]
     assert not set(tested) & set(own["splits"]["train"])
     assert train(synthetic_tree, tmp_path / "next", OTHER, "--from", tmp_path / "other/model") == 0
-    assert "other was trained on 1 of the 1 who are" in capsys.readouterr().out
+    assert "begun, from which other began, was trained on 1 of the 1 w" in capsys.readouterr().out
     asked = ("--from", source, "--systems", "pta")
     assert train(synthetic_tree, tmp_path / "compared", OTHER, *asked) != 0
     assert f"{known} ({tested[0]}); expected its own split" in capsys.readouterr().err
     assert train(synthetic_tree, tmp_path / "same", CONFIG, *asked) == 0
-    assert "trained on" not in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "tested" not in told
+    assert f"begun was trained on 2 of the 2 of train ({', '.join(learned)}): its enc" in told
 
 
 def test_single_models_that_a_start_does_not_keep_are_told(synthetic_tree, saved, tmp_path, capsys):

@@ -97,6 +97,7 @@ def test_seeds_differ_in_all_but_the_encoders(synthetic_tree, run, bench):
 def test_models_say_whose_encoders_they_have(run):
     told = json.loads((run / "seed0/pta_gate/config.json").read_text())["provenance"]
     assert told["from"]["model"] == "source"
+    assert (told["training"]["start_from"][-6:], told["training"]["freeze"]) == ("source", [])
     assert set(told["from"]["anew"]) >= {"projectors", "head"}
     assert not set(told["from"]["anew"]) & {"depth", "lidar", "csi"}
 
