@@ -146,7 +146,8 @@ class MmfiTree(Tree):
         if made.get("world") == "wide":
             raise DatasetError(
                 f"{root}: a tree of the wide world; expected MM-Fi's cameras and one person: train "
-                "on it with config/people_lite.yaml and --from people_lite, measure with evaluate_geometry"
+                "on it with config/people_lite.yaml --from people_lite, measure with "
+                "evaluate_geometry"
             )
         if made.get("format", SYNTHETIC_FORMAT) != SYNTHETIC_FORMAT:
             raise DatasetError(
