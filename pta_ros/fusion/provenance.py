@@ -14,11 +14,12 @@ def trained(provenance: Mapping[str, Any], statistics: Mapping[str, Any]) -> str
     """On what the model was trained: synthetic or not, frames, seeds, version; empty: not said."""
     data, training = provenance.get("synthetic"), _part(provenance, "training")
     synthetic = bool(data)
+    source = "with the encoders of {}" if training.get("take") == "encoders" else "begun from {}"
     parts = [
         "synthetic data" if synthetic else "",
         _said(_part(provenance, "synthetic"), "seed", "of seed {}"),
         _said(statistics, "frames", "{} frames"),
-        _said(_part(provenance, "from"), "model", "begun from {}"),
+        _said(_part(provenance, "from"), "model", source),
         _said(training, "seed", "training seed {}"),
         _said(provenance, "pta_ros", "pta_ros {}"),
         _said(provenance, "note", "{}"),

@@ -12,11 +12,13 @@ TOLD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["mmfi_lite", "people_lite", "xrf55_lite"])
-def test_shipped_models_say_that_their_data_were_synthetic(name):
+@pytest.mark.parametrize(
+    ("name", "seed"), [("mmfi_lite", 0), ("people_lite", 1), ("xrf55_lite", 0)]
+)
+def test_shipped_models_say_that_their_data_were_synthetic(name, seed):
     config = json.loads((SHIPPED / name / "config.json").read_text())
     text = trained(config["provenance"], config["statistics"])
-    assert text.startswith("synthetic data, of seed 0, ")
+    assert text.startswith(f"synthetic data, of seed {seed}, ")
     assert "training seed 0" in text
     assert taught(config["provenance"]) == ""
 
@@ -25,6 +27,8 @@ def test_a_model_that_another_one_was_begun_from_is_named():
     assert (
         trained({"from": {"model": "mmfi_lite"}}, {"frames": 9}) == "9 frames, begun from mmfi_lite"
     )
+    other = {"from": {"model": "a"}, "training": {"take": "encoders"}}
+    assert trained(other, {}) == "with the encoders of a"
 
 
 def test_a_taught_model_says_of_what_by_what_and_with_which_figures():
