@@ -19,19 +19,19 @@ from pta_ros.datasets.clips import made_of, made_with
 from pta_ros.datasets.people import PeopleSet, people_set
 from pta_ros.datasets.problems import problem_lines
 from pta_ros.datasets.reduced import ReducedSet, reduce_tree
-from pta_ros.datasets.splits import published_splits, repeat_split, subject_splits, wide_splits
 from pta_ros.errors import DatasetError
 from pta_ros.imported.xfi import weights_sha256
 from pta_ros.model.pta import PTA
 from pta_ros.sensors import sensors_from_config
 from pta_ros.sensors.base import Sensor
 from pta_ros.training.begin import Source
-from pta_ros.training.config import SplitConfig, TrainConfig
+from pta_ros.training.config import TrainConfig
+from pta_ros.training.deal import Splits, split_rows
 from pta_ros.training.pretrain import rows_with
 from pta_ros.training.rehearse import check_classes, check_csi, rehearse
 from pta_ros.training.resume import Figures
 from pta_ros.training.single import mean_pose
-from pta_ros.training.start import Splits, Start, matched
+from pta_ros.training.start import Start, matched
 from pta_ros.workers.workforce import EVERY_CORE, Workforce
 
 
@@ -186,37 +186,6 @@ def _imported_sha256(config: TrainConfig) -> dict[str, str]:
 def imported_folder(config: TrainConfig) -> Path:
     """The folder of `config.imported`."""
     return Path(config.imported).expanduser()
-
-
-def split_rows(
-    settings: SplitConfig, data: ReducedSet, by_scene: bool = False
-) -> tuple[dict[str, Tensor], Splits]:
-    """Rows and members of every split, by subject, clip or scene or, for XRF55, by repeat."""
-    if by_scene:
-        dealt, splits = wide_splits(data, settings.seed, settings.meta_val)
-        return {n: torch.from_numpy(rows) for n, rows in dealt.items()}, splits
-    if data.joints.shape[1]:
-        groups = _groups(settings, data)
-        return {n: torch.from_numpy(data.rows_of(s)) for n, s in groups.items()}, groups
-    scenes = (tuple(text.split(",")) for text in (settings.train_scenes, settings.test_scenes))
-    split = repeat_split(
-        data, settings.seed, settings.meta_val, settings.val, settings.test,
-        settings.train_repeats, *scenes,
-    )._asdict()  # fmt: skip
-    if not settings.test:
-        del split["unseen"]
-    people = {n: tuple(np.unique(data.subject[rows]).tolist()) for n, rows in split.items()}
-    return {n: torch.from_numpy(rows) for n, rows in split.items()}, people
-
-
-def _groups(split: SplitConfig, data: ReducedSet) -> Splits:
-    """Subjects of every split, or clips where the published split is asked for."""
-    if not split.published:
-        return subject_splits(set(data.subject), split.seed, split.fractions())._asdict()
-    pairs = set(zip(data.subject.tolist(), data.action.tolist(), strict=True))
-    return published_splits(
-        pairs, split.protocol, split.published, split.seed, split.meta_val
-    )._asdict()
 
 
 def identity_of(ready: Prepared, settings: Any) -> str:

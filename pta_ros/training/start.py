@@ -28,10 +28,6 @@ _NAMED = 2
 _SHOWN = 12
 
 
-#: Split -> who is in it.
-Splits = dict[str, tuple[str, ...]]
-
-
 @dataclass(frozen=True, eq=False)
 class Start:
     """What a new model keeps of `source`: names of tensors, and why others are not kept.

@@ -21,20 +21,23 @@ meta: {epochs: 1, batch: 8}
 """
 
 
-def test_a_run_gives_a_model_that_finds_people(wide_tree, tmp_path, capsys):
-    (tmp_path / "config.yaml").write_text(CONFIG)
-    arguments = [
-        str(wide_tree),
-        "--config",
-        str(tmp_path / "config.yaml"),
-        "--out",
-        str(tmp_path / "run"),
-    ]
-    assert train_pta.main([*arguments, "--only", "lidar", "find"]) == 0
-    trained = {p.name.partition(".")[0] for p in (tmp_path / "run").glob("*.state.safetensors")}
-    assert trained == {"pretrain_lidar", "find"}
+def train(tree, folder, text, *options):
+    """Runs train_pta by a configuration of this text; the run is `folder`/run."""
+    folder.mkdir(exist_ok=True)
+    (folder / "own.yaml").write_text(text)
+    arguments = [str(tree), "--config", str(folder / "own.yaml"), "--out", str(folder / "run")]
+    return train_pta.main([*arguments, *map(str, options)])
+
+
+def stages_of(folder):
+    return {p.name.partition(".")[0] for p in (folder / "run").glob("*.state.safetensors")}
+
+
+def test_a_run_gives_a_model_that_finds_people(wide_tree, tmp_path):
+    assert train(wide_tree, tmp_path, CONFIG, "--only", "lidar", "find") == 0
+    assert stages_of(tmp_path) == {"pretrain_lidar", "find"}
     kept = (tmp_path / "run" / "find.state.safetensors").stat().st_mtime_ns
-    assert train_pta.main(arguments) == 0
+    assert train(wide_tree, tmp_path, CONFIG) == 0
     assert (tmp_path / "run" / "find.state.safetensors").stat().st_mtime_ns == kept
     everything = SearchConfig(candidate=0.0, presence=0.0)
     estimate = PeopleEstimator.load(tmp_path / "run" / "model", everything)
@@ -54,29 +57,19 @@ def test_a_run_starts_from_a_model_of_people_and_keeps_its_search(
     wide_tree, people_model, tmp_path
 ):
     own = CONFIG.replace("mixers: 1", "channels: 32").replace("meta_val: 0.4", "meta_val: 0.3")
-    (tmp_path / "own.yaml").write_text(own + "freeze: [find, lidar]\n")
-    options = ["--config", str(tmp_path / "own.yaml"), "--out", str(tmp_path / "run")]
-    assert train_pta.main([str(wide_tree), *options, "--from", str(people_model)]) == 0
+    own += "freeze: [find, lidar]\n"
+    assert train(wide_tree, tmp_path, own, "--from", people_model) == 0
     mine, theirs = load(tmp_path / "run/model"), load(people_model)
     pairs = [(mine.model.encoders["lidar"], theirs.model.encoders["lidar"])]
     for one, other in [*pairs, (mine.finder, theirs.finder)]:
         for name, tensor in other.state_dict().items():
             if not name.startswith("presence."):  # fitted anew, as deviations are
                 assert tensor.equal(one.state_dict()[name]), name
-    stages = {p.name.partition(".")[0] for p in (tmp_path / "run").glob("*.state.safetensors")}
-    assert stages == {"pretrain_depth", "pta_ungated"}
+    assert stages_of(tmp_path) == {"pretrain_depth", "pta_ungated"}
 
 
 def test_parts_that_a_model_does_not_have_are_named(wide_tree, tmp_path, capsys):
-    (tmp_path / "config.yaml").write_text(CONFIG)
-    arguments = [
-        str(wide_tree),
-        "--config",
-        str(tmp_path / "config.yaml"),
-        "--out",
-        str(tmp_path / "run"),
-    ]
-    assert train_pta.main([*arguments, "--only", "csi"]) == 1
+    assert train(wide_tree, tmp_path, CONFIG, "--only", "csi") == 1
     assert "['csi']; expected some of ['depth', 'lidar', 'find']" in capsys.readouterr().err
 
 
@@ -88,30 +81,22 @@ meta: {epochs: 1, batch: 8, refine_epochs: 1}
 """
 
 
-def take(tree, folder, text, *options):
-    folder.mkdir()
-    (folder / "own.yaml").write_text(text)
-    arguments = [str(tree), "--config", str(folder / "own.yaml"), "--out", str(folder / "run")]
-    return train_pta.main([*arguments, *options])
-
-
 def test_a_run_takes_a_model_s_encoders_and_search_and_no_more(wide_tree, people_model, tmp_path):
-    taken = ("--from", str(people_model), "--take", "encoders")
-    assert take(wide_tree, tmp_path / "new", TAKEN, *taken) == 0
-    mine, theirs = load(tmp_path / "new/run/model"), load(people_model)
+    taken = ("--from", people_model, "--take", "encoders")
+    assert train(wide_tree, tmp_path, TAKEN, *taken) == 0
+    mine, theirs = load(tmp_path / "run/model"), load(people_model)
     pairs = [(mine.model.encoders, theirs.model.encoders), (mine.finder, theirs.finder)]
     for one, other in pairs:
         for name, tensor in other.state_dict().items():
             if not name.startswith("presence."):
                 assert tensor.equal(one.state_dict()[name]), name
     assert mine.model.config.dim == 16, "no width is the model's"
-    stages = {p.name.partition(".")[0] for p in (tmp_path / "new/run").glob("*.state.safetensors")}
-    assert stages == {"single_heads", "pta_ungated_plain", "pta_ungated"}
-    told = json.loads((tmp_path / "new/run/model/config.json").read_text())["provenance"]
+    assert stages_of(tmp_path) == {"single_heads", "pta_ungated_plain", "pta_ungated"}
+    told = json.loads((tmp_path / "run/model/config.json").read_text())["provenance"]
     assert (told["training"]["take"], told["training"]["freeze"]) == ("encoders", [])
     assert not {"depth", "lidar"} & set(told["from"]["anew"])
     assert {"projectors", "weights", "refinement", "attention", "head"} <= set(told["from"]["anew"])
-    people = PeopleEstimator.load(tmp_path / "new/run/model", SearchConfig(0.0, 0.0))
+    people = PeopleEstimator.load(tmp_path / "run/model", SearchConfig(0.0, 0.0))
     assert people(Clip.open(clips_of(wide_tree, "test")[0]).readings(0))
 
 
@@ -130,27 +115,27 @@ def test_a_run_takes_a_model_s_encoders_and_search_and_no_more(wide_tree, people
     ],
 )
 def test_what_cannot_be_taken_is_one_line(wide_tree, people_model, tmp_path, capsys, text, told):
-    start = ["--from", str(people_model)] if "nothing" in told and "head" in told else []
-    assert take(wide_tree, tmp_path / "new", text, *start) == 1
+    start = ["--from", people_model] if "nothing" in told and "head" in told else []
+    assert train(wide_tree, tmp_path, text, *start) == 1
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
 
 
 def test_what_is_taken_is_not_trained_by_itself(wide_tree, people_model, tmp_path, capsys):
-    taken = ("--from", str(people_model), "--take", "encoders")
-    assert take(wide_tree, tmp_path / "new", TAKEN, *taken, "--only", "lidar") == 1
+    taken = ("--from", people_model, "--take", "encoders")
+    assert train(wide_tree, tmp_path, TAKEN, *taken, "--only", "lidar") == 1
     assert "parts to train are ['lidar'], but take is 'encoders'" in capsys.readouterr().err
 
 
 def test_the_command_line_s_take_goes_before_the_configuration_s(
     wide_tree, people_model, tmp_path, capsys
 ):
-    whole = ("--from", str(people_model), "--take", "all")
+    whole = ("--from", people_model, "--take", "all")
     text = TAKEN + "take: encoders\nfreeze: [wind]\n"
-    assert take(wide_tree, tmp_path / "new", text, *whole) == 1
+    assert train(wide_tree, tmp_path, text, *whole) == 1
     assert "freeze names ['wind']; this model's parts are" in capsys.readouterr().err
-    assert take(wide_tree, tmp_path / "systems", TAKEN, *whole, "--systems", "pta") == 1
+    assert train(wide_tree, tmp_path, TAKEN, *whole, "--systems", "pta") == 1
     assert "--systems and --take all contradict" in capsys.readouterr().err
 
 
@@ -160,6 +145,6 @@ def test_a_sensor_without_frames_is_told_behind_taken_encoders(
     blind = shutil.copytree(wide_tree, tmp_path / "blind")
     for folder in blind.glob("E*/*/*/lidar"):
         shutil.rmtree(folder)
-    taken = ("--from", str(people_model), "--take", "encoders")
-    assert take(blind, tmp_path / "new", TAKEN, *taken) == 1
+    taken = ("--from", people_model, "--take", "encoders")
+    assert train(blind, tmp_path, TAKEN, *taken) == 1
     assert "lidar: 0 usable training and 0 validation" in capsys.readouterr().err

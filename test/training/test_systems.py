@@ -158,7 +158,7 @@ def test_a_run_of_another_configuration_is_refused_and_left_as_it_was(run, synth
 
 def test_a_run_without_imported_encoders_is_known_by_what_it_always_was(run, bench):
     settings = as_published(bench.config).to_dict()
-    for name in ("distil", "gate", "imported", "start_from", "freeze"):
+    for name in ("distil", "gate", "imported", "start_from", "take", "freeze"):
         del settings[name]
     for name in ("published", "protocol"):
         del settings["split"][name]

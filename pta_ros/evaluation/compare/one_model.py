@@ -29,7 +29,7 @@ from pta_ros.metrics.markdown import grid
 from pta_ros.metrics.subsets import spaced
 from pta_ros.sensors import SENSORS
 from pta_ros.training.config import config_from
-from pta_ros.training.prepare import split_rows
+from pta_ros.training.deal import split_rows
 
 SCHEMA = 1
 Progress = Callable[[int, int], None]
