@@ -39,14 +39,21 @@ class Generation:
 
 
 def line_of(name: str, provenance: Mapping[str, Any]) -> Iterator[Generation]:
-    """A model's own run, the one that it started from, and so on."""
-    own = {"model": name, "take": provenance.get("training", {}).get("take"), **provenance}
-    run: Mapping[str, Any] | None = own
-    while run is not None:
-        trained = frozenset(run.get("splits", {}).get("train", ()))
+    """A model's own run, the one that it started from, and so on, by its `provenance`."""
+    own = {"model": name, "take": _part(provenance, "training").get("take"), **provenance}
+    run: Mapping[str, Any] = own
+    while run:
+        trained = frozenset(map(str, _part(run, "splits").get("train", ())))
         worlds = frozenset(worlds_of(run.get("synthetic")))
-        yield Generation(run["model"], worlds, trained, run.get("take") == "encoders")
-        run = run.get("from")
+        told = str(run.get("model", "a model without a name"))
+        yield Generation(told, worlds, trained, run.get("take") == "encoders")
+        run = _part(run, "from")
+
+
+def _part(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What a stranger may have written otherwise is empty."""
+    part = values.get(name)
+    return part if isinstance(part, Mapping) else {}
 
 
 def named(who: Sequence[str]) -> str:
