@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 from pta_ros.cli import run
 from pta_ros.cli.train_pta import Console
 from pta_ros.datasets import open_tree
-from pta_ros.datasets.features import FeatureSet, cache_features
+from pta_ros.datasets.feature_set import FeatureSet
+from pta_ros.datasets.features import cache_features
 from pta_ros.datasets.reduced import reduce_tree
 from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.metrics.paired import paired_difference

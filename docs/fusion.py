@@ -24,7 +24,8 @@ from torch import Tensor
 from pta_ros import checkpoint
 from pta_ros.cli import run
 from pta_ros.cli.train_pta import Console
-from pta_ros.datasets.features import FeatureSet, cache_features
+from pta_ros.datasets.feature_set import FeatureSet
+from pta_ros.datasets.features import cache_features
 from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.metrics.paired import paired_difference
 from pta_ros.metrics.pose import mpjpe, pa_mpjpe

@@ -71,6 +71,7 @@ TORCH_HOMES = (
     "fusion/people.py",
     "fusion/engine.py",  # the live model's device, threads and memory
     "datasets/features.py",  # the cache of encoder features
+    "datasets/feature_set.py",  # encoder features, presence and truth
     "datasets/encoding.py",  # how they are made
     "datasets/views.py",  # what of frames is encoded there
     "metrics/",

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pta_ros.bench.inputs import rooms
-from pta_ros.datasets.features import FeatureSet, Truth
+from pta_ros.datasets.feature_set import FeatureSet, Truth
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.pta import PTA
 from pta_ros.skeleton import NUM_JOINTS

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pta_ros.datasets.features import FeatureSet, cache_features
+from pta_ros.datasets.feature_set import FeatureSet
+from pta_ros.datasets.features import cache_features
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import ConfigError
 from pta_ros.metrics.bound import Bound, at_least, at_most

@@ -112,14 +112,9 @@ def _set(
     joints: NDArray[np.float32],
     name: str,
 ) -> ReducedSet:
-    named = {key: np.full(len(joints), text) for key, text in _NAMES.items()}
+    scene, subject, action = (np.full(len(joints), text) for text in ("E01", "S01", "A01"))
     number = np.arange(1, len(joints) + 1, dtype=np.int32)
-    return ReducedSet(
-        inputs, present, joints, **named, number=number, problems=(), fingerprint=name
-    )
-
-
-_NAMES = {"scene": "E01", "subject": "S01", "action": "A01"}
+    return ReducedSet(inputs, present, joints, scene, subject, action, number, (), name)
 
 
 def _within(one: Judged) -> str:

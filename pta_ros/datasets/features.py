@@ -10,9 +10,8 @@ import hashlib
 import json
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,90 +20,13 @@ from torch import Tensor, nn
 
 from pta_ros.datasets.arrays import Layout, array_writer, copy_on_write, read_arrays, read_or_make
 from pta_ros.datasets.encoding import CPU, Arrays, Block, Stowed, check_shape, encode
+from pta_ros.datasets.feature_set import FeatureSet, deviation_of, presence_of
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.datasets.views import CLEAN, View
 from pta_ros.errors import ConfigError, DatasetError
-from pta_ros.model.projector import Projected
 from pta_ros.workers.workforce import Hired
 
 FORMAT = 1
-
-#: Deviations of a truth that is none's estimate.
-CERTAIN = torch.zeros(0)
-
-
-class Truth(NamedTuple):
-    """Ground truth: joints (n, J, 3) metres, classes (n,).
-
-    `deviation` (n, J): one sigma, metres, of joints that are estimates; empty: all are certain.
-    """
-
-    joints: Tensor
-    labels: Tensor
-    deviation: Tensor = CERTAIN
-
-    def to(self, device: torch.device) -> Truth:
-        """The same on a device."""
-        return Truth(*(part.to(device, non_blocking=True) for part in self))
-
-
-@dataclass(frozen=True, eq=False)
-class FeatureSet:
-    """Tokens (N, L_m, C) by modality, presence (N, M), joints (N, J, 3) metres, of N frames.
-
-    `rows` (N,) are their row numbers in the reduced set. `points` holds the first L points
-    (N, L, 3) of the LiDAR, for its positional code. Columns of `present` are in the order of the
-    encoders. `labels` (N,) are classes of activities, empty where none are known; `deviation`
-    (N, J) as in Truth. Tokens and points are mapped from files for reading (copy on write, as torch
-    warns of read-only memory). Rows of a modality that is not present are to be ignored.
-    """
-
-    tokens: dict[str, Tensor]
-    points: dict[str, Tensor]
-    present: Tensor
-    joints: Tensor
-    rows: Tensor
-    labels: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
-    deviation: Tensor = CERTAIN
-
-    def truth(self, rows: Tensor) -> Truth:
-        """The ground truth of some rows."""
-        told = (x[rows] if len(x) else x for x in (self.labels, self.deviation))
-        return Truth(self.joints[rows], *told)
-
-    def features(
-        self, model: Projected, rows: Tensor, mask: Tensor, used: Tensor | None = None
-    ) -> Tensor:
-        """Projected features (B, M, L, D) of `rows` of this set, where `mask` (B, M) is true.
-
-        Rows and masks are the CPU's; features are where the model is. `used` (M,) bool: the
-        modalities to project; None: those in the mask. All parts of one batch need the same.
-        """
-        used = mask.any(dim=0) if used is None else used
-        device = model.calibration.log_factor.device
-        columns = zip(model.config.modalities, mask.T, used, strict=True)
-        tokens = {m: _rows(self.tokens[m], rows[real], device) for m, real, use in columns if use}
-        points = {m: _rows(p, rows, device) for m, p in self.points.items()}
-        return model.features(tokens, points, mask)
-
-    def kept_on(self, device: torch.device, free_bytes: int) -> FeatureSet:
-        """The same with tokens and points in the device's memory, where half of that holds them."""
-        parts = (*self.tokens.values(), *self.points.values())
-        if device.type == "cpu" or 2 * sum(x.nbytes for x in parts) > free_bytes:
-            return self
-        tokens = {m: x.to(device) for m, x in self.tokens.items()}
-        return replace(
-            self, tokens=tokens, points={m: x.to(device) for m, x in self.points.items()}
-        )
-
-
-def _rows(values: Tensor, rows: Tensor, device: torch.device) -> Tensor:
-    """Some rows of values on a device; through pinned memory where they are not there yet."""
-    some = values[rows]
-    if some.device.type == "cpu" and device.type == "cuda":
-        some = some.pin_memory()
-    # Back to the CPU it has to be waited for: the CPU would read what is not there yet.
-    return some.to(device, non_blocking=device.type == "cuda")
 
 
 def cache_features(
@@ -144,14 +66,10 @@ def cache_features(
         if "points" in arrays:
             points[modality] = arrays["points"]
     numbers = rows.numpy()
-    present = torch.stack([torch.from_numpy(data.present[m][numbers]) for m in encoders], dim=1)
+    present, sees = presence_of(data, encoders, numbers)
     joints, labels = (torch.from_numpy(x[numbers]) for x in (data.joints, data.labels))
-    return FeatureSet(tokens, points, present, joints, rows, labels, deviation_of(data, numbers))
-
-
-def deviation_of(data: ReducedSet, rows: NDArray[np.int64]) -> Tensor:
-    """The deviations of some rows' joints, as in Truth."""
-    return torch.from_numpy(data.deviation_m[rows]) if data.estimated else CERTAIN
+    deviation = deviation_of(data, numbers)
+    return FeatureSet(tokens, points, present, joints, rows, labels, deviation, sees)
 
 
 @dataclass(frozen=True, eq=False)

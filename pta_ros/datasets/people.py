@@ -28,7 +28,7 @@ from pta_ros.people.centred import CLOUD_SHAPE, PATCH_SHAPE
 from pta_ros.people.readings import LidarReading, Readings
 from pta_ros.workers.workforce import EVERY_CORE, Workforce
 
-FORMAT = 5
+FORMAT = 6
 NOBODY = 255
 #: Most people of a frame, and most filled voxels that are kept of one.
 MOST_PEOPLE, VOXELS = 4, 16_384
@@ -45,8 +45,10 @@ class PeopleSet:
     `voxels` (F, VOXELS) indices, -1 for none, `values` likewise; `centres` (F, 4, 3) metres, NaN
     for nobody; `visible` (F, 4, 2): to depth, to LiDAR; `frame_split` (F,) 0, 1, 2. `people` has a
     row for each person and frame, joints in the centred frame, and two for places in the frame with
-    nobody (datasets/empty.py): their joints are NaN. `sight` (N, 2, 17): joints that the sensors
-    see; `who` (N,): the person's number in the clip, NOBODY for none.
+    nobody (datasets/empty.py): their joints are NaN. As on a robot a sensor is present that shows
+    anything of the place, be it a wall in front of the person; `people.sees` tells those that see
+    the person. `sight` (N, 2, 17): joints that the sensors see; `who` (N,): the person's number in
+    the clip, NOBODY for none.
     """
 
     voxels: NDArray[np.int32]
@@ -119,6 +121,7 @@ def _layout(frames: int, rows: int) -> Layout:
         "depth": ("<f2", (rows, *PATCH_SHAPE)),
         "lidar": ("<f2", (rows, *CLOUD_SHAPE)),
         "present": ("|b1", (rows, 2)),
+        "sees": ("|b1", (rows, 2)),
         "joints": ("<f4", (rows, 17, 3)),
         "deviation": ("<f4", (rows, 17)),
         "sight": ("|b1", (rows, 2, 17)),
@@ -156,7 +159,8 @@ def _reduced(task: tuple[Clip, int]) -> dict[str, NDArray[Any]]:
         for who in np.flatnonzero(rows[frame]):
             missed = np.clip(rng.normal(0.0, _CENTRE_M), -0.15, 0.15)
             centre = centred.centre_at(centred.trunk(joints[who]) + missed, readings)
-            _look(out, row, readings, centre, seen[number, who])
+            _look(out, row, readings, centre)
+            out["sees"][row] = out["present"][row] & seen[number, who]
             out["joints"][row], out["sight"][row] = (
                 centre.to_centred(joints[who]), clip.sight[number][:, who])  # fmt: skip
             out["number"][row], out["who"][row] = number, who
@@ -165,23 +169,20 @@ def _reduced(task: tuple[Clip, int]) -> dict[str, NDArray[Any]]:
         trunks = centred.trunk(joints)[np.isfinite(joints[:, 0, 0]), :2]
         for place in empty_places(readings, index, trunks, rng):
             if place is not None:
-                _look(out, row, readings, centred.centre_at(place, readings), np.ones(2, bool))
+                _look(out, row, readings, centred.centre_at(place, readings))
+                out["sees"][row] = out["present"][row]
             out["number"][row] = number
             row += 1
     return out
 
 
 def _look(
-    out: dict[str, NDArray[Any]],
-    row: int,
-    readings: Readings,
-    centre: centred.Centre,
-    sees: NDArray[np.bool_],
+    out: dict[str, NDArray[Any]], row: int, readings: Readings, centre: centred.Centre
 ) -> None:
-    """Fill a row with what is around `centre`, of the sensors that see it."""
+    """Fill a row with what is around `centre`, of the sensors that show anything there."""
     depth, lidar = readings.depth, readings.lidar
-    patch = centred.depth_patch(depth, centre) if depth and sees[0] else None
-    cloud = centred.lidar_cloud(lidar, centre) if lidar and sees[1] else None
+    patch = centred.depth_patch(depth, centre) if depth else None
+    cloud = centred.lidar_cloud(lidar, centre) if lidar else None
     for column, (name, reading) in enumerate({"depth": patch, "lidar": cloud}.items()):
         if reading is not None:
             out[name][row], out["present"][row, column] = reading, True
@@ -219,10 +220,12 @@ class _Tilt:
 
 def _read(folder: Path, layout: Layout, fingerprint: str) -> PeopleSet:
     arrays = read_arrays(folder, layout)
-    names, present = arrays["names"], arrays["present"]
+    names, sensors = arrays["names"], ("depth", "lidar")
+    shown, sees = (np.array(arrays[name]).T for name in ("present", "sees"))
     people = ReducedSet(
-        inputs={m: Halves(arrays[m]) for m in ("depth", "lidar")},
-        present={m: np.array(present[:, i]) for i, m in enumerate(("depth", "lidar"))},
+        inputs={m: Halves(arrays[m]) for m in sensors},
+        present=dict(zip(sensors, shown, strict=True)),
+        sees=dict(zip(sensors, sees, strict=True)),
         joints=arrays["joints"],
         scene=names[:, 0],
         subject=names[:, 1],

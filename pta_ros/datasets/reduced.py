@@ -40,8 +40,9 @@ class ReducedSet:
     Rows of a modality that are not present hold nothing meaningful. `subject` and `action` are
     named as in the data set (S01, A01); `problems` names all that could not be used. `fingerprint`
     stands for the inputs: it changes when they do. `deviation_m` (N, J): one sigma of joints that
-    are estimates, 0 where they are certain; empty: all are. Inputs take an array of row numbers;
-    those of large frames are read from the tree each time.
+    are estimates, 0 where they are certain; empty: all are. `sees` (N,) by modality: those of the
+    present that see who is there; without one all do. Inputs take an array of row numbers; those of
+    large frames are read from the tree each time.
     """
 
     inputs: Mapping[str, NDArray[np.float32] | FramesOfTree | Halves]
@@ -54,6 +55,7 @@ class ReducedSet:
     problems: tuple[Problem, ...]
     fingerprint: str
     deviation_m: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    sees: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -70,9 +72,13 @@ class ReducedSet:
 
     @property
     def usable(self) -> NDArray[np.bool_]:
-        """Which frames have at least one modality (N,)."""
-        some: NDArray[np.bool_] = np.any(list(self.present.values()), axis=0)
+        """Which frames have at least one modality that sees who is there (N,)."""
+        some: NDArray[np.bool_] = np.any([self.seeing(m) for m in self.present], axis=0)
         return some
+
+    def seeing(self, modality: str) -> NDArray[np.bool_]:
+        """In which frames a modality sees who is there (N,)."""
+        return self.sees.get(modality, self.present[modality])
 
     @property
     def clips(self) -> NDArray[np.str_]:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.feature_set import FeatureSet
 from pta_ros.metrics.paired import People, of_people
 from pta_ros.metrics.pose import joint_errors, pa_mpjpe
 from pta_ros.metrics.subsets import subset_name, subsets
@@ -169,10 +169,14 @@ def outputs_of(
     unused: Tensor | None = None,
     batch: int = 256,
 ) -> tuple[PTAOutput, Tensor]:
-    """What the model gives for the rows that have all members of `subset`, and those rows (N,)."""
+    """What the model gives for the rows that have all members of `subset`, and those rows (N,).
+
+    Some member must see who is there.
+    """
     model.eval()
     members = torch.tensor([m in subset for m in model.config.modalities])
-    rows = rows[data.present[rows][:, members].all(dim=1)]
+    told = data.present[rows][:, members].all(dim=1) & data.seeing(rows)[:, members].any(dim=1)
+    rows = rows[told]
     parts = []
     for part in rows.split(batch):  # one empty part where there is no row
         mask = members.expand(len(part), -1)

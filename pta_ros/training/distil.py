@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import kl_div
 
-from pta_ros.datasets.features import FeatureSet, deviation_of
+from pta_ros.datasets.feature_set import FeatureSet, deviation_of
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.model.encoders.last import last_parameters
 from pta_ros.model.heads import PTAOutput
@@ -43,7 +43,7 @@ def distil_stage(setup: Setup, model: PTA, draw: Draw) -> Stage:
         model.eval()
         data, rows = draw(part)
         present = data.present[rows]
-        mask, device = draw_subsets(present), model.purify.logits.device
+        mask, device = draw_subsets(present, data.seeing(rows)), model.purify.logits.device
         there, mask = present.to(device), mask.to(device)
         finished = model.finish(data.features(model, rows, present), there)
         told = model.predict(finished, mask)

@@ -9,7 +9,8 @@ from pathlib import Path
 from torch import nn
 
 from pta_ros.datasets.encoding import encode_sent
-from pta_ros.datasets.features import FeatureSet, cache_features
+from pta_ros.datasets.feature_set import FeatureSet
+from pta_ros.datasets.features import cache_features
 from pta_ros.imported.xfi import load_encoder
 from pta_ros.training.config import TrainConfig
 from pta_ros.training.corrupt import corrupted_view, kinds

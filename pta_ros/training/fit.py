@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.feature_set import FeatureSet
 from pta_ros.metrics.evaluate import predict_subset
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.baselines import ConcatenateMlp, XFi
@@ -124,7 +124,7 @@ def supervised_stage(setup: Setup, model: System) -> Stage:
 
     def loss_of(part: Tensor) -> Tensor:
         model.train()
-        mask = draw_subsets(setup.data.present[part])
+        mask = draw_subsets(setup.data.present[part], setup.data.seeing(part))
         data, rows = setup.drawn(part, mask)
         out = PTAOutput(*ranks.share(partial(predict, data, used=mask.any(dim=0)), rows, mask))
         return task_loss(setup.config.task_loss, out, data.truth(rows).to(out.joints.device))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pta_ros.datasets.features import FeatureSet, deviation_of
+from pta_ros.datasets.feature_set import FeatureSet, deviation_of, presence_of
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.model.device import autocast
 from pta_ros.training.augment import either_side
@@ -41,13 +41,11 @@ class Fresh:
         index = rows.numpy()
         given = {m: torch.from_numpy(self.data.inputs[m][index]) for m in self.encoders}
         inputs, joints = self.change(given, torch.from_numpy(self.data.joints[index]))
-        present = torch.stack(
-            [torch.from_numpy(self.data.present[m][index]) for m in self.encoders], dim=1
-        )
+        present, sees = presence_of(self.data, self.encoders, index)
         columns = zip(self.encoders.items(), present.T, strict=True)
         tokens = {m: _encoded(encoder, inputs[m], real) for (m, encoder), real in columns}
         deviation = either_side(deviation_of(self.data, index))
-        drawn = FeatureSet(tokens, {}, present, joints, rows, deviation=deviation)
+        drawn = FeatureSet(tokens, {}, present, joints, rows, deviation=deviation, sees=sees)
         return drawn, torch.arange(len(rows))
 
 

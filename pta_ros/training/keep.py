@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pta_ros.datasets.features import Truth
+from pta_ros.datasets.feature_set import Truth
 from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.config import PTAConfig

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from pta_ros.datasets.features import CERTAIN, Truth
+from pta_ros.datasets.feature_set import CERTAIN, Truth
 from pta_ros.model.align import Aligner
 from pta_ros.model.heads import Answer, PTAOutput
 from pta_ros.training.distributed import ALONE, Ranks

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.feature_set import FeatureSet
 from pta_ros.metrics.evaluate import evaluate_activities, evaluate_subsets
 from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi
 from pta_ros.model.heads import PoseHead

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from pta_ros.datasets.features import FeatureSet, Truth
+from pta_ros.datasets.feature_set import FeatureSet, Truth
 from pta_ros.errors import ConfigError
 from pta_ros.model.align import Aligner
 from pta_ros.model.heads import PTAOutput
@@ -81,7 +81,7 @@ class MetaTrainer:
     def _losses(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """L_task and L_align of meta-train rows in training mode."""
         train_but(self.model, self._held)
-        mask = draw_subsets(self.data.present[rows])
+        mask = draw_subsets(self.data.present[rows], self.data.seeing(rows))
         data, rows = self._draw(rows, mask) if self._draw else (self.data, rows)
         project = partial(self._project, data, used=mask.any(dim=0))
         (features,) = self.ranks.share(project, rows, mask)
@@ -142,7 +142,7 @@ class MetaTrainer:
 
     def _meta_loss(self, rows: Tensor) -> Tensor:
         self.model.eval()
-        mask = draw_subsets(self.data.present[rows])
+        mask = draw_subsets(self.data.present[rows], self.data.seeing(rows))
         estimate = partial(self._estimate, used=mask.any(dim=0))
         result = PTAOutput(*self.ranks.share(estimate, rows, mask))
         truth = self.data.truth(rows).to(result.joints.device)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.feature_set import FeatureSet
 
 #: Features of corrupted frames: modality -> kind -> tokens of the same rows as the clean ones.
 Corrupted = Mapping[str, Mapping[str, FeatureSet]]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from pta_ros.datasets.features import Truth, deviation_of
+from pta_ros.datasets.feature_set import Truth, deviation_of
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import DatasetError
 from pta_ros.model.device import autocast
@@ -100,9 +100,9 @@ def _validated(model: SingleModality, data: ReducedSet, modality: str, rows: Ten
 
 
 def rows_with(data: ReducedSet, modality: str, train: Tensor, val: Tensor) -> tuple[Tensor, Tensor]:
-    """The training and validation rows that have this modality; DatasetError for none."""
-    present = torch.from_numpy(data.present[modality].copy())
-    found = train[present[train]], val[present[val]]
+    """The training and validation rows in which this modality sees; DatasetError for none."""
+    sees = torch.from_numpy(data.seeing(modality).copy())
+    found = train[sees[train]], val[sees[val]]
     if not all(map(len, found)):
         raise DatasetError(
             f"{modality}: {len(found[0])} usable training and {len(found[1])} validation frames; "

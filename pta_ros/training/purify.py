@@ -13,15 +13,19 @@ from pta_ros.model.purify import ModalityWeights, fuse
 from pta_ros.training.losses import Loss
 
 
-def draw_subsets(present: Tensor, generator: Generator | None = None) -> Tensor:
+def draw_subsets(
+    present: Tensor, sees: Tensor | None = None, generator: Generator | None = None
+) -> Tensor:
     """Modality dropout: per row a uniformly drawn non-empty subset of what is present, (B, M).
 
-    Raises ConfigError when a row of `present` (B, M) bool has no modality.
+    Of those with a modality that `sees` (B, M) what is to be told; None: all do. Raises ConfigError
+    when a row of `present` (B, M) bool has no such modality.
     """
-    _each_has_one(present)
+    sees = present if sees is None else present & sees
+    _each_has_one(sees)
     mask = _halve(present, generator)
-    while bool((empty := ~mask.any(dim=1)).any()):
-        mask[empty] = _halve(present[empty], generator)
+    while bool((blind := ~(mask & sees).any(dim=1)).any()):
+        mask[blind] = _halve(present[blind], generator)
     return mask
 
 
@@ -79,7 +83,7 @@ def fit_modality_weights(
     history = []
     for _ in range(steps):
         rows = torch.randperm(len(parts), generator=generator)[:batch]
-        fused = fuse(parts[rows], weights(draw_subsets(present[rows], generator)))
+        fused = fuse(parts[rows], weights(draw_subsets(present[rows], generator=generator)))
         value = loss(fused if head is None else head(fused), targets[rows])
         optimizer.zero_grad()
         value.backward(inputs=list(weights.parameters()))

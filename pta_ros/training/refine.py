@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.feature_set import FeatureSet
 from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.model.pta import PTA
 from pta_ros.training.losses import task_error

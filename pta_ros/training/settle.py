@@ -7,7 +7,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.feature_set import FeatureSet
 from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.metrics.subsets import subsets
 from pta_ros.model.heads import PTAOutput

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from pta_ros.datasets.features import Truth
+from pta_ros.datasets.feature_set import Truth
 from pta_ros.model.baselines import MeanOfPredictions
 from pta_ros.training.fit import Setup, adam, loss_stage
 from pta_ros.training.losses import task_loss
@@ -47,11 +47,11 @@ def _own(single: SingleModality, modality: str, trained: MeanOfPredictions) -> S
 
 
 def single_heads_stage(setup: Setup, model: MeanOfPredictions) -> Stage:
-    """The stage that trains every modality's own head, each on all rows that have its modality."""
+    """The stage that trains every modality's own head, each on all rows in which it sees."""
 
     def loss_of(part: Tensor) -> Tensor:
         model.train()
-        mask = setup.data.present[part]
+        mask = setup.data.seeing(part)
         data, rows = setup.drawn(part, mask)
         features = data.features(model, rows, mask)
         truth = data.truth(rows).to(features.device)

@@ -28,7 +28,7 @@ def slots_stage(setup: Setup, model: ProxySlots) -> Stage:
     def loss_of(part: Tensor) -> Tensor:
         model.train()
         present = setup.data.present[part]
-        mask = draw_subsets(present)
+        mask = draw_subsets(present, setup.data.seeing(part))
         data, part = setup.drawn(part, present)
         features = data.features(model, part, present)
         pairs = both_present(present)

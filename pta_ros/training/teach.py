@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pta_ros.checkpoint import Checkpoint
-from pta_ros.datasets.features import FeatureSet, cache_features
+from pta_ros.datasets.feature_set import FeatureSet
+from pta_ros.datasets.features import cache_features
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import ConfigError, TrainingError
 from pta_ros.metrics.evaluate import SubsetResult, mean_pose_error_mm, outputs_of, pose_result

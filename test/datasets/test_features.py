@@ -82,6 +82,15 @@ def test_only_the_rows_asked_for_are_encoded_in_their_order(tmp_path):
         torch.testing.assert_close(part.tokens[m], whole.tokens[m][rows])
 
 
+def test_who_sees_what_is_there_comes_along(tmp_path):
+    blind = dict(DATA.present, depth=DATA.present["depth"] & (np.arange(len(DATA)) % 2 > 0))
+    found, rows = cached(tmp_path, data=replace(DATA, sees=blind)), torch.arange(len(DATA))
+    assert torch.equal(found.present, cached(tmp_path).present)
+    for column, m in enumerate(ENCODERS):
+        assert np.array_equal(found.seeing(rows)[:, column], blind[m])
+    assert torch.equal(cached(tmp_path).seeing(rows), found.present)
+
+
 def test_no_rows_give_an_empty_set(tmp_path):
     assert len(cached(tmp_path, rows=torch.arange(0)).tokens["csi"]) == 0
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.feature_set import FeatureSet
 from pta_ros.metrics.evaluate import (
     confusion,
     evaluate_activities,
@@ -109,6 +109,18 @@ def test_a_subset_that_no_frame_has_is_left_out(model):
     rows = torch.tensor([1, 3, 5])  # of frames without csi
     results = evaluate_subsets(model, DATA, rows)
     assert [r.subset for r in results] == ["depth", "lidar", "depth+lidar"]
+
+
+def test_a_frame_counts_where_some_member_sees_who_is_there(model):
+    sees = DATA.present.clone()
+    sees[ROWS[:3], NAMES.index("depth")] = False  # present and blind: a wall is in its way
+    blind = replace(DATA, sees=sees)
+    before, after = (
+        {r.subset: r for r in evaluate_subsets(model, data, ROWS)} for data in (DATA, blind)
+    )
+    assert after["depth"].frames == before["depth"].frames - 3
+    assert after["lidar"] == before["lidar"]
+    assert after["depth+lidar"] == before["depth+lidar"]  # the other one sees
 
 
 def test_a_model_in_training_is_evaluated_in_evaluation_mode():

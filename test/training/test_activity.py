@@ -9,7 +9,7 @@ import torch
 
 from pta_ros import checkpoint
 from pta_ros.cli import evaluate_pta
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.feature_set import FeatureSet
 from pta_ros.errors import ConfigError
 from pta_ros.model.baselines import MeanOfPredictions
 from pta_ros.model.config import PTAConfig

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.feature_set import FeatureSet
 from pta_ros.metrics.evaluate import evaluate_subsets, predict_subset
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.baselines import MeanOfPredictions

@@ -22,7 +22,7 @@ from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from pta_ros.cli import train_pta  # noqa: E402
-from pta_ros.datasets.features import FeatureSet  # noqa: E402
+from pta_ros.datasets.feature_set import FeatureSet  # noqa: E402
 from pta_ros.model.baselines import ConcatenateMlp, XFi  # noqa: E402
 from pta_ros.model.config import DiffusionConfig, PTAConfig  # noqa: E402
 from pta_ros.model.layers import TokenNorm  # noqa: E402

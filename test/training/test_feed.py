@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from pta_ros.bench.device_steps import CONFIG  # noqa: E402
 from pta_ros.bench.inputs import rooms  # noqa: E402
 from pta_ros.cli import train_pta  # noqa: E402
-from pta_ros.datasets.features import FeatureSet, Truth  # noqa: E402
+from pta_ros.datasets.feature_set import FeatureSet, Truth  # noqa: E402
 from pta_ros.training.augment import AUGMENT  # noqa: E402
 from pta_ros.training.augment_centred import CENTRED  # noqa: E402
 from pta_ros.training.feed import ahead, at_hand, fed, rows_of  # noqa: E402

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pta_ros.datasets.features import FeatureSet, Truth
+from pta_ros.datasets.feature_set import FeatureSet, Truth
 from pta_ros.model.baselines import ConcatenateMlp, XFi
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count

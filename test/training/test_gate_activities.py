@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.feature_set import FeatureSet
 from pta_ros.metrics.evaluate import evaluate_activities
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.feature_set import FeatureSet
 from pta_ros.errors import ConfigError
 from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.model.config import PTAConfig

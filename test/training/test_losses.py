@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import pearsonr
 
-from pta_ros.datasets.features import Truth
+from pta_ros.datasets.feature_set import Truth
 from pta_ros.model.align import Aligner
 from pta_ros.model.config import DISTILLATIONS, DiffusionConfig
 from pta_ros.model.heads import Answer

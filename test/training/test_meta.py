@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.feature_set import FeatureSet
 from pta_ros.errors import ConfigError
 from pta_ros.model.config import DiffusionConfig, PTAConfig
 from pta_ros.model.pta import PTA

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves, tree_map  # noqa: E402
 
 from pta_ros.bench.device_steps import CONFIG, random_features  # noqa: E402
 from pta_ros.bench.inputs import rooms  # noqa: E402
-from pta_ros.datasets.features import Truth  # noqa: E402
+from pta_ros.datasets.feature_set import Truth  # noqa: E402
 from pta_ros.metrics.evaluate import outputs_of  # noqa: E402
 from pta_ros.model.baselines import ConcatenateMlp, MeanOfPredictions, XFi  # noqa: E402
 from pta_ros.model.pta import PTA  # noqa: E402

@@ -40,6 +40,24 @@ def test_every_frame_has_two_places_with_nobody(data):
     assert data.people.usable[nobody].mean() > 0.5
 
 
+def test_a_sensor_is_present_wherever_it_shows_something_as_on_a_robot(wide_tree, data):
+    """Behind a wall or at the edge of the image a person is there and not seen."""
+    clips = [Clip.open(f) for split in ("train", "val", "test") for f in clips_of(wide_tree, split)]
+    seen = np.concatenate([visible(clip)[visible(clip).any(axis=2)] for clip in clips])
+    present, sees = (
+        np.stack([told[m] for m in ("depth", "lidar")], axis=1)
+        for told in (data.people.present, data.people.sees)
+    )
+    somebody = data.who != NOBODY
+    np.testing.assert_array_equal(sees[somebody], present[somebody] & seen)
+    np.testing.assert_array_equal(sees[~somebody], present[~somebody])
+    shown_only = somebody & (present & ~sees).any(axis=1) & sees.any(axis=1)
+    assert shown_only.any()
+    patches = data.people.inputs["depth"][np.flatnonzero(somebody & present[:, 0] & ~sees[:, 0])]
+    assert ((patches[:, 1] == RETURN).sum(axis=(1, 2)) > 0).all()
+    assert (data.people.usable == sees.any(axis=1)).all()
+
+
 def test_a_frame_s_people_lie_on_filled_voxels(data):
     rows = np.arange(len(data.voxels))
     frames = load_frames(data, rows)

@@ -131,9 +131,25 @@ def test_a_row_with_nothing_present_is_refused():
         draw_subsets(torch.tensor([[True, False], [False, False]]))
 
 
+def test_some_modality_of_a_subset_sees_what_is_to_be_told():
+    torch.manual_seed(0)
+    present = torch.tensor([[True, True, False]]).expand(3000, 3)
+    masks = draw_subsets(present, torch.tensor([[True, False, True]]).expand(3000, 3))
+    codes, counts = (masks * torch.tensor([1, 2, 4])).sum(1).unique(return_counts=True)
+    assert codes.tolist() == [1, 3]  # alone and beside one that does not, never that one alone
+    assert counts.min() > 1350  # 1500 expected, deviation 27
+
+
+def test_a_row_that_nothing_present_sees_is_refused():
+    with pytest.raises(ConfigError, match="row 0 has no modality"):
+        draw_subsets(torch.tensor([[True, False]]), torch.tensor([[False, True]]))
+
+
 def test_subsets_drawn_with_a_generator_repeat():
     present = torch.ones(50, 3, dtype=torch.bool)
-    first, again = (draw_subsets(present, torch.Generator().manual_seed(2)) for _ in range(2))
+    first, again = (
+        draw_subsets(present, generator=torch.Generator().manual_seed(2)) for _ in range(2)
+    )
     assert torch.equal(first, again)
 
 

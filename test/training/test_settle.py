@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.feature_set import FeatureSet
 from pta_ros.metrics.evaluate import outputs_of
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.encoders import token_count

@@ -2,7 +2,7 @@
 
 import torch
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.feature_set import FeatureSet
 from pta_ros.model.config import PTAConfig
 from pta_ros.model.slots import ProxySlots
 from pta_ros.training.config import TrainConfig

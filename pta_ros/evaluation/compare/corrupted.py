@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from pta_ros.datasets.features import FeatureSet
+from pta_ros.datasets.feature_set import FeatureSet
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.frames import FloatArray, Frame
 from pta_ros.fusion.config import StreamConfig

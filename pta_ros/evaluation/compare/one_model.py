@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from pta_ros.checkpoint import Checkpoint
-from pta_ros.datasets.features import FeatureSet, cache_features
+from pta_ros.datasets.feature_set import FeatureSet
+from pta_ros.datasets.features import cache_features
 from pta_ros.datasets.reduced import ReducedSet
 from pta_ros.errors import ConfigError, DatasetError
 from pta_ros.evaluation.compare import paper

@@ -89,25 +89,35 @@ def of_rooms(rows: Sequence[PersonRow]) -> Figures:
 
 
 def of_additions(rows: Sequence[PersonRow]) -> Figures:
-    """What the second sensor costs those whom the first one shows: contamination, per sensor.
+    """What the second sensor costs those whom the first one sees: contamination, per sensor.
 
-    Mean error (mm) over the joints that this sensor sees, of the people found with either set; and
-    the rise by the other sensor, a share (negative: it helps).
+    `people`, the shares of them `found_alone` and `found_both`, and of those found either way the
+    mean error (mm) over the joints that this sensor sees, and its rise by the other sensor, a share
+    (negative: it helps). `hidden`: the same of those whom the other sensor does not see.
     """
     sets: dict[str, dict[tuple[str, int, int], PersonRow]] = {}
     for row in rows:
-        if row.found:
-            sets.setdefault(row.sensors, {})[row.setting.scene, row.number, row.who] = row
+        sets.setdefault(row.sensors, {})[row.setting.scene, row.number, row.who] = row
     both, out = sets.get("depth + LiDAR", {}), {}
-    for alone in ("depth", "LiDAR"):
-        pairs = [(row, both[key]) for key, row in sets.get(alone, {}).items() if key in both]
-        if not pairs:
-            continue
-        sight = np.array([row.sight for row, _ in pairs])
-        before, after = (np.array([pair[n].error_mm for pair in pairs])[sight] for n in (0, 1))
-        rise = float(after.mean() / before.mean() - 1)
-        out[alone] = {"people": len(pairs), "alone_mm": float(before.mean()),
-                      "both_mm": float(after.mean()), "rise": rise}  # fmt: skip
+    for alone, other in (("depth", "LiDAR"), ("LiDAR", "depth")):
+        pairs = {key: (row, both[key]) for key, row in sets.get(alone, {}).items() if key in both}
+        hidden = [pair for key, pair in pairs.items() if key not in sets.get(other, {})]
+        if pairs:
+            out[alone] = {**_addition([*pairs.values()]), "hidden": _addition(hidden)}
+    return out
+
+
+def _addition(pairs: Sequence[tuple[PersonRow, PersonRow]]) -> Figures:
+    """Figures of people by one sensor, and by both."""
+    twice = [pair for pair in pairs if pair[0].found and pair[1].found]
+    sight = np.array([row.sight for row, _ in twice])
+    out: Figures = {"people": len(pairs), "rise": None}
+    for n, way in enumerate(("alone", "both")):
+        out[f"found_{way}"] = _share([pair[n].found for pair in pairs])
+        own = np.array([pair[n].error_mm for pair in twice])
+        out[f"{way}_mm"] = float(own[sight].mean()) if twice else None
+    if twice:
+        out["rise"] = out["both_mm"] / out["alone_mm"] - 1
     return out
 
 

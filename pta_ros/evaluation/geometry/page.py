@@ -107,13 +107,19 @@ def _overall(found: dict[str, Any]) -> str:
 
 
 def _additions(found: dict[str, Any]) -> str:
-    rows = [
-        [sensor, str(one["people"]), *(_decimal(one[f"{way}_mm"]) for way in ("alone", "both")),
-         f"{one['rise']:+.1%}"]
-        for sensor, one in found.items()
-    ]  # fmt: skip
-    note = "\n\nMean error of joints that this sensor sees, of the people found either way."
-    return grid(["sensor", "people", "alone, mm", "with the other, mm", "rise"], rows) + note
+    rows = []
+    for sensor, one in found.items():
+        for whom, group in (("it sees", one), ("and the other does not", one["hidden"])):
+            shares = _pair(group, "found_alone", "found_both", _percent)
+            errors = _pair(group, "alone_mm", "both_mm", _decimal)
+            rise = NOTHING if group["rise"] is None else f"{group['rise']:+.1%}"
+            rows.append([sensor, whom, str(group["people"]), shares, errors, rise])
+    note = (
+        "\n\nAlone / with the other sensor; errors are of joints that this sensor sees, of people "
+        "found either way. Whom a sensor does not see may be behind something, or at the edge of "
+        "its image: it shows the place, or something before it."
+    )
+    return grid(["sensor", "people", "how many", "found", "mm", "rise"], rows) + note
 
 
 def _errors(one: dict[str, Any]) -> list[str]:

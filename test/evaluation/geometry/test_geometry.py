@@ -142,6 +142,28 @@ def test_what_a_second_sensor_costs(rows):
     assert figures.of_additions(lost) == {}
 
 
+def test_whom_the_other_sensor_does_not_see_is_told_apart(rows):
+    people = [row for row in rows[0] if row.refined]
+    seen = {s: {key_of(r) for r in people if r.sensors == s} for s in ("depth", "LiDAR")}
+    hidden = seen["LiDAR"] - seen["depth"]
+    assert hidden
+    assert seen["LiDAR"] & seen["depth"]
+    lost = [
+        replace(r, found=False) if r.sensors == "depth + LiDAR" and key_of(r) in hidden else r
+        for r in people
+    ]
+    found = figures.of_additions(lost)["LiDAR"]
+    assert found["hidden"]["people"] == len(hidden)
+    assert (found["hidden"]["found_alone"], found["hidden"]["found_both"]) == (1.0, 0.0)
+    assert found["hidden"]["rise"] is None
+    assert found["found_both"] == pytest.approx(1 - len(hidden) / len(seen["LiDAR"]))
+    assert found["rise"] == pytest.approx(0.0, abs=1e-6)
+
+
+def key_of(row):
+    return row.setting.scene, row.number, row.who
+
+
 def test_a_cell_that_is_worse_than_the_others_is_named(rows):
     many = [row for row in rows[0] for _ in range(40)]
     high = [
