@@ -70,11 +70,7 @@ def trace_encoders(
 
 
 def _trace_encoders(
-    model: PTA,
-    shapes: Mapping[str, tuple[int, ...]],
-    precision: str,
-    batch: int,
-    freeze: Freezer,
+    model: PTA, shapes: Mapping[str, tuple[int, ...]], precision: str, batch: int, freeze: Freezer
 ) -> None:
     config, device = model.config, model.purify.logits.device
     for modality, shape in shapes.items():
