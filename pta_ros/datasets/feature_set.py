@@ -58,7 +58,7 @@ class FeatureSet:
         """Which modalities (n, M) see who is there."""
         return self.sees[rows] if len(self.sees) else self.present[rows]
 
-    def seen_by_all(self) -> FeatureSet:
+    def without_blind(self) -> FeatureSet:
         """The same, where a modality that does not see who is there is not present."""
         return replace(self, present=self.sees) if len(self.sees) else self
 

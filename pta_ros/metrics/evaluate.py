@@ -110,10 +110,10 @@ def evaluate_subsets(
 ) -> list[SubsetResult]:
     """Pose errors of `model` on `rows` for all subsets, or `only` some.
 
-    A frame that lacks a member is left out of the subset, and a subset that no frame has is left
-    out of the results. `refine` as in PTA.complete. `unused` (frames of `data`, M) bool: sensors
-    that are there and not used all the same. `people` (frames of `data`,): whom they show; the
-    results tell of each person, too.
+    A frame that lacks a member, or in which none sees who is there, is left out of the subset, and
+    a subset that no frame has is left out of the results. `refine` as in PTA.complete. `unused`
+    (frames of `data`, M) bool: sensors that are there and not used all the same. `people` (frames
+    of `data`,): whom they show; the results tell of each person, too.
     """
     found = _outputs(model, data, rows, refine, only, unused)
     return [
@@ -169,9 +169,9 @@ def outputs_of(
     unused: Tensor | None = None,
     batch: int = 256,
 ) -> tuple[PTAOutput, Tensor]:
-    """What the model gives for the rows that have all members of `subset`, and those rows (N,).
+    """What the model gives for some of the rows, and which they are (N,).
 
-    Some member must see who is there.
+    Those that have all members of `subset` and one that sees who is there.
     """
     model.eval()
     members = torch.tensor([m in subset for m in model.config.modalities])
@@ -190,7 +190,7 @@ def outputs_of(
 def predict_subset(
     model: Projected, data: FeatureSet, rows: Tensor, subset: tuple[str, ...], batch: int = 256
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Joints (N, J, 3), deviations (N, J) and true joints, of the frames that have all members."""
+    """Joints (N, J, 3), deviations (N, J) and true joints, of the frames of `outputs_of`."""
     out, kept = outputs_of(model, data, rows, subset, batch=batch)
     return out.joints, out.log_std.exp(), data.joints[kept]
 

@@ -43,7 +43,7 @@ def distil_stage(setup: Setup, model: PTA, draw: Draw) -> Stage:
         model.eval()
         data, rows = draw(part)
         present = data.present[rows]
-        mask, device = draw_subsets(present, data.seeing(rows)), model.purify.logits.device
+        mask, device = draw_subsets(present), model.purify.logits.device
         there, mask = present.to(device), mask.to(device)
         finished = model.finish(data.features(model, rows, present), there)
         told = model.predict(finished, mask)

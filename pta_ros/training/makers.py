@@ -25,7 +25,7 @@ from pta_ros.training.encoders import features_of
 from pta_ros.training.fit import Setup, supervised_stage
 from pta_ros.training.fresh import Fresh
 from pta_ros.training.mixed import Corrupted
-from pta_ros.training.prepare import Prepared, Watcher, identity_of
+from pta_ros.training.prepare import Prepared, Watcher, identity_of, shown_sha256
 from pta_ros.training.resume import Figures, Stage, read_stage, run_stage, seed_everything
 from pta_ros.training.single import SingleModality, mean_pose
 from pta_ros.training.slots import slots_stage
@@ -161,6 +161,8 @@ def run_system(stage: Stage, name: str, config: TrainConfig, bench: Bench) -> No
         del settings["freeze"]
     if bench.ready.imported:
         settings["imported"] = bench.ready.imported
+    if bench.ready.data.sees:
+        settings["shown"] = shown_sha256(bench.ready.data)
     identity = identity_of(bench.ready, settings)
     if bench.train:
         run_stage(stage, bench.folder, identity, bench.watcher.epoch)
@@ -179,7 +181,7 @@ def setup_of(name: str, bench: Bench, model: Projected) -> Setup:
     def validate() -> Figures:
         rows = bench.ready.rows["val"]
         if bench.config.model.has("pose"):
-            poses = evaluate_subsets(model, bench.clean, rows)
+            poses = evaluate_subsets(model, bench.clean.without_blind(), rows)
             return {f"val_{r.subset}_mm": r.mpjpe_mm for r in poses}
         activities = evaluate_activities(model, bench.clean, rows)
         return {f"val_{r.subset}_%": r.accuracy for r in activities}

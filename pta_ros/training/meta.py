@@ -81,15 +81,17 @@ class MetaTrainer:
     def _losses(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """L_task and L_align of meta-train rows in training mode."""
         train_but(self.model, self._held)
-        mask = draw_subsets(self.data.present[rows], self.data.seeing(rows))
+        sees = self.data.seeing(rows)
+        mask = draw_subsets(self.data.present[rows], sees)
         data, rows = self._draw(rows, mask) if self._draw else (self.data, rows)
         project = partial(self._project, data, used=mask.any(dim=0))
         (features,) = self.ranks.share(project, rows, mask)
         mask, truth = mask.to(features.device), data.truth(rows).to(features.device)
+        sees = mask & sees.to(features.device)
         plain = self._task(features, mask, truth)
         if not self.aligns:
             return plain, features.new_zeros(())
-        refined, align = self._aligned(features, mask)
+        refined, align = self._aligned(features, mask, sees)
         share = self.config.meta.plain_share
         return share * plain + (1 - share) * self._task(refined, mask, truth), align
 
@@ -99,10 +101,13 @@ class MetaTrainer:
     def _task(self, features: Tensor, mask: Tensor, truth: Truth) -> Tensor:
         return task_loss(self.config.task_loss, self.model.predict(features, mask), truth)
 
-    def _aligned(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Refined features (B, M, L, D) from random start noise; L_align, the modules' mean."""
-        teacher = fuse(features.detach(), self.model.purify(mask))
-        taught = mask.sum(dim=1) > 1  # one modality alone has no teacher of its own
+    def _aligned(self, features: Tensor, mask: Tensor, sees: Tensor) -> tuple[Tensor, Tensor]:
+        """Refined features (B, M, L, D) from random start noise; L_align, the modules' mean.
+
+        Of the modalities in `mask` (B, M) those that `sees` names teach and are taught.
+        """
+        teacher = fuse(features.detach(), self.model.purify(sees))
+        taught = sees & (sees.sum(dim=1) > 1)[:, None]  # one alone has no teacher of its own
         refined, losses = torch.zeros_like(features), []
         for aligner, students in self.model.students(mask):
             shape = (int(students.sum()), *aligner.start_noise.shape)
@@ -117,13 +122,12 @@ class MetaTrainer:
     def _align(
         self, aligner: Aligner, teacher: Tensor, latents: Tensor, students: Tensor, taught: Tensor
     ) -> Tensor:
-        """L_align of one module's `latents` (n, L, d) of `students` (B, M), where `taught` (B,)."""
-        has_teacher = taught & students.any(dim=1)
+        """L_align of one module's `latents` (n, L, d) of `students` (B, M), if `taught` (B, M)."""
+        kept = taught[students]
+        has_teacher = (taught & students).any(dim=1)
         if int(has_teacher.sum()) < 2:  # batch norm needs two
             return teacher.new_zeros(())
-        row_of_student = students.nonzero()[:, 0]
-        kept = taught[row_of_student]
-        owner = has_teacher.cumsum(0)[row_of_student[kept]] - 1
+        owner = has_teacher.cumsum(0)[students.nonzero()[kept, 0]] - 1
         own = teacher[has_teacher]
         return alignment(aligner, own, latents[kept], owner, ranks=self.ranks).total()
 

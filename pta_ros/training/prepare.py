@@ -200,6 +200,12 @@ def identity_of(ready: Prepared, settings: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def shown_sha256(data: ReducedSet) -> str:
+    """Of which sensors are present in every frame, and which see who is there."""
+    told = [data.present[m] for m in data.present] + [data.seeing(m) for m in data.present]
+    return hashlib.sha256(np.packbits(told).tobytes()).hexdigest()
+
+
 def statistics_of(ready: Prepared) -> dict[str, Any]:
     """Statistics of the training data for a checkpoint: mean pose (J, 3), number of frames."""
     if not ready.data.joints.shape[1]:

@@ -16,10 +16,10 @@ from pta_ros.training.losses import Loss
 def draw_subsets(
     present: Tensor, sees: Tensor | None = None, generator: Generator | None = None
 ) -> Tensor:
-    """Modality dropout: per row a uniformly drawn non-empty subset of what is present, (B, M).
+    """Modality dropout: per row a subset of what is `present` (B, M), (B, M) bool.
 
-    Of those with a modality that `sees` (B, M) what is to be told; None: all do. Raises ConfigError
-    when a row of `present` (B, M) bool has no such modality.
+    Drawn uniformly from those with a modality that `sees` (B, M) what is to be told; None: all do.
+    Raises ConfigError when a row has no such modality.
     """
     sees = present if sees is None else present & sees
     _each_has_one(sees)

@@ -27,11 +27,11 @@ def slots_stage(setup: Setup, model: ProxySlots) -> Stage:
 
     def loss_of(part: Tensor) -> Tensor:
         model.train()
-        present = setup.data.present[part]
-        mask = draw_subsets(present, setup.data.seeing(part))
+        present, sees = setup.data.present[part], setup.data.seeing(part)
+        mask = draw_subsets(present, sees)
         data, part = setup.drawn(part, present)
         features = data.features(model, part, present)
-        pairs = both_present(present)
+        pairs = both_present(sees)
         proxies = model.proxies(features, from_all(present))
         task = task_loss(config.task_loss, model.fuse(features, proxies, mask), data.truth(part))
         if not bool(pairs.any()):
@@ -39,7 +39,7 @@ def slots_stage(setup: Setup, model: ProxySlots) -> Stage:
         row, _, target = pairs.nonzero(as_tuple=True)
         made, real = proxies[pairs], features[row, target]
         alone = task_error(config.task_loss, answer(model.head, made), data.truth(part[row]))
-        apart = mse_loss(made, real.detach()) + regularisation(features.mean(dim=2), present)
+        apart = mse_loss(made, real.detach()) + regularisation(features.mean(dim=2), sees)
         return task + alone + config.meta.align_weight * apart
 
     return loss_stage("task", setup, model, adam(setup, model), loss_of)

@@ -170,11 +170,12 @@ def _records(tested: Iterable[Tested[R]]) -> list[R]:
 
 def _pose_records(name: str, seed: int, system: Projected, bench: Bench) -> Iterator[PoseRecord]:
     rows, people = bench.ready.rows["test"], bench.ready.data.subject
-    clean = bench.clean.seen_by_all()  # so that a subset and a part of it are of the same people
-    for result in evaluate_subsets(system, clean, rows, people=people):
+    # So that a subset and a part of it are of the same people:
+    bench = replace(bench, clean=bench.clean.without_blind())
+    for result in evaluate_subsets(system, bench.clean, rows, people=people):
         yield PoseRecord(**asdict(result), system=name, seed=seed)
     if name == "pta":
-        for result in evaluate_subsets(system, clean, rows, refine=False):
+        for result in evaluate_subsets(system, bench.clean, rows, refine=False):
             yield PoseRecord(**asdict(result), system=PLAIN, seed=seed)
     for modality, kind, data in corrupted_sets(bench):
         unused = unused_frames(bench, modality) if (name, kind) == (GATED, FROZEN) else None

@@ -35,10 +35,16 @@ def bounds_of(
         own = [frame for frame in frames if frame.refined and frame.sensors == sensors]
         out += _presence(sensors, found["presence"][sensors], own)
     out += _coverage(found)
-    return out + [
-        at_most(f"adding to {alone}", one["rise"], _RISE, "of the error alone")
-        for alone, one in found["additions"].items()
-    ]
+    for alone, one in found["additions"].items():
+        out += _addition(alone, one)
+    return out
+
+
+def _addition(alone: str, one: dict[str, Any]) -> Iterator[Bound]:
+    yield at_most(f"adding to {alone}", one["rise"], _RISE, "of the error alone")
+    hidden = one["hidden"]
+    fewer = hidden["found_alone"] - hidden["found_both"] if hidden["people"] else None
+    yield at_most(f"adding to {alone}: fewer of whom the other does not see", fewer, _RISE)
 
 
 def _errors(sensors: str, rows: list[PersonRow]) -> Iterator[Bound]:

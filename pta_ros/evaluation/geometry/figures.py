@@ -91,7 +91,7 @@ def of_rooms(rows: Sequence[PersonRow]) -> Figures:
 def of_additions(rows: Sequence[PersonRow]) -> Figures:
     """What the second sensor costs those whom the first one sees: contamination, per sensor.
 
-    `people`, the shares of them `found_alone` and `found_both`, and of those found either way the
+    `people`, the shares of them `found_alone` and `found_both`, and of those found both ways the
     mean error (mm) over the joints that this sensor sees, and its rise by the other sensor, a share
     (negative: it helps). `hidden`: the same of those whom the other sensor does not see.
     """

@@ -116,8 +116,8 @@ def _additions(found: dict[str, Any]) -> str:
             rows.append([sensor, whom, str(group["people"]), shares, errors, rise])
     note = (
         "\n\nAlone / with the other sensor; errors are of joints that this sensor sees, of people "
-        "found either way. Whom a sensor does not see may be behind something, or at the edge of "
-        "its image: it shows the place, or something before it."
+        "found both ways. Whom a sensor does not see is behind something, or out of its view; most "
+        "are where it shows something all the same."
     )
     return grid(["sensor", "people", "how many", "found", "mm", "rise"], rows) + note
 
