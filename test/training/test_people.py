@@ -54,6 +54,7 @@ def test_a_sensor_is_present_wherever_it_shows_something_as_on_a_robot(wide_tree
     shown_only = somebody & (present & ~sees).any(axis=1) & sees.any(axis=1)
     assert shown_only.any()
     patches = data.people.inputs["depth"][np.flatnonzero(somebody & present[:, 0] & ~sees[:, 0])]
+    assert len(patches)
     assert ((patches[:, 1] == RETURN).sum(axis=(1, 2)) > 0).all()
     assert (data.people.usable == sees.any(axis=1)).all()
 

@@ -158,6 +158,16 @@ def test_whom_the_other_sensor_does_not_see_is_told_apart(rows):
     assert found["hidden"]["rise"] is None
     assert found["found_both"] == pytest.approx(1 - len(hidden) / len(seen["LiDAR"]))
     assert found["rise"] == pytest.approx(0.0, abs=1e-6)
+    worse = [
+        replace(r, error_mm=r.error_mm * 1.2) if r.sensors == "depth + LiDAR" else r for r in people
+    ]
+    assert figures.of_additions(worse)["LiDAR"]["hidden"]["rise"] == pytest.approx(0.2)
+    found, bounds = tables(lost, rows[1]), bounds_of(lost, rows[1], tables(lost, rows[1]))
+    text = page(found, bounds, Context("evaluate_geometry x", "people_lite", 8, "test"))
+    assert f"| LiDAR | and the other does not | {len(hidden)} | 100 % / 0 % | – / – | – |" in text
+    kept = {bound.name: bound for bound in bounds}
+    assert not kept["adding to LiDAR: fewer of whom the other does not see"].ok
+    assert kept["adding to LiDAR"].ok
 
 
 def key_of(row):
