@@ -127,8 +127,7 @@ def bench_step(
     The encoders are those of `config` with random weights, frozen: time does not depend on them.
     Raises ConfigError when there are fewer frames than a batch needs.
     """
-    some = np.any(list(data.present.values()), axis=0)
-    rows = torch.from_numpy(np.flatnonzero(some)[:FRAMES])
+    rows = torch.from_numpy(np.flatnonzero(data.usable)[:FRAMES])
     if not 2 <= batch <= len(rows) or repeats < 1:
         raise ConfigError(
             f"batch {batch}, {repeats} repeats; expected 2 to {len(rows)} (the usable frames) and 1"

@@ -62,12 +62,8 @@ class Judged:
     def to_dict(self) -> dict[str, Any]:
         """Plain containers, for JSON."""
         within = {f"within_{n}": getattr(self.pose, f"coverage_{n}std") for n in (1, 2)}
-        return {
-            "frames": self.pose.frames,
-            "mpjpe_mm": self.pose.mpjpe_mm,
-            "centre_m": self.centre_m,
-            **within,
-        }
+        told = {"frames": self.pose.frames, "mpjpe_mm": self.pose.mpjpe_mm}
+        return {**told, "centre_m": self.centre_m, **within}
 
 
 @dataclass(frozen=True, eq=False)
