@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pta_ros.frames import Person
 from pta_ros.model.heads import PTAOutput
 from pta_ros.people import centred
 from pta_ros.people.pairs import near_pairs
@@ -36,6 +37,8 @@ def shown(
 
 #: A candidate is somebody who is expected so near, seen from above.
 _SAME_M = 0.2
+#: Trunks that come out nearer to each other, seen from above, are one person's.
+_ONE_M = 0.25
 
 
 class Candidates(NamedTuple):
@@ -96,6 +99,21 @@ class Looks(NamedTuple):
     looked: Array
     seen: NDArray[np.bool_]
 
+    def people(
+        self, presence: Array, least: float, modalities: tuple[str, ...]
+    ) -> tuple[Person, ...]:
+        """Who is there with a probability (P,) of `least` or more, each once, likeliest first."""
+        people = []
+        for row in np.argsort(-presence, kind="stable"):
+            if presence[row] < least:
+                continue
+            shares = dict(zip(modalities, self.weights[row].tolist(), strict=True))
+            joints, deviation = self.joints[row], self.deviation[row]
+            people.append(
+                Person(float(presence[row]), centred.trunk(joints), joints, deviation, shares)
+            )
+        return _each_once(people)
+
 
 @dataclass(frozen=True, eq=False)
 class Centred:
@@ -140,3 +158,12 @@ class Centred:
         joints = np.array(poses, np.float64).reshape(local.shape)
         searched = self.candidates.log_odds[candidate]
         return Looks(joints, np.exp(log_std), weights, searched, looked, seen)
+
+
+def _each_once(people: list[Person]) -> tuple[Person, ...]:
+    """Of two whose trunks came out as one the likelier; the search keeps people farther apart."""
+    kept: list[Person] = []
+    for person in people:
+        if all(np.linalg.norm(person.centre[:2] - k.centre[:2]) >= _ONE_M for k in kept):
+            kept.append(person)
+    return tuple(kept)

@@ -32,9 +32,6 @@ __all__ = ["PeopleEstimator", "Person", "SearchConfig"]
 
 Array = NDArray[np.float64]
 
-#: Trunks that come out nearer to each other, seen from above, are one person's.
-_ONE_M = 0.25
-
 
 @dataclass(eq=False)
 class PeopleEstimator:
@@ -211,16 +208,7 @@ class PeopleEstimator:
         presence = self._presence(looks)
         if told is not None:
             presence = np.where(np.isfinite(told), told, presence)
-        people = []
-        for row in np.argsort(-presence, kind="stable"):
-            if presence[row] < self.search.presence:
-                continue
-            shares = dict(zip(self.modalities, looks.weights[row].tolist(), strict=True))
-            joints, deviation = looks.joints[row], looks.deviation[row]
-            people.append(
-                Person(float(presence[row]), centred.trunk(joints), joints, deviation, shares)
-            )
-        return _each_once(people)
+        return looks.people(presence, self.search.presence, self.modalities)
 
     def _presence(self, looks: Looks) -> Array:
         """Probabilities (P,) that somebody is there."""
@@ -242,12 +230,3 @@ class PeopleEstimator:
     ) -> tuple[PTAOutput, PTAOutput, torch.Tensor]:
         mask = mask.to(self._inputs)
         return self._model.complete_each(self._model.features(tokens, {}, mask), mask, self.refine)
-
-
-def _each_once(people: list[Person]) -> tuple[Person, ...]:
-    """Of two whose trunks came out as one the likelier; the search keeps people farther apart."""
-    kept: list[Person] = []
-    for person in people:
-        if all(np.linalg.norm(person.centre[:2] - k.centre[:2]) >= _ONE_M for k in kept):
-            kept.append(person)
-    return tuple(kept)

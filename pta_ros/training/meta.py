@@ -134,6 +134,9 @@ class MetaTrainer:
     def outer(self, rows: Tensor) -> None:
         """Minimise L_task on meta-validation rows by the weights alone.
 
+        Sensors that do not see have no part in it: what one tells of somebody whom it does not see
+        says nothing about how far it is to be trusted.
+
         Raises ConfigError when it is `unrolled` and no inner step has been made.
         """
         if self.config.meta.outer == "none" or "weights" in self.config.freeze:
@@ -146,7 +149,7 @@ class MetaTrainer:
 
     def _meta_loss(self, rows: Tensor) -> Tensor:
         self.model.eval()
-        mask = draw_subsets(self.data.present[rows], self.data.seeing(rows))
+        mask = draw_subsets(self.data.seeing(rows))
         estimate = partial(self._estimate, used=mask.any(dim=0))
         result = PTAOutput(*self.ranks.share(estimate, rows, mask))
         truth = self.data.truth(rows).to(result.joints.device)
