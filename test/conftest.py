@@ -1,5 +1,4 @@
-"""Shared: a small synthetic tree in MM-Fi's layout, a model that finds people, their messages; a
-cluster of two workers."""
+"""Shared: small synthetic trees, a model that finds people, their messages; two workers."""
 
 import json
 import subprocess
@@ -22,6 +21,23 @@ def synthetic_tree(tmp_path_factory):
     options = ["--subjects", "1-5", "--actions", "2,12", "--frames", "2", "--jobs", "1"]
     assert make_mmfi.main([str(root), "--preset", "tiny", "--seed", "3", *options]) == 0
     return root
+
+
+@pytest.fixture(scope="session")
+def wide_tree_of(tmp_path_factory):
+    """Writes a wide tree of so many training, validation and test scenes; each once. Read only."""
+    pytest.importorskip("open3d")
+    kept = {}
+
+    def wide_tree_of(scenes, frames):
+        key = (*scenes, frames)
+        if key not in kept:
+            kept[key] = root = tmp_path_factory.mktemp("wide") / "tree"
+            options = ["--scenes", ",".join(map(str, scenes)), "--frames", str(frames)]
+            assert make_mmfi.main([str(root), "--preset", "wide", *options, "--jobs", "1"]) == 0
+        return kept[key]
+
+    return wide_tree_of
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import pytest
 pytest.importorskip("open3d")
 
 from pta_ros.bags.bag import Bag
-from pta_ros.cli import make_mmfi
 from pta_ros.cli.mmfi_to_bag import main
 from pta_ros.datasets.people import visible
 from pta_ros.datasets.wide import Clip
@@ -18,11 +17,8 @@ from pta_ros.sensors.whole import whole
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    root = tmp_path_factory.mktemp("wide") / "tree"
-    options = ["--preset", "wide", "--scenes", "0,0,3", "--frames", "2", "--jobs", "1"]
-    assert make_mmfi.main([str(root), *options]) == 0
-    return root
+def tree(wide_tree_of):
+    return wide_tree_of((0, 0, 3), frames=2)
 
 
 def test_readings_poses_and_people_are_those_of_the_clip(tree, tmp_path, capsys):

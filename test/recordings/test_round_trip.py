@@ -79,16 +79,13 @@ def test_csi_that_was_lost_or_zero_comes_back(clip, tmp_path, tree):
     assert same(read_csi(tmp_path / "one.mat"), array)
 
 
-def test_a_wide_clip_comes_back(tmp_path, tree):
-    pytest.importorskip("open3d")
-    from pta_ros.cli import make_mmfi
+def test_a_wide_clip_comes_back(tmp_path, tree, wide_tree_of):
     from pta_ros.datasets.wide_bag import wide_to_bag
 
-    options = ["--preset", "wide", "--scenes", "0,0,2", "--frames", "3", "--jobs", "1"]
-    assert make_mmfi.main([str(tmp_path / "wide"), *options]) == 0
+    wide = wide_tree_of((0, 0, 2), frames=3)
     shown = 0
     for number in (1, 2):
-        clip = Clip.open(tmp_path / f"wide/E03/S{number:05d}/A01")
+        clip = Clip.open(wide / f"E03/S{number:05d}/A01")
         wide_to_bag(clip, tmp_path / f"bag{number}", 2.0)
         made = tree(tmp_path / f"bag{number}", out=f"tree{number}", rate_hz=2.0, part="test")
         again = Clip.open(made.root / "E03/S00001/A01")

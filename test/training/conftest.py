@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from pta_ros import checkpoint
-from pta_ros.cli import make_mmfi
 from pta_ros.model.pta import PTA
 from pta_ros.sensors import SENSORS
 
@@ -27,8 +26,5 @@ def saved():
 
 
 @pytest.fixture(scope="session")
-def wide_tree(tmp_path_factory):
-    root = tmp_path_factory.mktemp("wide") / "tree"
-    options = ["--preset", "wide", "--scenes", "5,4,4", "--frames", "2", "--jobs", "1"]
-    assert make_mmfi.main([str(root), *options]) == 0
-    return root
+def wide_tree(wide_tree_of):
+    return wide_tree_of((5, 4, 4), frames=2)

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pta_ros.cli import make_mmfi
 from pta_ros.datasets.wide import Clip, clips_of
 from pta_ros.evaluation.compare.page import pose_page
 from pta_ros.evaluation.compare.slices import slice_table, slices_of
@@ -51,10 +50,8 @@ def test_the_page_of_a_wide_world_has_them_and_no_other_page(make):
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory):
-    root = tmp_path_factory.mktemp("wide") / "tree"
-    options = ["--preset", "wide", "--scenes", "0,0,6", "--frames", "1", "--jobs", "1"]
-    assert make_mmfi.main([str(root), *options]) == 0
+def clips(wide_tree_of):
+    root = wide_tree_of((0, 0, 6), frames=1)
     return [Clip.open(folder) for folder in clips_of(root, "test")]
 
 

@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 pytest.importorskip("open3d")
 
 from pta_ros import checkpoint
-from pta_ros.cli import evaluate_geometry, make_mmfi
+from pta_ros.cli import evaluate_geometry
 from pta_ros.datasets.people import visible
 from pta_ros.datasets.setting import between
 from pta_ros.datasets.wide import Clip, clips_of
@@ -24,11 +24,8 @@ from pta_ros.people.centred import trunk
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    root = tmp_path_factory.mktemp("wide") / "tree"
-    options = ["--preset", "wide", "--scenes", "0,0,8", "--frames", "1", "--jobs", "1"]
-    assert make_mmfi.main([str(root), *options]) == 0
-    return root
+def tree(wide_tree_of):
+    return wide_tree_of((0, 0, 8), frames=1)
 
 
 def person(joints, deviation=0.05):
