@@ -20,7 +20,7 @@ from pta_ros.training.makers import Bench, seen_by
 from pta_ros.training.prepare import identity_of
 
 #: Raised when what is measured, or how, changes: what was kept is measured anew.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,7 @@ def _head(table: Table, context: Context) -> list[str]:
 def _whose(context: Context) -> str:
     if context.wide:
         return (
-            f"{len(context.subjects)} scenes: a row for each person in each frame; a subset has "
-            "those whom all of its sensors see, so subsets are not of the same rows"
+            f"{len(context.subjects)} scenes: a row for each person in each frame whom all sensors "
+            "see, the same for every subset"
         )
     return f"subjects {' '.join(context.subjects)}"

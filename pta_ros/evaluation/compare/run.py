@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -12,14 +12,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pta_ros.datasets.clips import made_with
 from pta_ros.datasets.wide import Clip, clips_of
-from pta_ros.errors import CheckpointError
+from pta_ros.errors import CheckpointError, DatasetError
 from pta_ros.evaluation.compare.bounds import SPLITS
 from pta_ros.evaluation.compare.corrupted import corrupted_sets, unused_frames, wider
 from pta_ros.evaluation.compare.kept import Tested, kept_or_tested
 from pta_ros.evaluation.compare.plot import draw_confusion
+from pta_ros.evaluation.compare.recipe import budget, ours
 from pta_ros.evaluation.compare.records import (
     ActivityRecord,
     Context,
@@ -38,7 +40,6 @@ from pta_ros.metrics.evaluate import (
     mean_pose_error_mm,
 )
 from pta_ros.metrics.subsets import listed
-from pta_ros.model.config import PTAConfig
 from pta_ros.model.projector import Projected
 from pta_ros.training.corrupt import FROZEN
 from pta_ros.training.make_pta import UNGATED
@@ -68,9 +69,9 @@ def compare_poses(
         shares = bench.histories["pta"]
         names = bench.config.model.modalities
         histories[seed] = {m: [epoch[f"weight_{m}"] for epoch in shares] for m in names}
-    joints, rows = bench.ready.data.joints, bench.ready.rows
-    mean = mean_pose(joints[rows["train"].numpy()])
-    test_rows = rows["test"].numpy()
+    joints = bench.ready.data.joints
+    mean = mean_pose(joints[bench.ready.rows["train"].numpy()])
+    test_rows = _test_rows(bench).numpy()
     xfi, single = (bench.config.sized(name).dim for name in ("xfi", "single"))
     width = (
         f"feature width D = {bench.config.model.dim}, X-Fi and proxies {xfi}, mean of predictions "
@@ -83,46 +84,13 @@ def compare_poses(
         mean_pose_mm=mean_pose_error_mm(mean, joints[test_rows]),
         histories=histories,
         slices=_slices(root) if bench.config.model.joint_tokens else {},
-        training=f"{_budget(bench)}; {width}",
+        training=f"{budget(bench)}; {width}",
     )
     return _records(tested), context
 
 
 def _slices(root: Path) -> Slices:
     return slices_of([Clip.open(folder) for folder in clips_of(root, "test")])
-
-
-def _budget(bench: Bench) -> str:
-    """What every system was trained on and how long, and what ours has besides."""
-    config, rows = bench.config, f"the same {len(bench.ready.rows['train'])} rows"
-    each, start = f"every system {config.meta.epochs} epochs", bench.ready.start
-    if start is None:
-        told = f"{each} on features of the same encoders, which saw {rows}"
-    else:
-        loaded = start.source.loaded
-        told = (
-            f"{each} on {rows}, as features of the encoders of {loaded.name} "
-            f"({origin(loaded.provenance)}), "
-            "which stay as they are; heads of single sensors before, as long"
-        )
-    more = {
-        f"{config.meta.refine_epochs} epochs of its refinement": config.meta.refine_epochs,
-        "what is pooled and settled, fitted on rows that validate": (
-            config.model.pretrained or config.model.settle
-        ),
-        f"a gate of {config.gate.epochs} epochs": config.model.encoders == "lite",
-    }
-    names = [name for name, value in more.items() if value]
-    return f"{told}; ours besides: {listed(names)}" if names else told
-
-
-def origin(provenance: Mapping[str, Any]) -> str:
-    """What a model was trained on, by its provenance."""
-    if provenance.get("synthetic"):
-        return "trained on synthetic data"
-    if provenance.get("from", {}).get("synthetic"):
-        return "trained on recordings, begun from a model of synthetic data"
-    return "trained on recordings" if "synthetic" in provenance else "of unknown data"
 
 
 def compare_activities(
@@ -139,7 +107,7 @@ def compare_activities(
         _context(root, bench, seeds, command, tested),
         subjects=tuple(bench.ready.splits.get("unseen", ())),
         samples={name: len(rows) for name, rows in bench.ready.rows.items()},
-        training=f"{_budget(bench)}; feature width D = {bench.config.model.dim}",
+        training=f"{budget(bench)}; feature width D = {bench.config.model.dim}",
     )
     return _records(tested), context
 
@@ -169,9 +137,7 @@ def _records(tested: Iterable[Tested[R]]) -> list[R]:
 
 
 def _pose_records(name: str, seed: int, system: Projected, bench: Bench) -> Iterator[PoseRecord]:
-    rows, people = bench.ready.rows["test"], bench.ready.data.subject
-    # So that a subset and a part of it are of the same people:
-    bench = replace(bench, clean=bench.clean.without_blind())
+    rows, people = _test_rows(bench), bench.ready.data.subject
     for result in evaluate_subsets(system, bench.clean, rows, people=people):
         yield PoseRecord(**asdict(result), system=name, seed=seed)
     if name == "pta":
@@ -183,6 +149,19 @@ def _pose_records(name: str, seed: int, system: Projected, bench: Bench) -> Iter
         for result in evaluate_subsets(system, data, rows, only=only, unused=unused):
             corruption = f"{modality}/{kind}"
             yield PoseRecord(**asdict(result), system=name, seed=seed, corruption=corruption)
+
+
+def _test_rows(bench: Bench) -> Tensor:
+    """Rows of the test; of the wide world those whom all sensors see: all subsets are of the same.
+
+    Raises DatasetError where these are none.
+    """
+    rows, sees = bench.ready.rows["test"], bench.clean.sees
+    kept = rows[sees[rows].all(dim=1)] if len(sees) else rows
+    if not len(kept):
+        names = listed(bench.config.model.modalities)
+        raise DatasetError(f"test scenes: nobody whom all of {names} see; expected more scenes")
+    return kept
 
 
 def _activity_records(
@@ -231,20 +210,6 @@ def _context(
         wall_s=sum(one.wall_s for one in tested),
         seeds=tuple(seeds),
         subjects=(),
-        ours=_ours(bench.config.model),
+        ours=ours(bench.config.model),
         wide=bench.config.model.joint_tokens,
     )
-
-
-def _ours(model: PTAConfig) -> str:
-    """What ours has beyond PTA as published."""
-    has = {
-        "attention in its fusion": model.attention,
-        "own heads": model.own_heads,
-        "mixing blocks in its head": model.mixers,
-        "pre-trained models beside it": model.pretrained,
-        "settled subsets": model.settle,
-        "a gate": model.encoders == "lite",
-    }
-    names = [name for name, value in has.items() if value]
-    return f"PTA with {listed(names)}" if names else "PTA as published"

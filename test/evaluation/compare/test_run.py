@@ -9,7 +9,7 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from pta_ros.cli import evaluate_pta, train_pta
 from pta_ros.datasets.encoding import Block
-from pta_ros.evaluation.compare.run import origin
+from pta_ros.evaluation.compare.recipe import origin
 from pta_ros.evaluation.compare.table import COMPARED, PLAIN
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.encoders.lite import ENCODERS
