@@ -1,6 +1,6 @@
 """Looks at the live graph: which topics could feed a sensor, and the parameters that use them.
 
-ros2 run pta_ros doctor --seconds 5 --yaml robot.yaml
+ros2 run pta_ros doctor --model people_lite --seconds 5 --yaml robot.yaml
 Exit code 0 when every sensor of the model has a topic that delivers, 1 otherwise.
 """
 
@@ -47,7 +47,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line, without what ROS reads."""
     parser = argparse.ArgumentParser("doctor", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="how long to listen")
-    parser.add_argument("--model", default="", help="model folder; the default is the shipped one")
+    told = "whose sensors to look for: a folder or a shipped model's name (default: mmfi_lite)"
+    parser.add_argument("--model", default="", help=told)
     parser.add_argument("--yaml", type=Path, help="write the parameter file")
     return parser.parse_args(arguments)
 

@@ -44,14 +44,17 @@ def _addition(alone: str, one: dict[str, Any]) -> Iterator[Bound]:
     yield at_most(f"adding to {alone}", one["rise"], _RISE, "of the error alone")
     hidden = one["hidden"]
     fewer = hidden["found_alone"] - hidden["found_both"] if hidden["people"] else None
+    worse = f"adding to {alone}: error of whom the other does not see"
+    yield at_most(worse, hidden["rise"], _RISE, "of the error alone")
     yield at_most(f"adding to {alone}: fewer of whom the other does not see", fewer, _RISE)
 
 
 def _errors(sensors: str, rows: list[PersonRow]) -> Iterator[Bound]:
     near = figures.of_people(r for r in rows if _NEAR_M <= r.distance_m <= _FAR_M)
     limit = _LARGEST_MM[sensors]
-    yield at_most(f"{sensors}: joints in sight", near.get("in_sight_mm"), limit, "mm")
-    yield at_most(f"{sensors}: all joints", near.get("all_mm"), _ALL * limit, "mm")
+    at = f"{_NEAR_M:g} to {_FAR_M:g} m"
+    yield at_most(f"{sensors}: joints in sight, {at}", near.get("in_sight_mm"), limit, "mm")
+    yield at_most(f"{sensors}: all joints, {at}", near.get("all_mm"), _ALL * limit, "mm")
 
 
 def _worst_cell(sensors: str, attributes: dict[str, Any]) -> Bound:

@@ -25,12 +25,18 @@ of {split}. Every person is found by the search itself; sensors' poses are the t
 - **in sight / all**: mean error over the joints that a sensor of the set sees / over all 17, mm.
 - **1σ / 2σ**: share of coordinates of joints in sight within one and two of the model's deviations
   (68 / 95 % if they were normal and right).
+- **people**: in tables by an attribute, of the set of sensors that shows most of them in that row.
+
+Sets of sensors are not of the same people, nor of the same joints: a set has whom any of its
+sensors sees, and a joint is in sight if any of them sees it. The same people and joints with one
+sensor and with both: "What a second sensor costs".
 """
 
 _PRESENCE = """\
 *False*: estimates near nobody, mean per frame. *Right number*: of the frames in which everybody of
 whom a sensor of the set sees anything has at least {joints} joints in sight and stands {apart:g} m
-or more from the next; beside it how many frames these are.
+or more from the next; beside it how many frames these are. *Empty frames*: nobody is in the room;
+*right number of 0*: nobody is seen, be somebody there or not.
 """
 
 #: What is said of the scenes of a split.
@@ -91,6 +97,8 @@ def page(found: dict[str, Any], bounds: Sequence[Bound], context: Context) -> st
             parts += [f"## By {attribute}\n", _attribute(attribute, groups), ""]
     parts += ["## By room\n", _rooms(found["rooms"]), "\n## What it should hold\n"]
     lines = [[b.name, b.value_text, b.limit_text, b.verdict, b.where] for b in bounds]
+    missed = sum(not b.ok for b in bounds)
+    parts.append(f"{missed} of {len(bounds)} bounds are missed.\n")
     parts.append(grid(["what", "measured", "bound", "", "where"], lines))
     return "\n".join(parts) + "\n"
 

@@ -117,9 +117,10 @@ def test_the_page_has_a_table_for_each_attribute(rows):
         found, bounds, Context("evaluate_geometry x --split val", "people_lite", 8, "val")
     )
     assert "nan" not in text
+    assert f"{sum(not b.ok for b in bounds)} of {len(bounds)} bounds are missed." in text
     kept = {bound.name: bound for bound in bounds}
-    assert kept["depth: joints in sight"].value == pytest.approx(30.0, abs=0.01)
-    assert kept["depth: joints in sight"].ok
+    assert kept["depth: joints in sight, 1 to 5 m"].value == pytest.approx(30.0, abs=0.01)
+    assert kept["depth: joints in sight, 1 to 5 m"].ok
     assert kept["adding to depth"].value == pytest.approx(0.0, abs=1e-6)
     assert kept["LiDAR: somebody in empty frames"].ok
     # Eight people are too few for a cell of a table: not measured is missed.
@@ -159,6 +160,8 @@ def test_whom_the_other_sensor_does_not_see_is_told_apart(rows):
         replace(r, error_mm=r.error_mm * 1.2) if r.sensors == "depth + LiDAR" else r for r in people
     ]
     assert figures.of_additions(worse)["LiDAR"]["hidden"]["rise"] == pytest.approx(0.2)
+    kept = {b.name: b for b in bounds_of(worse, rows[1], tables(worse, rows[1]))}
+    assert kept["adding to LiDAR: error of whom the other does not see"].value == pytest.approx(0.2)
     found, bounds = tables(lost, rows[1]), bounds_of(lost, rows[1], tables(lost, rows[1]))
     text = page(found, bounds, Context("evaluate_geometry x", "people_lite", 8, "test"))
     assert f"| LiDAR | and the other does not | {len(hidden)} | 100 % / 0 % | – / – | – |" in text
