@@ -38,11 +38,8 @@ OWN = {
         ("simulate", "false", "also start a simulated person (synthetic data)"),
     ),
 }
-#: The sensors that the model of people has a part for, and what the fusion node gets for it where
-#: params_file has nothing else. Judging the sensors costs two more passes of the model for each
-#: person, and was seen to catch no displaced camera yet (docs/over_time.md).
-PEOPLE = ("depth", "lidar")
-PEOPLE_PARAMETERS = {"model": "people_lite", "tracks.consistency": False}
+#: The sensors that the model of people has a part for, and its name.
+PEOPLE, PEOPLE_MODEL = ("depth", "lidar"), "people_lite"
 #: What a sensor's own process does in the fusion node's place, and what that keeps instead; so it
 #: does with the settings of its device (a sensor's `installation`).
 _MOVED = {"transport": "raw", "frame": "", "extrinsic": ""}
@@ -81,14 +78,14 @@ def start(context, sensor_set):
     from_file = _parameters(given["params_file"])
     if given.get("rviz"):
         _need_rviz()
-    people = sensor_set == "people"
-    usual = PEOPLE_PARAMETERS if people else {}
     common = {"use_sim_time": given["use_sim_time"]}
-    common.update({"model": given["model"]} if given["model"] else {})
+    people = sensor_set == "people"
+    model = given["model"] or (PEOPLE_MODEL if people and not from_file.get("model") else "")
+    if model:
+        common["model"] = model
     composed = given.get("composed", True)
     own_set = "mmfi" if people else sensor_set
-    fusion = {n: value for n, value in usual.items() if from_file.get(n, "") == ""}
-    fusion.update(common, sensor_set=own_set, autostart=given["autostart"])
+    fusion = {**common, "sensor_set": own_set, "autostart": given["autostart"]}
     fusion.update({"device": given["device"]} if given["device"] else {})
     fusion.update({"composed": composed} if "composed" in given else {})
     if given.get("window_hop_s"):

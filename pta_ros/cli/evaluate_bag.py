@@ -149,13 +149,16 @@ def _one(options: argparse.Namespace, wishes: Wishes, command: str) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     """0 when every sensor of the model has a topic that delivers, 1 otherwise, 2 on an error."""
     from pta_ros.checkpoint import load
+    from pta_ros.doctor.findings import settings_of
     from pta_ros.doctor.recording import examine
     from pta_ros.doctor.text import tell
     from pta_ros.errors import PtaError
     from pta_ros.home import model_folder
 
     try:
-        found = examine(options.bag, load(model_folder(options.model)).live_sensors)
+        source = load(model_folder(options.model))
+        settings = settings_of(options.model, source.finder is not None)
+        found = changed(examine(options.bag, source.live_sensors), settings=settings)
         return tell(found, options.yaml)
     except (PtaError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

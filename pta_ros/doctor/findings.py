@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -45,6 +46,7 @@ class Findings:
 
     `links` are the static transforms to the camera that are known or missing, in words.
     `recorder_ns` is how far the recorder's clock is ahead of all stamps alike; 0 on a live robot.
+    `settings` are parameters besides those of the sensors.
     """
 
     trials: tuple[Trial, ...]
@@ -52,6 +54,7 @@ class Findings:
     choices: tuple[Choice, ...]
     links: tuple[str, ...]
     recorder_ns: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def delivers(self) -> bool:
@@ -60,7 +63,7 @@ class Findings:
 
     def parameters(self) -> str:
         """The parameter file of the fusion node that uses the choices."""
-        nested: dict[str, dict[str, Any]] = {}
+        nested: dict[str, Any] = dict(self.settings)
         for choice in self.choices:
             for name, value in choice.values.items():
                 modality, _, setting = name.partition(".")
@@ -68,6 +71,17 @@ class Findings:
         head = [f"# {choice.modality}: {choice.why}\n" for choice in self.choices]
         content = {"/**/fusion": {"ros__parameters": nested}}
         return "".join(head) + yaml.safe_dump(content, sort_keys=False)
+
+
+def settings_of(model: str, finds_people: bool) -> dict[str, Any]:
+    """The parameters that a model needs: its name or folder, if one was named, and how to follow.
+
+    For a model that finds people the sensors are not judged against each other: that costs two
+    more passes for each person, and was seen to catch no displaced camera yet (docs/over_time.md).
+    """
+    named = str(Path(model).resolve()) if Path(model).is_dir() else model
+    found: dict[str, Any] = {"model": named} if model else {}
+    return {**found, "tracks": {"consistency": False}} if finds_people else found
 
 
 def find(

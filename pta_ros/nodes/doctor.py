@@ -14,6 +14,7 @@ if __name__ == "__main__":  # before ROS is imported, so that its absence is one
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from rclpy.utilities import remove_ros_args
 
 from pta_ros.checkpoint import load
 from pta_ros.clock import to_ns
-from pta_ros.doctor.findings import Findings, find, wanted
+from pta_ros.doctor.findings import Findings, find, settings_of, wanted
 from pta_ros.doctor.text import tell
 from pta_ros.doctor.watch import SAMPLES, Watch
 from pta_ros.errors import ConfigError, DecodeError
@@ -64,7 +65,9 @@ class Doctor(Node):
             raise ConfigError(f"--seconds {self.options.seconds:g}; {expected}")
         super().__init__("doctor")
         self.exit_code: int | None = None
-        self.sensors = load(model_folder(self.options.model)).live_sensors
+        source = load(model_folder(self.options.model))
+        self.sensors = source.live_sensors
+        self._settings = settings_of(self.options.model, source.finder is not None)
         self.watches: dict[str, Watch] = {}
         self.sides: dict[str, Watch] = {}
         self.transforms = Transforms()
@@ -88,7 +91,8 @@ class Doctor(Node):
         """What is known by now."""
         for name in (*self.watches, *self.sides):
             self._describe(name)
-        return find(self.sensors, self.watches, self.sides, self.transforms)
+        found = find(self.sensors, self.watches, self.sides, self.transforms)
+        return replace(found, settings=self._settings)
 
     def _end(self) -> None:
         if self.exit_code is None:

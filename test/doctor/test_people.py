@@ -1,5 +1,7 @@
 """The doctor for a model that finds people: poses out of /tf_static, people as no sensor."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -7,6 +9,7 @@ pytest.importorskip("torch")
 
 from pta_ros.bags.messages import TRUE_PEOPLE, transforms, true_people
 from pta_ros.checkpoint import load
+from pta_ros.doctor.findings import settings_of
 from pta_ros.doctor.recording import examine
 from pta_ros.doctor.text import table
 from pta_ros.fusion.params import read_params
@@ -53,8 +56,19 @@ def test_poses_are_proposed_where_they_are_known(found, tmp_path):
     nested = yaml.safe_load(found.parameters())["/**/fusion"]["ros__parameters"]
     assert nested["depth"]["extrinsic"] == "0.1 0 0.9 0 10 0"
     assert nested["lidar"]["extrinsic"] == "0 0.2 1.3 0 0 90"
-    streams = read_params(file)[1]
+    params, streams = read_params(file)
+    assert params.tracks.consistency
     assert streams["lidar"].extrinsic == "0 0.2 1.3 0 0 90"
+
+
+def test_a_model_that_is_named_is_written_and_its_sensors_are_not_judged(found, tmp_path):
+    file = tmp_path / "robot.yaml"
+    file.write_text(replace(found, settings=settings_of("people_lite", True)).parameters())
+    params, streams = read_params(file)
+    assert (params.model, params.tracks.consistency) == ("people_lite", False)
+    assert streams["lidar"].extrinsic == "0 0.2 1.3 0 0 90"
+    assert settings_of("", False) == {}
+    assert settings_of(str(tmp_path), False) == {"model": str(tmp_path)}
 
 
 def test_people_are_known_as_no_sensor(found):

@@ -141,14 +141,6 @@ def test_people_are_found_by_the_shipped_model_unless_another_is_named(live, tmp
     assert "model" not in started(live, "people", params_file=file)["fusion"]
 
 
-def test_sensors_of_people_are_judged_where_the_file_asks_for_it(live, tmp_path):
-    own = params_file(tmp_path, {"depth": {"extrinsic": "0 0 1 0 0 0"}})  # as the doctor writes one
-    assert started(live, "people", params_file=own)["fusion"]["tracks.consistency"] is False
-    asked = params_file(tmp_path, {"tracks": {"consistency": True}})
-    assert "tracks.consistency" not in started(live, "people", params_file=asked)["fusion"]
-    assert "tracks.consistency" not in started(live, params_file=own)["fusion"]
-
-
 def test_separate_sensors_hear_what_the_fusion_node_expects(live, tmp_path):
     mine = params_file(tmp_path, {"depth": {"topic": "cam/depth"}, "csi.topic": "wifi5/csi"})
     found = started(live, composed="false", params_file=mine, csi_topic="wifi6/csi")

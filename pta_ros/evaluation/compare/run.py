@@ -65,13 +65,13 @@ def compare_poses(
     tested: list[Tested[PoseRecord]] = []
     for seed in seeds:
         bench = read_bench(root, folder, seed, watcher)
+        test_rows = tested_rows(bench).numpy()
         tested += _tested(bench, seed, PoseRecord, _pose_records)
         shares = bench.histories["pta"]
         names = bench.config.model.modalities
         histories[seed] = {m: [epoch[f"weight_{m}"] for epoch in shares] for m in names}
     joints = bench.ready.data.joints
     mean = mean_pose(joints[bench.ready.rows["train"].numpy()])
-    test_rows = _test_rows(bench).numpy()
     xfi, single = (bench.config.sized(name).dim for name in ("xfi", "single"))
     width = (
         f"feature width D = {bench.config.model.dim}, X-Fi and proxies {xfi}, mean of predictions "
@@ -137,7 +137,7 @@ def _records(tested: Iterable[Tested[R]]) -> list[R]:
 
 
 def _pose_records(name: str, seed: int, system: Projected, bench: Bench) -> Iterator[PoseRecord]:
-    rows, people = _test_rows(bench), bench.ready.data.subject
+    rows, people = tested_rows(bench), bench.ready.data.subject
     for result in evaluate_subsets(system, bench.clean, rows, people=people):
         yield PoseRecord(**asdict(result), system=name, seed=seed)
     if name == "pta":
@@ -151,13 +151,13 @@ def _pose_records(name: str, seed: int, system: Projected, bench: Bench) -> Iter
             yield PoseRecord(**asdict(result), system=name, seed=seed, corruption=corruption)
 
 
-def _test_rows(bench: Bench) -> Tensor:
+def tested_rows(bench: Bench) -> Tensor:
     """Rows of the test; of the wide world those whom all sensors see: all subsets are of the same.
 
     Raises DatasetError where these are none.
     """
-    rows, sees = bench.ready.rows["test"], bench.clean.sees
-    kept = rows[sees[rows].all(dim=1)] if len(sees) else rows
+    rows, wide = bench.ready.rows["test"], bench.config.model.joint_tokens
+    kept = rows[bench.clean.seeing(rows).all(dim=1)] if wide else rows
     if not len(kept):
         names = listed(bench.config.model.modalities)
         raise DatasetError(f"test scenes: nobody whom all of {names} see; expected more scenes")

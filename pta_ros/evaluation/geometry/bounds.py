@@ -45,8 +45,11 @@ def _addition(alone: str, one: dict[str, Any]) -> Iterator[Bound]:
     hidden = one["hidden"]
     fewer = hidden["found_alone"] - hidden["found_both"] if hidden["people"] else None
     worse = f"adding to {alone}: error of whom the other does not see"
-    yield at_most(worse, hidden["rise"], _RISE, "of the error alone")
-    yield at_most(f"adding to {alone}: fewer of whom the other does not see", fewer, _RISE)
+    few = f"{hidden['people']} people"
+    yield at_most(worse, hidden["rise"], _RISE, "of the error alone", few)
+    yield at_most(
+        f"adding to {alone}: fewer of whom the other does not see", fewer, _RISE, where=few
+    )
 
 
 def _errors(sensors: str, rows: list[PersonRow]) -> Iterator[Bound]:

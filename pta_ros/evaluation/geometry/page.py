@@ -36,7 +36,7 @@ _PRESENCE = """\
 *False*: estimates near nobody, mean per frame. *Right number*: of the frames in which everybody of
 whom a sensor of the set sees anything has at least {joints} joints in sight and stands {apart:g} m
 or more from the next; beside it how many frames these are. *Empty frames*: nobody is in the room;
-*right number of 0*: nobody is seen, be somebody there or not.
+*right number of 0*: the sensors show nobody, be somebody there or not.
 """
 
 #: What is said of the scenes of a split.

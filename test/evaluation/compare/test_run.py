@@ -10,6 +10,7 @@ from torch.nn.modules.module import register_module_forward_hook
 from pta_ros.cli import evaluate_pta, train_pta
 from pta_ros.datasets.encoding import Block
 from pta_ros.evaluation.compare.recipe import origin
+from pta_ros.evaluation.compare.run import tested_rows
 from pta_ros.evaluation.compare.table import COMPARED, PLAIN
 from pta_ros.metrics.subsets import subset_name, subsets
 from pta_ros.model.encoders.lite import ENCODERS
@@ -103,6 +104,14 @@ def test_every_system_is_tested_on_every_subset_and_every_corruption(records):
     }
     assert set(records) == clean | broken
     assert {r.frames for r in records.values()} == {TESTED}
+
+
+def test_a_frame_that_lacks_a_sensor_is_tested_with_the_others(synthetic_tree, run):
+    bench = read_bench(synthetic_tree, run, 0, Nobody())
+    rows = bench.ready.rows["test"]
+    for told in (bench.clean.present, bench.clean.sees):
+        told[rows[0], NAMES.index("csi")] = False
+    assert torch.equal(tested_rows(bench), rows)
 
 
 def test_the_context_says_what_was_measured(compared, run, read_results):
